@@ -1,0 +1,222 @@
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+
+/** Everything that can be set about a cluster on this host. One table for `start` and for the processes it starts. */
+export interface ClusterOptions {
+  readonly dataDir: string
+  readonly nodes: number
+  /** `undefined`: Docker where it can be had, else simulated. */
+  readonly runtime: 'docker' | 'simulated' | undefined
+  readonly dockerHost: string
+  /** `undefined`: influxd is started where it can be had. `none`: memory window only. */
+  readonly influxdb: string | undefined
+  readonly detach: boolean
+  readonly ports: Ports
+  readonly podCidr: string
+  readonly serviceCidr: string
+  readonly downscaleStabilizationMs: number
+  readonly collectorIntervalMs: number
+  readonly resolutionMs: number
+  readonly rules: readonly string[]
+  readonly alertsConfig: string | undefined
+  readonly logLevel: string
+  /** The name of the first node; further ones get `-2`, `-3`, … behind it. */
+  readonly nodeName: string
+}
+
+export interface Ports {
+  readonly api: number
+  readonly nodeAgent: number
+  readonly collector: number
+  readonly aggregator: number
+  readonly metricsApi: number
+  readonly alerts: number
+  readonly web: number
+  readonly influxdb: number
+}
+
+interface Flag {
+  readonly value?: string
+  readonly isRepeatable?: boolean
+  readonly fallback?: string
+  readonly help: string
+}
+
+/** Every flag, in the order of the help text. */
+export const flags = {
+  'data-dir': { value: 'DIR', fallback: '.binnacle', help: 'where everything is kept' },
+  nodes: { value: 'N', fallback: '1', help: 'how many nodes this host is to be' },
+  runtime: { value: 'docker|simulated', help: 'what runs containers (default: docker where it can be had)' },
+  'docker-host': { value: 'URL', fallback: 'unix:///var/run/docker.sock', help: 'the Docker engine' },
+  influxdb: { value: 'URL|none', help: 'an InfluxDB to write to, or none (default: one is started)' },
+  detach: { help: 'go on in the background' },
+  'api-port': { value: 'PORT', fallback: '6443', help: 'API server' },
+  'node-agent-port': { value: 'PORT', fallback: '10250', help: 'node agent; further nodes use the ports behind it' },
+  'collector-port': { value: 'PORT', fallback: '4194', help: 'collector; further nodes use the ports behind it' },
+  'aggregator-port': { value: 'PORT', fallback: '8082', help: 'model API' },
+  'metrics-api-port': { value: 'PORT', fallback: '4443', help: 'metrics.k8s.io behind the API server' },
+  'alerts-port': { value: 'PORT', fallback: '9093', help: 'alerts API' },
+  'web-port': { value: 'PORT', fallback: '8080', help: 'the page' },
+  'influxdb-port': { value: 'PORT', fallback: '8086', help: 'the InfluxDB that is started' },
+  'pod-cidr': { value: 'CIDR', fallback: '10.244.0.0/16', help: 'addresses of pods' },
+  'service-cidr': { value: 'CIDR', fallback: '10.96.0.0/16', help: 'addresses of services' },
+  'downscale-stabilization': { value: 'SECONDS', fallback: '300', help: 'how long the autoscaler waits before it removes replicas' },
+  'collector-interval': { value: 'SECONDS', fallback: '1', help: 'how often CPU and memory are read' },
+  resolution: { value: 'SECONDS', fallback: '5', help: 'how often nodes are scraped' },
+  rules: { value: 'FILE', isRepeatable: true, help: 'alert rules (default: the shipped ones)' },
+  'alerts-config': { value: 'FILE', help: 'routes and receivers, in the format of Alertmanager' },
+  'node-name': { value: 'NAME', help: 'name of the first node (default: the host name)' },
+  'log-level': { value: 'LEVEL', fallback: 'info', help: 'debug, info, warn or error' },
+} satisfies Record<string, Flag>
+
+/** A mistake in what was typed: shown as one line, exit code 2. */
+export class UsageError extends Error {
+  readonly code = 'USAGE'
+}
+
+/** Parses flags. Throws `UsageError` naming the flag, the value and what is allowed. */
+export function parseOptions(args: readonly string[]): ClusterOptions {
+  const values = parseFlags(args)
+  const text = (name: keyof typeof flags): string => {
+    const flag: Flag = flags[name]
+    const value = values[name] ?? flag.fallback
+    if (typeof value !== 'string') throw new UsageError(`--${name} is missing`)
+    return value
+  }
+  const optional = (name: keyof typeof flags) => values[name] as string | undefined
+  return {
+    dataDir: resolve(text('data-dir')),
+    nodes: integer('nodes', text('nodes'), 1, 5000),
+    runtime: oneOf('runtime', optional('runtime'), ['docker', 'simulated'] as const),
+    dockerHost: dockerHostOf(text('docker-host')),
+    influxdb: influxdbOf(optional('influxdb')),
+    detach: values['detach'] === true,
+    ports: {
+      api: port('api-port', text('api-port')),
+      nodeAgent: port('node-agent-port', text('node-agent-port')),
+      collector: port('collector-port', text('collector-port')),
+      aggregator: port('aggregator-port', text('aggregator-port')),
+      metricsApi: port('metrics-api-port', text('metrics-api-port')),
+      alerts: port('alerts-port', text('alerts-port')),
+      web: port('web-port', text('web-port')),
+      influxdb: port('influxdb-port', text('influxdb-port')),
+    },
+    podCidr: cidr('pod-cidr', text('pod-cidr')),
+    serviceCidr: cidr('service-cidr', text('service-cidr')),
+    downscaleStabilizationMs: seconds('downscale-stabilization', text('downscale-stabilization'), 0, 3600),
+    collectorIntervalMs: seconds('collector-interval', text('collector-interval'), 0.1, 60),
+    resolutionMs: seconds('resolution', text('resolution'), 1, 300),
+    rules: ((values['rules'] as string[] | undefined) ?? []).map((file) => resolve(file)),
+    alertsConfig: optional('alerts-config') === undefined ? undefined : resolve(optional('alerts-config')!),
+    logLevel: oneOf('log-level', text('log-level'), ['debug', 'info', 'warn', 'error'] as const)!,
+    nodeName: nodeNameOf(optional('node-name')),
+  }
+}
+
+/** The flags that give the same options again, for the processes that a supervisor starts. */
+export function toFlags(options: ClusterOptions): string[] {
+  const pairs: [keyof typeof flags, string | number | undefined][] = [
+    ['data-dir', options.dataDir],
+    ['nodes', options.nodes],
+    ['runtime', options.runtime],
+    ['docker-host', options.dockerHost],
+    ['influxdb', options.influxdb],
+    ['api-port', options.ports.api],
+    ['node-agent-port', options.ports.nodeAgent],
+    ['collector-port', options.ports.collector],
+    ['aggregator-port', options.ports.aggregator],
+    ['metrics-api-port', options.ports.metricsApi],
+    ['alerts-port', options.ports.alerts],
+    ['web-port', options.ports.web],
+    ['influxdb-port', options.ports.influxdb],
+    ['pod-cidr', options.podCidr],
+    ['service-cidr', options.serviceCidr],
+    ['downscale-stabilization', options.downscaleStabilizationMs / 1000],
+    ['collector-interval', options.collectorIntervalMs / 1000],
+    ['resolution', options.resolutionMs / 1000],
+    ['alerts-config', options.alertsConfig],
+    ['node-name', options.nodeName],
+    ['log-level', options.logLevel],
+  ]
+  const given = pairs.filter(([, value]) => value !== undefined).map(([name, value]) => `--${name}=${value}`)
+  return [...given, ...options.rules.map((file) => `--rules=${file}`)]
+}
+
+/** The names of all nodes of this host. */
+export function nodeNames(options: ClusterOptions): string[] {
+  return Array.from({ length: options.nodes }, (_, index) => (index === 0 ? options.nodeName : `${options.nodeName}-${index + 1}`))
+}
+
+/** The help text of the flags. */
+export function describeFlags(): string {
+  return Object.entries(flags as Record<string, Flag>)
+    .map(([name, flag]) => {
+      const left = `  --${name}${flag.value === undefined ? '' : ` ${flag.value}`}`
+      return `${left.padEnd(36)}${flag.help}${flag.fallback === undefined ? '' : ` (default ${flag.fallback})`}`
+    })
+    .join('\n')
+}
+
+function parseFlags(args: readonly string[]): Record<string, string | boolean | (string | boolean)[] | undefined> {
+  const options = Object.fromEntries(
+    Object.entries(flags as Record<string, Flag>).map(([name, flag]) => [
+      name,
+      { type: flag.value === undefined ? ('boolean' as const) : ('string' as const), multiple: flag.isRepeatable === true },
+    ]),
+  )
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message.split('. ')[0]}. Allowed are ${Object.keys(flags).map((name) => `--${name}`).join(', ')}`)
+  }
+}
+
+function integer(name: string, text: string, min: number, max: number): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < min || value > max) throw new UsageError(`--${name}: ${JSON.stringify(text)} is not a whole number from ${min} to ${max}`)
+  return value
+}
+
+const port = (name: string, text: string) => integer(name, text, 1, 65535)
+
+function seconds(name: string, text: string, min: number, max: number): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= min && value <= max)) throw new UsageError(`--${name}: ${JSON.stringify(text)} is not a number of seconds from ${min} to ${max}`)
+  return Math.round(value * 1000)
+}
+
+function oneOf<T extends string>(name: string, text: string | undefined, allowed: readonly T[]): T | undefined {
+  if (text === undefined) return undefined
+  if (!allowed.includes(text as T)) throw new UsageError(`--${name}: ${JSON.stringify(text)} is not one of ${allowed.join(', ')}`)
+  return text as T
+}
+
+function cidr(name: string, text: string): string {
+  const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\/(\d+)$/.exec(text)
+  if (match === null || match.slice(1, 5).some((octet) => Number(octet) > 255) || Number(match[5]) !== 16 || !text.includes('.0.0/')) {
+    throw new UsageError(`--${name}: ${JSON.stringify(text)} is not an IPv4 network of 16 bits such as 10.244.0.0/16`)
+  }
+  return text
+}
+
+function dockerHostOf(text: string): string {
+  if (!/^(unix:\/\/\/.+|tcp:\/\/[^/]+:\d+|https?:\/\/[^/]+)$/.test(text)) {
+    throw new UsageError(`--docker-host: ${JSON.stringify(text)} is not unix:///PATH or tcp://HOST:PORT`)
+  }
+  return text
+}
+
+function influxdbOf(text: string | undefined): string | undefined {
+  if (text === undefined || text === 'none') return text
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) throw new UsageError(`--influxdb: ${JSON.stringify(text)} is neither an http(s) URL nor none`)
+  return text
+}
+
+function nodeNameOf(text: string | undefined): string {
+  const name = text ?? (hostname().toLowerCase().replaceAll(/[^a-z0-9.-]+/g, '-').replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, '').slice(0, 200) || 'node')
+  if (!/^[a-z0-9]([a-z0-9.-]{0,198}[a-z0-9])?$/.test(name)) {
+    throw new UsageError(`--node-name: ${JSON.stringify(name)} is not a lower case host name (letters, digits, '-' and '.')`)
+  }
+  return name
+}
