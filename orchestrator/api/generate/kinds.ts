@@ -80,22 +80,30 @@ function servedKinds(): Map<string, { plural: string; isNamespaced: boolean }> {
   return served
 }
 
-const served = servedKinds()
-const out = [
-  '/** The Kubernetes 1.35 types and kinds. Generated from orchestrator/api/data by `npm run generate`; do not edit. */',
-  "import type { Kind } from '../object.ts'",
-  '',
-]
-for (const [definition, row] of Object.entries(types).sort(([a], [b]) => (a < b ? -1 : 1))) {
-  if (row.fields === undefined) continue
-  out.push(interfaceText(definition, row))
-  for (const [group, version, kind] of row.gvk ?? []) {
-    const place = served.get(`${group}/${version}/${kind}`)
-    if (place === undefined || row.fields['metadata']?.ref?.endsWith('.ObjectMeta') !== true || row.gvk!.length > 1) continue
-    const name = typeName(definition)
-    out.push(
-      `export const ${name}: Kind<${name}> = { group: '${group}', version: '${version}', kind: '${kind}', plural: '${place.plural}', isNamespaced: ${place.isNamespaced} }\n`,
-    )
+/** The file's text. */
+export function kindsText(): string {
+  const served = servedKinds()
+  const out = [
+    '/** The Kubernetes 1.35 types and kinds. Generated from orchestrator/api/data by `npm run generate`; do not edit. */',
+    "import type { Kind } from '../object.ts'",
+    '',
+  ]
+  for (const [definition, row] of Object.entries(types).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (row.fields === undefined) continue
+    out.push(interfaceText(definition, row))
+    for (const [group, version, kind] of row.gvk ?? []) {
+      const place = served.get(`${group}/${version}/${kind}`)
+      if (place === undefined || row.fields['metadata']?.ref?.endsWith('.ObjectMeta') !== true || row.gvk!.length > 1) continue
+      const name = typeName(definition)
+      out.push(
+        `export const ${name}: Kind<${name}> = { group: '${group}', version: '${version}', kind: '${kind}', plural: '${place.plural}', isNamespaced: ${place.isNamespaced} }\n`,
+      )
+    }
   }
+  return out.join('\n')
 }
-writeFileSync(`${folder}generated/kinds.ts`, out.join('\n'))
+
+/** Writes the file. */
+export function generateKinds(): void {
+  writeFileSync(`${folder}generated/kinds.ts`, kindsText())
+}
