@@ -1,0 +1,113 @@
+import { showLogs } from './commands/logs.ts'
+import { runKubectl } from './commands/kubectl.ts'
+import { showStatus } from './commands/status.ts'
+import { start, type CommandContext } from './commands/start.ts'
+import { takeDown } from './commands/down.ts'
+import { DataFolderError, findDataFolder } from './data-folder.ts'
+import { describeFlags, parseOptions, UsageError } from './options.ts'
+
+/** One command: `run` gets what follows its name and resolves with the exit code. */
+interface Command {
+  readonly usage: string
+  readonly help: string
+  run(args: readonly string[], context: CommandContext): Promise<number>
+}
+
+/** Takes `names` out of the arguments; says which of them were there. */
+function takeSwitches(args: readonly string[], names: readonly string[]): { readonly rest: string[]; readonly taken: Set<string> } {
+  return { rest: args.filter((arg) => !names.includes(arg)), taken: new Set(args.filter((arg) => names.includes(arg))) }
+}
+
+const commands: Readonly<Record<string, Command>> = {
+  start: {
+    usage: 'start [FLAGS]',
+    help: 'bring up cluster, monitor and InfluxDB on this machine, until Ctrl-C',
+    run: (args, context) => start(parseOptions(args), context),
+  },
+  status: {
+    usage: 'status [--data-dir DIR]',
+    help: 'processes and addresses',
+    run: async (args, context) => showStatus(parseOptions(args), context),
+  },
+  down: {
+    usage: 'down [--data-dir DIR] [--purge]',
+    help: 'stop everything; --purge removes the data too',
+    run: (args, context) => {
+      const { rest, taken } = takeSwitches(args, ['--purge'])
+      return takeDown(parseOptions(rest), taken.has('--purge'), context)
+    },
+  },
+  logs: {
+    usage: 'logs [PROCESS] [-f] [--data-dir DIR]',
+    help: "the processes' own logs",
+    run: (args) => {
+      const { rest, taken } = takeSwitches(args, ['-f', '--follow'])
+      const isName = rest[0] !== undefined && !rest[0].startsWith('-')
+      return showLogs(parseOptions(isName ? rest.slice(1) : rest), isName ? rest[0] : undefined, taken.size > 0)
+    },
+  },
+  kubectl: {
+    usage: 'kubectl [--data-dir=DIR] …',
+    help: 'kubectl 1.35 with the kubeconfig of this cluster',
+    run: (args, context) => {
+      const ours = args.filter((arg) => arg.startsWith('--data-dir='))
+      const folder = findDataFolder(parseOptions(ours).dataDir)
+      if (folder === undefined) throw new UsageError(`there is no cluster in ${parseOptions(ours).dataDir}: \`npm start\` makes one`)
+      return runKubectl(folder.kubeconfig, args.filter((arg) => !ours.includes(arg)), context.searchPath)
+    },
+  },
+  images: {
+    usage: 'images [--docker-host URL]',
+    help: 'build the stand-ins of the walkthrough images, without a registry',
+    run: async (args, context) => (await import('./commands/images.ts')).buildImages(parseOptions(args), context),
+  },
+  server: {
+    usage: 'server [FLAGS]',
+    help: 'API server, scheduler and controllers alone',
+    run: async (args) => (await import('./processes/server.ts')).runServer(parseOptions(args)),
+  },
+  node: {
+    usage: 'node [--index=N] [FLAGS]',
+    help: 'node agent, service network and collector alone',
+    run: async (args) => {
+      const index = args.find((arg) => arg.startsWith('--index='))
+      return (await import('./processes/node.ts')).runNode(parseOptions(args.filter((arg) => arg !== index)), Number(index?.slice('--index='.length) ?? 0))
+    },
+  },
+  monitor: {
+    usage: 'monitor [FLAGS]',
+    help: 'aggregator, alerts and page alone',
+    run: async (args) => (await import('./processes/monitor.ts')).runMonitor(parseOptions(args)),
+  },
+}
+
+function helpText(): string {
+  const rows = Object.values(commands).map(({ usage, help }) => `  ${usage.padEnd(36)}${help}`)
+  return `Usage: binnacle COMMAND\n\n${rows.join('\n')}\n\nFlags\n${describeFlags()}`
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const context: CommandContext = {
+    print: (line) => console.log(line),
+    searchPath: process.env['PATH'] ?? '',
+    isRoot: process.getuid?.() === 0,
+  }
+  const [name, ...rest] = args
+  if (name === undefined || name === 'help' || name === '--help' || rest[0] === '--help') {
+    if (name !== 'kubectl') {
+      context.print(helpText())
+      return name === undefined ? 2 : 0
+    }
+  }
+  const command = commands[name!]
+  if (command === undefined) throw new UsageError(`${JSON.stringify(name)} is not a command; the commands are ${Object.keys(commands).join(', ')}`)
+  return command.run(rest, context)
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  const isExpected = error instanceof UsageError || error instanceof DataFolderError
+  console.error(`binnacle: ${isExpected ? error.message : ((error as Error).stack ?? String(error))}`)
+  process.exitCode = error instanceof UsageError ? 2 : 1
+}

@@ -1,0 +1,21 @@
+/** The first address of an IPv4 network: the gateway of pods. */
+export function gatewayOf(cidr: string): string {
+  return addressAt(cidr, 1)
+}
+
+/** The `index`-th address of the service network (1 is `kubernetes`, 10 is the cluster's DNS). */
+export function serviceAddress(cidr: string, index: number): string {
+  return addressAt(cidr, index)
+}
+
+/** The /24 of the `index`-th node inside the pods' /16. */
+export function podCidrOfNode(cidr: string, index: number): string {
+  const [a, b] = cidr.split('.')
+  return `${a}.${b}.${index}.0/24`
+}
+
+function addressAt(cidr: string, index: number): string {
+  const octets = cidr.split('/')[0]!.split('.').map(Number)
+  const number = ((octets[0]! << 24) | (octets[1]! << 16) | (octets[2]! << 8) | octets[3]!) + index
+  return [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join('.')
+}
