@@ -20,7 +20,9 @@ export async function runProgram(entry, args) {
   }
   const node = join(project, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node')
   if (!existsSync(node)) {
-    fail(`Node.js ${process.versions.node} is too old and no pinned Node.js is available for ${process.platform}-${process.arch}: install Node.js ${minimumMajor} or newer`)
+    fail(
+      `Node.js ${process.versions.node} is too old and no pinned Node.js is available for ${process.platform}-${process.arch}: install Node.js ${minimumMajor} or newer`,
+    )
   }
   const child = spawn(node, [join(project, entry), ...args], { stdio: 'inherit' })
   // A terminal sends its signals to the whole group, so the child has them already; this is for `kill`.

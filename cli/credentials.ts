@@ -1,5 +1,12 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { createAuthority, createSigningKey, inspectCertificate, issueCertificate, type CertificateRequest, type KeyPair } from '../lib/pki.ts'
+import {
+  createAuthority,
+  createSigningKey,
+  inspectCertificate,
+  issueCertificate,
+  type CertificateRequest,
+  type KeyPair,
+} from '../lib/pki.ts'
 import { writeFileAtomically, type DataFolder } from './data-folder.ts'
 
 /** A certificate is made anew when less than this is left of its life. */
@@ -22,13 +29,25 @@ export async function ensureCredentials(options: CredentialOptions): Promise<voi
   const ca = await ensurePair(folder, 'ca', () => createAuthority('binnacle-ca', now))
   const frontProxyCa = await ensurePair(folder, 'front-proxy-ca', () => createAuthority('binnacle-front-proxy-ca', now))
   const loopback = ['localhost', '127.0.0.1', '::1']
-  const leaf = (authority: KeyPair, file: string, request: Omit<CertificateRequest, 'now'>) => ensureLeaf({ folder, file, authority, request: { ...request, now } })
+  const leaf = (authority: KeyPair, file: string, request: Omit<CertificateRequest, 'now'>) =>
+    ensureLeaf({ folder, file, authority, request: { ...request, now } })
   await leaf(ca, 'apiserver', {
     commonName: 'kube-apiserver',
     isServer: true,
-    hosts: [...loopback, 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', ...addresses],
+    hosts: [
+      ...loopback,
+      'kubernetes',
+      'kubernetes.default',
+      'kubernetes.default.svc',
+      'kubernetes.default.svc.cluster.local',
+      ...addresses,
+    ],
   })
-  await leaf(ca, 'apiserver-kubelet-client', { commonName: 'kube-apiserver-kubelet-client', organization: 'system:masters', isClient: true })
+  await leaf(ca, 'apiserver-kubelet-client', {
+    commonName: 'kube-apiserver-kubelet-client',
+    organization: 'system:masters',
+    isClient: true,
+  })
   await leaf(frontProxyCa, 'front-proxy-client', { commonName: 'front-proxy-client', isClient: true })
   await leaf(ca, 'monitor', { commonName: 'system:binnacle:monitor', isClient: true, isServer: true, hosts: loopback })
   for (const node of options.nodes) {

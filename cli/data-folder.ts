@@ -32,7 +32,9 @@ export function openDataFolder(root: string): DataFolder {
   if (!existsSync(file)) writeFileAtomically(file, JSON.stringify({ version: layoutVersion, clusterId: randomBytes(4).toString('hex') }))
   const { version, clusterId } = readClusterFile(file)
   if (version > layoutVersion) {
-    throw new DataFolderError(`the data folder ${root} has layout version ${version}; this program knows versions up to ${layoutVersion}: use a newer Binnacle, or another --data-dir`)
+    throw new DataFolderError(
+      `the data folder ${root} has layout version ${version}; this program knows versions up to ${layoutVersion}: use a newer Binnacle, or another --data-dir`,
+    )
   }
   return folderOf(root, clusterId)
 }

@@ -53,7 +53,11 @@ const commands: Readonly<Record<string, Command>> = {
       const ours = args.filter((arg) => arg.startsWith('--data-dir='))
       const folder = findDataFolder(parseOptions(ours).dataDir)
       if (folder === undefined) throw new UsageError(`there is no cluster in ${parseOptions(ours).dataDir}: \`npm start\` makes one`)
-      return runKubectl(folder.kubeconfig, args.filter((arg) => !ours.includes(arg)), context.searchPath)
+      return runKubectl(
+        folder.kubeconfig,
+        args.filter((arg) => !ours.includes(arg)),
+        context.searchPath,
+      )
     },
   },
   images: {
@@ -71,7 +75,10 @@ const commands: Readonly<Record<string, Command>> = {
     help: 'node agent, service network and collector alone',
     run: async (args) => {
       const index = args.find((arg) => arg.startsWith('--index='))
-      return (await import('./processes/node.ts')).runNode(parseOptions(args.filter((arg) => arg !== index)), Number(index?.slice('--index='.length) ?? 0))
+      return (await import('./processes/node.ts')).runNode(
+        parseOptions(args.filter((arg) => arg !== index)),
+        Number(index?.slice('--index='.length) ?? 0),
+      )
     },
   },
   monitor: {
@@ -93,14 +100,14 @@ async function main(args: readonly string[]): Promise<number> {
     isRoot: process.getuid?.() === 0,
   }
   const [name, ...rest] = args
-  if (name === undefined || name === 'help' || name === '--help' || rest[0] === '--help') {
-    if (name !== 'kubectl') {
-      context.print(helpText())
-      return name === undefined ? 2 : 0
-    }
+  const isHelp = name === 'help' || name === '--help' || (rest[0] === '--help' && name !== 'kubectl')
+  if (name === undefined || isHelp) {
+    context.print(helpText())
+    return isHelp ? 0 : 2
   }
-  const command = commands[name!]
-  if (command === undefined) throw new UsageError(`${JSON.stringify(name)} is not a command; the commands are ${Object.keys(commands).join(', ')}`)
+  const command = commands[name]
+  if (command === undefined)
+    throw new UsageError(`${JSON.stringify(name)} is not a command; the commands are ${Object.keys(commands).join(', ')}`)
   return command.run(rest, context)
 }
 

@@ -168,13 +168,18 @@ function parseFlags(args: readonly string[]): Record<string, string | boolean | 
   try {
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values
   } catch (error) {
-    throw new UsageError(`${(error as Error).message.split('. ')[0]}. Allowed are ${Object.keys(flags).map((name) => `--${name}`).join(', ')}`)
+    throw new UsageError(
+      `${(error as Error).message.split('. ')[0]}. Allowed are ${Object.keys(flags)
+        .map((name) => `--${name}`)
+        .join(', ')}`,
+    )
   }
 }
 
 function integer(name: string, text: string, min: number, max: number): number {
   const value = Number(text)
-  if (!/^\d+$/.test(text) || value < min || value > max) throw new UsageError(`--${name}: ${JSON.stringify(text)} is not a whole number from ${min} to ${max}`)
+  if (!/^\d+$/.test(text) || value < min || value > max)
+    throw new UsageError(`--${name}: ${JSON.stringify(text)} is not a whole number from ${min} to ${max}`)
   return value
 }
 
@@ -182,7 +187,8 @@ const port = (name: string, text: string) => integer(name, text, 1, 65535)
 
 function seconds(name: string, text: string, min: number, max: number): number {
   const value = Number(text)
-  if (text.trim() === '' || !(value >= min && value <= max)) throw new UsageError(`--${name}: ${JSON.stringify(text)} is not a number of seconds from ${min} to ${max}`)
+  if (text.trim() === '' || !(value >= min && value <= max))
+    throw new UsageError(`--${name}: ${JSON.stringify(text)} is not a number of seconds from ${min} to ${max}`)
   return Math.round(value * 1000)
 }
 
@@ -209,12 +215,20 @@ function dockerHostOf(text: string): string {
 
 function influxdbOf(text: string | undefined): string | undefined {
   if (text === undefined || text === 'none') return text
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) throw new UsageError(`--influxdb: ${JSON.stringify(text)} is neither an http(s) URL nor none`)
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
+    throw new UsageError(`--influxdb: ${JSON.stringify(text)} is neither an http(s) URL nor none`)
   return text
 }
 
 function nodeNameOf(text: string | undefined): string {
-  const name = text ?? (hostname().toLowerCase().replaceAll(/[^a-z0-9.-]+/g, '-').replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, '').slice(0, 200) || 'node')
+  const name =
+    text ??
+    (hostname()
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9.-]+/g, '-')
+      .replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, '')
+      .slice(0, 200) ||
+      'node')
   if (!/^[a-z0-9]([a-z0-9.-]{0,198}[a-z0-9])?$/.test(name)) {
     throw new UsageError(`--node-name: ${JSON.stringify(name)} is not a lower case host name (letters, digits, '-' and '.')`)
   }

@@ -103,7 +103,7 @@ function serialNumber(): string {
 }
 
 async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']))
+  return await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
 }
 
 async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
@@ -114,5 +114,5 @@ async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
 
 async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
   const der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64')
-  return (await webcrypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign']))
+  return await webcrypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign'])
 }

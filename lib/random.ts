@@ -33,8 +33,7 @@ export function seededRandom(seed: number): Random {
     state ^= state << 5
     return (state >>> 0) / 0x1_0000_0000
   }
-  const characters = (length: number, from: string) =>
-    Array.from({ length }, () => from[Math.floor(next() * from.length)]).join('')
+  const characters = (length: number, from: string) => Array.from({ length }, () => from[Math.floor(next() * from.length)]).join('')
   return {
     uuid: () => {
       const hex = characters(32, '0123456789abcdef')

@@ -31,7 +31,8 @@ async function stopSupervisor(state: RunState): Promise<void> {
   signalProcess(state.supervisor, 'SIGTERM')
   const deadline = systemClock.monotonic() + stopTimeoutMs
   while (isAlive(state.supervisor)) {
-    if (systemClock.monotonic() > deadline) throw new Error(`the supervisor (process ${state.supervisor.pid}) did not stop within ${stopTimeoutMs / 1000} s`)
+    if (systemClock.monotonic() > deadline)
+      throw new Error(`the supervisor (process ${state.supervisor.pid}) did not stop within ${stopTimeoutMs / 1000} s`)
     await systemClock.sleep(pollMs)
   }
 }
@@ -39,7 +40,7 @@ async function stopSupervisor(state: RunState): Promise<void> {
 async function cleanAfterCrash(state: RunState, folder: DataFolder, context: CommandContext): Promise<void> {
   const isEngine = (name: string) => name === 'dockerd' || name === 'influxd'
   const end = (rows: RunState['processes']) =>
-    Promise.all(rows.map(({ identity }) => (identity === undefined ? undefined : endLeftover(identity, leftoverTimeoutMs, systemClock))))
+    Promise.all(rows.flatMap(({ identity }) => (identity === undefined ? [] : [endLeftover(identity, leftoverTimeoutMs, systemClock)])))
   await end(state.processes.filter(({ name }) => !isEngine(name)))
   if (state.runtime === 'docker') await removeClusterLeftovers({ folder, dockerHost: state.dockerHost, print: context.print })
   await end(state.processes.filter(({ name }) => isEngine(name)))

@@ -35,7 +35,9 @@ export async function start(options: ClusterOptions, context: CommandContext): P
   const folder = openDataFolder(options.dataDir)
   const previous = readRunState(folder)
   if (isRunning(previous)) {
-    context.print(`Binnacle runs already for ${folder.root} (process ${previous.supervisor.pid}); \`npx binnacle status\` shows it, \`npx binnacle down\` stops it`)
+    context.print(
+      `Binnacle runs already for ${folder.root} (process ${previous.supervisor.pid}); \`npx binnacle status\` shows it, \`npx binnacle down\` stops it`,
+    )
     return 1
   }
   if (options.detach) return startDetached(options, folder, context)
@@ -47,7 +49,10 @@ async function startDetached(options: ClusterOptions, folder: DataFolder, contex
   const logFile = folder.logFile('supervisor')
   mkdirSync(dirname(logFile), { recursive: true })
   const output = openSync(logFile, 'a', 0o600)
-  const child = spawn(process.execPath, [mainFile, 'start', ...toFlags({ ...options, detach: false })], { detached: true, stdio: ['ignore', output, output] })
+  const child = spawn(process.execPath, [mainFile, 'start', ...toFlags({ ...options, detach: false })], {
+    detached: true,
+    stdio: ['ignore', output, output],
+  })
   closeSync(output)
   child.unref()
   let exit: number | null | undefined
@@ -134,12 +139,17 @@ class Start {
       ...Array.from({ length: nodes }, (_, index) => ['collector-port', ports.collector + index] as [string, number]),
     ]
     for (const [flag, port] of wanted) {
-      if (!(await isFree(port))) throw new UsageError(`port ${port} of 127.0.0.1 is in use by another program; choose another one with --${flag}`)
+      if (!(await isFree(port)))
+        throw new UsageError(`port ${port} of 127.0.0.1 is in use by another program; choose another one with --${flag}`)
     }
   }
 
   async #startEngines(): Promise<void> {
-    const installer = createPackageInstaller({ searchPath: this.#context.searchPath, isRoot: this.#context.isRoot, print: this.#context.print })
+    const installer = createPackageInstaller({
+      searchPath: this.#context.searchPath,
+      isRoot: this.#context.isRoot,
+      print: this.#context.print,
+    })
     await Promise.all([this.#startDocker(installer), this.#startInfluxdb(installer)])
   }
 
@@ -184,7 +194,8 @@ class Start {
     }
     if (influxdb !== undefined) {
       this.#influxdb = influxdb
-      if ((await influxdbVersion(influxdb)) === undefined) this.#notices.push(`InfluxDB at ${influxdb} does not answer; points are spooled until it does`)
+      if ((await influxdbVersion(influxdb)) === undefined)
+        this.#notices.push(`InfluxDB at ${influxdb} does not answer; points are spooled until it does`)
       return
     }
     const url = `http://127.0.0.1:${ports.influxdb}`
@@ -203,7 +214,8 @@ class Start {
     if (typeof outcome === 'object') return outcome.advice
     const { ports } = this.#options
     if ((await influxdbVersion(`http://127.0.0.1:${ports.influxdb}`)) !== undefined) return undefined
-    if (!(await isFree(ports.influxdb))) return `port ${ports.influxdb} is in use by another program; choose another one with --influxdb-port`
+    if (!(await isFree(ports.influxdb)))
+      return `port ${ports.influxdb} is in use by another program; choose another one with --influxdb-port`
     const program = findProgram('influxd', this.#context.searchPath)!
     return this.#startEngine(influxdbSpec({ folder: this.#folder, program, port: ports.influxdb }))
   }
@@ -232,13 +244,23 @@ class Start {
   async #startProcesses(): Promise<void> {
     const shared = toFlags({ ...this.#options, runtime: this.#runtime, influxdb: this.#influxdb ?? 'none' })
     const launch = async (name: string, args: readonly string[]) => {
-      const spec = { name, command: process.execPath, args: [mainFile, ...args], logFile: this.#folder.logFile(name), readiness: true as const, stopTimeoutMs: 15_000 }
+      const spec = {
+        name,
+        command: process.execPath,
+        args: [mainFile, ...args],
+        logFile: this.#folder.logFile(name),
+        readiness: true as const,
+        stopTimeoutMs: 15_000,
+      }
       this.#started.push(name)
       await this.#supervisor.start(spec, processTimeoutMs)
     }
     await launch('server', ['server', ...shared])
     const nodes = this.#runtime === 'docker' ? nodeNames(this.#options).map((_, index) => index) : [0]
-    await Promise.all([launch('monitor', ['monitor', ...shared]), ...nodes.map((index) => launch(`node-${index}`, ['node', `--index=${index}`, ...shared]))])
+    await Promise.all([
+      launch('monitor', ['monitor', ...shared]),
+      ...nodes.map((index) => launch(`node-${index}`, ['node', `--index=${index}`, ...shared])),
+    ])
   }
 
   async #stopAll(): Promise<void> {
@@ -246,7 +268,8 @@ class Start {
     const processes = this.#started.filter((name) => !isEngine(name))
     await Promise.all(processes.filter((name) => name !== 'server').map((name) => this.#supervisor.stop(name)))
     await this.#supervisor.stop('server')
-    if (this.#runtime === 'docker') await removeClusterLeftovers({ folder: this.#folder, dockerHost: this.#options.dockerHost, print: this.#context.print })
+    if (this.#runtime === 'docker')
+      await removeClusterLeftovers({ folder: this.#folder, dockerHost: this.#options.dockerHost, print: this.#context.print })
     await Promise.all(this.#started.filter(isEngine).map((name) => this.#supervisor.stop(name)))
     removeRunState(this.#folder)
   }

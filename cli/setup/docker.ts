@@ -7,7 +7,12 @@ export function connectDocker(url: string, timeoutMs?: number): Docker {
   const timeout = timeoutMs === undefined ? {} : { timeout: timeoutMs }
   if (url.startsWith('unix://')) return new Docker({ socketPath: url.slice('unix://'.length), ...timeout })
   const { protocol, hostname, port } = new URL(url.replace(/^tcp:/, 'http:'))
-  return new Docker({ protocol: protocol === 'https:' ? 'https' : 'http', host: hostname, port: Number(port === '' ? 2375 : port), ...timeout })
+  return new Docker({
+    protocol: protocol === 'https:' ? 'https' : 'http',
+    host: hostname,
+    port: Number(port === '' ? 2375 : port),
+    ...timeout,
+  })
 }
 
 const pingTimeoutMs = 3000

@@ -76,7 +76,11 @@ function runCommand(command: string, args: readonly string[], options: PackageIn
 function proxyEnvironment(): Record<string, string> {
   try {
     const entries = readFileSync('/proc/self/environ', 'utf8').split('\0')
-    return Object.fromEntries(entries.filter((entry) => /^(https?|no|all)_proxy=/i.test(entry)).map((entry) => entry.split(/=(.*)/s).slice(0, 2) as [string, string]))
+    return Object.fromEntries(
+      entries
+        .filter((entry) => /^(https?|no|all)_proxy=/i.test(entry))
+        .map((entry) => entry.split(/=(.*)/s).slice(0, 2) as [string, string]),
+    )
   } catch {
     return {}
   }
