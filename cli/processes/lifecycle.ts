@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process'
+import { openSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { createLog, type Log } from '../../lib/log.ts'
+import { openDataFolder, type DataFolder } from '../data-folder.ts'
+import { toFlags, type ClusterOptions } from '../options.ts'
+
+const mainFile = fileURLToPath(new URL('../main.ts', import.meta.url))
+
+/** What a long-running process of the stack is built from. */
+export interface Process {
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface ProcessContext {
+  readonly options: ClusterOptions
+  readonly folder: DataFolder
+  readonly log: Log
+}
+
+/**
+ * Runs one process of the stack: start, tell the supervisor, wait for a signal or for the supervisor's death, stop. Resolves with the exit code.
+ * When the supervisor was killed, the process that `resurrects` starts a new one, which takes over.
+ */
+export async function runProcess(name: string, options: ClusterOptions, build: (context: ProcessContext) => Promise<Process>, resurrects = false): Promise<number> {
+  const folder = openDataFolder(options.dataDir)
+  const log = createLog({ level: options.logLevel, component: name })
+  process.on('uncaughtException', (error) => {
+    log.error({ err: error }, 'uncaught error, ending')
+    process.exit(70)
+  })
+  process.on('unhandledRejection', (error) => {
+    log.error({ err: error }, 'unhandled rejection, ending')
+    process.exit(70)
+  })
+  const ending = untilEnd()
+  const instance = await build({ options, folder, log })
+  await instance.start()
+  process.send?.({ ready: true })
+  log.info({ pid: process.pid }, 'ready')
+  const why = await ending
+  log.info({ why }, 'stopping')
+  if (why === 'supervisor gone' && resurrects) resurrectSupervisor(options, folder)
+  await instance.stop()
+  return 0
+}
+
+function untilEnd(): Promise<string> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve('SIGTERM'))
+    process.once('SIGINT', () => resolve('SIGINT'))
+    process.once('disconnect', () => resolve('supervisor gone'))
+  })
+}
+
+function resurrectSupervisor(options: ClusterOptions, folder: DataFolder): void {
+  const output = openSync(folder.logFile('supervisor'), 'a', 0o600)
+  const child = spawn(process.execPath, [mainFile, 'start', ...toFlags(options)], { detached: true, stdio: ['ignore', output, output] })
+  child.unref()
+}
