@@ -1,14 +1,26 @@
-/** RFC 6902. The result of the operations on a copy; `document` stays as it is. Throws 400 for malformed operations, 422 where one cannot be applied. */
-export function applyJsonPatch(document: unknown, _operations: unknown): unknown {
-  return document
+import { badRequest } from './status-error.ts'
+
+export { applyJsonPatch } from './json-patch.ts'
+export { applyStrategicMergePatch } from './strategic-merge.ts'
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** RFC 7396. A copy that shares unchanged parts; `document` stays as it is. Throws 400 when the patch is no object. */
+export function applyMergePatch(document: unknown, patch: unknown): unknown {
+  if (!isObject(patch)) throw badRequest('error decoding patch: a merge patch must be an object')
+  return mergeValue(document, patch)
 }
 
-/** RFC 7396. A copy that shares unchanged parts; `document` stays as it is. */
-export function applyMergePatch(document: unknown, _patch: unknown): unknown {
-  return document
-}
-
-/** Kubernetes' strategic merge by the merge keys of `definition`, with its `$` directives. `document` stays as it is. Throws 400 for bad directives. */
-export function applyStrategicMergePatch(document: unknown, _patch: unknown, _definition: string): unknown {
-  return document
+function mergeValue(document: unknown, patch: unknown): unknown {
+  if (!isObject(patch)) return patch
+  const result: Record<string, unknown> = isObject(document) ? { ...document } : {}
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key]
+    else {
+      const merged = mergeValue(Object.hasOwn(result, key) ? result[key] : undefined, value)
+      // Never assigned: `__proto__` must become a plain member.
+      Object.defineProperty(result, key, { value: merged, enumerable: true, configurable: true, writable: true })
+    }
+  }
+  return result
 }

@@ -118,6 +118,9 @@ export function invalid(kind: { readonly group: string; readonly kind: string },
   })
 }
 
+/** 422 without an object to blame: a patch that is well-formed and cannot be applied. */
+export const unprocessable = (message: string): StatusError => failure(422, 'Invalid', message)
+
 export const methodNotAllowed = (resource: Resource, method: string): StatusError =>
   failure(405, 'MethodNotAllowed', `${method} is not supported on resources of kind "${qualified(resource)}"`, detailsOf(resource, ''))
 
