@@ -24,7 +24,11 @@ const programs: readonly (readonly [string, string])[] = [
 ]
 
 async function installPrograms(): Promise<boolean> {
-  const installer = createPackageInstaller({ searchPath: process.env['PATH'] ?? '', isRoot: process.getuid?.() === 0, print: (line) => console.log(line) })
+  const installer = createPackageInstaller({
+    searchPath: process.env['PATH'] ?? '',
+    isRoot: process.getuid?.() === 0,
+    print: (line) => console.log(line),
+  })
   let isComplete = true
   for (const [program, packageName] of programs) {
     const outcome = await installer.ensure(program, packageName)
@@ -63,9 +67,16 @@ function runVitest(args: readonly string[]): Report | undefined {
 async function main(args: readonly string[]): Promise<number> {
   const isComplete = await installPrograms()
   const isClean = args.length > 0 || runChecks()
-  const runs = args.length > 0 ? [args] : [['--project', 'unit'], ['--project', 'e2e']]
+  const runs =
+    args.length > 0
+      ? [args]
+      : [
+          ['--project', 'unit'],
+          ['--project', 'e2e'],
+        ]
   const reports = runs.map((run) => runVitest(run))
-  const sum = (count: (report: Report) => number) => reports.reduce((total, report) => total + (report === undefined ? 0 : count(report)), 0)
+  const sum = (count: (report: Report) => number) =>
+    reports.reduce((total, report) => total + (report === undefined ? 0 : count(report)), 0)
   const passed = sum((report) => report.numPassedTests)
   const failed = sum((report) => report.numFailedTests)
   const skipped = sum((report) => report.numPendingTests + report.numTodoTests)

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { createLog, type Log } from '../../lib/log.ts'
 import { openDataFolder, type DataFolder } from '../data-folder.ts'
 import { toFlags, type ClusterOptions } from '../options.ts'
+import { readRunState } from '../state.ts'
 
 const mainFile = fileURLToPath(new URL('../main.ts', import.meta.url))
 
@@ -23,7 +24,12 @@ export interface ProcessContext {
  * Runs one process of the stack: start, tell the supervisor, wait for a signal or for the supervisor's death, stop. Resolves with the exit code.
  * When the supervisor was killed, the process that `resurrects` starts a new one, which takes over.
  */
-export async function runProcess(name: string, options: ClusterOptions, build: (context: ProcessContext) => Promise<Process>, resurrects = false): Promise<number> {
+export async function runProcess(
+  name: string,
+  options: ClusterOptions,
+  build: (context: ProcessContext) => Promise<Process>,
+  resurrects = false,
+): Promise<number> {
   const folder = openDataFolder(options.dataDir)
   const log = createLog({ level: options.logLevel, component: name })
   process.on('uncaughtException', (error) => {
@@ -56,6 +62,8 @@ function untilEnd(): Promise<string> {
 
 function resurrectSupervisor(options: ClusterOptions, folder: DataFolder): void {
   const output = openSync(folder.logFile('supervisor'), 'a', 0o600)
-  const child = spawn(process.execPath, [mainFile, 'start', ...toFlags(options)], { detached: true, stdio: ['ignore', output, output] })
+  // What was typed at first, not what this process was given: an engine that was started must be started again, not taken for somebody else's.
+  const flags = readRunState(folder)?.flags ?? toFlags(options)
+  const child = spawn(process.execPath, [mainFile, 'start', ...flags], { detached: true, stdio: ['ignore', output, output] })
   child.unref()
 }

@@ -1,0 +1,78 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { systemClock } from './clock.ts'
+import { silentLog } from './log.ts'
+import { identifyProcess, isAlive } from './process-identity.ts'
+import { createSupervisor, endLeftover, type ProcessSpec, type Supervisor } from './supervision.ts'
+
+const readyThenWait = "process.send?.({ ready: true }); process.on('disconnect', () => process.exit()); setInterval(() => {}, 1000)"
+
+describe('supervisor', () => {
+  let folder: string
+  let supervisor: Supervisor
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'binnacle-supervision-'))
+    supervisor = createSupervisor({ clock: systemClock, log: silentLog })
+  })
+  afterEach(async () => {
+    for (const { name } of supervisor.states()) await supervisor.stop(name)
+    rmSync(folder, { recursive: true })
+  })
+
+  const spec = (name: string, script: string): ProcessSpec => ({
+    name,
+    command: process.execPath,
+    args: ['-e', script],
+    logFile: join(folder, `${name}.log`),
+    readiness: true,
+  })
+  const stateOf = (name: string) => supervisor.states().find((state) => state.name === name)!
+
+  it('resolves when the process says that it is ready', async () => {
+    await supervisor.start(spec('a', readyThenWait), 10_000)
+    expect(stateOf('a').state).toBe('ready')
+    expect(isAlive(stateOf('a').identity!)).toBe(true)
+  })
+
+  it('rejects with the reason and the log when the process ends before it is ready', async () => {
+    await expect(supervisor.start(spec('a', "console.error('no disk'); process.exit(3)"), 10_000)).rejects.toThrow(
+      /ended at once \(exit code 3\)/,
+    )
+    expect(readFileSync(join(folder, 'a.log'), 'utf8')).toContain('no disk')
+  })
+
+  it('brings back a process that was killed, and counts it', async () => {
+    await supervisor.start(spec('a', readyThenWait), 10_000)
+    const { pid } = stateOf('a').identity!
+    process.kill(pid, 'SIGKILL')
+    await vi.waitFor(() => expect(stateOf('a')).toMatchObject({ state: 'ready', restarts: 1, lastExit: 'signal SIGKILL' }), {
+      timeout: 10_000,
+    })
+    expect(stateOf('a').identity!.pid).not.toBe(pid)
+  })
+
+  it('stops for good, with SIGKILL where SIGTERM does not do', async () => {
+    const stubborn = { ...spec('a', `process.on('SIGTERM', () => {}); ${readyThenWait}`), stopTimeoutMs: 100 }
+    await supervisor.start(stubborn, 10_000)
+    const identity = stateOf('a').identity!
+    await supervisor.stop('a')
+    expect(isAlive(identity)).toBe(false)
+    expect(supervisor.states()).toEqual([])
+  })
+
+  it('ends what an earlier supervisor left behind, and only that very process', async () => {
+    await supervisor.start(spec('a', readyThenWait), 10_000)
+    const identity = stateOf('a').identity!
+    await endLeftover({ ...identity, startTicks: '1' }, 1000, systemClock)
+    expect(isAlive(identity)).toBe(true)
+    await endLeftover(identity, 1000, systemClock)
+    expect(isAlive(identity)).toBe(false)
+  })
+
+  it('tells this process from a later one with the same number', () => {
+    expect(isAlive(identifyProcess()!)).toBe(true)
+    expect(isAlive({ pid: process.pid, startTicks: '1' })).toBe(false)
+  })
+})
