@@ -17,6 +17,8 @@ export interface Informer<T extends KubeObject> {
   onChange(handler: ChangeHandler<T>): () => void
   /** Resolves when the first list is in; rejects when `signal` aborts first. */
   waitForSync(signal?: AbortSignal): Promise<void>
+  /** Resolves when this copy is complete up to `revision`, which a write's answer carries; rejects when `signal` aborts first. */
+  waitForRevision(revision: number, signal?: AbortSignal): Promise<void>
 }
 
 export interface ChangeHandler<T> {
