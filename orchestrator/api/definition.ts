@@ -177,3 +177,24 @@ export function definitionOf(name: string): Definition {
   definitions.set(name, definition)
   return definition
 }
+
+let gvkIndex: ReadonlyMap<string, string> | undefined
+
+/** Definition names by `group/version/kind`. */
+export function definitionsByGvk(): ReadonlyMap<string, string> {
+  if (gvkIndex !== undefined) return gvkIndex
+  const index = new Map<string, string>()
+  for (const [name, line] of tableLines()) {
+    if (!line.includes('"gvk"')) continue
+    const gvks = typeRow(name)!.gvk!
+    // Types shared by all groups (DeleteOptions, WatchEvent) name dozens; they are no resource's own.
+    for (const [group, version, kind] of gvks.length > 5 ? [] : gvks) index.set(`${group}/${version}/${kind}`, name)
+  }
+  gvkIndex = index
+  return index
+}
+
+/** The definition of a kind, served on its own or not: `definitionByGvk('policy', 'v1', 'Eviction')`. */
+export function definitionByGvk(group: string, version: string, kind: string): string | undefined {
+  return definitionsByGvk().get(`${group}/${version}/${kind}`)
+}

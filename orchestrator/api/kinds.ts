@@ -2,6 +2,7 @@ import { resourceRows } from './generated/resources.ts'
 import type { KindDeclaration, KindPart } from './kind-declaration.ts'
 import { resourceNames } from './kinds/names.ts'
 import { writtenParts } from './kinds/written.ts'
+import { legacyKinds, type LegacyKind } from './legacy.ts'
 import type { KubeObject } from './object.ts'
 import type { ResourceRow } from './resource-row.ts'
 import { ageCell, defaultColumns } from './table-cells.ts'
@@ -38,15 +39,25 @@ const parts = new Map(writtenParts.map((part) => [keyOf(part.kind.group, part.ki
 /** Every kind that has a collection, in the order of the interface tables. */
 export const kinds: readonly KindDeclaration[] = resourceRows.map((row) => declare(row, parts.get(keyOf(row.group, row.version, row.kind))))
 
-const byPlural = new Map(kinds.map((declaration) => [keyOf(declaration.kind.group, declaration.kind.version, declaration.kind.plural), declaration]))
-const byName = new Map(kinds.map((declaration) => [keyOf(declaration.kind.group, declaration.kind.version, declaration.kind.kind), declaration]))
+/** A retired kind's declaration: its successor's, under the old name. It cannot be listed or watched, so that nothing sees an object twice. */
+function declareLegacy({ kind, alias }: LegacyKind): KindDeclaration {
+  const { storage: _, ...successor } = kinds.find((candidate) => candidate.kind.group === alias.kind.group && candidate.kind.version === alias.kind.version && candidate.kind.kind === alias.kind.kind)!
+  return { ...successor, kind, alias, shortNames: [], categories: [], verbs: ['create', 'delete', 'get', 'patch', 'update'] }
+}
 
-/** The kind behind a URL: `findKind('apps', 'v1', 'deployments')`. */
+/** The retired kinds, each an alias of one of `kinds`. */
+export const legacyDeclarations: readonly KindDeclaration[] = legacyKinds.map(declareLegacy)
+
+const served = [...kinds, ...legacyDeclarations]
+const byPlural = new Map(served.map((declaration) => [keyOf(declaration.kind.group, declaration.kind.version, declaration.kind.plural), declaration]))
+const byName = new Map(served.map((declaration) => [keyOf(declaration.kind.group, declaration.kind.version, declaration.kind.kind), declaration]))
+
+/** The kind behind a URL: `findKind('apps', 'v1', 'deployments')`. Retired kinds are found too; they have an `alias`. */
 export function findKind(group: string, version: string, plural: string): KindDeclaration | undefined {
   return byPlural.get(keyOf(group, version, plural))
 }
 
-/** The kind that an object names: `findKindByName('apps', 'v1', 'Deployment')`. */
+/** The kind that an object names: `findKindByName('apps', 'v1', 'Deployment')`. Retired kinds are found too. */
 export function findKindByName(group: string, version: string, kind: string): KindDeclaration | undefined {
   return byName.get(keyOf(group, version, kind))
 }
