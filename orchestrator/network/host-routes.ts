@@ -1,0 +1,113 @@
+import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/log.ts'
+import type { CoreV1Node } from '../api/generated/kinds.ts'
+import type { Informer } from '../client/informer.ts'
+import type { RunCommand } from './command.ts'
+import { planPodRoutes } from './pod-routes.plan.ts'
+import type { ForwardPermit } from './proxy/forward-permit.ts'
+import type { KernelSettings } from './proxy/kernel-settings.ts'
+
+export interface HostRoutesOptions {
+  readonly run: RunCommand
+  readonly settings: KernelSettings
+  readonly permit: ForwardPermit
+  readonly nodes: Informer<CoreV1Node>
+  readonly clock: Clock
+  readonly log: Log
+  readonly clusterId: string
+  readonly nodeName: string
+  readonly nodeIp: string
+  readonly bridge: string
+  readonly gateway: string
+  readonly serviceCidr: string
+  readonly hasAddress: (address: string) => boolean
+}
+
+const checkMs = 2_000
+/** Docker makes its chains anew when it starts; looking takes two processes, so not every time. */
+const permitMs = 60_000
+
+/** Marks routes of ours in the kernel: a number that no routing daemon has in iproute2's list. */
+const routeProtocol = '198'
+
+/** The metric of a cluster's routes: tells them from those of another cluster on this host. */
+export function metricOf(clusterId: string): number {
+  let hash = 0
+  for (const character of clusterId) hash = (hash * 31 + character.codePointAt(0)!) % 1_000_000
+  return 1_000 + hash
+}
+
+/**
+ * Keeps the host's routes until `signal` aborts: to Service addresses over the bridge with the gateway as source, so that the host
+ * itself reaches Services even without a default route; and to the pods of other hosts. Looks at the bridge every few seconds, since
+ * one that is made anew has lost its routes.
+ */
+export async function keepRoutes(options: HostRoutesOptions, signal: AbortSignal): Promise<void> {
+  const { clock, log, nodes, nodeName, nodeIp, gateway, hasAddress } = options
+  const applied = new Map<string, string>()
+  const permit = createPatientPermit(options)
+  let reported = ''
+  while (!signal.aborted) {
+    if (hasAddress(gateway)) {
+      const routes = planPodRoutes(nodes.list(), { nodeName, nodeIp })
+      try {
+        await applyRoutes(options, routes, applied)
+        await permit(routes.length > 0)
+        reported = ''
+      } catch (error) {
+        const message = String(error)
+        if (message !== reported) log.warn({ err: error }, 'routes could not be brought up to date')
+        reported = message
+        applied.clear()
+      }
+    } else {
+      applied.clear()
+    }
+    await clock.sleep(checkMs, signal)
+  }
+}
+
+function createPatientPermit({ permit, clock, log }: HostRoutesOptions): (fromOtherHosts: boolean) => Promise<void> {
+  let last: { readonly at: number; readonly fromOtherHosts: boolean; readonly isPermitted: boolean } | undefined
+  return async (fromOtherHosts) => {
+    const now = clock.monotonic()
+    if (last !== undefined && last.fromOtherHosts === fromOtherHosts && now - last.at < permitMs) return
+    const isPermitted = await permit.ensure({ fromOtherHosts })
+    if (isPermitted && last?.isPermitted !== true) log.info({}, "node ports are open to other hosts by a rule in Docker's DOCKER-USER chain")
+    last = { at: now, fromOtherHosts, isPermitted }
+  }
+}
+
+async function applyRoutes(
+  { run, settings, log, clusterId, bridge, gateway, serviceCidr }: HostRoutesOptions,
+  podRoutes: readonly { readonly podCidr: string; readonly via: string }[],
+  applied: Map<string, string>,
+): Promise<void> {
+  const mark = ['proto', routeProtocol, 'metric', String(metricOf(clusterId))]
+  const wanted = new Map([
+    [serviceCidr, `dev ${bridge} src ${gateway}`],
+    ...podRoutes.map(({ podCidr, via }): [string, string] => [podCidr, `via ${via}`]),
+  ])
+  for (const [network, path] of wanted) {
+    if (applied.get(network) === path) continue
+    await run('ip', ['route', 'replace', network, ...path.split(' '), ...mark])
+    applied.set(network, path)
+    log.debug({ network, path }, 'route set')
+  }
+  for (const network of [...applied.keys()].filter((candidate) => !wanted.has(candidate))) {
+    await run('ip', ['route', 'del', network, ...mark])
+    applied.delete(network)
+  }
+  // The bridge's network covers all hosts' pods: the host answers for those that are elsewhere.
+  if (podRoutes.length > 0) await settings.write(`net/ipv4/conf/${bridge}/proxy_arp`, '1')
+}
+
+/** Removes the cluster's routes, and no others. Rejects with a `CommandError` where one cannot be removed. */
+export async function removeRoutes(run: RunCommand, clusterId: string): Promise<void> {
+  const listing = await run('ip', ['-j', 'route', 'show', 'proto', routeProtocol])
+  const metric = metricOf(clusterId)
+  const routes = JSON.parse(listing.trim() === '' ? '[]' : listing) as readonly { readonly dst: string; readonly metric?: number }[]
+  for (const route of routes.filter((candidate) => candidate.metric === metric)) {
+    await run('ip', ['route', 'del', route.dst, 'proto', routeProtocol, 'metric', String(metric)])
+  }
+}

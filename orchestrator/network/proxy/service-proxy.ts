@@ -1,0 +1,175 @@
+import type { Clock } from '../../../lib/clock.ts'
+import type { Log } from '../../../lib/log.ts'
+import type { ServiceCatalog } from '../service-catalog.ts'
+import type { Nft } from './nft.ts'
+import type { UdpFlows } from './udp-flows.ts'
+import { readTable } from './read-table.ts'
+import { planTable } from './rules.plan.ts'
+import type { RulesOptions } from './rules.plan.ts'
+import { planServicePorts } from './service-ports.plan.ts'
+import type { ServicePort, ServicePortsOptions } from './service-ports.plan.ts'
+import { planTransaction } from './table-state.ts'
+import type { TableState } from './table-state.ts'
+
+export interface ServiceProxyOptions {
+  readonly catalog: ServiceCatalog
+  readonly nft: Nft
+  readonly udpFlows: UdpFlows
+  readonly clock: Clock
+  readonly log: Log
+  /** The table's name, from `tableNameOf`. */
+  readonly table: string
+  readonly rules: RulesOptions
+  readonly canTakeAddress: ServicePortsOptions['canTakeAddress']
+}
+
+/**
+ * Keeps the table equal to what Services and EndpointSlices ask for: changes within `quietMs` make one transaction that touches
+ * only what differs; at the start, after a failure and every `auditMs` the kernel's table is read back and repaired.
+ */
+export interface ServiceProxy {
+  /** Runs until `signal` aborts; the rules stay. */
+  run(signal: AbortSignal): Promise<void>
+  /** How many transactions were applied. */
+  readonly transactions: number
+}
+
+/** Changes that come this close together go into one transaction. */
+const quietMs = 20
+const auditMs = 180_000
+const firstRetryMs = 500
+const maxRetryMs = 30_000
+const syncPollMs = 100
+
+/** Builds the proxy; nothing happens before `run`. */
+export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
+  const { catalog, nft, udpFlows, clock, log, table, rules } = options
+  const planPorts = rememberPorts(options)
+  let present: TableState | undefined
+  let ports: readonly ServicePort[] = []
+  let transactions = 0
+
+  async function synchronize(isAudit: boolean): Promise<void> {
+    if (isAudit) present = await readBack(nft, table)
+    const wasKnown = present !== undefined
+    const next = planPorts()
+    const desired = planTable(next, rules)
+    const statements = planTransaction(table, present, desired)
+    if (statements !== '') {
+      try {
+        await nft.apply(statements)
+      } catch (error) {
+        if (!wasKnown) throw error
+        // Something else is in the way of the difference, e.g. an element of a form that nobody planned: start the table anew.
+        log.warn({ err: error, table }, 'service rules do not apply, replacing the table')
+        await nft.apply(planTransaction(table, undefined, desired))
+      }
+      transactions++
+      log.debug({ table, services: next.length, bytes: statements.length, isAudit }, 'service rules changed')
+    }
+    present = desired
+    await udpFlows.forget(ports, next)
+    ports = next
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    const changes = createSignal(signal)
+    const unsubscribe = catalog.onChange(changes.raise)
+    try {
+      // Rules from half a cache would refuse connections that the table of the last run still serves.
+      while (!catalog.hasSynced && !signal.aborted) await clock.sleep(syncPollMs, signal)
+      let nextAuditAt = clock.monotonic()
+      let retryMs = firstRetryMs
+      while (!signal.aborted) {
+        changes.clear()
+        try {
+          const isAudit = clock.monotonic() >= nextAuditAt
+          await synchronize(isAudit)
+          if (isAudit) nextAuditAt = clock.monotonic() + auditMs
+          retryMs = firstRetryMs
+        } catch (error) {
+          log.warn({ err: error, table, retryMs }, 'service rules could not be brought up to date')
+          nextAuditAt = clock.monotonic()
+          await clock.sleep(retryMs, signal)
+          retryMs = Math.min(retryMs * 2, maxRetryMs)
+          continue
+        }
+        await waitForChange(changes, clock, { ms: nextAuditAt - clock.monotonic(), signal })
+        await clock.sleep(quietMs, signal)
+      }
+    } finally {
+      unsubscribe()
+    }
+  }
+
+  return {
+    run,
+    get transactions() {
+      return transactions
+    },
+  }
+}
+
+async function readBack(nft: Nft, table: string): Promise<TableState | undefined> {
+  const listing = await nft.list(table)
+  return listing === undefined ? undefined : readTable(listing)
+}
+
+/** Plans each Service once per version of it and of its slices: objects in the caches are replaced, never changed. */
+function rememberPorts({ catalog, canTakeAddress }: ServiceProxyOptions): () => readonly ServicePort[] {
+  interface Remembered {
+    readonly inputs: readonly unknown[]
+    readonly ports: readonly ServicePort[]
+  }
+  let remembered = new Map<string, Remembered>()
+  const isLocalNode = (name: string) => catalog.isLocalNode(name)
+  return () => {
+    const next = new Map<string, Remembered>()
+    // In order of age, so that who comes later cannot take an address and port from who has it.
+    const services = [...catalog.keys()]
+      .flatMap((key) => catalog.service(key) ?? [])
+      .sort((left, right) => orderOf(left).localeCompare(orderOf(right)))
+    for (const service of services) {
+      const key = `${service.metadata.namespace}/${service.metadata.name}`
+      const slices = catalog.slices(key)
+      const inputs: readonly unknown[] = [service, ...slices]
+      const known = remembered.get(key)
+      // `Local` policies also depend on where nodes are.
+      const isStable = service.spec.internalTrafficPolicy !== 'Local' && service.spec.externalTrafficPolicy !== 'Local'
+      const isSame = isStable && known?.inputs.length === inputs.length && known.inputs.every((input, i) => input === inputs[i])
+      next.set(key, isSame ? known : { inputs, ports: planServicePorts(service, slices, { isLocalNode, canTakeAddress }) })
+    }
+    remembered = next
+    return [...next.values()].flatMap(({ ports }) => ports)
+  }
+}
+
+function orderOf(service: { readonly metadata: { readonly creationTimestamp?: string; readonly namespace?: string; readonly name?: string } }): string {
+  const { creationTimestamp = '', namespace, name } = service.metadata
+  return `${creationTimestamp} ${namespace}/${name}`
+}
+
+interface ChangeSignal {
+  raise(): void
+  clear(): void
+  wait(): Promise<void>
+}
+
+/** A flag to wait for; raised for good when `signal` aborts. */
+function createSignal(signal: AbortSignal): ChangeSignal {
+  let { promise, resolve } = Promise.withResolvers<void>()
+  signal.addEventListener('abort', () => resolve(), { once: true })
+  return {
+    raise: () => resolve(),
+    clear() {
+      if (!signal.aborted) ({ promise, resolve } = Promise.withResolvers<void>())
+    },
+    wait: () => promise,
+  }
+}
+
+async function waitForChange(changes: ChangeSignal, clock: Clock, timeout: { readonly ms: number; readonly signal: AbortSignal }): Promise<void> {
+  const timer = new AbortController()
+  await Promise.race([changes.wait(), clock.sleep(Math.max(timeout.ms, 0), AbortSignal.any([timer.signal, timeout.signal]))])
+  timer.abort()
+}
