@@ -1,0 +1,310 @@
+import { columnOf, findMetric, metrics } from './catalog.ts'
+import type { Batch, MetricSet } from './metric-set.ts'
+import type { Entity, EntityFilter, EntityType, MetricWindow, Series } from './window.ts'
+
+export interface MemoryWindowOptions {
+  /** How long samples stay. */
+  readonly windowMs: number
+  /** What all samples together may take. Held: the oldest samples of the whole window go first, then new entities are refused. */
+  readonly maxBytes: number
+}
+
+/** What the window holds at the moment. */
+export interface WindowStats {
+  readonly entities: number
+  readonly bytes: number
+  readonly maxBytes: number
+  /** Samples (values) written since the start. */
+  readonly samples: number
+  /** Blocks dropped before their time because of `maxBytes`. */
+  readonly blocksDropped: number
+  /** Sets of entities that there was no room for. */
+  readonly setsRefused: number
+  /** The oldest sample that is still there, ms; undefined while there is none. */
+  readonly oldest: number | undefined
+}
+
+/** Samples per block: at a resolution of 5 s a block holds 2.5 minutes. */
+const blockLength = 30
+
+/** An entity that has had no sample for this long is taken to be gone when room is needed. */
+const idleMs = 60_000
+
+/** What a block costs beside its numbers, and an entity beside its blocks; measured with heap snapshots, rounded up. */
+const blockOverheadBytes = 400
+const entityOverheadBytes = 2000
+
+/** Which series the columns of a block are. Shared by all blocks that have the same. */
+interface Layout {
+  readonly plain: Int16Array
+  readonly labelled: readonly { readonly column: number; readonly resource: string }[]
+  readonly width: number
+}
+
+/** `data` holds `width + 1` columns of `blockLength` numbers each: the timestamps, then each series. */
+interface Block {
+  readonly record: EntityRecord
+  readonly layout: Layout
+  readonly data: Float64Array
+  length: number
+}
+
+interface EntityRecord {
+  entity: Entity
+  readonly blocks: Block[]
+}
+
+/**
+ * Recent samples of every entity in columns of doubles, 8 bytes a sample. Entities leave when their last sample has left the window.
+ * Values keep every digit that the processors gave them.
+ */
+export class MemoryWindow implements MetricWindow {
+  readonly #options: MemoryWindowOptions
+  readonly #records = new Map<string, EntityRecord>()
+  readonly #byType = new Map<EntityType, Set<EntityRecord>>()
+  readonly #layouts = new Map<string, Layout>()
+  readonly #lastLayouts = new Map<EntityType, Layout>()
+  readonly #handlers = new Set<Parameters<MetricWindow['onBatch']>[0]>()
+  /** Every block in the order in which it was begun; those before `#firstBlock` are gone. */
+  #blocks: (Block | undefined)[] = []
+  #firstBlock = 0
+  #bytes = 0
+  #samples = 0
+  #blocksDropped = 0
+  #setsRefused = 0
+
+  constructor(options: MemoryWindowOptions) {
+    this.#options = options
+  }
+
+  /** Takes in a batch and tells the listeners. Batches of one entity come in the order of their timestamps. */
+  add(batch: Batch): void {
+    this.#expire(batch.timestamp)
+    const entityKeys: string[] = []
+    for (const set of batch.sets.values()) if (this.#append(set, batch.timestamp)) entityKeys.push(set.entity.key)
+    for (const handler of this.#handlers) handler({ timestamp: batch.timestamp, entityKeys })
+  }
+
+  *entities(filter: EntityFilter): Iterable<Entity> {
+    for (const record of this.#matching(filter)) yield record.entity
+  }
+
+  *series(metric: string, filter: EntityFilter, range: { readonly since?: number; readonly until?: number } = {}): Iterable<Series> {
+    const row = findMetric(metric)
+    if (row === undefined) return
+    const column = columnOf(row.name)
+    const bounds = { since: range.since ?? -Infinity, until: range.until ?? Infinity }
+    for (const record of this.#matching(filter)) {
+      const resources = row.isLabelled === true ? resourcesOf(record, column) : [undefined]
+      for (const resource of resources) {
+        const samples = collectSamples(record, { column, resource }, bounds)
+        if (samples.timestamps.length > 0) yield { entity: record.entity, metric, ...(resource === undefined ? {} : { resource }), ...samples }
+      }
+    }
+  }
+
+  latest(metric: string, entityKey: string): { readonly timestamp: number; readonly value: number } | undefined {
+    const record = this.#records.get(entityKey)
+    const row = findMetric(metric)
+    if (record === undefined || row === undefined) return undefined
+    for (const block of record.blocks.toReversed()) {
+      const position = positionOf(block.layout, columnOf(row.name))
+      if (position < 0) continue
+      for (let index = block.length - 1; index >= 0; index--) {
+        const value = block.data[(position + 1) * blockLength + index]!
+        if (!Number.isNaN(value)) return { timestamp: block.data[index]!, value }
+      }
+    }
+    return undefined
+  }
+
+  onBatch(handler: Parameters<MetricWindow['onBatch']>[0]): () => void {
+    this.#handlers.add(handler)
+    return () => void this.#handlers.delete(handler)
+  }
+
+  /** The time of the newest sample of an entity, ms. */
+  latestTimestamp(entityKey: string): number | undefined {
+    const block = this.#records.get(entityKey)?.blocks.at(-1)
+    return block?.data[block.length - 1]
+  }
+
+  /** The entity of a key, if it has samples. */
+  find(entityKey: string): Entity | undefined {
+    return this.#records.get(entityKey)?.entity
+  }
+
+  stats(): WindowStats {
+    return {
+      entities: this.#records.size,
+      bytes: this.#bytes,
+      maxBytes: this.#options.maxBytes,
+      samples: this.#samples,
+      blocksDropped: this.#blocksDropped,
+      setsRefused: this.#setsRefused,
+      oldest: this.#blocks[this.#firstBlock]?.data[0],
+    }
+  }
+
+  *#matching({ type, key, labels }: EntityFilter): Iterable<EntityRecord> {
+    const wanted = Object.entries(labels ?? {})
+    const candidates = key !== undefined ? [this.#records.get(key)] : type !== undefined ? (this.#byType.get(type) ?? []) : this.#records.values()
+    for (const record of candidates) {
+      if (record === undefined || (type !== undefined && record.entity.type !== type)) continue
+      if (wanted.every(([name, value]) => record.entity.labels[name] === value)) yield record
+    }
+  }
+
+  #append(set: MetricSet, timestamp: number): boolean {
+    const record = this.#records.get(set.entity.key) ?? { entity: set.entity, blocks: [] }
+    const block = this.#blockFor(record, set, timestamp)
+    if (block === undefined) return false
+    record.entity = set.entity
+    const { layout, data, length } = block
+    data[length] = timestamp
+    let position = blockLength + length
+    for (const column of layout.plain) {
+      const value = set.values[column]!
+      data[position] = value
+      if (!Number.isNaN(value)) this.#samples++
+      position += blockLength
+    }
+    for (const { column, resource } of layout.labelled) {
+      data[position] = set.labelled.find((entry) => entry.column === column && entry.resource === resource)?.value ?? Number.NaN
+      position += blockLength
+    }
+    this.#samples += set.labelled.length
+    block.length++
+    return true
+  }
+
+  /** The block that takes the set's sample: the last one while it has room and a column for every value. */
+  #blockFor(record: EntityRecord, set: MetricSet, timestamp: number): Block | undefined {
+    const last = record.blocks.at(-1)
+    if (last !== undefined && last.length < blockLength && fits(last.layout, set)) return last
+    const layout = this.#layoutFor(set, last?.layout)
+    return layout.width === 0 ? undefined : this.#beginBlock(record, layout, timestamp)
+  }
+
+  #beginBlock(record: EntityRecord, layout: Layout, timestamp: number): Block | undefined {
+    const bytes = (layout.width + 1) * blockLength * 8 + blockOverheadBytes
+    while (this.#bytes + bytes + entityOverheadBytes > this.#options.maxBytes) {
+      if (!this.#dropOldest(timestamp)) {
+        this.#setsRefused++
+        return undefined
+      }
+    }
+    if (!this.#records.has(record.entity.key)) {
+      this.#index(record)
+      this.#bytes += entityOverheadBytes
+    }
+    const block: Block = { record, layout, data: new Float64Array((layout.width + 1) * blockLength), length: 0 }
+    record.blocks.push(block)
+    this.#blocks.push(block)
+    this.#bytes += bytes
+    return block
+  }
+
+  /** Drops the block that was begun first, unless its entity still writes to it. */
+  #dropOldest(now: number): boolean {
+    const block = this.#blocks[this.#firstBlock]
+    if (block === undefined) return false
+    const isLast = block === block.record.blocks.at(-1)
+    if (isLast && block.length < blockLength && now - block.data[block.length - 1]! < idleMs) return false
+    this.#remove(block)
+    this.#blocksDropped++
+    return true
+  }
+
+  #expire(now: number): void {
+    const cutoff = now - this.#options.windowMs
+    for (;;) {
+      const block = this.#blocks[this.#firstBlock]
+      if (block === undefined || block.data[block.length - 1]! >= cutoff) return
+      this.#remove(block)
+    }
+  }
+
+  #remove(block: Block): void {
+    this.#blocks[this.#firstBlock++] = undefined
+    if (this.#firstBlock > 1024 && this.#firstBlock * 2 > this.#blocks.length) {
+      this.#blocks = this.#blocks.slice(this.#firstBlock)
+      this.#firstBlock = 0
+    }
+    const { record } = block
+    record.blocks.splice(record.blocks.indexOf(block), 1)
+    this.#bytes -= block.data.byteLength + blockOverheadBytes
+    if (record.blocks.length > 0) return
+    this.#bytes -= entityOverheadBytes
+    this.#records.delete(record.entity.key)
+    this.#byType.get(record.entity.type)?.delete(record)
+  }
+
+  #index(record: EntityRecord): void {
+    this.#records.set(record.entity.key, record)
+    const ofType = this.#byType.get(record.entity.type) ?? new Set()
+    this.#byType.set(record.entity.type, ofType.add(record))
+  }
+
+  /** A layout with a column for every value of the set, wider than that if what came before lets more be expected. */
+  #layoutFor(set: MetricSet, before: Layout | undefined): Layout {
+    const expected = before ?? this.#lastLayouts.get(set.entity.type)
+    const plain = metrics.map((_, column) => column).filter((column) => !Number.isNaN(set.values[column]) || expected?.plain.includes(column) === true)
+    const labels = new Map(set.labelled.map((entry) => [`${entry.column} ${entry.resource}`, entry]))
+    for (const entry of before?.labelled ?? []) labels.set(`${entry.column} ${entry.resource}`, { ...entry, value: 0 })
+    const key = JSON.stringify([plain, [...labels.keys()]])
+    const layout = this.#layouts.get(key) ?? {
+      plain: Int16Array.from(plain),
+      labelled: [...labels.values()].map(({ column, resource }) => ({ column, resource })),
+      width: plain.length + labels.size,
+    }
+    if (this.#layouts.size < 10_000) this.#layouts.set(key, layout)
+    this.#lastLayouts.set(set.entity.type, layout)
+    return layout
+  }
+}
+
+function fits(layout: Layout, set: MetricSet): boolean {
+  let present = 0
+  for (const value of set.values) if (!Number.isNaN(value)) present++
+  for (const column of layout.plain) if (!Number.isNaN(set.values[column])) present--
+  return present === 0 && set.labelled.every(({ column, resource }) => positionOf(layout, column, resource) >= 0)
+}
+
+/** Where a series is among a layout's columns, -1 if it is not. */
+function positionOf(layout: Layout, column: number, resource?: string): number {
+  if (resource === undefined) return layout.plain.indexOf(column)
+  const index = layout.labelled.findIndex((entry) => entry.column === column && entry.resource === resource)
+  return index < 0 ? -1 : layout.plain.length + index
+}
+
+function resourcesOf(record: EntityRecord, column: number): Iterable<string> {
+  const resources = new Set<string>()
+  for (const { layout } of record.blocks) {
+    for (const entry of layout.labelled) if (entry.column === column) resources.add(entry.resource)
+  }
+  return resources
+}
+
+function collectSamples(
+  record: EntityRecord,
+  { column, resource }: { readonly column: number; readonly resource: string | undefined },
+  { since, until }: { readonly since: number; readonly until: number },
+): { readonly timestamps: Float64Array; readonly values: Float64Array } {
+  const most = record.blocks.length * blockLength
+  const timestamps = new Float64Array(most)
+  const values = new Float64Array(most)
+  let count = 0
+  for (const { layout, data, length } of record.blocks) {
+    const position = positionOf(layout, column, resource)
+    if (position < 0) continue
+    for (let index = 0; index < length; index++) {
+      const timestamp = data[index]!
+      const value = data[(position + 1) * blockLength + index]!
+      if (timestamp < since || timestamp > until || Number.isNaN(value)) continue
+      timestamps[count] = timestamp
+      values[count++] = value
+    }
+  }
+  return { timestamps: timestamps.slice(0, count), values: values.slice(0, count) }
+}

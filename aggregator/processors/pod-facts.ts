@@ -1,0 +1,72 @@
+import type { CoreV1Container, CoreV1Pod } from '../../orchestrator/api/generated/kinds.ts'
+import { milliValueOf, valueOf } from '../../orchestrator/api/quantity.ts'
+import { columnOf } from '../catalog.ts'
+import type { MetricName } from '../catalog.ts'
+
+/** What the metrics of a container need to know from the API. */
+export interface ContainerFacts {
+  readonly name: string
+  readonly image: string
+  /** Column and value of requests, limits and restarts. */
+  readonly values: readonly (readonly [column: number, value: number])[]
+  /** Whether the API says that it runs, so that a measurement is due. */
+  readonly isRunning: boolean
+}
+
+/** What the metrics of a pod need to know from the API. */
+export interface PodFacts {
+  readonly labels: string
+  /** The uid under which the node reports it: for mirror pods that of the manifest. */
+  readonly reportedUid: string
+  readonly containers: ReadonlyMap<string, ContainerFacts>
+  /** Whether it has ended for good, so that its requests are free again. */
+  readonly hasEnded: boolean
+}
+
+const amounts: readonly {
+  readonly resource: string
+  readonly field: 'requests' | 'limits'
+  readonly name: MetricName
+  readonly read: (text: string | undefined) => number
+}[] = [
+  { resource: 'cpu', field: 'requests', name: 'cpu/request', read: milliValueOf },
+  { resource: 'cpu', field: 'limits', name: 'cpu/limit', read: milliValueOf },
+  { resource: 'memory', field: 'requests', name: 'memory/request', read: valueOf },
+  { resource: 'memory', field: 'limits', name: 'memory/limit', read: valueOf },
+  { resource: 'ephemeral-storage', field: 'requests', name: 'ephemeral_storage/request', read: valueOf },
+  { resource: 'ephemeral-storage', field: 'limits', name: 'ephemeral_storage/limit', read: valueOf },
+]
+
+const restartCount = columnOf('restart_count')
+
+/** The facts of a pod. Sidecars (init containers that restart always) count as containers; other init containers do not. */
+export function readPodFacts(pod: CoreV1Pod): PodFacts {
+  const containers = [...(pod.spec?.initContainers ?? []).filter((container) => container.restartPolicy === 'Always'), ...(pod.spec?.containers ?? [])]
+  const phase = pod.status?.phase
+  return {
+    labels: formatLabels(pod.metadata.labels ?? {}),
+    reportedUid: pod.metadata.annotations?.['kubernetes.io/config.hash'] ?? pod.metadata.uid ?? '',
+    containers: new Map(containers.map((container) => [container.name, readContainerFacts(container, pod)])),
+    hasEnded: phase === 'Succeeded' || phase === 'Failed',
+  }
+}
+
+function readContainerFacts(container: CoreV1Container, pod: CoreV1Pod): ContainerFacts {
+  const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]
+  const status = statuses.find((entry) => entry.name === container.name)
+  // Requests that are not there count as zero, as Heapster has them: a sum over pods then never lacks a part.
+  const values = amounts.map(({ resource, field, name, read }): readonly [number, number] => [
+    columnOf(name),
+    read(container.resources?.[field]?.[resource]),
+  ])
+  values.push([restartCount, status?.restartCount ?? 0])
+  return { name: container.name, image: container.image ?? '', values, isRunning: status?.state?.running !== undefined }
+}
+
+/** Heapster's form of labels in one tag: `k:v` sorted, joined by commas. */
+export function formatLabels(labels: Readonly<Record<string, string>>): string {
+  return Object.keys(labels)
+    .sort()
+    .map((name) => `${name}:${labels[name]}`)
+    .join(',')
+}
