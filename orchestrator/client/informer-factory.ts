@@ -104,7 +104,7 @@ class CachedInformer<T extends KubeObject> implements Informer<T> {
 
   onChange(handler: ChangeHandler<T>): () => void {
     this.#handlers.add(handler)
-    for (const object of this.#items.values()) this.#notify(() => handler.added?.(object))
+    if (handler.added !== undefined) for (const object of this.#items.values()) this.#notify(() => handler.added!(object))
     return () => this.#handlers.delete(handler)
   }
 
