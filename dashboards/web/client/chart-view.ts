@@ -1,0 +1,89 @@
+import { h } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import UPlot from 'uplot'
+import type { ChartLine } from '../model.ts'
+
+/** One chart: a title, a formatter for its values, the lines to fetch. */
+export interface ChartProps {
+  readonly title: string
+  readonly entityKey: string
+  readonly metrics: readonly { readonly name: string; readonly label: string }[]
+  readonly format: (value: number | null) => string
+  readonly minutes: number
+  /** Changes when there is something new to fetch. */
+  readonly tick: number
+}
+
+const colours = ['#2f7ed8', '#d8702f', '#3c9a5f', '#9b59b6']
+const height = 180
+/** Two samples further apart than this have a gap between them. */
+const gapMs = 30_000
+const syncKey = 'binnacle'
+
+/** A line chart of one entity that follows its window; all charts share one cursor. */
+export function Chart(props: ChartProps) {
+  const place = useRef<HTMLDivElement>(null)
+  const plot = useRef<UPlot | null>(null)
+  const { entityKey, metrics, minutes, tick } = props
+  useEffect(() => {
+    const abort = new AbortController()
+    const query = new URLSearchParams({ key: entityKey, metrics: metrics.map(({ name }) => name).join(','), minutes: String(minutes) })
+    fetch(`/api/series?${query}`, { signal: abort.signal })
+      .then((response) => response.json())
+      .then((lines: ChartLine[]) => draw(place.current, plot, props, lines))
+      .catch(() => {})
+    return () => abort.abort()
+  }, [entityKey, minutes, tick])
+  useEffect(() => {
+    const resize = () => plot.current?.setSize({ width: place.current?.clientWidth ?? 400, height })
+    addEventListener('resize', resize)
+    return () => {
+      removeEventListener('resize', resize)
+      plot.current?.destroy()
+      plot.current = null
+    }
+  }, [])
+  return h('figure', { class: 'chart' }, h('figcaption', {}, props.title), h('div', { ref: place }))
+}
+
+function draw(place: HTMLDivElement | null, plot: { current: UPlot | null }, props: ChartProps, lines: readonly ChartLine[]): void {
+  if (place === null) return
+  const data = align(lines, props.metrics.map(({ name }) => name))
+  if (plot.current === null) plot.current = new UPlot(optionsOf(place.clientWidth, props), data, place)
+  else plot.current.setData(data)
+}
+
+function optionsOf(width: number, props: ChartProps): UPlot.Options {
+  const style = getComputedStyle(document.documentElement)
+  const axis = { stroke: style.getPropertyValue('--quiet'), grid: { stroke: style.getPropertyValue('--line'), width: 1 }, ticks: { show: false } }
+  return {
+    width,
+    height,
+    cursor: { sync: { key: syncKey } },
+    scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
+    axes: [axis, { ...axis, size: 62, values: (_plot, ticks) => ticks.map((tick) => props.format(tick)) }],
+    series: [
+      {},
+      ...props.metrics.map(({ label }, index) => ({
+        label,
+        stroke: colours[index % colours.length]!,
+        width: 1.5,
+        points: { show: false },
+        ...(index === 0 ? { fill: `${colours[0]}22` } : { dash: [6, 4] }),
+        value: (_plot: UPlot, value: number | null) => props.format(value),
+      })),
+    ],
+  }
+}
+
+/** Puts lines of different times on one time axis, in seconds, with a hole where samples are missing. */
+function align(lines: readonly ChartLine[], metrics: readonly string[]): UPlot.AlignedData {
+  const times = [...new Set(lines.flatMap((line) => line.times))].sort((a, b) => a - b)
+  const withHoles = times.flatMap((time, index) => (index > 0 && time - times[index - 1]! > gapMs ? [times[index - 1]! + 1, time] : [time]))
+  const columns = metrics.map((metric) => {
+    const line = lines.find((candidate) => candidate.metric === metric)
+    const values = new Map(line?.times.map((time, index) => [time, line.values[index]!]))
+    return withHoles.map((time) => values.get(time) ?? null)
+  })
+  return [withHoles.map((time) => time / 1000), ...columns] as UPlot.AlignedData
+}

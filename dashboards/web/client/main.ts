@@ -1,0 +1,75 @@
+import { h, render } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { Snapshot } from '../model.ts'
+import { formatAge } from './format.ts'
+import { formatRoute, parseRoute, type Route } from './route.ts'
+import { Alerts, EntityView, Nodes, Overview, Pods } from './views.ts'
+
+const views = { overview: Overview, nodes: Nodes, pods: Pods, entity: EntityView, alerts: Alerts } as const
+const tabs: readonly (readonly [Route['view'], string])[] = [
+  ['overview', 'Overview'],
+  ['nodes', 'Nodes'],
+  ['pods', 'Pods'],
+  ['alerts', 'Alerts'],
+]
+const ranges = [5, 15, 60]
+
+function Page() {
+  const [snapshot, setSnapshot] = useState<Snapshot | null>(null)
+  const [isConnected, setConnected] = useState(false)
+  const [tick, setTick] = useState(0)
+  const [route, setRoute] = useState(() => parseRoute(location.search))
+  const searchBox = useRef<HTMLInputElement>(null)
+
+  useEffect(() => {
+    const stream = new EventSource('/api/stream')
+    stream.onmessage = (event) => {
+      setSnapshot(JSON.parse(event.data as string) as Snapshot)
+      setConnected(true)
+      setTick((count) => count + 1)
+    }
+    stream.onerror = () => setConnected(false)
+    const back = () => setRoute(parseRoute(location.search))
+    const focusSearch = (event: KeyboardEvent) => {
+      if (event.key !== '/' || event.target instanceof HTMLInputElement) return
+      event.preventDefault()
+      searchBox.current?.focus()
+    }
+    addEventListener('popstate', back)
+    addEventListener('keydown', focusSearch)
+    return () => {
+      stream.close()
+      removeEventListener('popstate', back)
+      removeEventListener('keydown', focusSearch)
+    }
+  }, [])
+
+  const go = (change: Partial<Route>) => {
+    const next = { ...route, ...change }
+    history.pushState(null, '', formatRoute(next))
+    setRoute(next)
+  }
+  const search = (event: Event) => {
+    const text = (event.target as HTMLInputElement).value
+    go({ search: text, view: route.view === 'overview' || route.view === 'entity' ? 'pods' : route.view })
+  }
+  const header = h(
+    'header',
+    {},
+    h('h1', {}, 'Binnacle'),
+    h('nav', {}, tabs.map(([view, title]) => h('a', { href: formatRoute({ view }), 'aria-current': route.view === view ? 'page' : undefined, onClick: (event: Event) => (event.preventDefault(), go({ view, key: '', search: '' })) }, title, view === 'alerts' && snapshot !== null && snapshot.alerts.length > 0 ? h('span', { class: 'badge' }, String(snapshot.alerts.length)) : null))),
+    h('input', { ref: searchBox, type: 'search', placeholder: 'Search ( / )', 'aria-label': 'Search', value: route.search, onInput: search }),
+    h('span', { class: 'ranges' }, ranges.map((minutes) => h('button', { 'aria-pressed': route.minutes === minutes, onClick: () => go({ minutes }) }, `${minutes}m`))),
+    h(Freshness, { snapshot, isConnected }),
+  )
+  if (snapshot === null) return h('div', {}, header, h('p', { class: 'quiet' }, 'Waiting for the monitor …'))
+  return h('div', {}, header, h(views[route.view], { snapshot, route, go, tick }))
+}
+
+function Freshness({ snapshot, isConnected }: { readonly snapshot: Snapshot | null; readonly isConnected: boolean }) {
+  if (!isConnected) return h('span', { class: 'freshness problem' }, 'not connected')
+  if (snapshot?.newestSample == null) return h('span', { class: 'freshness quiet' }, 'no samples yet')
+  return h('span', { class: 'freshness quiet' }, `measured ${formatAge(snapshot.time - snapshot.newestSample)} ago`)
+}
+
+render(h(Page, {}), document.getElementById('page')!)
