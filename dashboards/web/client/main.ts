@@ -72,4 +72,6 @@ function Freshness({ snapshot, isConnected }: { readonly snapshot: Snapshot | nu
   return h('span', { class: 'freshness quiet' }, `measured ${formatAge(snapshot.time - snapshot.newestSample)} ago`)
 }
 
-render(h(Page, {}), document.getElementById('page')!)
+const place = document.getElementById('page')!
+place.replaceChildren()
+render(h(Page, {}), place)
