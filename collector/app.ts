@@ -1,0 +1,124 @@
+import type { Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/log.ts'
+import { connectDocker } from './docker/docker-engine.ts'
+import type { DockerAddress } from './docker/docker-engine.ts'
+import type { AccessOptions } from './http/access.ts'
+import { createServer } from './http/server.ts'
+import { LocalSource } from './local-source.ts'
+import { renderCadvisorMetrics } from './prometheus/pages.ts'
+import { renderResourceMetrics } from './prometheus/resource-metrics.ts'
+import type { Source } from './source.ts'
+import { StatsStore } from './stats-store.ts'
+import type { Summary } from './summary.ts'
+
+export interface CollectorOptions extends AccessOptions {
+  readonly clock: Clock
+  readonly log: Log
+  readonly nodeName: string
+  /** The Docker engine; without one, containers are cgroups without names. */
+  readonly docker?: DockerAddress
+  /** Addresses to listen on; loopback by default. */
+  readonly hosts?: readonly string[]
+  /** 4194 by default; 0 takes a free one. */
+  readonly port?: number
+  readonly procRoot?: string
+  readonly cgroupRoot?: string
+  readonly sysRoot?: string
+  readonly etcRoot?: string
+  /** Time between samples, 1 s by default, 100 ms at least. */
+  readonly intervalMs?: number
+  /** How long samples are kept, 2 minutes by default. */
+  readonly historyMs?: number
+  /** Bytes that all samples together may take, 64 MiB by default; containers beyond are refused and counted. */
+  readonly maxStoreBytes?: number
+  /** Keep only pods whose label `binnacle.node` is this name, where several nodes share a Docker engine. Containers of no node stay. */
+  readonly nodeFilter?: string
+  /** Process that is reported as the system container `kubelet`; this one by default. */
+  readonly agentPid?: number
+  /** Samples from elsewhere, such as `createSimulatedSource`, instead of this machine's. */
+  readonly source?: Source
+  /** Shown as `cadvisorVersion`. */
+  readonly version?: string
+}
+
+/** A running collector. */
+export interface Collector {
+  /** Resolves once it listens; rejects when it can't, with nothing left running. */
+  start(): Promise<void>
+  stop(): Promise<void>
+  /** The kubelet's `/stats/summary`. */
+  summary(): Promise<Summary>
+  /** The text of the kubelet's `/metrics/resource`. */
+  metricsResource(): Promise<string>
+  /** The text of the kubelet's `/metrics/cadvisor`. */
+  metricsCadvisor(): Promise<string>
+  /** The first address, `http://127.0.0.1:4194`; empty before `start`. */
+  readonly address: string
+}
+
+const minIntervalMs = 100
+
+/** The collector of one node: reads containers and machine, keeps two minutes of samples and serves them. */
+export function createCollector(options: CollectorOptions): Collector {
+  const { clock, log, nodeName, hosts = ['127.0.0.1'], port = 4194, version = '0.1.0' } = options
+  const source = options.source ?? createLocalSource(options)
+  const server = createServer({
+    clock,
+    log,
+    source,
+    nodeName,
+    version,
+    hosts,
+    port,
+    processFigures,
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    ...(options.bearerToken === undefined ? {} : { bearerToken: options.bearerToken }),
+  })
+  const abort = new AbortController()
+  let running: Promise<void> | undefined
+  let address = ''
+  return {
+    start: async () => {
+      const addresses = await server.start()
+      address = addresses[0] ?? ''
+      running = source.run(abort.signal).catch((err: unknown) => log.error({ err }, 'the collector has stopped reading'))
+      log.info({ addresses, docker: options.docker }, 'collector is serving')
+    },
+    stop: async () => {
+      abort.abort()
+      await Promise.all([server.stop(), running])
+    },
+    summary: async () => source.summary(),
+    metricsResource: async () => renderResourceMetrics(source.summary()),
+    metricsCadvisor: async () => renderCadvisorMetrics({ source, nowMs: clock.now(), version, withTimestamps: true }),
+    get address() {
+      return address
+    },
+  }
+}
+
+function createLocalSource(options: CollectorOptions): LocalSource {
+  const { clock, log, nodeName, docker, nodeFilter, intervalMs = 1000, historyMs = 120_000 } = options
+  if (!(intervalMs >= minIntervalMs)) throw new RangeError(`intervalMs: ${intervalMs} is not allowed, at least ${minIntervalMs} ms`)
+  if (!(historyMs >= 2 * intervalMs)) throw new RangeError(`historyMs: ${historyMs} is not allowed, at least two intervals (${2 * intervalMs} ms)`)
+  const capacity = Math.ceil(historyMs / intervalMs)
+  return new LocalSource({
+    clock,
+    log: log.child({ component: 'collector' }),
+    store: new StatsStore({ capacity, maxBytes: options.maxStoreBytes ?? 64 * 1024 * 1024 }),
+    nodeName,
+    procRoot: options.procRoot ?? '/proc',
+    cgroupRoot: options.cgroupRoot ?? '/sys/fs/cgroup',
+    sysRoot: options.sysRoot ?? '/sys',
+    etcRoot: options.etcRoot ?? '/etc',
+    intervalMs,
+    nodeFilter,
+    engine: docker === undefined ? undefined : connectDocker(docker),
+    agentPid: options.agentPid ?? process.pid,
+  })
+}
+
+function processFigures(): { cpuSeconds: number; residentBytes: number } {
+  const { user, system } = process.cpuUsage()
+  return { cpuSeconds: (user + system) / 1e6, residentBytes: process.memoryUsage.rss() }
+}

@@ -1,0 +1,163 @@
+import Docker from 'dockerode'
+import type { ContainerInspectInfo } from 'dockerode'
+
+/** What the collector reads of Docker's inspection of a container. */
+export interface DockerInspection {
+  readonly id: string
+  /** Without the leading slash. */
+  readonly name: string
+  readonly image: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly isRunning: boolean
+  readonly pid: number
+  readonly createdMs: number
+  readonly startedMs: number
+  readonly networkMode: string
+  readonly cgroupParent: string
+  readonly health: 'healthy' | 'unhealthy' | 'starting' | undefined
+  readonly layerPath: string | undefined
+  readonly logPath: string | undefined
+}
+
+/** One of Docker's container events. */
+export interface DockerEvent {
+  /** `start`, `die`, `destroy`, `rename`, `update`, `oom`, `health_status: healthy`, … */
+  readonly action: string
+  readonly containerId: string
+}
+
+/** Docker as a whole. */
+export interface DockerInfo {
+  readonly version: string
+  readonly apiVersion: string
+  readonly rootDir: string
+  readonly storageDriver: string
+}
+
+/** What the collector needs of a Docker engine. Every call rejects when the engine doesn't answer. */
+export interface DockerEngine {
+  info(): Promise<DockerInfo>
+  /** Ids of the running containers. */
+  running(): Promise<readonly string[]>
+  /** A container, or `undefined` when it no longer exists. */
+  inspect(id: string): Promise<DockerInspection | undefined>
+  /** Container events from now on, one after the other. `onEnd` is called once, when the stream ends for any reason; abort ends it. */
+  events(handlers: { onEvent: (event: DockerEvent) => void; onEnd: () => void }, signal: AbortSignal): Promise<void>
+}
+
+/** Where the engine listens: a socket path, or a `unix://`, `tcp://`, `http://` or `https://` address. */
+export type DockerAddress = { readonly socket: string } | { readonly url: string }
+
+const requestTimeoutMs = 10_000
+
+/** A Docker engine through dockerode. */
+export function connectDocker(address: DockerAddress): DockerEngine {
+  const docker = new Docker({ ...connectionOptions(address), timeout: requestTimeoutMs })
+  // The stream of events may be silent for hours, which a timeout would take for a failure.
+  const streaming = new Docker(connectionOptions(address))
+  return {
+    info: async () => {
+      const [version, info] = await Promise.all([docker.version(), docker.info() as Promise<Record<string, unknown>>])
+      return {
+        version: version.Version,
+        apiVersion: version.ApiVersion,
+        rootDir: textOf(info['DockerRootDir']),
+        storageDriver: textOf(info['Driver']),
+      }
+    },
+    running: async () => (await docker.listContainers()).map(({ Id }) => Id),
+    inspect: async (id) => {
+      try {
+        return toInspection(await docker.getContainer(id).inspect())
+      } catch (error) {
+        if (isNotFound(error)) return undefined
+        throw error
+      }
+    },
+    events: (handlers, signal) => followEvents(streaming, handlers, signal),
+  }
+}
+
+function connectionOptions(address: DockerAddress): Docker.DockerOptions {
+  if ('socket' in address) return { socketPath: address.socket }
+  const url = new URL(address.url)
+  if (url.protocol === 'unix:') return { socketPath: url.pathname }
+  const protocol = url.protocol === 'https:' ? 'https' : 'http'
+  return { host: url.hostname, port: url.port === '' ? 2375 : Number(url.port), protocol }
+}
+
+/** A line longer than this is no event. */
+const maxLineBytes = 1024 * 1024
+
+async function followEvents(docker: Docker, handlers: { onEvent: (event: DockerEvent) => void; onEnd: () => void }, signal: AbortSignal): Promise<void> {
+  const stream = await docker.getEvents({ filters: { type: ['container'] }, abortSignal: signal })
+  let rest = ''
+  let hasEnded = false
+  const end = () => {
+    if (hasEnded) return
+    hasEnded = true
+    if ('destroy' in stream && typeof stream.destroy === 'function') stream.destroy()
+    handlers.onEnd()
+  }
+  stream.setEncoding('utf8')
+  stream.on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    if (rest.length > maxLineBytes) return end()
+    for (const line of lines) {
+      const event = parseEvent(line)
+      if (event !== undefined) handlers.onEvent(event)
+    }
+  })
+  stream.on('error', end)
+  stream.on('end', end)
+  stream.on('close', end)
+  signal.addEventListener('abort', end, { once: true })
+}
+
+/** A line of the event stream; `undefined` for what is no container event. */
+export function parseEvent(line: string): DockerEvent | undefined {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(line)
+  } catch {
+    return undefined
+  }
+  if (typeof parsed !== 'object' || parsed === null) return undefined
+  const { Type, Action, Actor } = parsed as { Type?: unknown; Action?: unknown; Actor?: { ID?: unknown } }
+  if (Type !== 'container' || typeof Action !== 'string' || typeof Actor?.ID !== 'string') return undefined
+  return { action: Action, containerId: Actor.ID }
+}
+
+function toInspection(info: ContainerInspectInfo): DockerInspection {
+  const { State: state, HostConfig: host, GraphDriver: graph } = info
+  const health = state.Health?.Status
+  return {
+    id: info.Id,
+    name: info.Name.replace(/^\//, ''),
+    image: info.Config.Image,
+    labels: info.Config.Labels ?? {},
+    isRunning: state.Running,
+    pid: state.Pid,
+    createdMs: millisecondsOf(info.Created),
+    startedMs: millisecondsOf(state.StartedAt),
+    networkMode: host.NetworkMode ?? '',
+    cgroupParent: host.CgroupParent ?? '',
+    health: health === 'healthy' || health === 'unhealthy' || health === 'starting' ? health : undefined,
+    layerPath: (graph?.Data as Record<string, string> | null)?.['UpperDir'],
+    logPath: info.LogPath === '' ? undefined : info.LogPath,
+  }
+}
+
+function millisecondsOf(text: string): number {
+  const ms = Date.parse(text)
+  return Number.isNaN(ms) || ms < 0 ? 0 : ms
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+function isNotFound(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'statusCode' in error && error.statusCode === 404
+}

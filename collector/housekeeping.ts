@@ -1,0 +1,177 @@
+import type { Clock } from '../lib/clock.ts'
+import { ContainerFiles } from './container-files.ts'
+import type { MissingFile, PassContext } from './container-files.ts'
+import type { Hierarchy } from './cgroup/hierarchy.ts'
+import type { Container } from './container.ts'
+import { ReadBuffer } from './readers/kept-file.ts'
+import type { Reader } from './readers/reader.ts'
+import { Scanner } from './readers/scanner.ts'
+import type { StatsStore } from './stats-store.ts'
+
+/** What the passes cost, for `/metrics` and `/validate/`. */
+export interface PassCost {
+  readonly passes: number
+  /** Ticks left out because a pass was still running or the process was held up. */
+  readonly skippedTicks: number
+  readonly lastPassMs: number
+  readonly totalPassMs: number
+  readonly containersRead: number
+  readonly openFiles: number
+  readonly slowestFile: { readonly path: string; readonly durationMs: number } | undefined
+}
+
+export interface HousekeepingOptions {
+  readonly clock: Clock
+  readonly store: StatsStore
+  readonly hierarchy: Hierarchy
+  readonly procRoot: string
+  /** Time between two samples of containers and of the machine. */
+  readonly intervalMs: number
+  /** Readers of the machine's /proc files, for the root. */
+  readonly machineReaders: readonly Reader[]
+  /** Called once for each container whose cgroup is found to be gone. */
+  readonly onGone: (container: Container) => void
+}
+
+/** Limits, failure counts and plain cgroups are read once in so many passes. */
+const slowEvery = 10
+
+interface Watched {
+  readonly container: Container
+  files: ContainerFiles
+  /** Spreads slow reads over the passes. */
+  readonly slot: number
+  hasBeenRead: boolean
+}
+
+/**
+ * The one scheduler of all reading. Passes start on a fixed grid of `intervalMs` by the monotonic clock, without jitter and without
+ * drift; one that comes too late is left out and counted. A pass reads each container's files one after the other and stamps the
+ * sample with the time of that container's reads.
+ */
+export class Housekeeping {
+  readonly #options: HousekeepingOptions
+  readonly #watched = new Map<string, Watched>()
+  readonly #buffer = new ReadBuffer()
+  readonly #scanner = new Scanner()
+  #nextSlot = 0
+  #passes = 0
+  #skippedTicks = 0
+  #lastPassMs = 0
+  #totalPassMs = 0
+  #containersRead = 0
+  #slowest: { path: string; durationMs: number } | undefined
+
+  constructor(options: HousekeepingOptions) {
+    this.#options = options
+  }
+
+  /** Opens a container's files, again when its description has changed. It is read from the next pass on. */
+  watch(container: Container): void {
+    const { hierarchy, procRoot, machineReaders } = this.#options
+    const { description } = container
+    const known = this.#watched.get(description.name)
+    known?.files.close()
+    const extraReaders = description.name === '/' ? machineReaders : []
+    const files = new ContainerFiles({ hierarchy, procRoot, description, extraReaders })
+    const slot = known?.slot ?? this.#nextSlot++ % slowEvery
+    this.#watched.set(description.name, { container, files, slot, hasBeenRead: false })
+  }
+
+  /** Closes a container's files. */
+  unwatch(name: string): void {
+    this.#watched.get(name)?.files.close()
+    this.#watched.delete(name)
+  }
+
+  /** Reads everything that is due, once. */
+  pass(): void {
+    const { clock } = this.#options
+    const startedAt = clock.monotonic()
+    const gone: Container[] = []
+    if (this.#passes % slowEvery === 0) this.#slowest = undefined
+    for (const watched of this.#watched.values()) {
+      if (!this.#isDue(watched)) continue
+      if (this.#read(watched) === 'gone') gone.push(watched.container)
+    }
+    this.#passes++
+    this.#lastPassMs = clock.monotonic() - startedAt
+    this.#totalPassMs += this.#lastPassMs
+    for (const container of gone) {
+      this.#watched.delete(container.description.name)
+      this.#options.onGone(container)
+    }
+  }
+
+  /** Passes on the grid until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, intervalMs } = this.#options
+    let due = clock.monotonic()
+    while (!signal.aborted) {
+      this.pass()
+      due += intervalMs
+      const late = clock.monotonic() - due
+      if (late > 0) {
+        const missed = Math.ceil(late / intervalMs)
+        this.#skippedTicks += missed
+        due += missed * intervalMs
+      }
+      await clock.sleep(due - clock.monotonic(), signal)
+    }
+    for (const name of [...this.#watched.keys()]) this.unwatch(name)
+  }
+
+  /** What it has cost so far. */
+  cost(): PassCost {
+    let openFiles = 0
+    for (const { files } of this.#watched.values()) openFiles += files.openCount
+    return {
+      passes: this.#passes,
+      skippedTicks: this.#skippedTicks,
+      lastPassMs: this.#lastPassMs,
+      totalPassMs: this.#totalPassMs,
+      containersRead: this.#containersRead,
+      openFiles,
+      slowestFile: this.#slowest,
+    }
+  }
+
+  /** Files that can't be read, by container. */
+  missing(): Map<string, MissingFile[]> {
+    const result = new Map<string, MissingFile[]>()
+    for (const [name, { files }] of this.#watched) {
+      const missing = files.missing()
+      if (missing.length > 0) result.set(name, missing)
+    }
+    return result
+  }
+
+  #isDue({ container, slot, hasBeenRead }: Watched): boolean {
+    const { description } = container
+    if (description.name === '/' || description.id !== '' || !hasBeenRead) return true
+    return this.#passes % slowEvery === slot
+  }
+
+  #read(watched: Watched): 'read' | 'gone' {
+    const { clock } = this.#options
+    const { container, files, slot, hasBeenRead } = watched
+    const isSlowPass = !hasBeenRead || this.#passes % slowEvery === slot
+    const context: PassContext = {
+      buffer: this.#buffer,
+      scanner: this.#scanner,
+      isSlowPass,
+      monotonic: this.#monotonic,
+      ...(isSlowPass ? { onFile: this.#noteFile } : {}),
+    }
+    container.ring.begin(clock.now(), clock.monotonic())
+    this.#containersRead++
+    watched.hasBeenRead = true
+    return files.read(container, context)
+  }
+
+  readonly #monotonic = () => this.#options.clock.monotonic()
+
+  readonly #noteFile = (path: string, durationMs: number) => {
+    if (this.#slowest === undefined || durationMs > this.#slowest.durationMs) this.#slowest = { path, durationMs }
+  }
+}

@@ -1,0 +1,150 @@
+import fastify from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { AddressInfo } from 'node:net'
+import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/log.ts'
+import { registerCadvisorApi } from '../cadvisor/routes.ts'
+import { expositionContentType } from '../prometheus/exposition.ts'
+import { renderCadvisorMetrics, renderMetrics } from '../prometheus/pages.ts'
+import { renderResourceMetrics } from '../prometheus/resource-metrics.ts'
+import type { Source } from '../source.ts'
+import { isAdmitted } from './access.ts'
+import type { AccessOptions } from './access.ts'
+import { compress } from './compress.ts'
+import { renderContainerPage, renderOverview } from './overview-page.ts'
+import { renderFindings } from './validate-page.ts'
+
+export interface ServerOptions extends AccessOptions {
+  readonly clock: Clock
+  readonly log: Log
+  readonly source: Source
+  readonly nodeName: string
+  readonly version: string
+  /** Addresses to listen on. */
+  readonly hosts: readonly string[]
+  /** 0 takes a free one, the same for all hosts. */
+  readonly port: number
+  /** CPU and memory of this process, for `/metrics`. */
+  readonly processFigures: () => { readonly cpuSeconds: number; readonly residentBytes: number }
+}
+
+/** The collector's HTTP door, once per host. */
+export interface CollectorServer {
+  /** Resolves with the addresses (`http://127.0.0.1:4194`) once all listen; rejects, listening nowhere, when one can't. */
+  start(): Promise<readonly string[]>
+  stop(): Promise<void>
+}
+
+/** An HTTP server with everything that the collector serves. */
+export function createServer(options: ServerOptions): CollectorServer {
+  let instances: FastifyInstance[] = []
+  const stop = async () => {
+    const closing = instances
+    instances = []
+    await Promise.all(closing.map((instance) => instance.close()))
+  }
+  return {
+    stop,
+    start: async () => {
+      let { port } = options
+      const addresses: string[] = []
+      try {
+        for (const host of options.hosts) {
+          const instance = buildInstance(options)
+          instances.push(instance)
+          await instance.listen({ host, port })
+          port = (instance.server.address() as AddressInfo).port
+          addresses.push(`${options.tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`)
+        }
+      } catch (error) {
+        await stop()
+        throw error
+      }
+      return addresses
+    },
+  }
+}
+
+const requestTimeoutMs = 30_000
+
+function buildInstance(options: ServerOptions): FastifyInstance {
+  const { tls, log } = options
+  const settings = { bodyLimit: 64 * 1024, requestTimeout: requestTimeoutMs, forceCloseConnections: true, exposeHeadRoutes: true } as const
+  const instance: FastifyInstance =
+    tls === undefined
+      ? fastify(settings)
+      : (fastify({ ...settings, https: httpsOptions(tls) }) as unknown as FastifyInstance)
+  instance.addHook('onRequest', async (request, reply) => {
+    if (isAdmitted(request.raw, options)) return
+    await reply.code(401).header('www-authenticate', 'Bearer').send('a client certificate or bearer token is needed\n')
+  })
+  instance.setErrorHandler(async (err: Error & { statusCode?: number }, request, reply) => {
+    const code = err.statusCode ?? 500
+    if (code >= 500) log.error({ err, path: request.url }, 'a request failed')
+    await reply.code(code).type('text/plain; charset=utf-8').send(`${err.message}\n`)
+  })
+  registerPages(instance, options)
+  registerCadvisorApi(instance, { ...options, send: sendText })
+  return instance
+}
+
+function httpsOptions({ certificate, key, clientCa }: NonNullable<AccessOptions['tls']>) {
+  return {
+    cert: certificate,
+    key,
+    minVersion: 'TLSv1.2' as const,
+    ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: false }),
+  }
+}
+
+function registerPages(instance: FastifyInstance, options: ServerOptions): void {
+  const { source, clock, version, nodeName, processFigures } = options
+  const page = () => ({ source, nowMs: clock.now(), version })
+  const get = (path: string, type: string, body: (request: FastifyRequest) => string | undefined) => {
+    instance.get(path, async (request, reply) => {
+      const text = body(request)
+      if (text === undefined) return reply.code(404).type('text/plain; charset=utf-8').send('no such container\n')
+      return sendText(request, reply, type, text)
+    })
+  }
+  const html = 'text/html; charset=utf-8'
+  get('/metrics', expositionContentType, ({ query }) =>
+    renderMetrics({ ...page(), withTimestamps: (query as Record<string, unknown>)['timestamps'] === 'true', processFigures: processFigures() }),
+  )
+  get('/metrics/cadvisor', expositionContentType, () => renderCadvisorMetrics({ ...page(), withTimestamps: true }))
+  get('/metrics/resource', expositionContentType, () => renderResourceMetrics(source.summary()))
+  const summary = ({ query }: FastifyRequest) => JSON.stringify(onlyWanted(source, query as Record<string, unknown>))
+  get('/stats/summary', 'application/json', summary)
+  instance.post('/stats/summary', async (request, reply) => sendText(request, reply, 'application/json', summary(request)))
+  get('/healthz', 'text/plain; charset=utf-8', () => 'ok')
+  get('/validate/', 'text/plain; charset=utf-8', () => renderFindings(nodeName, source.findings()))
+  get('/validate', 'text/plain; charset=utf-8', () => renderFindings(nodeName, source.findings()))
+  get('/', html, () => renderOverview({ source, nodeName, nowMs: clock.now() }))
+  get('/containers/*', html, ({ params }) => renderContainerPage({ source, nodeName, nowMs: clock.now() }, `/${(params as { '*': string })['*']}`))
+}
+
+/** `?only_cpu_and_memory=true` leaves out all but CPU and memory, as upstream. */
+function onlyWanted(source: Source, query: Record<string, unknown>): object {
+  const summary = source.summary()
+  if (query['only_cpu_and_memory'] !== 'true') return summary
+  const { nodeName, startTime, cpu, memory, systemContainers = [] } = summary.node
+  const slim = ({ name, startTime: started, cpu: c, memory: m }: (typeof systemContainers)[number]) => ({ name, startTime: started, cpu: c, memory: m })
+  return {
+    node: { nodeName, startTime, cpu, memory, systemContainers: systemContainers.map(slim) },
+    pods: summary.pods.map((pod) => ({
+      podRef: pod.podRef,
+      startTime: pod.startTime,
+      containers: pod.containers.map(slim),
+      cpu: pod.cpu,
+      memory: pod.memory,
+    })),
+  }
+}
+
+/** Sends a text, compressed where it is large. */
+async function sendText(request: FastifyRequest, reply: FastifyReply, type: string, text: string): Promise<FastifyReply> {
+  const { body, encoding } = await compress(text, String(request.headers['accept-encoding'] ?? ''))
+  reply.type(type).header('vary', 'accept-encoding')
+  if (encoding !== undefined) reply.header('content-encoding', encoding)
+  return reply.send(body)
+}

@@ -1,0 +1,145 @@
+import type { Container, PodIdentity } from '../container.ts'
+import type { FileSystem } from '../machine/file-systems.ts'
+import type { StatsStore } from '../stats-store.ts'
+import type { ContainerStats, CpuStats, FsStats, MemoryStats, PodStats, Summary, SwapStats } from '../summary.ts'
+import { containerStats, cpuStats, diskIoStats, fsStats, memoryStats, networkStats, swapStats, timeOf, value } from './container-stats.ts'
+
+/** What the summary says about the node besides its samples. */
+export interface NodeFacts {
+  readonly nodeName: string
+  readonly bootedAtMs: number
+  readonly memoryCapacityBytes: number
+  readonly swapCapacityBytes: number
+  /** Interface of the default route. */
+  readonly defaultInterface?: string
+  /** File system of `/`. */
+  readonly rootFileSystem?: FileSystem
+  /** File system that images and writable layers are on. */
+  readonly imageFileSystem?: FileSystem
+  /** The node agent and the runtime, where their processes are known. */
+  readonly systemContainers?: readonly ContainerStats[]
+  readonly rlimit?: { readonly atMs: number; readonly maxpid?: number; readonly curproc?: number }
+}
+
+/** The kubelet's summary out of the newest sample of each container; the root cgroup is the node. */
+export function buildSummary(store: StatsStore, facts: NodeFacts, nowMs: number): Summary {
+  const pods = podsOf(store).map(({ identity, members }) => buildPod(identity, members, facts.imageFileSystem))
+  const root = store.get('/')
+  const { rootFileSystem, imageFileSystem, rlimit } = facts
+  const imageFs = imageFileSystem === undefined ? undefined : fsStats(imageFileSystem)
+  return {
+    node: {
+      nodeName: facts.nodeName,
+      systemContainers: [...(facts.systemContainers ?? []), podsTotal(pods, nowMs, facts.bootedAtMs)],
+      startTime: timeOf(facts.bootedAtMs),
+      cpu: root === undefined ? undefined : cpuStats(root.ring),
+      memory: root === undefined ? undefined : memoryStats(root, facts.memoryCapacityBytes),
+      network: root === undefined ? undefined : networkStats(root.ring, facts.defaultInterface),
+      fs: rootFileSystem === undefined ? undefined : fsStats(rootFileSystem),
+      runtime: imageFs === undefined ? undefined : { imageFs, containerFs: imageFs },
+      rlimit: rlimit === undefined ? undefined : { time: timeOf(rlimit.atMs), maxpid: rlimit.maxpid, curproc: rlimit.curproc },
+      swap: root === undefined ? undefined : swapStats(root.ring, facts.swapCapacityBytes),
+      diskio: root === undefined ? undefined : diskIoStats(root.ring),
+    },
+    pods,
+  }
+}
+
+interface PodMembers {
+  readonly identity: PodIdentity
+  readonly members: Container[]
+}
+
+function podsOf(store: StatsStore): PodMembers[] {
+  const pods = new Map<string, PodMembers>()
+  for (const container of store.all()) {
+    const { pod } = container.description
+    if (pod === undefined || container.ring.count === 0) continue
+    const known = pods.get(pod.uid)
+    if (known === undefined) pods.set(pod.uid, { identity: pod, members: [container] })
+    else known.members.push(container)
+  }
+  return [...pods.values()]
+}
+
+/** CPU and memory are the sums over the containers, the sandbox included; the network is the sandbox's, once. */
+function buildPod(identity: PodIdentity, members: readonly Container[], storage: FileSystem | undefined): PodStats {
+  const own = members.filter(({ description }) => description.pod?.isSandbox !== true)
+  const sandbox = members.find(({ description }) => description.pod?.isSandbox === true)
+  const containers = own.map((container) => containerStats(container, container.description.pod?.container ?? '', storage))
+  const all = sandbox === undefined ? containers : [...containers, containerStats(sandbox, identity.container, storage)]
+  const owner = members.find(({ description }) => description.hasNetwork)
+  const processCount = members.reduce((total, { ring }) => total + (value(ring, 'processes') ?? 0), 0)
+  return {
+    podRef: { name: identity.name, namespace: identity.namespace, uid: identity.uid },
+    startTime: timeOf((sandbox ?? members[0]!).description.startedMs),
+    containers,
+    cpu: sumCpu(all.map(({ cpu }) => cpu)),
+    memory: sumMemory(all.map(({ memory }) => memory)),
+    network: owner === undefined ? undefined : networkStats(owner.ring),
+    'ephemeral-storage': sumFs(all.flatMap(({ rootfs, logs }) => [rootfs, logs])),
+    process_stats: { process_count: processCount },
+    swap: sumSwap(all.map(({ swap }) => swap)),
+  }
+}
+
+/** All pods together, which upstream shows as the system container `pods`. */
+function podsTotal(pods: readonly PodStats[], nowMs: number, bootedAtMs: number): ContainerStats {
+  const cpu = sumCpu(pods.map((pod) => pod.cpu)) ?? { time: timeOf(nowMs), usageNanoCores: 0, usageCoreNanoSeconds: 0 }
+  const memory = sumMemory(pods.map((pod) => pod.memory)) ?? { time: timeOf(nowMs), usageBytes: 0, workingSetBytes: 0, rssBytes: 0 }
+  return { name: 'pods', startTime: timeOf(bootedAtMs), cpu, memory }
+}
+
+function sumCpu(parts: readonly (CpuStats | undefined)[]): CpuStats | undefined {
+  const known = parts.filter((part) => part !== undefined)
+  if (known.length === 0) return undefined
+  return {
+    time: oldest(known),
+    usageNanoCores: sum(known, 'usageNanoCores'),
+    usageCoreNanoSeconds: sum(known, 'usageCoreNanoSeconds'),
+  }
+}
+
+function sumMemory(parts: readonly (MemoryStats | undefined)[]): MemoryStats | undefined {
+  const known = parts.filter((part) => part !== undefined)
+  if (known.length === 0) return undefined
+  return {
+    time: oldest(known),
+    // What is left has a meaning only where every container has a limit.
+    availableBytes: known.every(({ availableBytes }) => availableBytes !== undefined) ? sum(known, 'availableBytes') : undefined,
+    usageBytes: sum(known, 'usageBytes'),
+    workingSetBytes: sum(known, 'workingSetBytes'),
+    rssBytes: sum(known, 'rssBytes'),
+    pageFaults: sum(known, 'pageFaults'),
+    majorPageFaults: sum(known, 'majorPageFaults'),
+    cacheBytes: sum(known, 'cacheBytes'),
+    oomKills: sum(known, 'oomKills'),
+  }
+}
+
+function sumSwap(parts: readonly (SwapStats | undefined)[]): SwapStats | undefined {
+  const known = parts.filter((part) => part !== undefined)
+  return known.length === 0 ? undefined : { time: oldest(known), swapUsageBytes: sum(known, 'swapUsageBytes') }
+}
+
+function sumFs(parts: readonly (FsStats | undefined)[]): FsStats | undefined {
+  const known = parts.filter((part) => part !== undefined)
+  const [first] = known
+  if (first === undefined) return undefined
+  return { ...first, time: oldest(known), usedBytes: sum(known, 'usedBytes'), inodesUsed: sum(known, 'inodesUsed') }
+}
+
+/** The sum of a field, absent when no part has it. */
+function sum<K extends string>(parts: readonly { readonly [P in K]?: number }[], field: K): number | undefined {
+  let total: number | undefined
+  for (const part of parts) {
+    const figure = part[field]
+    if (figure !== undefined) total = (total ?? 0) + figure
+  }
+  return total
+}
+
+/** A total is as old as its oldest part. */
+function oldest(parts: readonly { readonly time: string }[]): string {
+  return parts.reduce((time, part) => (part.time < time ? part.time : time), parts[0]!.time)
+}

@@ -1,0 +1,305 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/log.ts'
+import { CgroupDiscovery, containerIdOf } from './cgroup/discovery.ts'
+import type { FoundCgroup } from './cgroup/discovery.ts'
+import { detectHierarchy } from './cgroup/hierarchy.ts'
+import type { Hierarchy } from './cgroup/hierarchy.ts'
+import type { Container, ContainerDescription } from './container.ts'
+import { DiskUsage } from './disk-usage.ts'
+import { describe, isForeign } from './docker/describe.ts'
+import type { DockerEngine, DockerInspection } from './docker/docker-engine.ts'
+import { DockerSource } from './docker/docker-source.ts'
+import type { DockerState } from './docker/docker-source.ts'
+import { findingsOf, selfFiguresOf } from './local-report.ts'
+import { Housekeeping } from './housekeeping.ts'
+import { buildSummary } from './kubelet/summary-builder.ts'
+import { readFileSystemOf, readFileSystems } from './machine/file-systems.ts'
+import type { FileSystem } from './machine/file-systems.ts'
+import { readMachineInfo } from './machine/machine-info.ts'
+import type { MachineInfo } from './machine/machine-info.ts'
+import { SystemProcesses } from './machine/system-processes.ts'
+import { createMachineReader } from './readers/machine.ts'
+import type { Finding, SelfFigure, Source } from './source.ts'
+import type { StatsStore } from './stats-store.ts'
+import type { Summary } from './summary.ts'
+
+export interface LocalSourceOptions {
+  readonly clock: Clock
+  readonly log: Log
+  readonly store: StatsStore
+  readonly nodeName: string
+  readonly procRoot: string
+  readonly cgroupRoot: string
+  readonly sysRoot: string
+  readonly etcRoot: string
+  readonly intervalMs: number
+  /** Only this node's pods are kept where several nodes share a Docker engine. */
+  readonly nodeFilter: string | undefined
+  readonly engine: DockerEngine | undefined
+  readonly agentPid: number | undefined
+}
+
+/** How often the tree of cgroups is swept, the machine looked at and file systems sized. */
+const sweepIntervalMs = 60_000
+const machineIntervalMs = 300_000
+const fileSystemIntervalMs = 30_000
+const systemIntervalMs = 10_000
+const diskUsageIntervalMs = 60_000
+
+/** A cgroup that looks like a container is given this long to be named by Docker. */
+const namingGraceMs = 10_000
+
+/** The machine that the collector runs on: cgroups, /proc and Docker. */
+export class LocalSource implements Source {
+  readonly store: StatsStore
+  readonly #options: LocalSourceOptions
+  readonly #hierarchy: Hierarchy
+  readonly #housekeeping: Housekeeping
+  readonly #docker: DockerSource | undefined
+  readonly #discovery: CgroupDiscovery | undefined
+  readonly #diskUsage: DiskUsage
+  readonly #systemProcesses: SystemProcesses
+  readonly #nameById = new Map<string, string>()
+  readonly #foreign = new Set<string>()
+  readonly #wholeDisks = new Set<string>()
+  #machine: MachineInfo
+  #fileSystems: readonly FileSystem[] = []
+  #imageFileSystem: FileSystem | undefined
+
+  constructor(options: LocalSourceOptions) {
+    const { clock, log, store, procRoot, cgroupRoot, intervalMs, engine, agentPid } = options
+    this.#options = options
+    this.store = store
+    this.#hierarchy = detectHierarchy(cgroupRoot)
+    this.#machine = readMachineInfo(options)
+    // In a container with the host's /proc mounted elsewhere, `net` would be the container's own.
+    const networkFile = procRoot === '/proc' ? 'net/dev' : '1/net/dev'
+    this.#housekeeping = new Housekeeping({
+      clock,
+      store,
+      hierarchy: this.#hierarchy,
+      procRoot,
+      intervalMs,
+      machineReaders: [createMachineReader({ wholeDisks: this.#wholeDisks, networkFile })],
+      onGone: (container) => this.#forget(container),
+    })
+    if (engine !== undefined) {
+      const listener = {
+        onRunning: (inspection: DockerInspection) => this.#onRunning(inspection),
+        onEnded: (id: string) => this.#onEnded(id),
+        onOom: (id: string) => store.reportOom(this.#nameById.get(id) ?? '', clock.now()),
+      }
+      this.#docker = new DockerSource({ clock, log, engine, listener })
+    }
+    const root = this.#hierarchy.discoveryRoot
+    if (root !== undefined) {
+      this.#discovery = new CgroupDiscovery({ clock, log, root, sweepIntervalMs, onSweep: (cgroups) => this.#onSweep(cgroups) })
+    }
+    this.#diskUsage = new DiskUsage({ clock, store, intervalMs: diskUsageIntervalMs, filesPerSecond: 2000, maxFiles: 100_000 })
+    this.#systemProcesses = new SystemProcesses({ clock, procRoot, ...(agentPid === undefined ? {} : { agentPid }) })
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#refreshMachine()
+    this.#addRoot()
+    await this.#sizeFileSystems()
+    await Promise.all([
+      this.#discovery?.run(signal),
+      this.#docker?.run(signal),
+      this.#housekeeping.run(signal),
+      this.#diskUsage.run(signal),
+      this.#every(machineIntervalMs, signal, () => this.#refreshMachine()),
+      this.#every(fileSystemIntervalMs, signal, () => this.#sizeFileSystems()),
+      this.#every(systemIntervalMs, signal, () => this.#systemProcesses.sample()),
+    ])
+  }
+
+  summary(): Summary {
+    const { nodeName, clock, procRoot } = this.#options
+    const { bootedAtMs, memoryBytes, swapBytes } = this.#machine
+    const defaultInterface = readDefaultInterface(procRoot)
+    const rootFileSystem = this.#fileSystems.find(({ mountpoint }) => mountpoint === '/')
+    return buildSummary(
+      this.store,
+      {
+        nodeName,
+        bootedAtMs,
+        memoryCapacityBytes: memoryBytes,
+        swapCapacityBytes: swapBytes,
+        systemContainers: this.#systemProcesses.stats(),
+        rlimit: { atMs: clock.now(), ...readTaskLimits(procRoot) },
+        ...(defaultInterface === undefined ? {} : { defaultInterface }),
+        ...(rootFileSystem === undefined ? {} : { rootFileSystem }),
+        ...(this.#imageFileSystem === undefined ? {} : { imageFileSystem: this.#imageFileSystem }),
+      },
+      clock.now(),
+    )
+  }
+
+  machine(): MachineInfo {
+    return this.#machine
+  }
+
+  fileSystems(): readonly FileSystem[] {
+    return this.#fileSystems
+  }
+
+  imageFileSystem(): FileSystem | undefined {
+    return this.#imageFileSystem
+  }
+
+  docker(): DockerState {
+    return this.#docker?.state ?? { status: 'degraded', reason: 'no Docker engine is configured' }
+  }
+
+  selfFigures(): readonly SelfFigure[] {
+    const { refused } = this.store
+    return selfFiguresOf({
+      cost: this.#housekeeping.cost(),
+      disk: this.#diskUsage.counters,
+      docker: this.#docker?.counters ?? { reconnects: 0, inspections: 0 },
+      dockerState: this.docker(),
+      watchedFolders: this.#discovery?.watching.folders ?? 0,
+      store: { containers: this.store.size, bytes: this.store.bytes, refused },
+    })
+  }
+
+  findings(): readonly Finding[] {
+    return findingsOf({
+      hierarchy: this.#hierarchy,
+      machine: this.#machine,
+      docker: this.docker(),
+      missing: this.#housekeeping.missing(),
+      watchProblem: this.#discovery?.watching.problem,
+      store: this.store,
+    })
+  }
+
+  /** Calls `task` now and again every `ms`, until the signal aborts. */
+  async #every(ms: number, signal: AbortSignal, task: () => void | Promise<void>): Promise<void> {
+    while (!signal.aborted) {
+      await task()
+      await this.#options.clock.sleep(ms, signal)
+    }
+  }
+
+  #refreshMachine(): void {
+    this.#machine = readMachineInfo(this.#options)
+    this.#wholeDisks.clear()
+    for (const { name } of this.#machine.disks) this.#wholeDisks.add(name)
+  }
+
+  async #sizeFileSystems(): Promise<void> {
+    const { clock, procRoot } = this.#options
+    const docker = this.docker()
+    const imagePath = docker.status === 'connected' && docker.info.rootDir !== '' ? docker.info.rootDir : '/'
+    this.#fileSystems = await readFileSystems(procRoot, clock.now())
+    this.#imageFileSystem = await readFileSystemOf(imagePath, clock.now())
+  }
+
+  #addRoot(): void {
+    const { bootedAtMs, memoryBytes } = this.#machine
+    const root = this.#add({ ...plainDescription('/', bootedAtMs), image: '' })
+    if (root !== undefined) root.spec.memoryLimitBytes = memoryBytes
+  }
+
+  #add(description: ContainerDescription): Container | undefined {
+    const container = this.store.upsert(description, this.#options.clock.now())
+    if (container !== undefined) this.#housekeeping.watch(container)
+    return container
+  }
+
+  #remove(name: string): void {
+    this.#housekeeping.unwatch(name)
+    this.store.remove(name, this.#options.clock.now())
+  }
+
+  /** The cgroup is gone; its files are closed already. */
+  #forget(container: Container): void {
+    const { name, id } = container.description
+    this.#nameById.delete(id)
+    this.store.remove(name, this.#options.clock.now())
+  }
+
+  #onRunning(inspection: DockerInspection): void {
+    const { nodeFilter, procRoot } = this.#options
+    const description = describe(inspection, this.#hierarchy, procRoot)
+    if (nodeFilter !== undefined && isForeign(inspection.labels, nodeFilter)) {
+      this.#foreign.add(inspection.id)
+      this.#remove(description.name)
+      return
+    }
+    const previous = this.#nameById.get(inspection.id)
+    if (previous !== undefined && previous !== description.name) this.#remove(previous)
+    this.#nameById.set(inspection.id, description.name)
+    const known = this.store.get(description.name)
+    // Files stay open over a change of name or limits; a restart has another process and other files.
+    if (known !== undefined && known.description.pid === description.pid) known.description = description
+    else this.#add(description)
+  }
+
+  #onEnded(id: string): void {
+    this.#foreign.delete(id)
+    const name = this.#nameById.get(id)
+    if (name === undefined) return
+    this.#nameById.delete(id)
+    this.#remove(name)
+  }
+
+  #onSweep(cgroups: readonly FoundCgroup[]): void {
+    const paths = new Set(cgroups.map(({ path }) => path))
+    for (const { description } of [...this.store.all()]) {
+      if (description.id === '' && description.name !== '/' && !paths.has(description.name)) this.#remove(description.name)
+    }
+    for (const { path, madeAtMs } of cgroups) {
+      if (path === '/' || this.store.get(path) !== undefined || this.#isDockersOwn(path, madeAtMs)) continue
+      this.#add(plainDescription(path, madeAtMs))
+    }
+  }
+
+  /** Whether Docker names this cgroup, or may yet. */
+  #isDockersOwn(path: string, madeAtMs: number): boolean {
+    const id = containerIdOf(path)
+    if (id === undefined || this.#docker === undefined) return false
+    if (this.#foreign.has(id) || this.#nameById.has(id)) return true
+    if (this.#docker.state.status === 'connecting') return true
+    return this.#docker.state.status === 'connected' && this.#options.clock.now() - madeAtMs < namingGraceMs
+  }
+}
+
+function plainDescription(path: string, madeAtMs: number): ContainerDescription {
+  const id = containerIdOf(path)
+  return {
+    name: path,
+    id: '',
+    aliases: id === undefined ? [] : [id],
+    namespace: '',
+    labels: {},
+    image: '',
+    createdMs: madeAtMs,
+    startedMs: madeAtMs,
+    hasNetwork: false,
+  }
+}
+
+/** The interface of the default route. */
+function readDefaultInterface(procRoot: string): string | undefined {
+  const text = textOf(join(procRoot, procRoot === '/proc' ? 'net/route' : '1/net/route'))
+  return /^(\S+)\t00000000\t/m.exec(text)?.[1]
+}
+
+function readTaskLimits(procRoot: string): { readonly maxpid?: number; readonly curproc?: number } {
+  const maxpid = Number.parseInt(textOf(join(procRoot, 'sys/kernel/pid_max')), 10)
+  const curproc = Number(/^\S+ \S+ \S+ \d+\/(\d+)/.exec(textOf(join(procRoot, 'loadavg')))?.[1])
+  return { ...(Number.isNaN(maxpid) ? {} : { maxpid }), ...(Number.isNaN(curproc) ? {} : { curproc }) }
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}

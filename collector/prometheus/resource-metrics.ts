@@ -1,0 +1,126 @@
+import type { Summary } from '../summary.ts'
+import { Exposition, formatLabels } from './exposition.ts'
+import type { Family } from './exposition.ts'
+
+interface Row {
+  readonly labels: string
+  readonly timestampMs: number | undefined
+  readonly value: number | undefined
+}
+
+interface ResourceFamily extends Family {
+  /** Whether samples carry the time of measurement. */
+  readonly isTimed: boolean
+  readonly rows: (summary: Summary) => Row[]
+}
+
+/** The kubelet's `/metrics/resource`: names, units, labels and order as upstream. */
+const families: readonly ResourceFamily[] = [
+  {
+    name: 'node_cpu_usage_seconds_total',
+    help: 'Cumulative CPU time of the node in core-seconds',
+    type: 'counter',
+    isTimed: true,
+    rows: ({ node }) => [row('', node.cpu, seconds(node.cpu?.usageCoreNanoSeconds))],
+  },
+  {
+    name: 'node_memory_working_set_bytes',
+    help: 'Working set of the node in bytes',
+    type: 'gauge',
+    isTimed: true,
+    rows: ({ node }) => [row('', node.memory, node.memory?.workingSetBytes)],
+  },
+  {
+    name: 'node_swap_usage_bytes',
+    help: 'Swap in use on the node in bytes',
+    type: 'gauge',
+    isTimed: true,
+    rows: ({ node }) => [row('', node.swap, node.swap?.swapUsageBytes)],
+  },
+  {
+    name: 'container_cpu_usage_seconds_total',
+    help: 'Cumulative CPU time of the container in core-seconds',
+    type: 'counter',
+    isTimed: true,
+    rows: containerRows(({ cpu }, labels) => row(labels, cpu, seconds(cpu?.usageCoreNanoSeconds))),
+  },
+  {
+    name: 'container_memory_working_set_bytes',
+    help: 'Working set of the container in bytes',
+    type: 'gauge',
+    isTimed: true,
+    rows: containerRows(({ memory }, labels) => row(labels, memory, memory?.workingSetBytes)),
+  },
+  {
+    name: 'container_swap_usage_bytes',
+    help: 'Swap in use by the container in bytes',
+    type: 'gauge',
+    isTimed: true,
+    rows: containerRows(({ swap }, labels) => row(labels, swap, swap?.swapUsageBytes)),
+  },
+  {
+    name: 'container_start_time_seconds',
+    help: 'Start time of the container, seconds since the epoch',
+    type: 'gauge',
+    isTimed: false,
+    rows: containerRows(({ startTime }, labels) => row(labels, undefined, Date.parse(startTime) / 1000)),
+  },
+  {
+    name: 'pod_cpu_usage_seconds_total',
+    help: 'Cumulative CPU time of the pod in core-seconds',
+    type: 'counter',
+    isTimed: true,
+    rows: ({ pods }) => pods.map((pod) => row(podLabels(pod), pod.cpu, seconds(pod.cpu?.usageCoreNanoSeconds))),
+  },
+  {
+    name: 'pod_memory_working_set_bytes',
+    help: 'Working set of the pod in bytes',
+    type: 'gauge',
+    isTimed: true,
+    rows: ({ pods }) => pods.map((pod) => row(podLabels(pod), pod.memory, pod.memory?.workingSetBytes)),
+  },
+  {
+    name: 'pod_swap_usage_bytes',
+    help: 'Swap in use by the pod in bytes',
+    type: 'gauge',
+    isTimed: true,
+    rows: ({ pods }) => pods.map((pod) => row(podLabels(pod), pod.swap, pod.swap?.swapUsageBytes)),
+  },
+]
+
+/** The text of `/metrics/resource` for a summary. */
+export function renderResourceMetrics(summary: Summary): string {
+  const text = new Exposition()
+  for (const family of families) {
+    text.family(family)
+    for (const { labels, timestampMs, value } of family.rows(summary)) {
+      if (value !== undefined) text.sample(labels, value, family.isTimed ? timestampMs : undefined)
+    }
+  }
+  text.family({ name: 'resource_scrape_error', help: '1 if there was an error while getting container metrics, 0 otherwise', type: 'gauge' })
+  text.sample('', summary.node.cpu === undefined ? 1 : 0)
+  return text.toString()
+}
+
+type PodOf = Summary['pods'][number]
+
+function containerRows(of: (container: PodOf['containers'][number], labels: string) => Row): (summary: Summary) => Row[] {
+  return ({ pods }) =>
+    pods.flatMap((pod) =>
+      pod.containers.map((container) =>
+        of(container, formatLabels({ container: container.name, namespace: pod.podRef.namespace, pod: pod.podRef.name })),
+      ),
+    )
+}
+
+function podLabels({ podRef }: PodOf): string {
+  return formatLabels({ namespace: podRef.namespace, pod: podRef.name })
+}
+
+function row(labels: string, timed: { readonly time: string } | undefined, value: number | undefined): Row {
+  return { labels, timestampMs: timed === undefined ? undefined : Date.parse(timed.time), value }
+}
+
+function seconds(nanoseconds: number | undefined): number | undefined {
+  return nanoseconds === undefined ? undefined : nanoseconds / 1e9
+}

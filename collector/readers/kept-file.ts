@@ -1,0 +1,75 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+
+/** What a read came to: the number of bytes, or why there are none. */
+export type ReadOutcome = number | 'gone' | 'failed'
+
+/** The buffer that every file is read into, one after the other; grown when a file fills it. */
+export class ReadBuffer {
+  bytes: Buffer = Buffer.allocUnsafe(64 * 1024)
+
+  grow(): void {
+    this.bytes = Buffer.allocUnsafe(this.bytes.length * 2)
+  }
+}
+
+/** The largest file that is read whole; more is cut. */
+const maxFileBytes = 4 * 1024 * 1024
+
+/**
+ * A file of the kernel that is opened once and read again and again from its start. `gone` (ENODEV, ESRCH) means that the cgroup or
+ * process no longer exists. A file that cannot be opened keeps the reason in `problem`.
+ */
+export class KeptFile {
+  readonly path: string
+  /** Error code of the last open or read that failed: `ENOENT`, `EACCES`, `EOPNOTSUPP`, … */
+  problem: string | undefined
+  #descriptor: number | undefined
+
+  constructor(path: string) {
+    this.path = path
+    this.open()
+  }
+
+  get isOpen(): boolean {
+    return this.#descriptor !== undefined
+  }
+
+  /** Opens the file unless it is open. */
+  open(): void {
+    if (this.#descriptor !== undefined) return
+    try {
+      this.#descriptor = openSync(this.path, 'r')
+      this.problem = undefined
+    } catch (error) {
+      this.problem = codeOf(error)
+    }
+  }
+
+  /** Reads the file from its start into `buffer`. */
+  read(buffer: ReadBuffer): ReadOutcome {
+    if (this.#descriptor === undefined) return 'failed'
+    try {
+      let length = readSync(this.#descriptor, buffer.bytes, 0, buffer.bytes.length, 0)
+      while (length === buffer.bytes.length && length < maxFileBytes) {
+        buffer.grow()
+        length = readSync(this.#descriptor, buffer.bytes, 0, buffer.bytes.length, 0)
+      }
+      return length
+    } catch (error) {
+      this.problem = codeOf(error)
+      return this.problem === 'ENODEV' || this.problem === 'ESRCH' ? 'gone' : 'failed'
+    }
+  }
+
+  /** Lets the descriptor go; idempotent. */
+  close(): void {
+    if (this.#descriptor === undefined) return
+    closeSync(this.#descriptor)
+    this.#descriptor = undefined
+  }
+}
+
+/** The system's code of an error, such as `EACCES`. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'EUNKNOWN'
+}

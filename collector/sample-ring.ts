@@ -1,0 +1,151 @@
+import { columnCount, groups } from './metrics.ts'
+import type { GroupName } from './metrics.ts'
+
+/** One interface, disk or core of a container: its name and its rows, `fields` numbers per sample. */
+export interface Instance {
+  readonly name: string
+  /** The name's bytes, so that a parser can find it without making a string. */
+  readonly nameBytes: Uint8Array
+  readonly values: Float64Array
+}
+
+/**
+ * The last `capacity` samples of one container, in columns that are allocated when a figure is first seen. Writing a sample starts
+ * with the previous values, so figures that are read less often keep their last value; absent is NaN.
+ * `ago` counts samples backwards from the newest (0).
+ */
+export class SampleRing {
+  readonly capacity: number
+  /** Instances that were not kept because their group was full. */
+  droppedInstances = 0
+  readonly #timestamps: Float64Array
+  readonly #elapsed: Float64Array
+  readonly #columns: (Float64Array | undefined)[] = Array.from({ length: columnCount })
+  readonly #instances: Record<GroupName, Instance[]> = { network: [], disk: [], perCpu: [] }
+  #head = -1
+  #count = 0
+  #bytes: number
+
+  constructor(capacity: number) {
+    this.capacity = capacity
+    this.#timestamps = new Float64Array(capacity)
+    this.#elapsed = new Float64Array(capacity)
+    this.#bytes = capacity * 16
+  }
+
+  /** How many samples are held. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** Bytes of the arrays held. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Starts a sample taken at `timestampMs` (wall clock) and `elapsedMs` (monotonic clock, for rates). */
+  begin(timestampMs: number, elapsedMs: number): void {
+    const previous = this.#head
+    this.#head = (previous + 1) % this.capacity
+    this.#count = Math.min(this.#count + 1, this.capacity)
+    this.#timestamps[this.#head] = timestampMs
+    this.#elapsed[this.#head] = elapsedMs
+    if (previous < 0) return
+    for (let index = 0; index < columnCount; index++) {
+      const values = this.#columns[index]
+      if (values !== undefined) values[this.#head] = values[previous]!
+    }
+    this.#carry(previous)
+  }
+
+  /** Sets a figure of the newest sample. */
+  set(index: number, value: number): void {
+    let values = this.#columns[index]
+    if (values === undefined) {
+      if (Number.isNaN(value)) return
+      values = new Float64Array(this.capacity).fill(Number.NaN)
+      this.#bytes += values.byteLength
+      this.#columns[index] = values
+    }
+    values[this.#head] = value
+  }
+
+  /** A figure, NaN where it is absent. */
+  get(index: number, ago = 0): number {
+    const values = this.#columns[index]
+    return values === undefined || ago >= this.#count ? Number.NaN : values[this.#slot(ago)]!
+  }
+
+  /** When the sample was taken, milliseconds since the epoch; NaN where there is none. */
+  timestamp(ago = 0): number {
+    return ago < this.#count ? this.#timestamps[this.#slot(ago)]! : Number.NaN
+  }
+
+  /** Milliseconds between a sample and the one before it by the monotonic clock; NaN where there is none. */
+  intervalMs(ago = 0): number {
+    if (ago + 1 >= this.#count) return Number.NaN
+    return this.#elapsed[this.#slot(ago)]! - this.#elapsed[this.#slot(ago + 1)]!
+  }
+
+  /** Growth per second of a counter over the interval that ends with a sample; NaN without two values or after a reset. */
+  rate(index: number, ago = 0): number {
+    const growth = this.get(index, ago) - this.get(index, ago + 1)
+    const seconds = this.intervalMs(ago) / 1000
+    return growth >= 0 && seconds > 0 ? growth / seconds : Number.NaN
+  }
+
+  /** The instances of a group in the order in which they were first seen. */
+  instances(group: GroupName): readonly Instance[] {
+    return this.#instances[group]
+  }
+
+  /** A field of an instance. */
+  instanceValue(group: GroupName, instance: Instance, field: number, ago = 0): number {
+    if (ago >= this.#count) return Number.NaN
+    return instance.values[this.#slot(ago) * groups[group].fields.length + field]!
+  }
+
+  /** Sets a field of the newest sample of an instance. */
+  setInstance(group: GroupName, instance: Instance, field: number, value: number): void {
+    instance.values[this.#head * groups[group].fields.length + field] = value
+  }
+
+  /** The instance whose name is `bytes[start, end)`, made on first sight; `undefined` when the group is full. */
+  instance(group: GroupName, bytes: Uint8Array, start: number, end: number): Instance | undefined {
+    const known = this.#instances[group]
+    for (const candidate of known) if (isSame(candidate.nameBytes, bytes, start, end)) return candidate
+    if (known.length >= groups[group].maxInstances) {
+      this.droppedInstances++
+      return undefined
+    }
+    const nameBytes = bytes.slice(start, end)
+    const values = new Float64Array(this.capacity * groups[group].fields.length).fill(Number.NaN)
+    this.#bytes += values.byteLength
+    const made: Instance = { name: Buffer.from(nameBytes).toString('latin1'), nameBytes, values }
+    known.push(made)
+    return made
+  }
+
+  /** Makes a group's figures absent in the newest sample, before a reader fills in what exists now. */
+  clearGroup(group: GroupName): void {
+    const width = groups[group].fields.length
+    for (const { values } of this.#instances[group]) values.fill(Number.NaN, this.#head * width, (this.#head + 1) * width)
+  }
+
+  #carry(previous: number): void {
+    for (const group of Object.keys(groups) as GroupName[]) {
+      const width = groups[group].fields.length
+      for (const { values } of this.#instances[group]) values.copyWithin(this.#head * width, previous * width, (previous + 1) * width)
+    }
+  }
+
+  #slot(ago: number): number {
+    return (this.#head - ago + this.capacity) % this.capacity
+  }
+}
+
+function isSame(name: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (name.length !== end - start) return false
+  for (let index = 0; index < name.length; index++) if (name[index] !== bytes[start + index]) return false
+  return true
+}

@@ -1,0 +1,36 @@
+import type { DockerState } from './docker/docker-source.ts'
+import type { FileSystem } from './machine/file-systems.ts'
+import type { MachineInfo } from './machine/machine-info.ts'
+import type { StatsStore } from './stats-store.ts'
+import type { Summary } from './summary.ts'
+
+/** Where samples come from: the machine, or a simulation. Everything that is served is made from these. */
+export interface Source {
+  readonly store: StatsStore
+  /** Fills the store until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>
+  summary(): Summary
+  machine(): MachineInfo
+  fileSystems(): readonly FileSystem[]
+  /** The file system that images and writable layers are on. */
+  imageFileSystem(): FileSystem | undefined
+  docker(): DockerState
+  /** Counters of the collector itself, by the part of their name behind `binnacle_collector_`. */
+  selfFigures(): readonly SelfFigure[]
+  /** What can be read and what can't, in lines for people. */
+  findings(): readonly Finding[]
+}
+
+export interface SelfFigure {
+  readonly name: string
+  readonly type: 'counter' | 'gauge'
+  readonly help: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+export interface Finding {
+  readonly level: 'ok' | 'missing' | 'problem'
+  readonly subject: string
+  readonly text: string
+}
