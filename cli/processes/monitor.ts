@@ -1,0 +1,103 @@
+import { createAggregator } from '../../aggregator/app.ts'
+import { createAlerts, defaultRulesFile } from '../../alerts/app.ts'
+import { createWeb } from '../../dashboards/web/app.ts'
+import type { AlertRow } from '../../dashboards/web/model.ts'
+import { fromTimestamp, systemClock } from '../../lib/clock.ts'
+import { systemRandom } from '../../lib/random.ts'
+import { createHttpsTransport } from '../../orchestrator/client/https-transport.ts'
+import { createInformerFactory } from '../../orchestrator/client/informer-factory.ts'
+import { createClient } from '../../orchestrator/client/rest-client.ts'
+import { readPair } from '../credentials.ts'
+import type { ClusterOptions } from '../options.ts'
+import { runProcess, type Process, type ProcessContext } from './lifecycle.ts'
+
+const loopback = '127.0.0.1'
+const alertsTimeoutMs = 2000
+
+/** `binnacle monitor`: aggregator, alerts and page in one process. Resolves with the exit code. */
+export function runMonitor(options: ClusterOptions): Promise<number> {
+  return runProcess('monitor', options, async (context) => buildMonitor(context))
+}
+
+function buildMonitor({ options, folder, log }: ProcessContext): Process {
+  const { ports } = options
+  const shared = { clock: systemClock, random: systemRandom }
+  const ca = readPair(folder, 'ca').cert
+  const identity = readPair(folder, 'monitor')
+  const transport = createHttpsTransport({ server: `https://${loopback}:${ports.api}`, ca, ...identity, clock: systemClock, userAgent: 'binnacle-monitor' })
+  const client = createClient(transport)
+  const informers = createInformerFactory({ client, ...shared, log: log.child({ part: 'informers' }) })
+  const aggregator = createAggregator({
+    client,
+    informers,
+    ...shared,
+    log: log.child({ part: 'aggregator' }),
+    resolutionMs: options.resolutionMs,
+    kubelet: { ca, ...identity },
+    http: { host: loopback, port: ports.aggregator },
+    metricsApi: {
+      hosts: [loopback],
+      port: ports.metricsApi,
+      tls: identity,
+      clientCa: ca,
+      requestHeaderCa: readPair(folder, 'front-proxy-ca').cert,
+      allowedNames: ['front-proxy-client'],
+    },
+    ...(options.influxdb === undefined || options.influxdb === 'none' ? {} : { influx: { url: options.influxdb } }),
+    spoolDir: folder.path('spool'),
+  })
+  const alerts = createAlerts({
+    window: aggregator.window,
+    ...shared,
+    log: log.child({ part: 'alerts' }),
+    dataDir: folder.path('alerts'),
+    rulesFiles: options.rules.length === 0 ? [defaultRulesFile] : options.rules,
+    ...(options.alertsConfig === undefined ? {} : { configFile: options.alertsConfig }),
+    http: { host: loopback, port: ports.alerts },
+    externalUrl: `http://${loopback}:${ports.alerts}`,
+    evaluationIntervalMs: options.resolutionMs,
+  })
+  const web = createWeb({
+    window: aggregator.window,
+    listAlerts: () => listAlerts(`http://${loopback}:${ports.alerts}`),
+    clock: systemClock,
+    log: log.child({ part: 'web' }),
+    http: { host: loopback, port: ports.web },
+  })
+  const abort = new AbortController()
+  let running: Promise<void> | undefined
+  return {
+    start: async () => {
+      running = informers.run(abort.signal)
+      await Promise.all([aggregator.start(), alerts.start(), web.start()])
+    },
+    stop: async () => {
+      await Promise.all([web.stop(), alerts.stop(), aggregator.stop()])
+      abort.abort()
+      await running
+      transport.close()
+    },
+  }
+}
+
+interface ActiveAlert {
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: Readonly<Record<string, string>>
+  readonly startsAt: string
+  readonly status: { readonly state: string }
+}
+
+/** The active alerts through the API that everybody uses. */
+async function listAlerts(url: string): Promise<AlertRow[]> {
+  const response = await fetch(`${url}/api/v2/alerts?active=true`, { signal: AbortSignal.timeout(alertsTimeoutMs) })
+  if (!response.ok) throw new Error(`${url} answers ${response.status}`)
+  const alerts = (await response.json()) as ActiveAlert[]
+  return alerts.map(({ labels, annotations, startsAt, status }) => ({
+    name: labels['alertname'] ?? '',
+    state: status.state,
+    severity: labels['severity'] ?? '',
+    labels,
+    summary: annotations['summary'] ?? annotations['description'] ?? '',
+    startsAt: fromTimestamp(startsAt) ?? null,
+  }))
+}
