@@ -1,0 +1,78 @@
+import Fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
+import type { Clock } from '../../lib/clock.ts'
+import type { Dispatcher } from '../delivery/dispatcher.ts'
+import type { Outbox } from '../delivery/outbox.ts'
+import type { Evaluator } from '../evaluation/evaluator.ts'
+import type { Configuration } from '../routing/configuration.ts'
+import type { AlertStore } from '../state/alert-store.ts'
+import type { Journal } from '../state/journal.ts'
+import type { SilenceStore } from '../state/silence.ts'
+import { serveAlerts } from './alerts.ts'
+import { ApiError } from './api-error.ts'
+import { serveJournal } from './journal.ts'
+import { serveManagement } from './management.ts'
+import { serveRules } from './rules.ts'
+import { serveSilences } from './silences.ts'
+
+/** What the API shows and changes. */
+export interface ApiContext {
+  readonly clock: Clock
+  readonly alerts: AlertStore
+  readonly silences: SilenceStore
+  readonly journal: Journal
+  readonly evaluator: Evaluator
+  readonly outbox: Outbox
+  readonly evaluationIntervalMs: number
+  configuration(): Configuration
+  dispatcher(): Dispatcher
+  /** Throws `FileError` for a bad file. */
+  reload(): Promise<void>
+}
+
+/** The HTTP door of the alerts. */
+export interface AlertsServer {
+  listen(at: { readonly host: string; readonly port: number }): Promise<void>
+  close(): Promise<void>
+  /** `host:port`, once listening. */
+  address(): string
+}
+
+const maxBodyBytes = 3 << 20
+
+/** Alertmanager's API v2, its management endpoints, and ours for rules and journal. */
+export function createServer(context: ApiContext): AlertsServer {
+  const server = Fastify({ logger: false, bodyLimit: maxBodyBytes, forceCloseConnections: true })
+  acceptEmptyJson(server)
+  server.setErrorHandler((err, _request, reply) => {
+    const { statusCode = 500, message } = err as Error & { statusCode?: number }
+    if (err instanceof ApiError && err.swaggerCode !== undefined) return reply.code(statusCode).send({ code: err.swaggerCode, message })
+    return reply.code(statusCode).type('application/json').send(JSON.stringify(message))
+  })
+  server.setNotFoundHandler((request, reply) => reply.code(404).send({ code: 404, message: `path ${request.url.split('?')[0]} was not found` }))
+  for (const serve of [serveAlerts, serveSilences, serveRules, serveJournal, serveManagement]) serve(server, context)
+  return {
+    listen: async ({ host, port }) => {
+      await server.listen({ host, port })
+    },
+    close: () => server.close(),
+    address: () => {
+      const address = server.server.address()
+      if (address === null || typeof address === 'string') return ''
+      return address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`
+    },
+  }
+}
+
+/** Clients of the Go API library name a content type even where they send nothing. */
+function acceptEmptyJson(server: FastifyInstance): void {
+  server.removeContentTypeParser('application/json')
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+    if (body === '') return done(null, undefined)
+    try {
+      done(null, JSON.parse(body as string))
+    } catch (err) {
+      done(new ApiError(400, `parsing body failed: ${(err as Error).message}`))
+    }
+  })
+}
