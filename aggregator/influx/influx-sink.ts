@@ -26,8 +26,11 @@ const flushMs = 3000
 
 export interface InfluxSinkOptions {
   readonly clusterName: string
-  /** Sends a gzipped body; rejects when there is no answer. */
-  readonly write: (body: Buffer, signal: AbortSignal) => Promise<InfluxAnswer>
+  readonly connection: {
+    /** Sends a gzipped body; rejects when there is no answer. */
+    write(body: Buffer, signal: AbortSignal): Promise<InfluxAnswer>
+    close(): void
+  }
   /** Makes sure of the database; repeated until it resolves, and when InfluxDB says that there is none. */
   readonly prepare: () => Promise<void>
   /** Where batches wait while InfluxDB is away; without it they wait in memory and the oldest are dropped. */
@@ -93,7 +96,9 @@ export class InfluxSink {
     if (this.#encoder.points > 0 && this.#linger === undefined) this.#linger = this.#options.clock.setTimer(lingerMs, () => this.#seal())
   }
 
-  start(): void {
+  /** Opens the spool and begins to send. Rejects when the spool's folder cannot be used. */
+  async start(): Promise<void> {
+    await this.#options.spool?.open()
     this.#running ??= this.#run()
   }
 
@@ -112,6 +117,7 @@ export class InfluxSink {
     deadline.cancel()
     await this.#spill()
     await this.#options.spool?.close()
+    this.#options.connection.close()
   }
 
   stats(): InfluxSinkStats {
@@ -215,7 +221,7 @@ export class InfluxSink {
         this.#isPrepared = true
       }
       this.#writes++
-      const { status, body, retryAfter } = await this.#options.write(record.payload, this.#abort.signal)
+      const { status, body, retryAfter } = await this.#options.connection.write(record.payload, this.#abort.signal)
       return readWriteAnswer(status, body, record.points, retryAfter)
     } catch (error) {
       return { kind: 'retry', message: (error as Error).message, isMissingDatabase: false, retryAfterMs: undefined }

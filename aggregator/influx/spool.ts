@@ -59,36 +59,31 @@ interface Segment {
  */
 export class Spool {
   readonly #options: Required<SpoolOptions>
-  readonly #segments: Segment[]
+  readonly #segments: Segment[] = []
+  readonly #places = new WeakMap<SpoolRecord, RecordPlace>()
   #writer: FileHandle | undefined
-  #sequence: number
+  #sequence = 0
   #droppedPoints = 0
   #tornBytes = 0
   #lastError: string | undefined
   #turn: Promise<unknown> = Promise.resolve()
-  readonly #places = new WeakMap<SpoolRecord, RecordPlace>()
 
-  private constructor(options: Required<SpoolOptions>, segments: Segment[], found: { readonly sequence: number; readonly tornBytes: number }) {
-    this.#options = options
-    this.#segments = segments
-    this.#sequence = found.sequence
-    this.#tornBytes = found.tornBytes
+  constructor(options: SpoolOptions) {
+    this.#options = { segmentBytes: 8 << 20, ...options }
   }
 
-  /** Opens the folder and reads what is there. Rejects when the folder cannot be used. */
-  static async open(options: SpoolOptions): Promise<Spool> {
-    await mkdir(options.dir, { recursive: true, mode: 0o700 })
-    const names = (await readdir(options.dir)).filter((name) => segmentPattern.test(name)).sort()
-    const segments: Segment[] = []
-    let tornBytes = 0
+  /** Makes the folder if need be and reads what is there; to be called once, first. Rejects when the folder cannot be used. */
+  async open(): Promise<void> {
+    const { dir } = this.#options
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    const names = (await readdir(dir)).filter((name) => segmentPattern.test(name)).sort()
     for (const name of names) {
-      const read = await readSegment(join(options.dir, name))
-      tornBytes += read.tornBytes
-      if (read.segment.records.length > 0) segments.push(read.segment)
-      else await unlink(read.segment.path)
+      const { segment, tornBytes } = await readSegment(join(dir, name))
+      this.#tornBytes += tornBytes
+      if (segment.records.length > 0) this.#segments.push(segment)
+      else await unlink(segment.path)
     }
-    const sequence = names.length === 0 ? 0 : Number.parseInt(names.at(-1)!, 10)
-    return new Spool({ segmentBytes: 8 << 20, ...options }, segments, { sequence, tornBytes })
+    if (names.length > 0) this.#sequence = Number.parseInt(names.at(-1)!, 10)
   }
 
   get isEmpty(): boolean {

@@ -1,0 +1,161 @@
+import { AppsV1ReplicaSet, BatchV1Job, CoreV1Node, CoreV1Pod } from '../orchestrator/api/generated/kinds.ts'
+import type { Client } from '../orchestrator/client/client.ts'
+import type { InformerFactory } from '../orchestrator/client/informer.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/log.ts'
+import type { Random } from '../lib/random.ts'
+import { createHttpServer } from './http-server.ts'
+import { InfluxConnection, validateInfluxOptions } from './influx/connection.ts'
+import type { InfluxOptions } from './influx/connection.ts'
+import { createInfluxDriver, ensureDatabase } from './influx/database.ts'
+import { InfluxSink } from './influx/influx-sink.ts'
+import { Spool } from './influx/spool.ts'
+import { MemoryWindow } from './memory-window.ts'
+import { ResourceMetrics } from './metrics-api/resource-metrics.ts'
+import { createMetricsApi } from './metrics-api/server.ts'
+import { Pipeline } from './pipeline.ts'
+import { createNodeProcessors, createTotalsProcessors } from './processors.ts'
+import type { ClusterView } from './processors.ts'
+import { NodeScraper } from './sources/node-scraper.ts'
+import type { KubeletCredentials } from './sources/node-scraper.ts'
+import { NodeSource } from './sources/node-source.ts'
+import type { MetricWindow } from './window.ts'
+
+export interface AggregatorOptions {
+  readonly client: Client
+  /** Whoever runs it also runs the informers that `createAggregator` asks it for: call this before `informers.run`. */
+  readonly informers: InformerFactory
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** How often each node is scraped. Default 5 s, at least 1 s. */
+  readonly resolutionMs?: number
+  readonly kubelet: KubeletCredentials
+  /** Heapster's HTTP interface. */
+  readonly http: { readonly host: string; readonly port: number }
+  /** The `metrics.k8s.io` API over HTTPS; PEM strings. Listens on every one of `hosts`. */
+  readonly metricsApi: {
+    readonly hosts: readonly string[]
+    readonly port: number
+    readonly tls: { readonly cert: string; readonly key: string }
+    readonly clientCa: string
+    readonly requestHeaderCa: string
+    /** Common names of front proxies; empty allows all of `requestHeaderCa`. */
+    readonly allowedNames: readonly string[]
+  }
+  /** Absent: the memory window is all there is. */
+  readonly influx?: InfluxOptions
+  /** Where points wait while InfluxDB is away; absent: in memory, bounded. */
+  readonly spoolDir?: string
+  /** Default 512 MiB. */
+  readonly spoolMaxBytes?: number
+  /** Default one hour. */
+  readonly windowMs?: number
+  /** What the memory window may take. Default 256 MiB. */
+  readonly windowMaxBytes?: number
+  /** The tag `cluster_name`. Default `default`, as Heapster's. */
+  readonly clusterName?: string
+}
+
+/** The running parts that others use. */
+export interface Aggregator {
+  /** Resolves when both servers listen; the first scrapes follow. Rejects when a port cannot be had. */
+  start(): Promise<void>
+  /** Sends or spools what is not in InfluxDB yet, then closes everything. */
+  stop(): Promise<void>
+  readonly window: MetricWindow
+  /** Where the servers listen; known after `start`. */
+  readonly addresses: { readonly http: string; readonly metricsApi: readonly string[] }
+}
+
+/** A node's last figures are offered for this many resolutions while it is not scraped. */
+const heldResolutions = 3
+const minResolutionMs = 1000
+const maxScrapeMs = 10_000
+
+/** Composes the aggregator: node sources → processors → {memory window, InfluxDB, metrics API}. Nothing runs before `start`. */
+export function createAggregator(options: AggregatorOptions): Aggregator {
+  const { informers, clock, random, log, resolutionMs = 5000, influx } = options
+  if (!(resolutionMs >= minResolutionMs)) throw new RangeError(`resolutionMs: ${resolutionMs} must be at least ${minResolutionMs}`)
+  if (influx !== undefined) validateInfluxOptions(influx)
+  const holdMs = resolutionMs * heldResolutions
+  const view: ClusterView = {
+    nodes: informers.informer(CoreV1Node),
+    pods: informers.informer(CoreV1Pod, { indexes: { node: ({ spec }) => (spec?.nodeName === undefined ? [] : [spec.nodeName]) } }),
+    replicaSets: informers.informer(AppsV1ReplicaSet),
+    jobs: informers.informer(BatchV1Job),
+  }
+  const window = new MemoryWindow({ windowMs: options.windowMs ?? 3_600_000, maxBytes: options.windowMaxBytes ?? 256 << 20 })
+  const metrics = new ResourceMetrics({ ...view, holdMs, clock })
+  const writer = influx === undefined ? undefined : createInfluxWriter(options, influx)
+  const pipeline = new Pipeline({
+    nodeProcessors: createNodeProcessors(view, { holdMs }),
+    totalsProcessors: createTotalsProcessors(),
+    sinks: [metrics, window, ...(writer === undefined ? [] : [writer])],
+    resolutionMs,
+    holdMs,
+    clock,
+  })
+  const scraper = new NodeScraper({ ...options.kubelet, clock, timeoutMs: Math.min(maxScrapeMs, resolutionMs * 0.9) })
+  const source = new NodeSource({
+    nodes: view.nodes,
+    scrape: (address, signal) => scraper.scrape(address, signal),
+    resolutionMs,
+    onBatch: (batch) => pipeline.addNodeBatch(batch),
+    onGone: (nodeName) => {
+      pipeline.forgetNode(nodeName)
+      metrics.forgetNode(nodeName)
+    },
+    clock,
+    random,
+    log: log.child({ part: 'sources' }),
+  })
+  const unready = () => [
+    ...(Object.values(view).every(({ hasSynced }) => hasSynced) ? [] : ['the copy of the API objects is not complete yet']),
+    ...(window.stats().entities > 0 ? [] : ['no node has been scraped yet']),
+  ]
+  const report = () => ({ sources: source.statuses(), window: window.stats(), influx: writer?.stats(), now: clock.now() })
+  const server = createHttpServer({ window, latest: () => pipeline.latest(), report, unready })
+  const apis = options.metricsApi.hosts.map(() => createMetricsApi({ ...options, ...options.metricsApi, metrics, unready }))
+  const addresses = { http: '', metricsApi: [] as readonly string[] }
+  const stopped = new AbortController()
+
+  return {
+    window,
+    addresses,
+    async start() {
+      const { http, metricsApi } = options
+      addresses.http = await server.listen(http)
+      addresses.metricsApi = await Promise.all(apis.map(({ server: api }, index) => api.listen({ host: metricsApi.hosts[index]!, port: metricsApi.port })))
+      await writer?.start()
+      // Without the pods every figure would look like that of a pod that nobody knows.
+      void Promise.all(Object.values(view).map((informer) => informer.waitForSync(stopped.signal))).then(
+        () => source.start(),
+        () => {},
+      )
+    },
+    async stop() {
+      stopped.abort()
+      source.stop()
+      pipeline.stop()
+      scraper.close()
+      for (const { stop } of apis) stop()
+      await Promise.all([server.close(), ...apis.map(({ server: api }) => api.close())])
+      await writer?.stop()
+    },
+  }
+}
+
+function createInfluxWriter(options: AggregatorOptions, influx: InfluxOptions): InfluxSink {
+  const { clock, random, log, clusterName = 'default', spoolDir, spoolMaxBytes = 512 << 20 } = options
+  const driver = createInfluxDriver(influx)
+  return new InfluxSink({
+    clusterName,
+    connection: new InfluxConnection({ ...influx, clock, timeoutMs: 10_000 }),
+    prepare: () => ensureDatabase(driver, influx, clock),
+    spool: spoolDir === undefined ? undefined : new Spool({ dir: spoolDir, maxBytes: spoolMaxBytes }),
+    clock,
+    random,
+    log: log.child({ part: 'influx' }),
+  })
+}

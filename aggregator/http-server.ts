@@ -1,0 +1,49 @@
+import { fastify } from 'fastify'
+import type { FastifyInstance } from 'fastify'
+import { QueryError } from './heapster-api/query-parameters.ts'
+import { registerExportApi } from './heapster-api/export-api.ts'
+import { registerModelApi } from './heapster-api/model-api.ts'
+import type { Batch } from './metric-set.ts'
+import { renderSelfMetrics } from './self-metrics.ts'
+import type { SelfReport } from './self-metrics.ts'
+import type { MetricWindow } from './window.ts'
+
+export interface HttpServerOptions {
+  readonly window: MetricWindow
+  /** The last batch of each node. */
+  readonly latest: () => readonly Batch[]
+  readonly report: () => SelfReport
+  /** Why requests cannot be answered well yet; empty when they can. */
+  readonly unready: () => readonly string[]
+}
+
+/** Heapster's HTTP interface (port 8082 by default) and what the aggregator says about itself. Not listening yet. */
+export function createHttpServer({ window, latest, report, unready }: HttpServerOptions): FastifyInstance {
+  const server = fastify({ routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4096 }, bodyLimit: 1024, forceCloseConnections: true })
+  server.setErrorHandler((error: Error & { statusCode?: number }, _, reply) => {
+    const status = error instanceof QueryError ? 400 : (error.statusCode ?? 500)
+    return reply.code(status).type('text/plain; charset=utf-8').send(`${error.message}\n`)
+  })
+  server.setNotFoundHandler((request, reply) => reply.code(404).type('text/plain; charset=utf-8').send(`nothing is served at ${request.url.slice(0, 200)}\n`))
+  registerModelApi(server, window)
+  registerExportApi(server, latest)
+  server.get('/api/v1/sources', () => ({ sources: report().sources.map(formatSource) }))
+  server.get('/metrics', (_, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(renderSelfMetrics(report())))
+  server.get('/healthz', (_, reply) => reply.type('text/plain').send('ok'))
+  server.get('/readyz', (_, reply) => {
+    const reasons = unready()
+    return reply
+      .code(reasons.length === 0 ? 200 : 503)
+      .type('text/plain; charset=utf-8')
+      .send(reasons.length === 0 ? 'ok' : `${reasons.join('\n')}\n`)
+  })
+  return server
+}
+
+function formatSource({ lastSuccess, lastError, ...status }: SelfReport['sources'][number]): object {
+  return {
+    ...status,
+    lastSuccess: lastSuccess === undefined ? undefined : new Date(lastSuccess).toISOString(),
+    lastError: lastError === undefined ? undefined : { ...lastError, at: new Date(lastError.at).toISOString() },
+  }
+}
