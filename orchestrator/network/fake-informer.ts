@@ -70,7 +70,7 @@ export class FakeInformerFactory implements InformerFactory {
     const name = `${kind.group}/${kind.plural}`
     let informer = this.#informers.get(name)
     if (informer === undefined) {
-      informer = new FakeInformer<KubeObject>(kind as Kind)
+      informer = new FakeInformer<KubeObject>(kind)
       this.#informers.set(name, informer)
     }
     return informer as unknown as FakeInformer<T>

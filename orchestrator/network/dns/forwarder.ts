@@ -79,7 +79,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
 }
 
 function markOf(id: number, query: Query): string {
-  return `${id} ${query.question.latin1Slice().toLowerCase()}`
+  return `${id} ${query.question.toString('latin1').toLowerCase()}`
 }
 
 /** Whether a message is the response to our query and not a forged or late one: same id, same question. */
@@ -89,7 +89,7 @@ function answers(candidate: Buffer, id: number, query: Query): boolean {
     candidate.length >= end &&
     candidate.readUInt16BE(0) === id &&
     (candidate.readUInt16BE(2) & 0x8000) !== 0 &&
-    candidate.latin1Slice(headerBytes, end).toLowerCase() === query.question.latin1Slice().toLowerCase()
+    candidate.toString('latin1', headerBytes, end).toLowerCase() === query.question.toString('latin1').toLowerCase()
   )
 }
 

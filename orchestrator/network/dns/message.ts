@@ -115,7 +115,7 @@ function readQuestion(bytes: Buffer): Question | undefined {
     if (length === undefined || length > 63 || at - headerBytes > 254) return undefined
     at++
     if (length === 0) break
-    labels.push(bytes.latin1Slice(at, at + length))
+    labels.push(bytes.toString('latin1', at, at + length))
     at += length
   }
   if (at + 4 > bytes.length) return undefined

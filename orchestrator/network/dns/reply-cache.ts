@@ -58,7 +58,7 @@ export function createReplyCache({ maxEntries }: { readonly maxEntries: number }
 function keyOfQuery(query: Query): string {
   const { edns, isCheckingDisabled, isRecursionDesired, typeNumber } = query
   const asked = `${edns === undefined ? 0 : edns.isDnssecOk ? 2 : 1}${Number(isCheckingDisabled)}${Number(isRecursionDesired)}`
-  return `${asked} ${typeNumber} ${query.question.latin1Slice().toLowerCase()}`
+  return `${asked} ${typeNumber} ${query.question.toString('latin1').toLowerCase()}`
 }
 
 function reply(entry: Entry, query: Query, nowMs: number): Buffer {

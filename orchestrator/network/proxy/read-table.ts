@@ -72,7 +72,7 @@ function elementsOf({ elem = [], map }: NftCollection): ReadonlyMap<string, stri
 
 function keyText(key: unknown): string {
   if (typeof key === 'object' && key !== null && 'concat' in key) return (key.concat as readonly unknown[]).map(String).join(' . ')
-  return typeof key === 'object' ? JSON.stringify(key) : String(key)
+  return typeof key === 'string' ? key : JSON.stringify(key)
 }
 
 function verdictText(value: unknown): string {

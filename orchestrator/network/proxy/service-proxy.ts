@@ -43,7 +43,7 @@ const syncPollMs = 100
 
 /** Builds the proxy; nothing happens before `run`. */
 export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
-  const { catalog, nft, udpFlows, clock, log, table, rules } = options
+  const { nft, udpFlows, log, table, rules } = options
   const planPorts = rememberPorts(options)
   let present: TableState | undefined
   let ports: readonly ServicePort[] = []
@@ -72,47 +72,58 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
     ports = next
   }
 
-  async function run(signal: AbortSignal): Promise<void> {
-    const changes = createSignal(signal)
-    const unsubscribe = catalog.onChange(changes.raise)
-    try {
-      // Rules from half a cache would refuse connections that the table of the last run still serves.
-      while (!catalog.hasSynced && !signal.aborted) await clock.sleep(syncPollMs, signal)
-      let nextAuditAt = clock.monotonic()
-      let retryMs = firstRetryMs
-      while (!signal.aborted) {
-        changes.clear()
-        try {
-          const isAudit = clock.monotonic() >= nextAuditAt
-          await synchronize(isAudit)
-          if (isAudit) nextAuditAt = clock.monotonic() + auditMs
-          retryMs = firstRetryMs
-        } catch (error) {
-          log.warn({ err: error, table, retryMs }, 'service rules could not be brought up to date')
-          nextAuditAt = clock.monotonic()
-          await clock.sleep(retryMs, signal)
-          retryMs = Math.min(retryMs * 2, maxRetryMs)
-          continue
-        }
-        await waitForChange(changes, clock, { ms: nextAuditAt - clock.monotonic(), signal })
-        await clock.sleep(quietMs, signal)
-      }
-    } finally {
-      unsubscribe()
-    }
-  }
-
   return {
-    run,
+    run: (signal) => keepSynchronized(synchronize, options, signal),
     get transactions() {
       return transactions
     },
   }
 }
 
+/** The loop around `synchronize`: on a change, on time, and again with growing pauses while it fails. */
+async function keepSynchronized(
+  synchronize: (isAudit: boolean) => Promise<void>,
+  { catalog, clock, log, table }: ServiceProxyOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const changes = createSignal(signal)
+  const unsubscribe = catalog.onChange(() => changes.raise())
+  try {
+    // Rules from half a cache would refuse connections that the table of the last run still serves.
+    while (!catalog.hasSynced && !signal.aborted) await clock.sleep(syncPollMs, signal)
+    let nextAuditAt = clock.monotonic()
+    let retryMs = firstRetryMs
+    while (!signal.aborted) {
+      changes.clear()
+      try {
+        const isAudit = clock.monotonic() >= nextAuditAt
+        await synchronize(isAudit)
+        if (isAudit) nextAuditAt = clock.monotonic() + auditMs
+        retryMs = firstRetryMs
+      } catch (error) {
+        log.warn({ err: error, table, retryMs }, 'service rules could not be brought up to date')
+        nextAuditAt = clock.monotonic()
+        await clock.sleep(retryMs, signal)
+        retryMs = Math.min(retryMs * 2, maxRetryMs)
+        continue
+      }
+      await waitForChange(changes, clock, { ms: nextAuditAt - clock.monotonic(), signal })
+      await clock.sleep(quietMs, signal)
+    }
+  } finally {
+    unsubscribe()
+  }
+}
+
 async function readBack(nft: Nft, table: string): Promise<TableState | undefined> {
   const listing = await nft.list(table)
-  return listing === undefined ? undefined : readTable(listing)
+  if (listing === undefined) return undefined
+  try {
+    return readTable(listing)
+  } catch {
+    // A listing that cannot be read is not ours: as good as none, so the table is replaced.
+    return undefined
+  }
 }
 
 /** Plans each Service once per version of it and of its slices: objects in the caches are replaced, never changed. */

@@ -1,5 +1,6 @@
 import http from 'node:http'
 import https from 'node:https'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { BoomOptions } from './flags.ts'
 import type { Outcome } from './report.ts'
 
@@ -24,7 +25,7 @@ export async function sendLoad(options: BoomOptions, signal: AbortSignal): Promi
       if (options.rateLimit === 0) continue
       nextAt += 1000 / options.rateLimit
       const waitMs = nextAt - performance.now()
-      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
+      if (waitMs > 0) await wait(waitMs)
     }
   }
   await Promise.all(Array.from({ length: options.concurrency }, work))

@@ -1,4 +1,5 @@
 #!/usr/local/bin/node
+import { setTimeout } from 'node:timers'
 import { createDemoServer } from './server.ts'
 
 const { APP_TITLE = 'Pod Scaling Demo', APP_COLOUR = '#2b6cb0', APP_VERSION = '', CPU_MS_PER_PAGE = '7', PORT = '80' } = process.env
