@@ -1,0 +1,48 @@
+/** A binary heap: `pop` gives the smallest by `compare`. */
+export class Heap<T> {
+  readonly #items: T[] = []
+  readonly #compare: (a: T, b: T) => number
+
+  constructor(compare: (a: T, b: T) => number) {
+    this.#compare = compare
+  }
+
+  get size(): number {
+    return this.#items.length
+  }
+
+  push(item: T): void {
+    const items = this.#items
+    let at = items.length
+    items.push(item)
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (this.#compare(item, items[parent]!) >= 0) break
+      items[at] = items[parent]!
+      at = parent
+    }
+    items[at] = item
+  }
+
+  pop(): T | undefined {
+    const items = this.#items
+    const first = items[0]
+    const last = items.pop()
+    if (items.length > 0 && last !== undefined) this.#sink(last)
+    return first
+  }
+
+  #sink(item: T): void {
+    const items = this.#items
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= items.length) break
+      if (child + 1 < items.length && this.#compare(items[child + 1]!, items[child]!) < 0) child++
+      if (this.#compare(item, items[child]!) <= 0) break
+      items[at] = items[child]!
+      at = child
+    }
+    items[at] = item
+  }
+}

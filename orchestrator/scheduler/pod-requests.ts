@@ -1,0 +1,72 @@
+import type { CoreV1Container, CoreV1Pod } from '../api/generated/kinds.ts'
+import { milliValueOf, valueOf } from '../api/quantity.ts'
+
+/** Amounts of resources: CPU in millicores, all else in whole units (bytes, devices). */
+export type Resources = ReadonlyMap<string, number>
+
+/** What a pod that asks for nothing is taken to need when nodes are compared, as upstream. */
+const defaultCpuMillicores = 100
+const defaultMemoryBytes = 200 * 1024 * 1024
+
+/** What a pod takes from a node. */
+export interface PodRequests {
+  readonly requests: Resources
+  /** CPU and memory for comparing nodes: containers without a request count with a default. */
+  readonly scoredCpuMillicores: number
+  readonly scoredMemoryBytes: number
+}
+
+/** Pods are never changed in place, so what was computed for one stays true. */
+const computed = new WeakMap<CoreV1Pod, PodRequests>()
+
+/** The resources of a pod: its containers and sidecars together, or an init container where that needs more, plus overhead; pod-level requests go before both. */
+export function podRequests(pod: CoreV1Pod): PodRequests {
+  let result = computed.get(pod)
+  if (result === undefined) computed.set(pod, (result = computeRequests(pod)))
+  return result
+}
+
+/** The amounts of a resource list. */
+export function parseResources(list: Readonly<Record<string, string>> | undefined): Map<string, number> {
+  const resources = new Map<string, number>()
+  for (const [name, text] of Object.entries(list ?? {})) resources.set(name, name === 'cpu' ? milliValueOf(text) : valueOf(text))
+  return resources
+}
+
+function computeRequests({ spec }: CoreV1Pod): PodRequests {
+  const requests = sumContainers(spec.containers, spec.initContainers ?? [], (container) => parseResources(container.resources?.requests))
+  const scored = sumContainers(spec.containers, spec.initContainers ?? [], scoredRequests)
+  for (const total of [requests, scored]) {
+    for (const [name, amount] of parseResources(spec.resources?.requests)) total.set(name, amount)
+    add(total, parseResources(spec.overhead))
+  }
+  return { requests, scoredCpuMillicores: scored.get('cpu') ?? 0, scoredMemoryBytes: scored.get('memory') ?? 0 }
+}
+
+function scoredRequests(container: CoreV1Container): Map<string, number> {
+  const requests = parseResources(container.resources?.requests)
+  if (!requests.has('cpu')) requests.set('cpu', defaultCpuMillicores)
+  if (!requests.has('memory')) requests.set('memory', defaultMemoryBytes)
+  return requests
+}
+
+function sumContainers(containers: readonly CoreV1Container[], initContainers: readonly CoreV1Container[], requestsOf: (container: CoreV1Container) => Map<string, number>) {
+  const total = new Map<string, number>()
+  for (const container of containers) add(total, requestsOf(container))
+  const sidecars = new Map<string, number>()
+  const peak = new Map<string, number>()
+  for (const container of initContainers) {
+    const requests = requestsOf(container)
+    if (container.restartPolicy === 'Always') add(sidecars, requests)
+    const during = new Map(sidecars)
+    if (container.restartPolicy !== 'Always') add(during, requests)
+    for (const [name, amount] of during) peak.set(name, Math.max(amount, peak.get(name) ?? 0))
+  }
+  add(total, sidecars)
+  for (const [name, amount] of peak) total.set(name, Math.max(amount, total.get(name) ?? 0))
+  return total
+}
+
+function add(total: Map<string, number>, more: Resources): void {
+  for (const [name, amount] of more) total.set(name, amount + (total.get(name) ?? 0))
+}

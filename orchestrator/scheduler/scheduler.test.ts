@@ -1,0 +1,173 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { FakeClock } from '../../lib/fake-clock.ts'
+import { silentLog } from '../../lib/log.ts'
+import { seededRandom } from '../../lib/random.ts'
+import { CoreV1Event, CoreV1Node, CoreV1Pod, CoreV1Service } from '../api/generated/kinds.ts'
+import { internalError } from '../api/status-error.ts'
+import type { Client } from '../client/client.ts'
+import { createFakeTransport } from '../client/fake-transport.ts'
+import type { FakeTransport } from '../client/fake-transport.ts'
+import { createInformerFactory } from '../client/informer-factory.ts'
+import { createClient } from '../client/rest-client.ts'
+import { createScheduler } from './app.ts'
+import type { Scheduler } from './app.ts'
+
+let clock: FakeClock
+let transport: FakeTransport
+let client: Client
+let scheduler: Scheduler
+let abort: AbortController
+let runs: Promise<void>[]
+
+beforeEach(async () => {
+  clock = new FakeClock()
+  const random = seededRandom(3)
+  transport = createFakeTransport({ clock, random })
+  client = createClient(transport)
+  const informers = createInformerFactory({ client, clock, log: silentLog })
+  scheduler = createScheduler({ client, informers, clock, random, log: silentLog })
+  abort = new AbortController()
+  runs = [scheduler.run(abort.signal), informers.run(abort.signal)]
+  await clock.advance(10)
+})
+afterEach(async () => {
+  abort.abort()
+  await clock.settle()
+  await Promise.all(runs)
+})
+
+const addNode = (name: string, spec: CoreV1Node['spec'] = {}, labels: Record<string, string> = {}, cpu = '2') =>
+  client.create(CoreV1Node, {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, labels: { 'kubernetes.io/hostname': name, ...labels } },
+    spec,
+    status: { allocatable: { cpu, memory: '4Gi', pods: '10' } },
+  })
+
+const pod = (name: string, spec: Partial<CoreV1Pod['spec']> = {}, labels: Record<string, string> = {}): CoreV1Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'default', labels },
+  spec: { containers: [{ name: 'c', image: 'i' }], ...spec },
+})
+const asking = (cpu: string) => ({ containers: [{ name: 'c', image: 'i', resources: { requests: { cpu } } }] })
+const addPod = (...args: Parameters<typeof pod>) => client.create(CoreV1Pod, pod(...args))
+const read = (name: string) => client.get(CoreV1Pod, { namespace: 'default', name })
+const nodeOf = async (name: string) => (await read(name)).spec.nodeName
+const events = async () => (await client.list(CoreV1Event)).items.map(({ reason, message }) => `${reason}: ${message}`)
+
+test('a pod gets a node and a Scheduled event', async () => {
+  await addNode('n1')
+  await addPod('a')
+  await clock.advance(100)
+  expect(await nodeOf('a')).toBe('n1')
+  expect(await events()).toEqual(['Scheduled: Successfully assigned default/a to n1'])
+  expect(scheduler.attempts).toEqual({ scheduled: 1, unschedulable: 0, error: 0 })
+})
+
+test('a pod that fits nowhere says why, in its condition and an event', async () => {
+  await addNode('n1', {}, {}, '1')
+  await addNode('n2', { taints: [{ key: 'gpu', value: 'yes', effect: 'NoSchedule' }] })
+  await addNode('n3', { taints: [{ key: 'gpu', value: 'yes', effect: 'NoSchedule' }] })
+  await addPod('a', asking('1500m'))
+  await clock.advance(100)
+  const message = '0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {gpu: yes}.'
+  expect((await read('a')).status?.conditions).toMatchObject([{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }])
+  expect(await events()).toEqual([`FailedScheduling: ${message}`])
+  expect(scheduler.pending().unschedulable).toBe(1)
+})
+
+test('without any node the pod waits for the first one', async () => {
+  await addPod('a')
+  await clock.advance(100)
+  expect((await events())[0]).toBe('FailedScheduling: no nodes available to schedule pods')
+  await addNode('n1')
+  await clock.advance(1_000)
+  expect(await nodeOf('a')).toBe('n1')
+})
+
+test('a refused pod is tried again when room becomes free, not before its backoff is over', async () => {
+  await addNode('n1')
+  await addPod('big', asking('2'))
+  await clock.advance(100)
+  await addPod('late', asking('1'))
+  await clock.advance(100)
+  expect(await nodeOf('late')).toBeUndefined()
+  await client.delete(CoreV1Pod, { namespace: 'default', name: 'big' }, { gracePeriodSeconds: 0 })
+  await clock.advance(300)
+  expect(await nodeOf('late')).toBeUndefined()
+  await clock.advance(1_000)
+  expect(await nodeOf('late')).toBe('n1')
+})
+
+test('events that cannot help do not try a refused pod again', async () => {
+  await addNode('n1')
+  await addPod('a', { nodeSelector: { disk: 'ssd' } })
+  await clock.advance(5_000)
+  await addPod('other')
+  await clock.advance(5_000)
+  expect(scheduler.attempts.unschedulable).toBe(1)
+  await client.patch(CoreV1Node, { name: 'n1' }, { type: 'application/merge-patch+json', body: { metadata: { labels: { disk: 'ssd' } } } })
+  await clock.advance(100)
+  expect(await nodeOf('a')).toBe('n1')
+})
+
+test('a gated pod waits for its gates to go', async () => {
+  await addNode('n1')
+  await addPod('a', { schedulingGates: [{ name: 'example.com/wait' }] })
+  await clock.advance(1_000)
+  expect(await nodeOf('a')).toBeUndefined()
+  expect(scheduler.pending().gated).toBe(1)
+  await client.patch(CoreV1Pod, { namespace: 'default', name: 'a' }, { type: 'application/merge-patch+json', body: { spec: { schedulingGates: null } } })
+  await clock.advance(100)
+  expect(await nodeOf('a')).toBe('n1')
+})
+
+test('pods of a service are spread over the nodes', async () => {
+  for (const name of ['n1', 'n2', 'n3']) await addNode(name)
+  await client.create(CoreV1Service, { apiVersion: 'v1', kind: 'Service', metadata: { name: 's', namespace: 'default' }, spec: { selector: { app: 'web' } } })
+  await clock.advance(100)
+  for (const name of ['a', 'b', 'c']) await addPod(name, {}, { app: 'web' })
+  await clock.advance(100)
+  expect(new Set(await Promise.all(['a', 'b', 'c'].map(nodeOf))).size).toBe(3)
+})
+
+test('more important pods go first', async () => {
+  await addPod('low', asking('2'))
+  await addPod('high', { ...asking('2'), priority: 1000 })
+  await clock.advance(2_000)
+  await addNode('n1')
+  await clock.advance(100)
+  expect(await nodeOf('high')).toBe('n1')
+  expect(await nodeOf('low')).toBeUndefined()
+})
+
+test('a failed binding gives the room back and is tried again', async () => {
+  await addNode('n1')
+  let failures = 0
+  transport.intercept(async ({ path }) => {
+    if (path.endsWith('/binding') && failures++ === 0) throw internalError(new Error('disk full'))
+  })
+  await addPod('a', asking('2'))
+  await clock.advance(100)
+  expect(await nodeOf('a')).toBeUndefined()
+  await clock.advance(2_000)
+  expect(await nodeOf('a')).toBe('n1')
+  expect(scheduler.attempts).toEqual({ scheduled: 1, unschedulable: 0, error: 1 })
+})
+
+test('room is counted from the decision on, not from the confirmation', async () => {
+  await addNode('n1', {}, {}, '1')
+  await Promise.all(['a', 'b', 'c'].map((name) => addPod(name, asking('600m'))))
+  await clock.advance(100)
+  const nodes = await Promise.all(['a', 'b', 'c'].map(nodeOf))
+  expect(nodes.filter((name) => name === 'n1')).toHaveLength(1)
+})
+
+test('pods of another scheduler and pods that are ending are left alone', async () => {
+  await addNode('n1')
+  await addPod('other', { schedulerName: 'mine' })
+  await clock.advance(1_000)
+  expect(await nodeOf('other')).toBeUndefined()
+})
