@@ -43,6 +43,10 @@ export class FakeInformer<T extends KubeObject> implements Informer<T> {
     return Promise.resolve()
   }
 
+  waitForRevision(): Promise<void> {
+    return Promise.resolve()
+  }
+
   /** Adds or replaces an object. */
   put(object: T): void {
     const previous = this.#objects.get(keyOf(object))
@@ -110,6 +114,7 @@ export function createFakeNode(name: string, address = '127.0.0.1', port = 10250
     apiVersion: 'v1',
     kind: NodeKind.kind,
     metadata: { name, uid: `uid-${name}`, labels: { 'kubernetes.io/hostname': name } },
+    spec: {},
     status: {
       addresses: [
         { type: 'InternalIP', address },
