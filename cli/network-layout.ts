@@ -8,10 +8,9 @@ export function serviceAddress(cidr: string, index: number): string {
   return addressAt(cidr, index)
 }
 
-/** The /24 of the `index`-th node inside the pods' /16. */
+/** The /24 of the `index`-th node: inside the pods' /16 for the first 256, behind it for more (simulated nodes, whose addresses reach nobody). */
 export function podCidrOfNode(cidr: string, index: number): string {
-  const [a, b] = cidr.split('.')
-  return `${a}.${b}.${index}.0/24`
+  return `${addressAt(cidr, index * 256)}/24`
 }
 
 function addressAt(cidr: string, index: number): string {

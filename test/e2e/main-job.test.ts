@@ -31,21 +31,21 @@ const rules = `groups:
   rules:
   - alert: PodCpuHigh
     metric: cpu/usage_rate
-    entity: {type: pod, labels: {namespace_name: default}}
+    entity: {type: pod, labels: {namespace: default}}
     aggregation: avg
     window: 15s
     condition: '> 50m'
     for: 5s
     severity: warning
-    annotations: {summary: 'pod {{ $labels.pod_name }} uses {{ $value }} millicores'}
+    annotations: {summary: 'pod {{ $labels.pod }} uses {{ $value }} millicores'}
   - alert: PodRestarting
     metric: restart_count
-    entity: {type: pod, labels: {namespace_name: default}}
+    entity: {type: pod, labels: {namespace: default}}
     aggregation: increase
     window: 5m
     condition: '> 0'
     severity: warning
-    annotations: {summary: 'pod {{ $labels.pod_name }} restarts'}
+    annotations: {summary: 'pod {{ $labels.pod }} restarts'}
 `
 
 beforeAll(async () => {
@@ -80,7 +80,7 @@ beforeAll(async () => {
   writeFileSync(
     configFile,
     `global: {smtp_smarthost: '127.0.0.1:${smtpPort}', smtp_from: binnacle@example.com, smtp_require_tls: false}
-route: {receiver: all, group_by: [alertname, pod_name], group_wait: 1s, group_interval: 5s, repeat_interval: 4h}
+route: {receiver: all, group_by: [alertname, pod], group_wait: 1s, group_interval: 5s, repeat_interval: 4h}
 receivers:
 - name: all
   email_configs: [{to: oncall@example.com, send_resolved: true}]
@@ -275,10 +275,10 @@ describe('the main job', () => {
     })
     await eventually('the firing mail and post', async () => (mails.some((mail) => mail.includes('PodCpuHigh')) && posts.some(({ status }) => status === 'firing') ? true : undefined))
     await kubectl('delete', 'rc/boomload')
-    const firing = () => new Set(posts.flatMap(({ alerts }) => alerts.filter(({ status, labels }) => status === 'firing' && labels['alertname'] === 'PodCpuHigh').map(({ labels }) => labels['pod_name'])))
-    const resolved = () => new Set(posts.flatMap(({ alerts }) => alerts.filter(({ status, labels }) => status === 'resolved' && labels['alertname'] === 'PodCpuHigh').map(({ labels }) => labels['pod_name'])))
+    const firing = () => new Set(posts.flatMap(({ alerts }) => alerts.filter(({ status, labels }) => status === 'firing' && labels['alertname'] === 'PodCpuHigh').map(({ labels }) => labels['pod'])))
+    const resolved = () => new Set(posts.flatMap(({ alerts }) => alerts.filter(({ status, labels }) => status === 'resolved' && labels['alertname'] === 'PodCpuHigh').map(({ labels }) => labels['pod'])))
     await eventually('every firing alert is resolved', async () => (firing().size > 0 && firing().size === resolved().size ? true : undefined), 90_000)
-    const told = posts.flatMap(({ alerts }) => alerts.filter(({ status }) => status === 'resolved').map(({ labels }) => `${labels['alertname']}/${labels['pod_name']}`))
+    const told = posts.flatMap(({ alerts }) => alerts.filter(({ status }) => status === 'resolved').map(({ labels }) => `${labels['alertname']}/${labels['pod']}`))
     expect(new Set(told).size).toBe(told.length)
   })
 

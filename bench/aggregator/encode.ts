@@ -1,0 +1,113 @@
+import { InfluxDB } from 'influx'
+import { CoreV1Node, CoreV1Pod, AppsV1ReplicaSet, BatchV1Job } from '../../orchestrator/api/generated/kinds.ts'
+import { createFakeNode, createFakePod, createFakeSummary, FakeInformers } from '../../aggregator/fake-cluster.ts'
+import { metrics } from '../../aggregator/catalog.ts'
+import { LineEncoder } from '../../aggregator/influx/line-protocol.ts'
+import { MemoryWindow } from '../../aggregator/memory-window.ts'
+import type { Batch } from '../../aggregator/metric-set.ts'
+import { Pipeline } from '../../aggregator/pipeline.ts'
+import { createNodeProcessors, createTotalsProcessors } from '../../aggregator/processors.ts'
+import { readSummary } from '../../aggregator/sources/summary-reader.ts'
+import { systemClock } from '../../lib/clock.ts'
+
+/** What one run of the benchmark found. */
+export interface EncodeResult {
+  readonly pointsPerSecond: number
+  /** Points per second that the `influx` package formats, on the same points in the same minute. */
+  readonly peerPointsPerSecond: number
+  readonly bytesPerPoint: number
+  /** From the text of a node's summary (30 pods of 2 containers) to its batch in window and encoder. */
+  readonly nodesPerSecond: number
+}
+
+const podsPerNode = 30
+const podNames = Array.from({ length: podsPerNode }, (_, index) => `pod-${index}`)
+
+/** Encodes realistic batches for `seconds` per subject, on one core. */
+export function runEncodeBenchmark(seconds = 3): EncodeResult {
+  const cluster = createCluster()
+  const batches = [1, 2, 3].map((round) => cluster.scrape(round))
+  const encoder = new LineEncoder({ clusterName: 'default' })
+  const encoded = measure(seconds, (round) => {
+    encoder.addBatch(batches[round % batches.length]!)
+    return encoder.take()
+  })
+  const points = batches.flatMap(toInfluxPoints)
+  const driver = new InfluxDB({ host: '127.0.0.1', database: 'k8s' })
+  const peerSeconds = measureSeconds(seconds, () => void driver.parsePoint && points.map((point) => driver.parsePoint(point)).join('\n'))
+  const nodes = measureSeconds(seconds, (round) => void cluster.scrape(round + 10))
+  return {
+    pointsPerSecond: encoded.points / encoded.seconds,
+    peerPointsPerSecond: (peerSeconds.rounds * points.length) / peerSeconds.seconds,
+    bytesPerPoint: encoded.bytes / encoded.points,
+    nodesPerSecond: nodes.rounds / nodes.seconds,
+  }
+}
+
+function createCluster(): { readonly scrape: (round: number) => Batch } {
+  const informers = new FakeInformers()
+  const pods = podNames.map((name) => createFakePod(name, { containers: ['app', 'sidecar'], owner: { kind: 'StatefulSet', name: 'load' } }))
+  informers.informer(CoreV1Node).put(createFakeNode('n1'))
+  const podInformer = informers.informer(CoreV1Pod, { indexes: { node: ({ spec }) => [spec!.nodeName!] } })
+  for (const pod of pods) podInformer.put(pod)
+  const view = {
+    nodes: informers.informer(CoreV1Node),
+    pods: podInformer,
+    replicaSets: informers.informer(AppsV1ReplicaSet),
+    jobs: informers.informer(BatchV1Job),
+  }
+  const encoder = new LineEncoder({ clusterName: 'default' })
+  const pipeline = new Pipeline({
+    nodeProcessors: createNodeProcessors(view, { holdMs: 15_000 }),
+    totalsProcessors: createTotalsProcessors(),
+    sinks: [new MemoryWindow({ windowMs: 60_000, maxBytes: 64 << 20 }), { add: (batch) => encoder.addBatch(batch, 5000, () => encoder.take()) }],
+    resolutionMs: 5000,
+    holdMs: Infinity,
+    clock: systemClock,
+  })
+  const start = systemClock.now()
+  return {
+    scrape(round) {
+      const timestamp = start + round * 5000
+      const text = JSON.stringify(createFakeSummary('n1', timestamp, pods.map((pod) => ({ pod, cpuNanoseconds: round * 1e9 }))))
+      const batch: Batch = { nodeName: 'n1', timestamp, sets: readSummary(text, 'n1', timestamp).sets as Batch['sets'] }
+      pipeline.addNodeBatch(batch)
+      return batch
+    },
+  }
+}
+
+function toInfluxPoints(batch: Batch): Parameters<InfluxDB['parsePoint']>[0][] {
+  return [...batch.sets.values()].flatMap(({ entity, values }) => {
+    const tags = { ...entity.labels, cluster_name: 'default' }
+    return [...values.entries()]
+      .filter(([, value]) => !Number.isNaN(value))
+      .map(([column, value]) => ({ measurement: metrics[column]!.name, tags, fields: { value }, timestamp: batch.timestamp }))
+  })
+}
+
+function measure(seconds: number, encode: (round: number) => { readonly lines: Buffer; readonly counts: { readonly points: number } }): { readonly points: number; readonly bytes: number; readonly seconds: number } {
+  let points = 0
+  let bytes = 0
+  const { seconds: taken } = measureSeconds(seconds, (round) => {
+    const { lines, counts } = encode(round)
+    points += counts.points
+    bytes += lines.length
+  })
+  return { points, bytes, seconds: taken }
+}
+
+function measureSeconds(seconds: number, work: (round: number) => void): { readonly rounds: number; readonly seconds: number } {
+  const begun = systemClock.monotonic()
+  let rounds = 0
+  while (systemClock.monotonic() - begun < seconds * 1000) work(rounds++)
+  return { rounds, seconds: (systemClock.monotonic() - begun) / 1000 }
+}
+
+if (import.meta.main) {
+  const result = runEncodeBenchmark()
+  const million = (count: number) => `${(count / 1e6).toFixed(2)} M points/s`
+  process.stdout.write(`encoder: ${million(result.pointsPerSecond)}, ${Math.round(result.bytesPerPoint)} bytes a point\n`)
+  process.stdout.write(`influx package: ${million(result.peerPointsPerSecond)}; ours is ${(result.pointsPerSecond / result.peerPointsPerSecond).toFixed(1)} times as fast\n`)
+  process.stdout.write(`summary to window and lines: ${Math.round(result.nodesPerSecond)} nodes/s of ${podsPerNode} pods with 2 containers\n`)
+}
