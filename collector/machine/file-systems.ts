@@ -30,7 +30,7 @@ const localTypes = /^(ext[234]|xfs|btrfs|zfs|vfat|f2fs|tmpfs)$/
 
 const maxFileSystems = 64
 
-/** The mounts in a `mountinfo` text that are local file systems, each device once. */
+/** The mounts in a `mountinfo` text that are local file systems, each device and each mount point once. */
 export function parseMountInfo(text: string): Mount[] {
   const mounts = new Map<string, Mount>()
   for (const line of text.split('\n')) {
@@ -44,7 +44,8 @@ export function parseMountInfo(text: string): Mount[] {
     const key = `${major}:${minor}`
     if (!mounts.has(key) && mounts.size < maxFileSystems) mounts.set(key, { device: unescapeOctal(device), mountpoint, type, major, minor })
   }
-  return [...mounts.values()]
+  // Of file systems mounted over one another, only the last can be seen.
+  return [...new Map([...mounts.values()].map((mount) => [mount.mountpoint, mount])).values()]
 }
 
 /** The machine's local file systems, sized now. One that can't be asked is left out. */

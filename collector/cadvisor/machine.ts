@@ -1,0 +1,65 @@
+import type { DockerState } from '../docker/docker-source.ts'
+import { timeOf } from '../kubelet/container-stats.ts'
+import type { FileSystem } from '../machine/file-systems.ts'
+import type { CpuCache, MachineInfo } from '../machine/machine-info.ts'
+
+/** cAdvisor's `MachineInfo`, one odd key with a blank included. */
+export function machineInfo(machine: MachineInfo, fileSystems: readonly FileSystem[], nowMs: number) {
+  const hugepages = machine.hugePages.map(({ pageSizeKb, count }) => ({ page_size: pageSizeKb, num_pages: count }))
+  return {
+    timestamp: timeOf(nowMs),
+    vendor_id: machine.vendorId,
+    num_cores: machine.cores,
+    num_physical_cores: machine.physicalCores,
+    num_sockets: machine.sockets,
+    num_books: 0,
+    num_drawers: 0,
+    cpu_frequency_khz: machine.cpuFrequencyKhz,
+    memory_capacity: machine.memoryBytes,
+    swap_capacity: machine.swapBytes,
+    memory_by_type: {},
+    nvm: { memory_mode_capacity: 0, 'app direct_mode_capacity': 0, avg_power_budget: 0 },
+    hugepages,
+    machine_id: machine.machineId,
+    system_uuid: machine.systemUuid,
+    boot_id: machine.bootId,
+    filesystems: fileSystems.map(({ device, capacityBytes, inodes }) => ({ device, capacity: capacityBytes, type: 'vfs', inodes, has_inodes: true })),
+    disk_map: Object.fromEntries(
+      machine.disks.map(({ name, major, minor, sizeBytes, scheduler }) => [`${major}:${minor}`, { name, major, minor, size: sizeBytes, scheduler }]),
+    ),
+    network_devices: machine.networkDevices.map(({ name, macAddress, speedMbits, mtu }) => ({ name, mac_address: macAddress, speed: speedMbits, mtu })),
+    topology: machine.nodes.map((node) => ({
+      node_id: node.id,
+      memory: node.memoryBytes,
+      hugepages,
+      cores: node.cores.map(({ coreId, socketId, threads, caches }) => ({
+        core_id: coreId,
+        thread_ids: threads,
+        caches: caches.map(cacheOf),
+        uncore_caches: null,
+        socket_id: socketId,
+      })),
+      caches: null,
+    })),
+    cloud_provider: 'Unknown',
+    instance_type: 'Unknown',
+    instance_id: 'None',
+  }
+}
+
+/** cAdvisor's v2 `Attributes`: versions and most of the machine. */
+export function attributes(machine: MachineInfo, fileSystems: readonly FileSystem[], { docker, version, nowMs }: { readonly docker: DockerState; readonly version: string; readonly nowMs: number }) {
+  const { timestamp: _time, vendor_id: _vendor, ...info } = machineInfo(machine, fileSystems, nowMs)
+  return {
+    kernel_version: machine.kernelVersion,
+    container_os_version: machine.osVersion,
+    docker_version: docker.status === 'connected' ? docker.info.version : '',
+    docker_api_version: docker.status === 'connected' ? docker.info.apiVersion : '',
+    cadvisor_version: version,
+    ...info,
+  }
+}
+
+function cacheOf({ id, sizeBytes, type, level }: CpuCache) {
+  return { id, size: sizeBytes, type, level }
+}
