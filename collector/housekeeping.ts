@@ -118,6 +118,11 @@ export class Housekeeping {
       }
       await clock.sleep(due - clock.monotonic(), signal)
     }
+    this.close()
+  }
+
+  /** Lets every descriptor go. */
+  close(): void {
     for (const name of [...this.#watched.keys()]) this.unwatch(name)
   }
 

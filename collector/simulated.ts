@@ -5,7 +5,6 @@ import { buildSummary } from './kubelet/summary-builder.ts'
 import { column } from './metrics.ts'
 import type { Finding, SelfFigure, Source } from './source.ts'
 import { StatsStore } from './stats-store.ts'
-import type { Summary } from './summary.ts'
 import type { ContainerUsage, PodUsage, UsageReport } from './usage.ts'
 
 export interface SimulatedSourceOptions {
