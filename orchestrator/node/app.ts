@@ -1,0 +1,276 @@
+import { readFile } from 'node:fs/promises'
+import { createInformerFactory } from '../client/informer-factory.ts'
+import type { InformerFactory } from '../client/informer.ts'
+import type { Client } from '../client/client.ts'
+import type { EventRecorder } from '../client/events.ts'
+import { createEventRecorder } from '../client/events.ts'
+import { CoreV1Node, CoreV1Pod, CoreV1Service } from '../api/generated/kinds.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/log.ts'
+import type { Random } from '../../lib/random.ts'
+import { parseResolvConf } from './container/dns.ts'
+import { ImageManager } from './images/image-manager.ts'
+import { readMachine } from './node-status/machine.ts'
+import type { MachineFacts } from './node-status/machine.ts'
+import { capacityOf } from './node-status/node-object.plan.ts'
+import { NodeRegistrar } from './node-status/node-registrar.ts'
+import { AddressPool } from './pod/address-pool.ts'
+import { createPodCgroups } from './pod/pod-cgroups.ts'
+import { PodManager } from './pod/pod-manager.ts'
+import type { PodServices } from './pod/pod-services.ts'
+import { StatusWriter } from './pod/status-writer.ts'
+import { alwaysHealthy, createProbeExecutor } from './probes/probe-executor.ts'
+import { Prober } from './probes/prober.ts'
+import { connectToDocker } from './runtime/docker/docker-engine.ts'
+import { DockerRuntime } from './runtime/docker/docker-runtime.ts'
+import type { ContainerRuntime, DnsConfig, NetworkConfig, RuntimeInfo } from './runtime/runtime.ts'
+import { SimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
+import { createAuthenticator } from './server/node-authentication.ts'
+import { NodeServer } from './server/node-server.ts'
+import type { NodeServerOptions, StatsSource } from './server/node-server.ts'
+import { ObjectSource } from './volumes/object-source.ts'
+import { createTokenSource } from './volumes/service-account-tokens.ts'
+import { VolumeManager } from './volumes/volume-manager.ts'
+
+export { removeEverything } from './runtime/docker/remove-everything.ts'
+export type { ContainerRuntime } from './runtime/runtime.ts'
+export type { SimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
+export type { UsageReport } from './runtime/simulated/load-model.ts'
+
+export interface NodeAgentOptions {
+  readonly client: Client
+  /** Shared informers, where the process has some; run by whoever made them. Absent: the agent makes and runs its own. */
+  readonly informers?: InformerFactory
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly nodeName: string
+  readonly runtime: ContainerRuntime
+  /** Absolute path; the agent keeps `pods/` in it. */
+  readonly dataDir: string
+  readonly clusterId: string
+  /** The node's addresses; one of them must be the InternalIP. */
+  readonly addresses: readonly { readonly type: 'InternalIP' | 'Hostname' | 'ExternalIP'; readonly address: string }[]
+  /** The node's share of the pod network, e.g. `10.244.0.0/24`. Absent: the Node object's `spec.podCIDR` is waited for. */
+  readonly podCidr?: string
+  /** Addresses of the cluster's DNS; empty: pods use the machine's. */
+  readonly clusterDns: readonly string[]
+  readonly clusterDomain: string
+  /** The bridge network that pods share; absent with a runtime that needs none. */
+  readonly network?: Omit<NetworkConfig, 'clusterId'>
+  readonly server: NodeServerOptions
+  readonly stats: StatsSource
+  readonly labels?: Readonly<Record<string, string>>
+  readonly maxPods?: number
+  /** Capacity to claim instead of the machine's own, e.g. of a simulated node. */
+  readonly capacity?: Readonly<Record<string, string>>
+  /** Where control groups are mounted. */
+  readonly cgroupRoot?: string
+  /** The machine's resolver configuration file. */
+  readonly resolvConfPath?: string
+}
+
+/** One running node. */
+export interface NodeAgent {
+  /** Registers the node, opens the server and begins to look after pods. Resolves when all of that has begun. */
+  start(): Promise<void>
+  /** Stops all of it. Containers go on, and the next agent of the same name finds them. */
+  stop(): Promise<void>
+  /** The port that the server listens on, once started. */
+  readonly port: number
+}
+
+const defaultMaxPods = 110
+
+/** The agent of one node: pods bound to it run on its runtime. */
+export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
+  const internalIp = options.addresses.find(({ type }) => type === 'InternalIP')?.address
+  if (internalIp === undefined) throw new RangeError('addresses: one of type InternalIP is needed')
+  return new ComposedAgent(options, internalIp)
+}
+
+/** Pods on a Docker engine: `unix:///var/run/docker.sock`, `tcp://host:port`. */
+export function createDockerRuntime(options: { readonly url: string; readonly clock: Clock; readonly nodePath: string }): ContainerRuntime {
+  return new DockerRuntime({ docker: connectToDocker(options.url), clock: options.clock, nodePath: options.nodePath })
+}
+
+/** A node in memory. `usage()` of the result is what its containers use. */
+export function createSimulatedRuntime(options: {
+  readonly clock: Clock
+  readonly nodeName: string
+  readonly cpus?: number
+  readonly memoryBytes?: number
+  readonly architecture?: string
+  readonly startLatencyMs?: number
+}): SimulatedRuntime {
+  return new SimulatedRuntime({ cpus: 8, memoryBytes: 16 * 1024 ** 3, architecture: 'amd64', startLatencyMs: 0, ...options })
+}
+
+class ComposedAgent implements NodeAgent {
+  readonly #options: NodeAgentOptions
+  readonly #internalIp: string
+  readonly #abort = new AbortController()
+  #manager: PodManager | undefined
+  #registrar: NodeRegistrar | undefined
+  #server: NodeServer | undefined
+  #stopParts: (() => void) | undefined
+  #informerRun: Promise<void> | undefined
+  #machine: RuntimeInfo | undefined
+  #pool: AddressPool | undefined
+
+  constructor(options: NodeAgentOptions, internalIp: string) {
+    this.#options = options
+    this.#internalIp = internalIp
+    if (options.podCidr !== undefined) this.#setPodCidr(options.podCidr)
+  }
+
+  get port(): number {
+    return this.#server?.port ?? this.#options.server.port
+  }
+
+  async start(): Promise<void> {
+    const { options, facts, hostDns, informers } = await this.#foundation()
+    const recorder = createEventRecorder({ ...options, component: 'kubelet', host: options.nodeName })
+    const pods = informers.informer(CoreV1Pod, { fieldSelector: `spec.nodeName=${options.nodeName}` })
+    const services = informers.informer(CoreV1Service)
+    const shared = this.#podServices({ facts, hostDns, recorder, services: () => services.list() })
+    const manager = new PodManager({
+      ...options,
+      pods,
+      services: shared,
+      owner: shared.owner,
+      network: shared.settings.network,
+      addresses: () => this.#pool,
+      onRuntimeState: (state) => {
+        this.#machine = state.isUp ? state.machine : undefined
+        this.#registrar?.setRuntime(state)
+        if (state.isUp) manager.wakeAll()
+      },
+    })
+    this.#manager = manager
+    this.#server = new NodeServer({
+      ...options.server,
+      runtime: options.runtime,
+      pods: manager,
+      stats: options.stats,
+      authenticator: createAuthenticator({ client: options.client, clock: options.clock, nodeName: options.nodeName }),
+      clock: options.clock,
+      log: options.log.child({ part: 'server' }),
+    })
+    await this.#server.start()
+    this.#registrar = this.#createRegistrar(facts, recorder)
+    this.#registrar.start()
+    this.#followNode(informers)
+    await Promise.all([services.waitForSync(this.#abort.signal), manager.start()])
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort()
+    await Promise.all([this.#manager?.stop(), this.#registrar?.stop(), this.#server?.stop()])
+    this.#stopParts?.()
+    await this.#informerRun
+  }
+
+  async #foundation(): Promise<{ options: NodeAgentOptions; facts: MachineFacts; hostDns: DnsConfig; informers: InformerFactory }> {
+    const options = this.#options
+    const [facts, resolvConf] = await Promise.all([
+      readMachine(options.dataDir),
+      readFile(options.resolvConfPath ?? '/etc/resolv.conf', 'utf8').catch(() => ''),
+    ])
+    const informers = options.informers ?? createInformerFactory(options)
+    if (options.informers === undefined) this.#informerRun = informers.run(this.#abort.signal)
+    return { options, facts, hostDns: parseResolvConf(resolvConf), informers }
+  }
+
+  #podServices(parts: {
+    readonly facts: MachineFacts
+    readonly hostDns: DnsConfig
+    readonly recorder: EventRecorder
+    services(): Iterable<CoreV1Service>
+  }): PodServices {
+    const options = this.#options
+    const { clock, log, client, random, runtime, dataDir, clusterId, nodeName } = options
+    const { recorder } = parts
+    const executor = runtime.traits.isReal ? createProbeExecutor({ runtime, clock }) : alwaysHealthy
+    const objects = new ObjectSource({ client, clock, log, onChange: (uid) => this.#manager?.refreshVolumes(uid) })
+    const prober = new Prober({ executor, clock, recorder })
+    const statusWriter = new StatusWriter({ client, clock, random, log })
+    this.#stopParts = () => {
+      prober.stop()
+      objects.stop()
+      statusWriter.stop()
+    }
+    const settings = {
+      hostIp: this.#internalIp,
+      network: options.network === undefined ? undefined : { ...options.network, clusterId },
+      clusterDns: options.clusterDns,
+      clusterDomain: options.clusterDomain,
+      hostDns: parts.hostDns,
+      allocatable: capacityOf({ machine: parts.facts, maxPods: options.maxPods ?? defaultMaxPods, capacity: options.capacity ?? {} }),
+    }
+    return {
+      owner: { clusterId, nodeName },
+      runtime,
+      clock,
+      log: log.child({ part: 'pods' }),
+      recorder,
+      images: new ImageManager({ images: runtime.images, clock, recorder, source: objects.forPod('image-pull-secrets') }),
+      volumes: new VolumeManager({ dataDir, clock }),
+      objects,
+      tokens: createTokenSource({ client, clock }),
+      prober,
+      probeExecutor: executor,
+      statusWriter,
+      cgroups: createPodCgroups(options.cgroupRoot ?? '/sys/fs/cgroup'),
+      settings,
+      services: parts.services,
+      addresses: () => this.#pool,
+      machine: () => this.#machine,
+    }
+  }
+
+  #createRegistrar(facts: MachineFacts, recorder: EventRecorder): NodeRegistrar {
+    const options = this.#options
+    return new NodeRegistrar({
+      ...options,
+      recorder,
+      images: options.runtime.images,
+      facts: {
+        nodeName: options.nodeName,
+        labels: options.labels ?? {},
+        addresses: options.addresses,
+        port: this.port,
+        maxPods: options.maxPods ?? defaultMaxPods,
+        machine: facts,
+        scheme: options.runtime.traits.scheme,
+        architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+        capacity: options.capacity ?? {},
+      },
+      onNode: (node) => this.#noteNode(node),
+      hasPodCidr: () => this.#pool !== undefined,
+    })
+  }
+
+  /** The node's own object, for its pod range, and to register again where somebody deletes it. */
+  #followNode(informers: InformerFactory): void {
+    const node = informers.informer(CoreV1Node, { fieldSelector: `metadata.name=${this.#options.nodeName}` })
+    node.onChange({
+      added: (object) => this.#noteNode(object),
+      updated: (object) => this.#noteNode(object),
+      deleted: () => this.#registrar?.reportSoon(),
+    })
+  }
+
+  #noteNode(node: CoreV1Node): void {
+    const { podCIDR } = node.spec
+    if (this.#pool !== undefined || podCIDR === undefined || podCIDR === '') return
+    this.#setPodCidr(podCIDR)
+    this.#registrar?.reportSoon()
+    this.#manager?.wakeAll()
+  }
+
+  #setPodCidr(cidr: string): void {
+    const { network } = this.#options
+    this.#pool = new AddressPool(cidr, network === undefined ? [] : [network.gateway])
+  }
+}

@@ -1,0 +1,157 @@
+import type { CoreV1Container, CoreV1Pod, CoreV1Secret } from '../../api/generated/kinds.ts'
+import type { Clock } from '../../../lib/clock.ts'
+import type { EventRecorder } from '../../client/events.ts'
+import type { ConfigSource } from '../container/environment.ts'
+import type { ImageFacts, ImageService, RegistryCredentials } from '../runtime/runtime.ts'
+import { isUnavailable } from '../runtime/runtime.ts'
+import { Backoff } from '../pod/backoff.ts'
+import { registryOf } from './image-reference.ts'
+
+/** An image cannot be had: `reason` is the waiting reason that people know. */
+export class ImageError extends Error {
+  readonly code = 'image'
+  readonly reason: 'ErrImagePull' | 'ImagePullBackOff' | 'ErrImageNeverPull' | 'InvalidImageName'
+  /** When it is worth another try. */
+  readonly retryAtMs: number
+
+  constructor(reason: ImageError['reason'], message: string, retryAtMs: number, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'ImageError'
+    this.reason = reason
+    this.retryAtMs = retryAtMs
+  }
+}
+
+export const isImageError = (error: unknown): error is ImageError => error instanceof Error && 'code' in error && error.code === 'image'
+
+const firstRetryMs = 10_000
+const lastRetryMs = 300_000
+/** A pull that cannot help is tried again only when the pod is looked at anyway. */
+const hopelessRetryMs = 60_000
+
+/** Makes sure that the image of a container is there, by its pull policy. One pull per image at a time, whoever asks. */
+export class ImageManager {
+  readonly #options: {
+    readonly images: ImageService
+    readonly clock: Clock
+    readonly recorder: EventRecorder
+    readonly source: ConfigSource
+  }
+  readonly #backoff = new Backoff(firstRetryMs, lastRetryMs)
+  readonly #pulls = new Map<string, Promise<void>>()
+
+  constructor(options: { readonly images: ImageService; readonly clock: Clock; readonly recorder: EventRecorder; readonly source: ConfigSource }) {
+    this.#options = options
+  }
+
+  /** The image to run; rejects with an `ImageError` in upstream's words. */
+  async ensure(pod: CoreV1Pod, container: CoreV1Container): Promise<ImageFacts> {
+    const { images, clock, recorder } = this.#options
+    const image = container.image ?? ''
+    const about = containerReference(pod, container)
+    if (!/^[\w][\w./:@-]*$/.test(image) || /[A-Z]/.test(image.split(/[:@]/)[0]!.replace(/^[^/]*[.:][^/]*\//, ''))) {
+      const message = `Failed to apply default image tag "${image}": couldn't parse image name "${image}": invalid reference format`
+      recorder.event(about, 'Warning', 'InspectFailed', message)
+      throw new ImageError('InvalidImageName', message, clock.now() + hopelessRetryMs)
+    }
+    const policy = pullPolicyOf(container)
+    const present = policy === 'Always' ? undefined : await images.inspect(image)
+    if (present !== undefined) {
+      recorder.event(about, 'Normal', 'Pulled', `Container image "${image}" already present on machine`)
+      return present
+    }
+    if (policy === 'Never') {
+      const message = `Container image "${image}" is not present with pull policy of Never`
+      recorder.event(about, 'Warning', 'ErrImageNeverPull', message)
+      throw new ImageError('ErrImageNeverPull', message, clock.now() + hopelessRetryMs)
+    }
+    return this.#pull(pod, container)
+  }
+
+  async #pull(pod: CoreV1Pod, container: CoreV1Container): Promise<ImageFacts> {
+    const { images, clock, recorder } = this.#options
+    const image = container.image!
+    const about = containerReference(pod, container)
+    const key = `${pod.metadata.uid}/${image}`
+    const startedMs = clock.now()
+    recorder.event(about, 'Normal', 'Pulling', `Pulling image "${image}"`)
+    try {
+      await this.#pullOnce(image, await this.#credentials(pod, image))
+      const facts = await images.inspect(image)
+      if (facts === undefined) throw new Error(`image "${image}" was pulled and is not there`)
+      this.#backoff.forget(key)
+      const tookMs = clock.now() - startedMs
+      recorder.event(about, 'Normal', 'Pulled', `Successfully pulled image "${image}" in ${tookMs}ms (${tookMs}ms including waiting). Image size: ${facts.sizeBytes} bytes.`)
+      return facts
+    } catch (error) {
+      if (isUnavailable(error)) throw error
+      const message = (error as Error).message
+      recorder.event(about, 'Warning', 'Failed', `Failed to pull image "${image}": ${message}`)
+      recorder.event(about, 'Warning', 'Failed', 'Error: ErrImagePull')
+      this.#backoff.lengthen(key, clock.now(), clock.now())
+      throw new ImageError('ErrImagePull', message, clock.now() + this.#backoff.delayMs(key), { cause: error })
+    }
+  }
+
+  #pullOnce(image: string, credentials: RegistryCredentials | undefined): Promise<void> {
+    const key = `${image} ${credentials?.username ?? ''} ${credentials?.password ?? ''}`
+    let pull = this.#pulls.get(key)
+    if (pull === undefined) {
+      pull = this.#options.images.pull(image, credentials).finally(() => this.#pulls.delete(key))
+      this.#pulls.set(key, pull)
+    }
+    return pull
+  }
+
+  /** The first of the pod's pull secrets that knows the image's registry. */
+  async #credentials(pod: CoreV1Pod, image: string): Promise<RegistryCredentials | undefined> {
+    for (const { name } of pod.spec.imagePullSecrets ?? []) {
+      if (name === undefined) continue
+      const secret = await this.#options.source.secret(pod.metadata.namespace!, name)
+      const found = secret === undefined ? undefined : credentialsIn(secret, registryOf(image))
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+}
+
+/** What an event about one container of a pod is about. */
+export function containerReference(pod: CoreV1Pod, container: { readonly name: string }): {
+  apiVersion: string
+  kind: string
+  namespace: string
+  name: string
+  uid: string
+  resourceVersion: string
+  fieldPath: string
+} {
+  const list = pod.spec.initContainers?.some(({ name }) => name === container.name) === true ? 'initContainers' : 'containers'
+  const { namespace = '', name = '', uid = '', resourceVersion = '' } = pod.metadata
+  return { apiVersion: 'v1', kind: 'Pod', namespace, name, uid, resourceVersion, fieldPath: `spec.${list}{${container.name}}` }
+}
+
+/** `Always` for `:latest` and for images without a tag, unless the pod says otherwise. */
+export function pullPolicyOf(container: CoreV1Container): string {
+  if (container.imagePullPolicy !== undefined && container.imagePullPolicy !== '') return container.imagePullPolicy
+  const image = container.image ?? ''
+  const name = image.slice(image.lastIndexOf('/') + 1)
+  return !image.includes('@') && (!name.includes(':') || name.endsWith(':latest')) ? 'Always' : 'IfNotPresent'
+}
+
+function credentialsIn(secret: CoreV1Secret, registry: string): RegistryCredentials | undefined {
+  const text = secret.data?.['.dockerconfigjson']
+  if (text === undefined) return undefined
+  try {
+    const { auths = {} } = JSON.parse(Buffer.from(text, 'base64').toString('utf8')) as {
+      auths?: Record<string, { username?: string; password?: string; auth?: string }>
+    }
+    for (const [server, entry] of Object.entries(auths)) {
+      if (registryOf(`${server.replace(/^https?:\/\//, '').replace(/\/.*$/, '')}/image`) !== registry) continue
+      const [username = '', ...rest] = entry.auth === undefined ? [] : Buffer.from(entry.auth, 'base64').toString('utf8').split(':')
+      return { username: entry.username ?? username, password: entry.password ?? rest.join(':'), serverAddress: server }
+    }
+  } catch {
+    // A malformed secret is as good as none: the pull then tells what the registry thinks of it.
+  }
+  return undefined
+}

@@ -1,0 +1,121 @@
+import { toTimestamp } from '../../../lib/clock.ts'
+import type { CoreV1Node, CoreV1NodeCondition, CoreV1NodeStatus } from '../../api/generated/kinds.ts'
+import type { RuntimeState } from '../pod/pod-manager.ts'
+import type { ImageFacts } from '../runtime/runtime.ts'
+import type { MachineFacts } from './machine.ts'
+
+/** The Kubernetes version whose node interface this is. */
+export const kubeletVersion = 'v1.35.0+binnacle'
+/** How many images the node object names, the largest first, as the kubelet does. */
+const maxImages = 50
+
+export interface NodeFacts {
+  readonly nodeName: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly addresses: readonly { readonly type: string; readonly address: string }[]
+  readonly port: number
+  readonly maxPods: number
+  readonly machine: MachineFacts
+  readonly scheme: string
+  readonly architecture: string
+  /** What the author of the cluster says the node has, instead of what the machine has. */
+  readonly capacity: Readonly<Record<string, string>>
+  readonly runtime: RuntimeState
+  readonly hasPodCidr: boolean
+  readonly images: readonly ImageFacts[]
+  readonly nowMs: number
+}
+
+/** What the node has to give. */
+export function capacityOf({ machine, maxPods, capacity }: Pick<NodeFacts, 'machine' | 'maxPods' | 'capacity'>): Record<string, string> {
+  return {
+    cpu: String(machine.cpus),
+    memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`,
+    'ephemeral-storage': `${Math.floor(machine.diskBytes / 1024)}Ki`,
+    'hugepages-2Mi': '0',
+    pods: String(maxPods),
+    ...capacity,
+  }
+}
+
+/** The labels that every node has, and those of its author. */
+export function nodeLabels({ nodeName, architecture, labels }: Pick<NodeFacts, 'nodeName' | 'architecture' | 'labels'>): Record<string, string> {
+  return {
+    'beta.kubernetes.io/arch': architecture,
+    'beta.kubernetes.io/os': 'linux',
+    'kubernetes.io/arch': architecture,
+    'kubernetes.io/os': 'linux',
+    'kubernetes.io/hostname': nodeName,
+    ...labels,
+  }
+}
+
+/** A node's status from what is known; condition times are kept from `told` where nothing has changed. */
+export function nodeStatus(facts: NodeFacts, told: CoreV1NodeStatus | undefined): CoreV1NodeStatus {
+  const capacity = capacityOf(facts)
+  const { machine, runtime } = facts
+  const version = runtime.isUp ? runtime.machine.version : (told?.nodeInfo?.containerRuntimeVersion.split('://')[1] ?? 'unknown')
+  return {
+    capacity,
+    allocatable: capacity,
+    conditions: conditionsOf(facts, told),
+    addresses: facts.addresses.map(({ type, address }) => ({ type, address })),
+    daemonEndpoints: { kubeletEndpoint: { Port: facts.port } },
+    nodeInfo: {
+      machineID: machine.machineId,
+      systemUUID: machine.systemUuid,
+      bootID: machine.bootId,
+      kernelVersion: machine.kernelVersion,
+      osImage: machine.osImage,
+      containerRuntimeVersion: `${facts.scheme}://${version}`,
+      kubeletVersion,
+      kubeProxyVersion: '',
+      operatingSystem: 'linux',
+      architecture: facts.architecture,
+    },
+    images: [...facts.images]
+      .sort((a, b) => b.sizeBytes - a.sizeBytes)
+      .slice(0, maxImages)
+      .map(({ tags, digests, sizeBytes }) => ({ names: [...digests, ...tags].slice(0, 5), sizeBytes })),
+  }
+}
+
+function conditionsOf(facts: NodeFacts, told: CoreV1NodeStatus | undefined): CoreV1NodeCondition[] {
+  const own: readonly Omit<CoreV1NodeCondition, 'lastHeartbeatTime' | 'lastTransitionTime'>[] = [
+    { type: 'MemoryPressure', status: 'False', reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' },
+    { type: 'DiskPressure', status: 'False', reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' },
+    { type: 'PIDPressure', status: 'False', reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' },
+    readyCondition(facts),
+  ]
+  const names = new Set(own.map(({ type }) => type))
+  const foreign = (told?.conditions ?? []).filter(({ type }) => !names.has(type))
+  return [...own.map((condition) => withTimes(condition, facts, told)), ...foreign]
+}
+
+function withTimes(condition: CoreV1NodeCondition, { nowMs }: NodeFacts, told: CoreV1NodeStatus | undefined): CoreV1NodeCondition {
+  const before = told?.conditions?.find(({ type }) => type === condition.type)
+  const now = toTimestamp(nowMs)
+  return { ...condition, lastHeartbeatTime: now, lastTransitionTime: before?.status === condition.status ? (before.lastTransitionTime ?? now) : now }
+}
+
+function readyCondition({ runtime, hasPodCidr }: NodeFacts): CoreV1NodeCondition {
+  const notReady = (message: string): CoreV1NodeCondition => ({ type: 'Ready', status: 'False', reason: 'KubeletNotReady', message })
+  if (!runtime.isUp) return notReady(`container runtime is down: ${runtime.why}`)
+  if (!hasPodCidr) return notReady('container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:the node has no pod CIDR yet')
+  return { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
+}
+
+/** Do two statuses differ in more than heartbeat times? */
+export function hasChanged(told: CoreV1Node['status'], next: CoreV1NodeStatus): boolean {
+  const strip = (status: CoreV1NodeStatus | undefined) =>
+    JSON.stringify([
+      status?.capacity,
+      status?.allocatable,
+      status?.conditions?.map(({ type, status: value, reason, message }) => [type, value, reason, message]),
+      status?.addresses,
+      status?.daemonEndpoints,
+      status?.nodeInfo,
+      status?.images?.map(({ names }) => names?.length === 0 ? [] : names),
+    ])
+  return strip(told) !== strip(next)
+}

@@ -1,0 +1,65 @@
+import { toTimestamp } from '../../../lib/clock.ts'
+import type { CoreV1ContainerStatus, CoreV1Pod, CoreV1PodCondition } from '../../api/generated/kinds.ts'
+import { initContainersOf, isSidecar } from './pod-view.ts'
+
+interface ConditionInput {
+  readonly pod: CoreV1Pod
+  readonly phase: string
+  readonly initStatuses: readonly CoreV1ContainerStatus[]
+  readonly statuses: readonly CoreV1ContainerStatus[]
+  readonly isSandboxReady: boolean
+  readonly nowMs: number
+}
+
+type Verdict = Pick<CoreV1PodCondition, 'status' | 'reason' | 'message'>
+
+const yes: Verdict = { status: 'True' }
+
+/** The node's conditions of a pod, and after them, untouched, those that others have set. */
+export function podConditions(input: ConditionInput): CoreV1PodCondition[] {
+  const told = input.pod.status?.conditions ?? []
+  const containersReady = readiness(input)
+  const own: readonly (readonly [string, Verdict])[] = [
+    ['PodReadyToStartContainers', { status: input.isSandboxReady ? 'True' : 'False' }],
+    ['Initialized', initialized(input)],
+    ['Ready', readinessGates(input.pod) ?? containersReady],
+    ['ContainersReady', containersReady],
+    ['PodScheduled', yes],
+  ]
+  const names = new Set(own.map(([type]) => type))
+  const conditions = own.map(([type, verdict]) => withTimes(input, type, verdict, told.find((each) => each.type === type)))
+  return [...conditions, ...told.filter(({ type }) => !names.has(type))]
+}
+
+function withTimes({ pod, nowMs }: ConditionInput, type: string, verdict: Verdict, told: CoreV1PodCondition | undefined): CoreV1PodCondition {
+  return {
+    type,
+    ...verdict,
+    ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
+    lastTransitionTime: told?.status === verdict.status && told.lastTransitionTime !== undefined ? told.lastTransitionTime : toTimestamp(nowMs),
+  }
+}
+
+function initialized({ pod, phase, initStatuses }: ConditionInput): Verdict {
+  if (phase === 'Succeeded') return { status: 'True', reason: 'PodCompleted' }
+  const incomplete = initStatuses.filter((status, index) => (isSidecar(initContainersOf(pod)[index]!) ? status.started !== true : !status.ready))
+  if (incomplete.length === 0) return yes
+  return { status: 'False', reason: 'ContainersNotInitialized', message: `containers with incomplete status: ${names(incomplete)}` }
+}
+
+function readiness({ phase, statuses }: ConditionInput): Verdict {
+  if (phase === 'Succeeded') return { status: 'False', reason: 'PodCompleted' }
+  if (phase === 'Failed') return { status: 'False', reason: 'PodFailed' }
+  const unready = statuses.filter(({ ready }) => !ready)
+  if (unready.length === 0) return yes
+  return { status: 'False', reason: 'ContainersNotReady', message: `containers with unready status: ${names(unready)}` }
+}
+
+/** What others must have confirmed before the pod counts as ready. */
+function readinessGates(pod: CoreV1Pod): Verdict | undefined {
+  const missing = (pod.spec.readinessGates ?? []).filter(({ conditionType }) => pod.status?.conditions?.find(({ type }) => type === conditionType)?.status !== 'True')
+  if (missing.length === 0) return undefined
+  return { status: 'False', reason: 'ReadinessGatesNotReady', message: missing.map(({ conditionType }) => `the status of pod readiness gate "${conditionType}" is not "True"`).join(', ') }
+}
+
+const names = (statuses: readonly CoreV1ContainerStatus[]) => `[${statuses.map(({ name }) => name).join(' ')}]`

@@ -1,0 +1,294 @@
+import { open } from 'node:fs/promises'
+import type { CoreV1Container, CoreV1Pod } from '../../api/generated/kinds.ts'
+import { containerConfig, identityOf } from '../container/container-config.ts'
+import { dnsConfigOf, formatHosts, formatResolvConf, hostnameOf } from '../container/dns.ts'
+import { makeEnvironment } from '../container/environment.ts'
+import type { NodeFacts } from '../container/field-reference.ts'
+import { cgroupParentOf } from '../container/resources.ts'
+import { containerReference } from '../images/image-manager.ts'
+import { RuntimeUnavailableError } from '../runtime/runtime.ts'
+import type { Mount, ObservedContainer, PortMapping, RuntimeInfo, SandboxConfig } from '../runtime/runtime.ts'
+import { runHook } from './lifecycle-hooks.ts'
+import type { PodServices } from './pod-services.ts'
+
+/** The kernel's limit of what is kept of a termination message, as in the kubelet. */
+const maxTerminationMessageBytes = 4096
+const maxFallbackLines = 80
+const maxFallbackBytes = 2048
+const defaultTerminationPath = '/dev/termination-log'
+const defaultGraceSeconds = 30
+
+/** A pod cannot get a network of its own yet. */
+export class NetworkNotReadyError extends Error {
+  readonly code = 'network'
+}
+
+/** The steps of a pod's life, each against the real world. They know nothing of order: the plan does. */
+export class PodOperations {
+  readonly #services: PodServices
+
+  constructor(services: PodServices) {
+    this.#services = services
+  }
+
+  /** Volumes, resolver files, address, sandbox. Answers the sandbox and when volumes are due again. */
+  async createSandbox(pod: CoreV1Pod, attempt: number): Promise<{ readonly sandbox: ObservedContainer; readonly refreshAtMs?: number }> {
+    const { runtime, settings } = this.#services
+    const machine = this.#machine()
+    const network = this.#networkOf(pod)
+    const podIp = network.kind === 'host' ? settings.hostIp : network.ip
+    const prepared = runtime.traits.isReal ? this.#prepareFiles(pod, podIp) : Promise.resolve({})
+    // A failure of one must not leave the other without somebody who waits for it.
+    const [sandbox, files] = await Promise.allSettled([runtime.createSandbox(this.#sandboxConfig(pod, attempt, network, machine)), prepared])
+    if (sandbox.status === 'rejected') throw sandbox.reason
+    if (files.status === 'rejected') {
+      await runtime.removeSandbox(sandbox.value.id).catch(() => {})
+      throw files.reason
+    }
+    return { sandbox: sandbox.value, ...files.value }
+  }
+
+  /** Makes volumes follow what they are made from. */
+  refreshVolumes(pod: CoreV1Pod, podIp: string): Promise<{ readonly refreshAtMs?: number }> {
+    return this.#services.volumes.prepare(this.#contentInput(pod, podIp))
+  }
+
+  /** Image, environment, container, start, postStart. `observe` is told each step; `signal` cuts waiting for an image short. */
+  async startContainer(
+    pod: CoreV1Pod,
+    container: CoreV1Container,
+    options: { readonly attempt: number; readonly sandbox: ObservedContainer; readonly signal: AbortSignal; observe(container: ObservedContainer): void },
+  ): Promise<void> {
+    const { runtime, images, recorder } = this.#services
+    const about = containerReference(pod, container)
+    const podIp = options.sandbox.ip ?? this.#services.settings.hostIp
+    const machine = this.#machine()
+    const [image, { environment, mounts }] = await Promise.all([
+      abortable(images.ensure(pod, container), options.signal),
+      this.#contextOf(pod, container, options.attempt, podIp),
+    ])
+    options.signal.throwIfAborted()
+    const config = containerConfig({
+      owner: this.#services.owner,
+      pod,
+      container,
+      attempt: options.attempt,
+      sandboxId: options.sandbox.id,
+      image,
+      environment,
+      mounts,
+      machine,
+    })
+    const created = await runtime.createContainer(config)
+    options.observe(created)
+    recorder.event(about, 'Normal', 'Created', `Created container: ${container.name}`)
+    await this.#start(created, about, options.observe)
+    const hook = container.lifecycle?.postStart
+    if (hook !== undefined) await this.#runPostStart(pod, container, created, podIp)
+  }
+
+  /** preStop, then the stop signal, then after the rest of the grace period SIGKILL. */
+  async killContainer(pod: CoreV1Pod, observed: ObservedContainer, graceSeconds: number): Promise<void> {
+    const { runtime, recorder, clock, probeExecutor, settings } = this.#services
+    const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(({ name }) => name === observed.name)
+    const startedMs = clock.monotonic()
+    const hook = container?.lifecycle?.preStop
+    if (container !== undefined && hook !== undefined && graceSeconds > 0) {
+      const target = { containerId: observed.id, container, podIp: pod.status?.podIP ?? settings.hostIp }
+      await runHook({ executor: probeExecutor, clock, target, hook, limitMs: graceSeconds * 1000 }).catch((error: Error) => {
+        recorder.event(containerReference(pod, container), 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${error.message}`)
+      })
+    }
+    const leftSeconds = graceSeconds - (clock.monotonic() - startedMs) / 1000
+    // Two seconds are left to a process even where the hook took all there was, as in the kubelet.
+    await runtime.stopContainer(observed.id, hook === undefined ? graceSeconds : Math.max(leftSeconds, 2))
+  }
+
+  /** Takes away everything that was made for a pod. */
+  async cleanUp(pod: CoreV1Pod, containers: readonly ObservedContainer[], sandboxes: readonly ObservedContainer[]): Promise<void> {
+    const { runtime, volumes, objects, tokens, cgroups } = this.#services
+    const uid = pod.metadata.uid!
+    await Promise.all(containers.map(({ id }) => runtime.removeContainer(id)))
+    await Promise.all(sandboxes.map(({ id }) => runtime.removeSandbox(id)))
+    if (runtime.traits.isReal) {
+      await volumes.remove(uid)
+      await this.#removeCgroup(pod, cgroups)
+    }
+    objects.release(uid)
+    tokens.forget(uid)
+    this.releaseAddress(uid)
+  }
+
+  /** Removes a sandbox that is not to come back, and gives its address back. */
+  async removeSandbox(pod: CoreV1Pod, sandbox: ObservedContainer): Promise<void> {
+    await this.#services.runtime.removeSandbox(sandbox.id)
+    this.releaseAddress(pod.metadata.uid!)
+  }
+
+  releaseAddress(uid: string): void {
+    this.#services.addresses()?.release(uid)
+  }
+
+  /** What a container that has ended left to say, by its termination message policy. */
+  async terminationMessage(pod: CoreV1Pod, observed: ObservedContainer): Promise<string | undefined> {
+    const { volumes, runtime } = this.#services
+    if (!runtime.traits.isReal) return undefined
+    const message = await readStart(volumes.terminationLogPath(pod.metadata.uid!, observed.name, observed.attempt), maxTerminationMessageBytes)
+    if (message !== '') return message
+    const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(({ name }) => name === observed.name)
+    if (container?.terminationMessagePolicy !== 'FallbackToLogsOnError' || observed.exitCode === 0) return undefined
+    const abort = new AbortController()
+    const stream = await runtime.logs(observed.id, { follow: false, timestamps: false, tailLines: maxFallbackLines }, abort.signal)
+    const chunks: Buffer[] = []
+    for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk)
+    return Buffer.concat(chunks).subarray(-maxFallbackBytes).toString('utf8')
+  }
+
+  #machine(): RuntimeInfo {
+    const machine = this.#services.machine()
+    if (machine === undefined) throw new RuntimeUnavailableError('the container runtime is gone')
+    return machine
+  }
+
+  #networkOf(pod: CoreV1Pod): SandboxConfig['network'] {
+    if (pod.spec.hostNetwork === true) return { kind: 'host' }
+    const { settings, addresses } = this.#services
+    const pool = addresses()
+    if (pool === undefined) throw new NetworkNotReadyError('network is not ready: the node has no pod CIDR yet')
+    const ip = pool.take(pod.metadata.uid!)
+    if (ip === undefined) throw new NetworkNotReadyError('no address is left in the pod CIDR of this node')
+    return { kind: 'pod', networkName: settings.network?.name ?? '', ip }
+  }
+
+  #sandboxConfig(pod: CoreV1Pod, attempt: number, network: SandboxConfig['network'], machine: RuntimeInfo): SandboxConfig {
+    const { owner, settings } = this.#services
+    const cgroupParent = cgroupParentOf({ ...owner, pod, driver: machine.cgroupDriver })
+    const sysctls = pod.spec.securityContext?.sysctls ?? []
+    return {
+      owner,
+      pod: identityOf(pod),
+      attempt,
+      ...hostnameOf(pod, settings.clusterDomain),
+      network,
+      portMappings: network.kind === 'host' ? [] : portMappingsOf(pod),
+      dns: dnsConfigOf({ pod, clusterDns: settings.clusterDns, clusterDomain: settings.clusterDomain, host: settings.hostDns }),
+      ...(cgroupParent === undefined ? {} : { cgroupParent }),
+      ...(sysctls.length === 0 ? {} : { sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])) }),
+      graceSeconds: pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds,
+      usesHostIpc: pod.spec.hostIPC === true,
+      usesHostPid: pod.spec.hostPID === true,
+      annotations: pod.metadata.annotations ?? {},
+    }
+  }
+
+  async #prepareFiles(pod: CoreV1Pod, podIp: string): Promise<{ readonly refreshAtMs?: number }> {
+    const { volumes, settings } = this.#services
+    const uid = pod.metadata.uid!
+    const dns = dnsConfigOf({ pod, clusterDns: settings.clusterDns, clusterDomain: settings.clusterDomain, host: settings.hostDns })
+    const [prepared] = await Promise.all([
+      volumes.prepare(this.#contentInput(pod, podIp)),
+      volumes.writePodFile(uid, 'etc/resolv.conf', formatResolvConf(dns)),
+      volumes.writePodFile(uid, 'etc/hosts', formatHosts(pod, podIp, settings.clusterDomain)),
+    ])
+    return prepared
+  }
+
+  #contentInput(pod: CoreV1Pod, podIp: string) {
+    return { pod, facts: this.#facts(podIp), source: this.#services.objects.forPod(pod.metadata.uid!), tokens: this.#services.tokens }
+  }
+
+  #facts(podIp: string): NodeFacts {
+    const { hostIp, allocatable } = this.#services.settings
+    return { hostIp, podIp, allocatable }
+  }
+
+  async #contextOf(
+    pod: CoreV1Pod,
+    container: CoreV1Container,
+    attempt: number,
+    podIp: string,
+  ): Promise<{ environment: ReadonlyMap<string, string>; mounts: readonly Mount[] }> {
+    const { objects, services, runtime } = this.#services
+    const source = objects.forPod(pod.metadata.uid!)
+    if (!runtime.traits.isReal) return { environment: new Map(), mounts: [] }
+    const environment = await makeEnvironment({ pod, container, services: services.call(this.#services), facts: this.#facts(podIp), source })
+    return { environment, mounts: await this.#mountsOf(pod, container, attempt, environment) }
+  }
+
+  async #mountsOf(pod: CoreV1Pod, container: CoreV1Container, attempt: number, environment: ReadonlyMap<string, string>): Promise<Mount[]> {
+    const { volumes } = this.#services
+    const uid = pod.metadata.uid!
+    const [mounts, terminationLog] = await Promise.all([
+      volumes.mountsOf(pod, container, environment),
+      volumes.terminationLog(uid, container.name, attempt),
+    ])
+    const etc = (name: string): Mount => ({ hostPath: `${volumes.podDirectory(uid)}/etc/${name}`, containerPath: `/etc/${name}`, isReadOnly: false })
+    const own = [
+      etc('resolv.conf'),
+      ...(pod.spec.hostNetwork === true ? [] : [etc('hosts')]),
+      { hostPath: terminationLog, containerPath: container.terminationMessagePath ?? defaultTerminationPath, isReadOnly: false },
+    ]
+    const taken = new Set(mounts.map(({ containerPath }) => containerPath))
+    return [...mounts, ...own.filter(({ containerPath }) => !taken.has(containerPath))]
+  }
+
+  async #start(created: ObservedContainer, about: ReturnType<typeof containerReference>, observe: (container: ObservedContainer) => void): Promise<void> {
+    const { runtime, recorder, clock } = this.#services
+    try {
+      observe(await runtime.startContainer(created.id))
+      recorder.event(about, 'Normal', 'Started', `Started container ${created.name}`)
+    } catch (error) {
+      const { message } = error as Error
+      recorder.event(about, 'Warning', 'Failed', `Error: failed to start container "${created.name}": ${message}`)
+      if (error instanceof RuntimeUnavailableError) throw error
+      // Where nothing ran there is no exit code: 128 is what a runtime gives for it.
+      observe({ ...created, state: 'exited', exitCode: 128, finishedAtMs: clock.now(), error: message })
+    }
+  }
+
+  async #runPostStart(pod: CoreV1Pod, container: CoreV1Container, created: ObservedContainer, podIp: string): Promise<void> {
+    const { probeExecutor, clock, recorder, runtime } = this.#services
+    const target = { containerId: created.id, container, podIp }
+    try {
+      await runHook({ executor: probeExecutor, clock, target, hook: container.lifecycle!.postStart! })
+    } catch (error) {
+      recorder.event(containerReference(pod, container), 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${(error as Error).message}`)
+      await runtime.stopContainer(created.id, pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds)
+    }
+  }
+
+  async #removeCgroup(pod: CoreV1Pod, cgroups: PodServices['cgroups']): Promise<void> {
+    const driver = this.#services.machine()?.cgroupDriver
+    if (driver !== undefined) await cgroups.remove(cgroupParentOf({ ...this.#services.owner, pod, driver }))
+  }
+}
+
+function portMappingsOf(pod: CoreV1Pod): PortMapping[] {
+  return [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].flatMap(({ ports = [] }) =>
+    ports.flatMap(({ hostPort, hostIP, containerPort, protocol = 'TCP' }) =>
+      hostPort === undefined || hostPort === 0
+        ? []
+        : [{ ...(hostIP === undefined ? {} : { hostIp: hostIP }), hostPort, containerPort, protocol: protocol.toLowerCase() as PortMapping['protocol'] }],
+    ),
+  )
+}
+
+/** Stops waiting, not the work itself, when the signal aborts. */
+function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) return Promise.reject(signal.reason as Error)
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', stop, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
+}
+
+async function readStart(path: string, maxBytes: number): Promise<string> {
+  try {
+    await using file = await open(path)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes), 0, maxBytes, 0)
+    return buffer.toString('utf8', 0, bytesRead)
+  } catch {
+    return ''
+  }
+}

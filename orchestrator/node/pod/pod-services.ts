@@ -1,0 +1,47 @@
+import type { Clock } from '../../../lib/clock.ts'
+import type { Log } from '../../../lib/log.ts'
+import type { CoreV1Service } from '../../api/generated/kinds.ts'
+import type { EventRecorder } from '../../client/events.ts'
+import type { ImageManager } from '../images/image-manager.ts'
+import type { ProbeExecutor } from '../probes/probe-executor.ts'
+import type { Prober } from '../probes/prober.ts'
+import type { ContainerRuntime, DnsConfig, NetworkConfig, Owner, RuntimeInfo } from '../runtime/runtime.ts'
+import type { ObjectSource } from '../volumes/object-source.ts'
+import type { TokenSource } from '../volumes/service-account-tokens.ts'
+import type { VolumeManager } from '../volumes/volume-manager.ts'
+import type { AddressPool } from './address-pool.ts'
+import type { PodCgroups } from './pod-cgroups.ts'
+import type { StatusWriter } from './status-writer.ts'
+
+/** What all pod workers of a node share. */
+export interface PodServices {
+  readonly owner: Owner
+  readonly runtime: ContainerRuntime
+  readonly clock: Clock
+  readonly log: Log
+  readonly recorder: EventRecorder
+  readonly images: ImageManager
+  readonly volumes: VolumeManager
+  readonly objects: ObjectSource
+  readonly tokens: TokenSource
+  readonly prober: Prober
+  readonly probeExecutor: ProbeExecutor
+  readonly statusWriter: StatusWriter
+  readonly cgroups: PodCgroups
+  readonly settings: NodeSettings
+  /** Services whose addresses go into environments. */
+  services(): Iterable<CoreV1Service>
+  /** `undefined` until the node has a pod range. */
+  addresses(): AddressPool | undefined
+  /** What the engine said of itself; `undefined` while it is gone. */
+  machine(): RuntimeInfo | undefined
+}
+
+export interface NodeSettings {
+  readonly hostIp: string
+  readonly network: NetworkConfig | undefined
+  readonly clusterDns: readonly string[]
+  readonly clusterDomain: string
+  readonly hostDns: DnsConfig
+  readonly allocatable: Readonly<Record<string, string>>
+}

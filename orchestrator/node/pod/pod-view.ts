@@ -1,0 +1,76 @@
+import type { CoreV1Container, CoreV1Pod } from '../../api/generated/kinds.ts'
+import type { ObservedContainer } from '../runtime/runtime.ts'
+import type { Backoff } from './backoff.ts'
+
+/** Why something of a pod does not go on, and until when. `key` is a container's name or `sandboxKey`. */
+export interface Hold {
+  readonly reason: string
+  readonly message: string
+  readonly sinceMs: number
+  readonly retryAtMs: number
+}
+
+/** What probes say of one running container. */
+export interface ProbeVerdict {
+  readonly isStarted: boolean
+  readonly isReady: boolean
+  /** Set when the container must be restarted: the words for the event. */
+  readonly unhealthy?: string
+}
+
+/** The key of the sandbox among operations and holds; no container can have this name. */
+export const sandboxKey = '/sandbox'
+
+/** Everything known of one pod at one moment: what plan and status are computed from. */
+export interface PodView {
+  readonly pod: CoreV1Pod
+  /** The API has no such pod any more. */
+  readonly isGone: boolean
+  readonly sandboxes: readonly ObservedContainer[]
+  /** Containers, every attempt that still exists. */
+  readonly containers: readonly ObservedContainer[]
+  /** What is under way, by key. Nothing is planned for a busy key. */
+  readonly busy: ReadonlySet<string>
+  readonly holds: ReadonlyMap<string, Hold>
+  readonly verdicts: ReadonlyMap<string, ProbeVerdict>
+  readonly restartBackoff: Pick<Backoff, 'remainingMs' | 'delayMs'>
+  /** Directories, volumes, address: all that was taken for the pod is given back. */
+  readonly isCleanedUp: boolean
+  /** When this agent first saw the pod. */
+  readonly firstSeenMs: number
+}
+
+/** The sandbox made last. */
+export function newestSandbox(view: Pick<PodView, 'sandboxes'>): ObservedContainer | undefined {
+  return view.sandboxes.reduce<ObservedContainer | undefined>((best, each) => (best === undefined || each.attempt > best.attempt ? each : best), undefined)
+}
+
+/** The latest attempt of a container. */
+export function newestAttempt(view: Pick<PodView, 'containers'>, name: string): ObservedContainer | undefined {
+  return view.containers.reduce<ObservedContainer | undefined>(
+    (best, each) => (each.name === name && (best === undefined || each.attempt > best.attempt) ? each : best),
+    undefined,
+  )
+}
+
+/** Is this an init container that goes on beside the others? */
+export const isSidecar = (container: CoreV1Container): boolean => container.restartPolicy === 'Always'
+
+export const initContainersOf = (pod: CoreV1Pod): readonly CoreV1Container[] => pod.spec.initContainers ?? []
+
+/** A container's key for the restart backoff. */
+export const backoffKeyOf = (name: string): string => name
+
+/** Has it run its course, or can it never start? */
+export const hasEnded = (container: ObservedContainer | undefined): boolean => container !== undefined && container.state === 'exited'
+
+/** Whether an ended container is to be started again. */
+export function isRestartable(pod: CoreV1Pod, container: CoreV1Container, exitCode: number): boolean {
+  const policy = isSidecar(container) ? 'Always' : (pod.spec.restartPolicy ?? 'Always')
+  const isInit = initContainersOf(pod).includes(container)
+  if (policy === 'Never') return false
+  return exitCode !== 0 || (policy === 'Always' && (!isInit || isSidecar(container)))
+}
+
+/** The name by which messages tell pods apart, as in the kubelet. */
+export const describePod = (pod: CoreV1Pod): string => `${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`

@@ -1,0 +1,389 @@
+import type { Timer } from '../../../lib/clock.ts'
+import type { CoreV1Pod, CoreV1PodStatus } from '../../api/generated/kinds.ts'
+import { isConfigurationError } from '../container/configuration-error.ts'
+import { containerReference, isImageError } from '../images/image-manager.ts'
+import { isUnavailable } from '../runtime/runtime.ts'
+import type { ObservedContainer } from '../runtime/runtime.ts'
+import { Backoff } from './backoff.ts'
+import { NetworkNotReadyError, PodOperations } from './pod-operations.ts'
+import type { PodServices } from './pod-services.ts'
+import { isSameStatus, podStatus } from './pod-status.ts'
+import { backoffKeyOf, describePod, newestSandbox, sandboxKey } from './pod-view.ts'
+import type { Hold, PodView, ProbeVerdict } from './pod-view.ts'
+import { killKey, planPod } from './sync-pod.plan.ts'
+import type { PodAction, PodPlan } from './sync-pod.plan.ts'
+
+const firstRestartMs = 10_000
+const lastRestartMs = 300_000
+const retryMs = 10_000
+const firstSandboxRetryMs = 1_000
+const lastSandboxRetryMs = 60_000
+const unavailableRetryMs = 1_000
+/** A failed pull is shown as what it is for this long, then as waiting for the next try. */
+const pullErrorShownMs = 3_000
+const cleanUpKey = '/clean-up'
+const refreshKey = '/volumes'
+
+/**
+ * Keeps one pod as its author wants it. Level-based: `wake` looks at everything that is known, plans, starts what the plan says and
+ * tells the status; whatever takes time runs beside it and wakes it when it ends.
+ */
+export class PodWorker {
+  readonly #services: PodServices
+  readonly #operations: PodOperations
+  readonly #containers = new Map<string, ObservedContainer>()
+  readonly #busy = new Set<string>()
+  readonly #holds = new Map<string, Hold>()
+  readonly #restartBackoff = new Backoff(firstRestartMs, lastRestartMs)
+  readonly #sandboxBackoff = new Backoff(firstSandboxRetryMs, lastSandboxRetryMs)
+  readonly #stopStarting = new AbortController()
+  readonly #firstSeenMs: number
+  #pod: CoreV1Pod
+  #isGone = false
+  #isCleanedUp = false
+  #isQueued = false
+  #isStopped = false
+  #timer: Timer | undefined
+  #refreshAtMs: number | undefined
+  #status: CoreV1PodStatus | undefined
+  /** Called after each look at a pod that is gone. */
+  onSettled: (() => void) | undefined
+
+  constructor(services: PodServices, pod: CoreV1Pod) {
+    this.#services = services
+    this.#operations = new PodOperations(services)
+    this.#pod = pod
+    this.#firstSeenMs = services.clock.now()
+  }
+
+  get pod(): CoreV1Pod {
+    return this.#pod
+  }
+
+  /** Nothing of the pod is left here and the API has forgotten it. */
+  get isDone(): boolean {
+    return this.#isGone && this.#isCleanedUp && this.#busy.size === 0
+  }
+
+  /** The containers that this worker knows, every attempt, sandboxes included. */
+  get containers(): readonly ObservedContainer[] {
+    return [...this.#containers.values()]
+  }
+
+  /** The status last computed. */
+  get status(): CoreV1PodStatus | undefined {
+    return this.#status
+  }
+
+  /** The API has another version of the pod. */
+  update(pod: CoreV1Pod): void {
+    const annotationsChanged = JSON.stringify(pod.metadata.annotations) !== JSON.stringify(this.#pod.metadata.annotations)
+    const labelsChanged = JSON.stringify(pod.metadata.labels) !== JSON.stringify(this.#pod.metadata.labels)
+    this.#pod = pod
+    if (pod.metadata.deletionTimestamp !== undefined) this.#stopStarting.abort(new Error('the pod is being deleted'))
+    if (annotationsChanged || labelsChanged) this.refreshVolumes()
+    this.wake()
+  }
+
+  /** The API has no such pod any more. */
+  markGone(): void {
+    this.#isGone = true
+    this.#stopStarting.abort(new Error('the pod is gone'))
+    this.wake()
+  }
+
+  /** The runtime says something of a container. */
+  observe(container: ObservedContainer): void {
+    const known = this.#containers.get(container.id)
+    if (known?.state === 'exited' && container.state !== 'exited') return
+    const merged = { ...known, ...container }
+    this.#containers.set(container.id, merged)
+    if (container.state === 'exited') {
+      this.#services.prober.untrack(container.id)
+      if (container.kind === 'container' && merged.terminationMessage === undefined) this.#readTerminationMessage(merged)
+    }
+    this.wake()
+  }
+
+  /** The runtime has no such container any more. */
+  forget(id: string): void {
+    this.#services.prober.untrack(id)
+    // What is cleaned up is still needed for the last status.
+    if (!this.#isStopping) this.#containers.delete(id)
+    else if (this.#containers.get(id)?.state === 'running') this.observe({ ...this.#containers.get(id)!, state: 'exited', exitCode: 137, finishedAtMs: this.#services.clock.now() })
+    this.wake()
+  }
+
+  /** Everything the runtime has of this pod, after which it has nothing else. */
+  replaceContainers(containers: readonly ObservedContainer[]): void {
+    const present = new Set(containers.map(({ id }) => id))
+    for (const id of [...this.#containers.keys()]) if (!present.has(id) && !this.#busy.has(cleanUpKey)) this.forget(id)
+    for (const container of containers) this.observe(container)
+    this.wake()
+  }
+
+  /** What the pod's volumes are made from may have changed. */
+  refreshVolumes(): void {
+    this.#holds.delete(sandboxKey)
+    for (const [key, hold] of this.#holds) if (hold.reason === 'CreateContainerConfigError') this.#holds.delete(key)
+    this.#refreshAtMs = 0
+    this.wake()
+  }
+
+  /** Looks at the pod soon; calls of one turn count once. */
+  wake(): void {
+    if (this.#isQueued || this.#isStopped) return
+    this.#isQueued = true
+    queueMicrotask(() => {
+      this.#isQueued = false
+      if (this.#isStopped) return
+      this.#sync()
+      this.onSettled?.()
+    })
+  }
+
+  /** Stops looking. Containers go on. */
+  stop(): void {
+    this.#isStopped = true
+    this.#timer?.cancel()
+    for (const { id } of this.#containers.values()) this.#services.prober.untrack(id)
+  }
+
+  get #isStopping(): boolean {
+    return this.#isGone || this.#pod.metadata.deletionTimestamp !== undefined
+  }
+
+  #sync(): void {
+    const { clock, machine } = this.#services
+    const nowMs = clock.now()
+    if (machine() === undefined) return
+    this.#trackProbes()
+    const view = this.#view()
+    const plan = planPod(view, nowMs)
+    for (const action of plan.actions) this.#perform(action, view, plan)
+    this.#refreshIfDue(view, plan, nowMs)
+    this.#report(plan, nowMs)
+    this.#setTimer(plan, nowMs)
+  }
+
+  #view(): PodView {
+    const all = [...this.#containers.values()]
+    return {
+      pod: this.#pod,
+      isGone: this.#isGone,
+      sandboxes: all.filter(({ kind }) => kind === 'sandbox'),
+      containers: all.filter(({ kind }) => kind === 'container'),
+      busy: new Set(this.#busy),
+      holds: this.#holds,
+      verdicts: this.#verdicts(),
+      restartBackoff: this.#restartBackoff,
+      isCleanedUp: this.#isCleanedUp,
+      firstSeenMs: this.#firstSeenMs,
+    }
+  }
+
+  #verdicts(): ReadonlyMap<string, ProbeVerdict> {
+    const verdicts = new Map<string, ProbeVerdict>()
+    for (const id of this.#containers.keys()) {
+      const verdict = this.#services.prober.verdict(id)
+      if (verdict !== undefined) verdicts.set(id, verdict)
+    }
+    return verdicts
+  }
+
+  #trackProbes(): void {
+    const specs = [...this.#pod.spec.containers, ...(this.#pod.spec.initContainers ?? [])]
+    for (const observed of this.#containers.values()) {
+      if (observed.kind !== 'container' || observed.state !== 'running') continue
+      const container = specs.find(({ name }) => name === observed.name)
+      // While a postStart hook runs the container does not count as started.
+      if (container === undefined || this.#isStopping || this.#busy.has(observed.name)) continue
+      const podIp = this.#addressOf()
+      this.#services.prober.track({ pod: this.#pod, container, observed, podIp }, () => this.wake())
+    }
+  }
+
+  #addressOf(): string {
+    const sandbox = newestSandbox({ sandboxes: this.containers.filter(({ kind }) => kind === 'sandbox') })
+    return sandbox?.ip ?? this.#services.settings.hostIp
+  }
+
+  #perform(action: PodAction, view: PodView, plan: PodPlan): void {
+    const { clock } = this.#services
+    switch (action.type) {
+      case 'create-sandbox':
+        return this.#run(sandboxKey, async () => {
+          const { sandbox, refreshAtMs } = await this.#operations.createSandbox(this.#pod, action.attempt)
+          this.#refreshAtMs = refreshAtMs
+          this.observe(sandbox)
+        })
+      case 'remove-sandbox':
+        return this.#run(sandboxKey, async () => {
+          await this.#operations.removeSandbox(this.#pod, action.sandbox)
+          this.forget(action.sandbox.id)
+        })
+      case 'start-container':
+        if (action.previous !== undefined) this.#restartBackoff.lengthen(backoffKeyOf(action.container.name), action.previous.finishedAtMs ?? clock.now(), clock.now())
+        return this.#start(action, view)
+      case 'kill-container':
+        return this.#kill(action)
+      case 'remove-container':
+        return this.#run(`${action.container.id}/remove`, async () => {
+          await this.#services.runtime.removeContainer(action.container.id)
+          this.#containers.delete(action.container.id)
+        })
+      case 'clean-up':
+        return this.#run(cleanUpKey, async () => {
+          await this.#operations.cleanUp(this.#pod, view.containers, view.sandboxes)
+          this.#isCleanedUp = true
+        })
+      case 'finish':
+        return this.#services.statusWriter.finish(this.#pod, this.#computeStatus(plan, clock.now()))
+    }
+  }
+
+  #start(action: Extract<PodAction, { type: 'start-container' }>, view: PodView): void {
+    const sandbox = newestSandbox(view)!
+    this.#run(action.container.name, async () => {
+      await this.#operations.startContainer(this.#pod, action.container, {
+        attempt: action.attempt,
+        sandbox,
+        signal: this.#stopStarting.signal,
+        observe: (container) => this.observe(container),
+      })
+    })
+  }
+
+  #kill(action: Extract<PodAction, { type: 'kill-container' }>): void {
+    const { recorder } = this.#services
+    if (!this.#isGone && action.why !== undefined) {
+      recorder.event(containerReference(this.#pod, action.container), 'Normal', 'Killing', action.why)
+    }
+    this.#services.prober.untrack(action.container.id)
+    this.#run(killKey(action.container.name), () => this.#operations.killContainer(this.#pod, action.container, action.graceSeconds))
+  }
+
+  /** Runs something beside the worker; its failure becomes a hold on the key, its end wakes the worker. */
+  #run(key: string, operation: () => Promise<void>): void {
+    if (this.#busy.has(key) || (this.#holds.get(key)?.retryAtMs ?? 0) > this.#services.clock.now()) return
+    this.#busy.add(key)
+    void operation()
+      .then(
+        () => {
+          this.#holds.delete(key)
+          this.#sandboxBackoff.forget(key)
+        },
+        (error: unknown) => this.#hold(key, error),
+      )
+      .finally(() => {
+        this.#busy.delete(key)
+        this.wake()
+      })
+  }
+
+  #hold(key: string, error: unknown): void {
+    const { clock, log } = this.#services
+    if (this.#isStopped) return
+    const nowMs = clock.now()
+    const message = error instanceof Error ? error.message : String(error)
+    const hold = (reason: string, retryAtMs: number) => this.#holds.set(key, { reason, message, sinceMs: nowMs, retryAtMs })
+    log.debug({ pod: describePod(this.#pod), key, err: error }, 'a step of a pod failed')
+    if (this.#stopStarting.signal.aborted && !key.includes('/')) return
+    if (isUnavailable(error)) {
+      hold('ContainerCreating', nowMs + unavailableRetryMs)
+    } else if (key === sandboxKey) {
+      this.#sandboxBackoff.lengthen(key, nowMs, nowMs)
+      hold('ContainerCreating', nowMs + this.#sandboxBackoff.delayMs(key))
+      this.#tellSandboxFailure(error, message)
+    } else if (isImageError(error)) {
+      hold(error.reason, error.retryAtMs)
+      if (error.reason === 'ErrImagePull') this.#showPullBackOffLater(key)
+    } else if (key.includes('/')) {
+      hold('ContainerCreating', nowMs + retryMs)
+      log.warn({ pod: describePod(this.#pod), key, err: error }, 'a step of a pod failed and will be tried again')
+    } else {
+      hold(isConfigurationError(error) ? 'CreateContainerConfigError' : 'CreateContainerError', nowMs + retryMs)
+      this.#services.recorder.event(containerReference(this.#pod, { name: key }), 'Warning', 'Failed', `Error: ${message}`)
+    }
+    const { retryAtMs } = this.#holds.get(key)!
+    clock.setTimer(Math.max(0, retryAtMs - nowMs), () => this.wake())
+  }
+
+  #tellSandboxFailure(error: unknown, message: string): void {
+    const { recorder } = this.#services
+    if (isConfigurationError(error)) return recorder.event(this.#pod, 'Warning', 'FailedMount', message)
+    if (error instanceof NetworkNotReadyError) return recorder.event(this.#pod, 'Warning', 'NetworkNotReady', message)
+    recorder.event(this.#pod, 'Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`)
+  }
+
+  #showPullBackOffLater(name: string): void {
+    const { clock, recorder } = this.#services
+    const failed = this.#holds.get(name)!
+    clock.setTimer(pullErrorShownMs, () => {
+      if (this.#isStopped || this.#holds.get(name) !== failed) return
+      const image = [...this.#pod.spec.containers, ...(this.#pod.spec.initContainers ?? [])].find((each) => each.name === name)?.image
+      const words = `Back-off pulling image "${image}"`
+      this.#holds.set(name, { ...failed, reason: 'ImagePullBackOff', message: `${words}: ErrImagePull: ${failed.message}` })
+      recorder.event(containerReference(this.#pod, { name }), 'Normal', 'BackOff', words)
+      recorder.event(containerReference(this.#pod, { name }), 'Warning', 'Failed', 'Error: ImagePullBackOff')
+      this.wake()
+    })
+  }
+
+  #readTerminationMessage(container: ObservedContainer): void {
+    this.#operations
+      .terminationMessage(this.#pod, container)
+      .then((message) => {
+        const known = this.#containers.get(container.id)
+        if (message === undefined || known === undefined) return
+        this.#containers.set(container.id, { ...known, terminationMessage: message })
+        this.wake()
+      })
+      .catch((error: unknown) => this.#services.log.debug({ pod: describePod(this.#pod), err: error }, 'no termination message'))
+  }
+
+  #refreshIfDue(view: PodView, plan: PodPlan, nowMs: number): void {
+    if (this.#refreshAtMs === undefined || plan.hasEnded || !this.#services.runtime.traits.isReal) return
+    if (newestSandbox(view)?.state !== 'running' || nowMs < this.#refreshAtMs || this.#busy.has(refreshKey)) return
+    const hold = this.#holds.get(refreshKey)
+    if (hold !== undefined && hold.retryAtMs > nowMs) return
+    this.#refreshAtMs = undefined
+    this.#run(refreshKey, async () => {
+      try {
+        this.#refreshAtMs = (await this.#operations.refreshVolumes(this.#pod, this.#addressOf())).refreshAtMs
+      } catch (error) {
+        this.#refreshAtMs = 0
+        throw error
+      }
+    })
+  }
+
+  #computeStatus(plan: PodPlan, nowMs: number): CoreV1PodStatus {
+    const { settings, runtime } = this.#services
+    return podStatus(this.#view(), plan, { hostIp: settings.hostIp, scheme: runtime.traits.scheme, nowMs })
+  }
+
+  #report(plan: PodPlan, nowMs: number): void {
+    if (this.#isGone) return
+    const status = this.#computeStatus(plan, nowMs)
+    this.#tellBackOffs(status)
+    if (this.#status === undefined || !isSameStatus(this.#status, status)) this.#status = status
+    this.#services.statusWriter.set(this.#pod, status)
+  }
+
+  #tellBackOffs(status: CoreV1PodStatus): void {
+    const isLooping = (of: CoreV1PodStatus | undefined, name: string) =>
+      [...(of?.containerStatuses ?? []), ...(of?.initContainerStatuses ?? [])].find((each) => each.name === name)?.state?.waiting?.reason === 'CrashLoopBackOff'
+    for (const { name } of [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])]) {
+      if (!isLooping(status, name) || isLooping(this.#status, name)) continue
+      const message = `Back-off restarting failed container ${name} in pod ${describePod(this.#pod)}`
+      this.#services.recorder.event(containerReference(this.#pod, { name }), 'Warning', 'BackOff', message)
+    }
+  }
+
+  #setTimer(plan: PodPlan, nowMs: number): void {
+    this.#timer?.cancel()
+    const atMs = Math.min(plan.wakeAtMs ?? Infinity, plan.hasEnded ? Infinity : (this.#refreshAtMs ?? Infinity))
+    if (atMs !== Infinity && atMs > nowMs) this.#timer = this.#services.clock.setTimer(atMs - nowMs, () => this.wake())
+  }
+}

@@ -1,0 +1,116 @@
+import type Docker from 'dockerode'
+import type { ContainerConfig, ContainerResources, ContainerSecurity, PortMapping, SandboxConfig } from '../runtime.ts'
+import { containerLabels, dockerName, sandboxLabels } from './docker-labels.ts'
+
+/** Log files stay below ten files of 10 MiB, as the kubelet keeps them by default. */
+const logConfig = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '5' } }
+
+/** The memory killer takes containers of a pod before its sandbox. */
+const sandboxOomScoreAdjust = -998
+
+/** What Docker is asked for to make a sandbox. */
+export function sandboxOptions(config: SandboxConfig, image: string): Docker.ContainerCreateOptions {
+  const isHost = config.network.kind === 'host'
+  return {
+    name: dockerName(config.pod, 'POD', config.attempt),
+    Image: image,
+    Entrypoint: ['/pause'],
+    Cmd: [],
+    ...(isHost ? {} : { Hostname: config.hostname, ...(config.domainname === undefined ? {} : { Domainname: config.domainname }) }),
+    Labels: sandboxLabels(config),
+    ExposedPorts: Object.fromEntries(config.portMappings.map((mapping) => [portKey(mapping), {}])),
+    HostConfig: {
+      NetworkMode: config.network.kind === 'host' ? 'host' : config.network.networkName,
+      PortBindings: portBindings(config.portMappings),
+      IpcMode: config.usesHostIpc ? 'host' : 'shareable',
+      ...(config.usesHostPid ? { PidMode: 'host' } : {}),
+      ...(isHost
+        ? {}
+        : { Dns: [...config.dns.nameservers], DnsSearch: [...config.dns.searches], DnsOptions: [...config.dns.options] }),
+      ...(config.cgroupParent === undefined ? {} : { CgroupParent: config.cgroupParent }),
+      ...(config.sysctls === undefined ? {} : { Sysctls: { ...config.sysctls } }),
+      CpuShares: 2,
+      OomScoreAdj: sandboxOomScoreAdjust,
+      LogConfig: { Type: 'none', Config: {} },
+      ReadonlyRootfs: true,
+      SecurityOpt: ['no-new-privileges'],
+    },
+    ...(config.network.kind === 'host'
+      ? {}
+      : { NetworkingConfig: { EndpointsConfig: { [config.network.networkName]: { IPAMConfig: { IPv4Address: config.network.ip } } } } }),
+  }
+}
+
+/** What Docker is asked for to make a container in a sandbox. */
+export function containerOptions(config: ContainerConfig): Docker.ContainerCreateOptions {
+  const sandboxMode = `container:${config.sandboxId}`
+  return {
+    name: dockerName(config.pod, config.name, config.attempt),
+    Image: config.imageId,
+    ...(config.command === undefined ? {} : { Entrypoint: [...config.command] }),
+    ...(config.args !== undefined ? { Cmd: [...config.args] } : config.command !== undefined ? { Cmd: [] } : {}),
+    Env: [...config.environment],
+    ...(config.workingDir === undefined ? {} : { WorkingDir: config.workingDir }),
+    ...(config.security.user === undefined ? {} : { User: config.security.user }),
+    ...(config.stopSignal === undefined ? {} : { StopSignal: config.stopSignal }),
+    Tty: config.tty,
+    OpenStdin: config.stdin,
+    StdinOnce: config.stdinOnce,
+    Labels: containerLabels(config),
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      NetworkMode: config.usesHostNetwork ? 'host' : sandboxMode,
+      IpcMode: config.usesHostIpc ? 'host' : sandboxMode,
+      ...(config.pidNamespace === 'own' ? {} : { PidMode: config.pidNamespace === 'host' ? 'host' : sandboxMode }),
+      Mounts: config.mounts.map((mount) => ({
+        Type: 'bind' as const,
+        Source: mount.hostPath,
+        Target: mount.containerPath,
+        ReadOnly: mount.isReadOnly,
+        BindOptions: { Propagation: mount.propagation ?? 'rprivate' },
+      })),
+      ...(config.cgroupParent === undefined ? {} : { CgroupParent: config.cgroupParent }),
+      ...resourceOptions(config.resources),
+      ...securityOptions(config.security),
+      LogConfig: logConfig,
+    } as Docker.HostConfig,
+  }
+}
+
+function resourceOptions(resources: ContainerResources): Docker.HostConfig {
+  return {
+    CpuShares: resources.cpuShares,
+    ...(resources.cpuQuotaMicroseconds === undefined
+      ? {}
+      : { CpuQuota: resources.cpuQuotaMicroseconds, CpuPeriod: resources.cpuPeriodMicroseconds ?? 100_000 }),
+    // The same value for memory and swap means no swap, as the kubelet has it.
+    ...(resources.memoryBytes === undefined ? {} : { Memory: resources.memoryBytes, MemorySwap: resources.memoryBytes }),
+    OomScoreAdj: resources.oomScoreAdjust,
+  }
+}
+
+function securityOptions(security: ContainerSecurity): Docker.HostConfig {
+  const options = [
+    ...(security.forbidsNewPrivileges ? ['no-new-privileges'] : []),
+    ...(security.isSeccompUnconfined ? ['seccomp=unconfined'] : []),
+  ]
+  return {
+    Privileged: security.isPrivileged,
+    CapAdd: [...security.addedCapabilities],
+    CapDrop: [...security.droppedCapabilities],
+    ReadonlyRootfs: security.hasReadOnlyRoot,
+    GroupAdd: security.supplementalGroups.map(String),
+    ...(options.length === 0 ? {} : { SecurityOpt: options }),
+  }
+}
+
+const portKey = (mapping: PortMapping) => `${mapping.containerPort}/${mapping.protocol}`
+
+function portBindings(mappings: readonly PortMapping[]): Record<string, { HostIp: string; HostPort: string }[]> {
+  const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {}
+  for (const mapping of mappings) {
+    const list = (bindings[portKey(mapping)] ??= [])
+    list.push({ HostIp: mapping.hostIp ?? '', HostPort: String(mapping.hostPort) })
+  }
+  return bindings
+}

@@ -1,0 +1,105 @@
+import type { Duplex, Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import type Docker from 'dockerode'
+import type { Clock } from '../../../../lib/clock.ts'
+import { RuntimeError } from '../runtime.ts'
+import type { AttachOptions, ExecOptions, ProcessStreams } from '../runtime.ts'
+import { callDocker } from './docker-engine.ts'
+import { splitOutput } from './docker-streams.ts'
+
+/** What probes and hooks may print before the rest is dropped, as in the kubelet. */
+const maxOutputBytes = 10 * 1024
+
+/** Starts a command in a container and connects to it. */
+export async function execInContainer(docker: Docker, clock: Clock, id: string, options: ExecOptions): Promise<ProcessStreams> {
+  const exec = await callDocker(() =>
+    docker.getContainer(id).exec({
+      Cmd: [...options.command],
+      AttachStdin: options.stdin,
+      AttachStdout: options.stdout,
+      AttachStderr: options.stderr && !options.tty,
+      Tty: options.tty,
+    }),
+  )
+  const stream = await callDocker(() => exec.start({ hijack: true, stdin: true, Tty: options.tty }))
+  return streamsOf(stream, options, {
+    resize: (width, height) => callDocker(() => exec.resize({ w: width, h: height })),
+    exitCode: () => execExitCode(exec, clock),
+  })
+}
+
+/** Connects to the main process of a container. */
+export async function attachToContainer(docker: Docker, id: string, options: AttachOptions): Promise<ProcessStreams> {
+  const container = docker.getContainer(id)
+  const stream = await callDocker(() =>
+    container.attach({ stream: true, hijack: true, stdin: options.stdin, stdout: options.stdout, stderr: options.stderr }),
+  )
+  return streamsOf(stream as Duplex, options, {
+    resize: (width, height) => callDocker(() => container.resize({ w: width, h: height })),
+    exitCode: async () => 0,
+  })
+}
+
+/** Runs a command to its end and collects what it prints. */
+export async function execToEnd(options: {
+  readonly docker: Docker
+  readonly clock: Clock
+  readonly id: string
+  readonly command: readonly string[]
+  readonly timeoutMs: number
+}): Promise<{ exitCode: number; output: string }> {
+  const { docker, clock, id, command, timeoutMs } = options
+  const streams = await execInContainer(docker, clock, id, { command, stdin: false, stdout: true, stderr: true, tty: false })
+  let output = ''
+  for (const stream of [streams.stdout, streams.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
+      if (output.length < maxOutputBytes) output += chunk.toString('utf8', 0, maxOutputBytes - output.length)
+    })
+  }
+  const { promise: timedOut, reject } = Promise.withResolvers<never>()
+  const timer = clock.setTimer(timeoutMs, () => reject(new RuntimeError('timeout', `command ${JSON.stringify(command.join(' '))} timed out`)))
+  try {
+    return { exitCode: await Promise.race([streams.exitCode(), timedOut]), output }
+  } finally {
+    timer.cancel()
+    streams.close()
+  }
+}
+
+function streamsOf(
+  stream: Duplex,
+  options: AttachOptions,
+  control: { resize(width: number, height: number): Promise<unknown>; exitCode(): Promise<number> },
+): ProcessStreams {
+  // Without a listener a reset connection would end the process; its end is seen through `finished` too.
+  stream.on('error', () => {})
+  const output: { readonly stdout: Readable; readonly stderr?: Readable } = options.tty ? { stdout: stream } : splitOutput(stream)
+  output.stdout.on('error', () => {})
+  output.stderr?.on('error', () => {})
+  const ended = Promise.all([output.stdout, output.stderr].map((each) => (each === undefined ? undefined : finished(each, { writable: false }).catch(() => {}))))
+  return {
+    ...(options.stdin ? { stdin: stream } : {}),
+    stdout: output.stdout,
+    ...(output.stderr === undefined ? {} : { stderr: output.stderr }),
+    resize: async (width, height) => {
+      await control.resize(width, height)
+    },
+    exitCode: async () => {
+      await ended
+      return control.exitCode()
+    },
+    close: () => {
+      stream.destroy()
+    },
+  }
+}
+
+/** The stream may end a moment before the engine has noted the exit. */
+async function execExitCode(exec: Docker.Exec, clock: Clock): Promise<number> {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const { ExitCode, Running } = await callDocker(() => exec.inspect())
+    if (!Running && ExitCode !== null) return ExitCode
+    await clock.sleep(10 + attempt * 10)
+  }
+  throw new RuntimeError('failed', 'the command closed its output and did not end')
+}

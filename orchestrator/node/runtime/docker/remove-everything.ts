@@ -1,0 +1,38 @@
+import type { Log } from '../../../../lib/log.ts'
+import { callDocker, connectToDocker, statusCodeOf, toRuntimeError } from './docker-engine.ts'
+import { label, ownerFilter } from './docker-labels.ts'
+import { removeNetworks } from './docker-network.ts'
+
+/** How long processes may take to stop before they are killed. */
+const stopSeconds = 2
+
+/**
+ * Stops and removes every container of a cluster (or of one node of it) on a Docker engine, and with the last node the cluster's network.
+ * Nothing without the cluster's label is touched. Answers how many containers went.
+ */
+export async function removeEverything(options: {
+  readonly dockerUrl: string
+  readonly clusterId: string
+  readonly nodeName?: string
+  readonly log: Log
+}): Promise<number> {
+  const { dockerUrl, clusterId, nodeName, log } = options
+  const docker = connectToDocker(dockerUrl)
+  const filters = { label: ownerFilter({ clusterId, ...(nodeName === undefined ? {} : { nodeName }) }) }
+  const containers = await callDocker(() => docker.listContainers({ all: true, filters }))
+  const sandboxes = containers.filter(({ Labels }) => Labels[label.type] === 'podsandbox')
+  const others = containers.filter((container) => !sandboxes.includes(container))
+  const ignoreAbsent = (error: unknown) => {
+    const code = statusCodeOf(error)
+    if (code !== 304 && code !== 404 && code !== 409) throw toRuntimeError(error)
+  }
+  await Promise.all(others.map(({ Id }) => docker.getContainer(Id).stop({ t: stopSeconds }).catch(ignoreAbsent)))
+  for (const group of [others, sandboxes]) {
+    await Promise.all(group.map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true }).catch(ignoreAbsent)))
+  }
+  if (nodeName === undefined) await removeNetworks(docker, clusterId)
+  log.info({ clusterId, containers: containers.length }, 'removed the containers of the cluster')
+  const { agent } = docker.modem as { agent?: { destroy(): void } }
+  agent?.destroy()
+  return containers.length
+}

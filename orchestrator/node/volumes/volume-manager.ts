@@ -1,0 +1,209 @@
+import { execFile } from 'node:child_process'
+import { lstat, mkdir, readdir, realpath, rm, stat, writeFile, chmod, chown } from 'node:fs/promises'
+import { dirname, join, sep } from 'node:path'
+import { promisify } from 'node:util'
+import type { CoreV1Container, CoreV1HostPathVolumeSource, CoreV1Pod, CoreV1Volume, CoreV1VolumeMount } from '../../api/generated/kinds.ts'
+import { valueOf } from '../../api/quantity.ts'
+import type { Clock } from '../../../lib/clock.ts'
+import { ConfigurationError } from '../container/configuration-error.ts'
+import { expandVariables } from '../container/expansion.ts'
+import type { Mount } from '../runtime/runtime.ts'
+import { writeAtomically } from './atomic-directory.ts'
+import { volumeContent } from './volume-content.ts'
+import type { ContentInput } from './volume-content.ts'
+
+const run = promisify(execFile)
+
+/** The folder names that the kubelet uses for its volume plug-ins. */
+const pluginFolder = {
+  emptyDir: 'kubernetes.io~empty-dir',
+  configMap: 'kubernetes.io~configmap',
+  secret: 'kubernetes.io~secret',
+  downwardAPI: 'kubernetes.io~downward-api',
+  projected: 'kubernetes.io~projected',
+} as const
+
+/**
+ * The files of pods under `<dataDir>/pods/<uid>/`: `volumes/<plug-in>/<name>` per volume, `etc/` for resolv.conf and hosts,
+ * `containers/<name>/<attempt>` for termination messages. Everything of a pod goes with `remove`.
+ */
+export class VolumeManager {
+  readonly #podsDirectory: string
+  readonly #clock: Clock
+  #generation = 0
+
+  constructor(options: { readonly dataDir: string; readonly clock: Clock }) {
+    this.#podsDirectory = join(options.dataDir, 'pods')
+    this.#clock = options.clock
+  }
+
+  podDirectory(uid: string): string {
+    return join(this.#podsDirectory, uid)
+  }
+
+  /**
+   * Makes or updates every volume of the pod; answers when to do it again although nothing changed. Rejects with a
+   * `ConfigurationError` that says which volume cannot be had and why.
+   */
+  async prepare(input: ContentInput): Promise<{ readonly refreshAtMs?: number }> {
+    let refreshAtMs: number | undefined
+    await Promise.all(
+      (input.pod.spec.volumes ?? []).map(async (volume) => {
+        try {
+          const due = await this.#prepareVolume(volume, input)
+          if (due !== undefined) refreshAtMs = Math.min(refreshAtMs ?? Infinity, due)
+        } catch (error) {
+          throw new ConfigurationError(`MountVolume.SetUp failed for volume "${volume.name}" : ${(error as Error).message}`, { cause: error })
+        }
+      }),
+    )
+    return refreshAtMs === undefined ? {} : { refreshAtMs }
+  }
+
+  /** Writes a file of the pod and answers its path. */
+  async writePodFile(uid: string, path: string, text: string): Promise<string> {
+    const file = join(this.podDirectory(uid), path)
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, text)
+    return file
+  }
+
+  /** The file that a container's termination message goes into, made empty and writable for whatever user it runs as. */
+  async terminationLog(uid: string, container: string, attempt: number): Promise<string> {
+    const file = await this.writePodFile(uid, join('containers', container, String(attempt)), '')
+    await chmod(file, 0o666)
+    return file
+  }
+
+  /** Where `terminationLog` put it. */
+  terminationLogPath(uid: string, container: string, attempt: number): string {
+    return join(this.podDirectory(uid), 'containers', container, String(attempt))
+  }
+
+  /** What a container's volumeMounts come to on this machine. `environment` is for `subPathExpr`. */
+  async mountsOf(pod: CoreV1Pod, container: CoreV1Container, environment: ReadonlyMap<string, string>): Promise<Mount[]> {
+    return Promise.all(
+      (container.volumeMounts ?? []).map(async (mount): Promise<Mount> => {
+        const volume = pod.spec.volumes?.find(({ name }) => name === mount.name)
+        if (volume === undefined) throw new ConfigurationError(`volume "${mount.name}" of container "${container.name}" is not defined by the pod`)
+        return {
+          hostPath: await subPathOf(this.#pathOf(pod, volume), mount, environment),
+          containerPath: mount.mountPath,
+          isReadOnly: mount.readOnly === true || volume.configMap !== undefined || volume.secret !== undefined || volume.downwardAPI !== undefined || volume.projected !== undefined,
+          ...(mount.mountPropagation === 'Bidirectional' ? { propagation: 'rshared' as const } : {}),
+          ...(mount.mountPropagation === 'HostToContainer' ? { propagation: 'rslave' as const } : {}),
+        }
+      }),
+    )
+  }
+
+  /** Unmounts and deletes all of a pod. Absent is success. */
+  async remove(uid: string): Promise<void> {
+    const directory = this.podDirectory(uid)
+    const emptyDirs = join(directory, 'volumes', pluginFolder.emptyDir)
+    for (const name of await readdir(emptyDirs).catch(() => [])) {
+      if (await isMountPoint(join(emptyDirs, name))) await run('umount', [join(emptyDirs, name)])
+    }
+    await rm(directory, { recursive: true, force: true })
+  }
+
+  /** The uids of pods that have a directory. */
+  async list(): Promise<readonly string[]> {
+    return readdir(this.#podsDirectory).catch(() => [])
+  }
+
+  async #prepareVolume(volume: CoreV1Volume, input: ContentInput): Promise<number | undefined> {
+    if (volume.hostPath !== undefined) {
+      await prepareHostPath(volume.hostPath)
+      return undefined
+    }
+    const path = this.#pathOf(input.pod, volume)
+    if (volume.emptyDir !== undefined) {
+      await prepareEmptyDir(path, volume, input.pod)
+      return undefined
+    }
+    const content = await volumeContent(volume, input)
+    if (content === undefined) throw new ConfigurationError(unsupported(volume))
+    await writeAtomically(path, content.files, this.#nextGeneration())
+    return content.refreshAtMs
+  }
+
+  #pathOf(pod: CoreV1Pod, volume: CoreV1Volume): string {
+    if (volume.hostPath !== undefined) return volume.hostPath.path
+    const kind = (Object.keys(pluginFolder) as (keyof typeof pluginFolder)[]).find((each) => volume[each] !== undefined)
+    if (kind === undefined) throw new ConfigurationError(unsupported(volume))
+    return join(this.podDirectory(pod.metadata.uid!), 'volumes', pluginFolder[kind], volume.name)
+  }
+
+  #nextGeneration(): string {
+    return `${new Date(this.#clock.now()).toISOString().replaceAll(/[-:.]/g, '_')}.${this.#generation++}`
+  }
+}
+
+function unsupported(volume: CoreV1Volume): string {
+  const claim = volume.persistentVolumeClaim?.claimName
+  if (claim !== undefined) return `persistentvolumeclaim "${claim}" is waiting for a volume: this node can mount none`
+  const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'no source'
+  return `no volume plugin matched: ${kind} is not supported by this node (it has hostPath, emptyDir, configMap, secret, downwardAPI and projected)`
+}
+
+async function prepareEmptyDir(path: string, volume: CoreV1Volume, pod: CoreV1Pod): Promise<void> {
+  await mkdir(path, { recursive: true })
+  await chmod(path, 0o777)
+  if (volume.emptyDir?.medium === 'Memory' && !(await isMountPoint(path))) {
+    const size = valueOf(volume.emptyDir.sizeLimit)
+    await run('mount', ['-t', 'tmpfs', ...(size === 0 ? [] : ['-o', `size=${size}`]), 'tmpfs', path])
+    await chmod(path, 0o777)
+  }
+  const group = pod.spec.securityContext?.fsGroup
+  if (group !== undefined) {
+    await chown(path, 0, group)
+    await chmod(path, 0o2777)
+  }
+}
+
+/** Is something mounted here? True where the device differs from the parent's. */
+async function isMountPoint(path: string): Promise<boolean> {
+  const [own, parent] = await Promise.all([stat(path).catch(() => undefined), stat(dirname(path)).catch(() => undefined)])
+  return own !== undefined && parent !== undefined && own.dev !== parent.dev
+}
+
+const hostPathChecks: Readonly<Record<string, readonly [test: (status: Awaited<ReturnType<typeof lstat>>) => boolean, what: string]>> = {
+  Directory: [(status) => status.isDirectory(), 'a directory'],
+  File: [(status) => status.isFile(), 'a file'],
+  Socket: [(status) => status.isSocket(), 'a socket file'],
+  CharDevice: [(status) => status.isCharacterDevice(), 'a character device'],
+  BlockDevice: [(status) => status.isBlockDevice(), 'a block device'],
+}
+
+async function prepareHostPath({ path, type = '' }: CoreV1HostPathVolumeSource): Promise<void> {
+  const found = await stat(path).catch(() => undefined)
+  if (type === '') {
+    // Docker's own behaviour for paths that are not there: a directory.
+    if (found === undefined) await mkdir(path, { recursive: true })
+    return
+  }
+  if (found === undefined && type === 'DirectoryOrCreate') {
+    await mkdir(path, { recursive: true, mode: 0o755 })
+    return
+  }
+  if (found === undefined && type === 'FileOrCreate') {
+    await writeFile(path, '', { mode: 0o644, flag: 'a' })
+    return
+  }
+  const check = hostPathChecks[type.replace('OrCreate', '')]
+  if (check === undefined) throw new ConfigurationError(`hostPath type "${type}" is unknown`)
+  if (found === undefined || !check[0](found)) throw new ConfigurationError(`hostPath type check failed: ${path} is not ${check[1]}`)
+}
+
+/** A part of a volume, made if it is not there; links in it that lead out of the volume are refused. */
+async function subPathOf(volumePath: string, mount: CoreV1VolumeMount, environment: ReadonlyMap<string, string>): Promise<string> {
+  const subPath = mount.subPathExpr === undefined ? (mount.subPath ?? '') : expandVariables(mount.subPathExpr, (name) => environment.get(name))
+  if (subPath === '') return volumePath
+  if (subPath.startsWith('/') || subPath.split('/').includes('..')) throw new ConfigurationError(`subPath "${subPath}" must be relative and must not contain ".."`)
+  const path = join(volumePath, subPath)
+  if ((await lstat(path).catch(() => undefined)) === undefined) await mkdir(path, { recursive: true })
+  const [root, real] = await Promise.all([realpath(volumePath), realpath(path)])
+  if (real !== root && !real.startsWith(root + sep)) throw new ConfigurationError(`subPath "${subPath}" leads out of volume "${mount.name}"`)
+  return real
+}
