@@ -58,6 +58,8 @@ export interface KindDeclaration<T extends KubeObject = KubeObject> {
   readonly nameRule: NameRule
   /** The top-level objects that the server writes even when empty, as upstream's encoding does: `spec`, `status`. */
   readonly alwaysWritten: readonly string[]
+  /** Whether `metadata.generation` counts the changes of the spec. */
+  readonly countsGenerations: boolean
   readonly columns: readonly Column[]
   readonly cells: { read(object: T, now: number): readonly Cell[] }['read']
   /** Beside `metadata.name` and `metadata.namespace`, which every kind has and this includes. */
@@ -70,6 +72,8 @@ export interface KindDeclaration<T extends KubeObject = KubeObject> {
   readonly isReviewOnly?: boolean
   /** A PUT on a name that does not exist creates the object. */
   readonly createsOnUpdate?: boolean
+  /** A creator may set the status, too. */
+  readonly acceptsStatusOnCreate?: boolean
   setDefaults?(object: T): void
   validate?(object: T): readonly StatusCause[]
   validateUpdate?(object: T, previous: T): readonly StatusCause[]

@@ -9,6 +9,21 @@ import { ageCell, defaultColumns } from './table-cells.ts'
 
 const keyOf = (group: string, version: string, name: string) => `${group}/${version}/${name}`
 
+/** Kinds with a spec whose changes upstream does not count. */
+const withoutGeneration = new Set([
+  'APIService',
+  'CertificateSigningRequest',
+  'HorizontalPodAutoscaler',
+  'Lease',
+  'LimitRange',
+  'Namespace',
+  'Node',
+  'PersistentVolume',
+  'PersistentVolumeClaim',
+  'ResourceQuota',
+  'Service',
+])
+
 function declare(row: ResourceRow, part: Partial<KindPart<KubeObject>> | undefined): KindDeclaration {
   const names = resourceNames[row.group === '' ? row.plural : `${row.plural}.${row.group}`]
   const { group, version, kind, plural, isNamespaced } = row
@@ -22,6 +37,7 @@ function declare(row: ResourceRow, part: Partial<KindPart<KubeObject>> | undefin
     subresources: row.subresources.map((subresource) => subresource.name),
     nameRule: 'subdomain',
     alwaysWritten: row.alwaysWritten,
+    countsGenerations: row.alwaysWritten.includes('spec') && !withoutGeneration.has(kind),
     columns: defaultColumns,
     cells: (object, now) => [object.metadata.name ?? '', ageCell(object, now)],
     ...part,

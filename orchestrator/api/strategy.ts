@@ -10,14 +10,16 @@ interface Draft {
 
 const draftOf = (object: KubeObject) => object as unknown as Draft
 const hasStatus = (declaration: KindDeclaration) => declaration.subresources.includes('status')
-const hasGeneration = (declaration: KindDeclaration) => declaration.alwaysWritten.includes('spec')
 
-/** Resets what a creator may not set: the status of kinds with a status subresource; a kind with a spec starts at generation 1. Changes `object`. */
+/**
+ * Resets what a creator may not set: the status of kinds with a status subresource; a kind that counts generations starts at 1.
+ * `metadata.uid` must be set, since some kinds derive labels from it. Changes `object`.
+ */
 export function prepareForCreate<T extends KubeObject>(declaration: KindDeclaration<T>, object: T): void {
   const draft = draftOf(object)
-  if (hasStatus(declaration)) draft.status = {}
+  if (hasStatus(declaration) && declaration.acceptsStatusOnCreate !== true) draft.status = {}
   delete draft.metadata['generation']
-  if (hasGeneration(declaration)) draft.metadata['generation'] = 1
+  if (declaration.countsGenerations) draft.metadata['generation'] = 1
   declaration.prepareForCreate?.(object)
 }
 

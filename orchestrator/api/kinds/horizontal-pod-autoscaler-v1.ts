@@ -1,0 +1,96 @@
+import type { AutoscalingV1HorizontalPodAutoscaler, AutoscalingV2HorizontalPodAutoscaler, AutoscalingV2MetricSpec } from '../generated/kinds.ts'
+
+/** What v1 has no fields for travels in annotations, so that a client of v1 loses nothing by writing back what it read. */
+const annotations = {
+  metrics: 'autoscaling.alpha.kubernetes.io/metrics',
+  behavior: 'autoscaling.alpha.kubernetes.io/behavior',
+  conditions: 'autoscaling.alpha.kubernetes.io/conditions',
+  currentMetrics: 'autoscaling.alpha.kubernetes.io/current-metrics',
+} as const
+
+type V1 = AutoscalingV1HorizontalPodAutoscaler
+type V2 = AutoscalingV2HorizontalPodAutoscaler
+
+/** An annotation's JSON; `undefined` where it is absent or malformed (anyone may write annotations). */
+function parsed<T>(object: V1, name: string): T | undefined {
+  const text = object.metadata.annotations?.[name]
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text) as T
+  } catch {
+    return undefined
+  }
+}
+
+const isCpuUtilization = ({ type, resource }: AutoscalingV2MetricSpec) => type === 'Resource' && resource?.name === 'cpu' && resource.target?.averageUtilization !== undefined
+
+/** The v2 form of a v1 autoscaler. */
+export function toV2(object: V1): V2 {
+  const { scaleTargetRef, minReplicas, maxReplicas, targetCPUUtilizationPercentage: target } = object.spec
+  const others = parsed<unknown>(object, annotations.metrics)
+  const behavior = parsed<NonNullable<V2['spec']['behavior']>>(object, annotations.behavior)
+  const cpu: AutoscalingV2MetricSpec[] =
+    target === undefined ? [] : [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target } } }]
+  const metrics = [...cpu, ...(Array.isArray(others) ? (others as AutoscalingV2MetricSpec[]) : [])]
+  return {
+    ...object,
+    apiVersion: 'autoscaling/v2',
+    metadata: withoutOurs(object.metadata),
+    spec: {
+      scaleTargetRef,
+      ...(minReplicas === undefined ? {} : { minReplicas }),
+      maxReplicas,
+      ...(metrics.length === 0 ? {} : { metrics }),
+      ...(typeof behavior === 'object' && behavior !== null ? { behavior } : {}),
+    },
+    ...(object.status === undefined ? {} : { status: statusToV2(object) }),
+  }
+}
+
+function withoutOurs(metadata: V1['metadata']): V1['metadata'] {
+  const ours: readonly string[] = Object.values(annotations)
+  if (metadata.annotations === undefined || !ours.some((name) => metadata.annotations![name] !== undefined)) return metadata
+  const { annotations: given, ...rest } = metadata
+  const kept = Object.fromEntries(Object.entries(given).filter(([name]) => !ours.includes(name)))
+  return Object.keys(kept).length === 0 ? rest : { ...rest, annotations: kept }
+}
+
+function statusToV2(object: V1): NonNullable<V2['status']> {
+  const { currentCPUUtilizationPercentage: current, ...status } = object.status!
+  const others = parsed<NonNullable<NonNullable<V2['status']>['currentMetrics']>>(object, annotations.currentMetrics)
+  const conditions = parsed<NonNullable<NonNullable<V2['status']>['conditions']>>(object, annotations.conditions)
+  const cpu = current === undefined ? [] : [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: current } } }]
+  const currentMetrics = Array.isArray(others) ? others : cpu
+  return {
+    ...status,
+    ...(currentMetrics.length === 0 ? {} : { currentMetrics }),
+    ...(Array.isArray(conditions) ? { conditions } : {}),
+  }
+}
+
+/** The v1 form of a stored autoscaler. */
+export function fromV2(object: V2): V1 {
+  const { scaleTargetRef, minReplicas, maxReplicas, metrics = [], behavior } = object.spec
+  const cpu = metrics.find(isCpuUtilization)
+  const others = metrics.filter((metric) => metric !== cpu)
+  const { conditions, currentMetrics = [], ...status } = object.status ?? { desiredReplicas: 0 }
+  const current = currentMetrics.find(({ type, resource }) => type === 'Resource' && resource?.name === 'cpu')?.resource?.current.averageUtilization
+  const extra = {
+    ...(others.length === 0 ? {} : { [annotations.metrics]: JSON.stringify(others) }),
+    ...(behavior === undefined ? {} : { [annotations.behavior]: JSON.stringify(behavior) }),
+    ...(conditions === undefined ? {} : { [annotations.conditions]: JSON.stringify(conditions) }),
+    ...(currentMetrics.length === 0 ? {} : { [annotations.currentMetrics]: JSON.stringify(currentMetrics) }),
+  }
+  return {
+    ...object,
+    apiVersion: 'autoscaling/v1',
+    metadata: Object.keys(extra).length === 0 ? object.metadata : { ...object.metadata, annotations: { ...object.metadata.annotations, ...extra } },
+    spec: {
+      scaleTargetRef,
+      ...(minReplicas === undefined ? {} : { minReplicas }),
+      maxReplicas,
+      ...(cpu === undefined ? {} : { targetCPUUtilizationPercentage: cpu.resource!.target.averageUtilization! }),
+    },
+    status: { currentReplicas: 0, ...status, ...(current === undefined ? {} : { currentCPUUtilizationPercentage: current }) },
+  }
+}

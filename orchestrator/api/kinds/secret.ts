@@ -1,0 +1,40 @@
+import { required, tooLong } from '../field-errors.ts'
+import { CoreV1Secret } from '../generated/kinds.ts'
+import type { KindPart } from '../kind-declaration.ts'
+import { ageCell, ageColumn, integerColumn, nameColumn, textColumn } from '../table-cells.ts'
+import { immutable } from '../validation.ts'
+import { bytesOfBase64, countOf, maxBytes, validateKeys, validateSealed } from './keyed-data.ts'
+
+/** Keys that a secret of a type must have. */
+const requiredKeys: Readonly<Record<string, readonly string[]>> = {
+  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
+  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
+  'kubernetes.io/dockercfg': ['.dockercfg'],
+  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
+}
+
+export const secret: KindPart<CoreV1Secret> = {
+  kind: CoreV1Secret,
+  setDefaults(object) {
+    object.type ||= 'Opaque'
+    if (object.stringData === undefined) return
+    const encoded = Object.entries(object.stringData).map(([key, text]) => [key, Buffer.from(text, 'utf8').toString('base64')])
+    object.data = { ...object.data, ...Object.fromEntries(encoded) }
+    delete object.stringData
+  },
+  validate({ data = {}, type = '', metadata }) {
+    const bytes = Object.values(data).reduce((sum, text) => sum + bytesOfBase64(text), 0)
+    const isToken = type === 'kubernetes.io/service-account-token'
+    const account = 'kubernetes.io/service-account.name'
+    return [
+      ...validateKeys(data, 'data'),
+      ...(bytes > maxBytes ? [tooLong('data', maxBytes)] : []),
+      ...(requiredKeys[type] ?? []).filter((key) => data[key] === undefined).map((key) => required(`data[${key}]`)),
+      ...(isToken && !metadata.annotations?.[account] ? [required(`metadata.annotations[${account}]`)] : []),
+    ]
+  },
+  validateUpdate: (object, previous) => [...(object.type === previous.type ? [] : [immutable('type', object.type)]), ...validateSealed(object, previous)],
+  columns: [nameColumn, textColumn('Type'), integerColumn('Data'), ageColumn],
+  cells: (object, now) => [object.metadata.name ?? '', object.type ?? '', countOf(object.data), ageCell(object, now)],
+  selectableFields: { type: ({ type }) => type ?? '' },
+}
