@@ -24,7 +24,11 @@ interface ShownAlert {
   readonly updatedAt: string
   readonly fingerprint: string
   readonly receivers: readonly { readonly name: string }[]
-  readonly status: { readonly state: 'active' | 'suppressed'; readonly silencedBy: readonly string[]; readonly inhibitedBy: readonly string[] }
+  readonly status: {
+    readonly state: 'active' | 'suppressed'
+    readonly silencedBy: readonly string[]
+    readonly inhibitedBy: readonly string[]
+  }
   readonly generatorURL?: string
 }
 
@@ -41,12 +45,15 @@ export function serveAlerts(server: FastifyInstance, context: ApiContext): void 
   server.get('/api/v2/alerts', (request) => {
     const filter = readFilter(request.query as Query)
     const view = createView(context)
-    return context.alerts.list().flatMap((alert) => view(alert, filter) ?? []).sort(byFingerprint)
+    return context.alerts
+      .list()
+      .flatMap((alert) => view(alert, filter) ?? [])
+      .sort(byFingerprint)
   })
   server.get('/api/v2/alerts/groups', (request) => {
     const filter = readFilter(request.query as Query)
     const view = createView(context)
-    const groups = context.dispatcher().groups().flatMap((group) => {
+    const groups = context.notifier.dispatcher.groups().flatMap((group) => {
       if (!filter.hasReceiver([group.route.receiver])) return []
       const alerts = [...group.fingerprints].flatMap((fingerprint) => context.alerts.find(fingerprint) ?? [])
       const shown = alerts.flatMap((alert) => view(alert, filter) ?? []).sort(byFingerprint)
@@ -59,7 +66,7 @@ export function serveAlerts(server: FastifyInstance, context: ApiContext): void 
     const problems: string[] = []
     const received = readList(request.body, 'alerts').flatMap((item, index) => {
       try {
-        return [readAlert(item, context.configuration().resolveTimeoutMs, now)]
+        return [readAlert(item, context.notifier.configuration.resolveTimeoutMs, now)]
       } catch (err) {
         if (!(err instanceof ApiError)) throw err
         problems.push(`alerts[${index}]: ${err.message}`)
@@ -118,7 +125,13 @@ function readAlert(item: unknown, resolveTimeoutMs: number, now: number): Alert 
   if (endsAt !== undefined && startsAt > endsAt) throw new ApiError(400, 'start time must be before end time')
   const generatorUrl = readText(fields['generatorURL'], 'generatorURL', '')
   return {
-    fingerprint: fingerprintOf(labels), labels, annotations, startsAt, endsAt: endsAt ?? now + resolveTimeoutMs, updatedAt: now, source: 'api',
+    fingerprint: fingerprintOf(labels),
+    labels,
+    annotations,
+    startsAt,
+    endsAt: endsAt ?? now + resolveTimeoutMs,
+    updatedAt: now,
+    source: 'api',
     ...(generatorUrl !== '' && { generatorUrl }),
   }
 }
@@ -138,10 +151,10 @@ function readFilter(query: Query): AlertFilter {
 /** Shows alerts as they stand at this moment; `undefined` for those that are over or that the filter leaves out. */
 function createView(context: ApiContext): (alert: Alert, filter: AlertFilter) => ShownAlert | undefined {
   const now = context.clock.now()
-  const inhibitor: Inhibitor = createInhibitor(context.configuration().inhibitRules, context.alerts.list(), now)
+  const inhibitor: Inhibitor = createInhibitor(context.notifier.configuration.inhibitRules, context.alerts.list(), now)
   return (alert, filter) => {
     if (isResolved(alert, now) || !matchesAll(filter.matchers, alert.labels)) return undefined
-    const receivers = context.dispatcher().receiversOf(alert.labels)
+    const receivers = context.notifier.dispatcher.receiversOf(alert.labels)
     if (!filter.hasReceiver(receivers)) return undefined
     const silencedBy = context.silences.silencing(alert.labels, now)
     const inhibitedBy = inhibitor.inhibiting(alert)
@@ -150,7 +163,7 @@ function createView(context: ApiContext): (alert: Alert, filter: AlertFilter) =>
     if ((silencedBy.length > 0 && !filter.silenced) || (inhibitedBy.length > 0 && !filter.inhibited)) return undefined
     return {
       annotations: alert.annotations,
-      endsAt: formatTime(alert.endsAt ?? now + context.configuration().resolveTimeoutMs),
+      endsAt: formatTime(alert.endsAt ?? now + context.notifier.configuration.resolveTimeoutMs),
       fingerprint: alert.fingerprint,
       receivers: receivers.map((name) => ({ name })),
       startsAt: formatTime(alert.startsAt),

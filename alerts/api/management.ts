@@ -14,10 +14,10 @@ export function serveManagement(server: FastifyInstance, context: ApiContext): v
   server.get('/api/v2/status', () => ({
     cluster: { status: 'disabled', peers: [] },
     versionInfo: { branch: 'HEAD', buildDate: '', buildUser: '', goVersion: '', revision: 'binnacle', version: apiVersion },
-    config: { original: context.configuration().redacted },
+    config: { original: context.notifier.configuration.redacted },
     uptime: startedAt,
   }))
-  server.get('/api/v2/receivers', () => [...context.configuration().receivers.keys()].map((name) => ({ name })))
+  server.get('/api/v2/receivers', () => [...context.notifier.configuration.receivers.keys()].map((name) => ({ name })))
   server.get('/-/healthy', (_request, reply) => reply.type('text/plain').send('OK'))
   server.get('/-/ready', (_request, reply) => reply.type('text/plain').send('OK'))
   server.post('/-/reload', async (_request, reply) => {
@@ -53,22 +53,58 @@ function collectFigures(context: ApiContext): Figure[] {
   const { counters } = context.evaluator
   const firing = context.alerts.list().filter((alert) => !isResolved(alert, now))
   const suppressed = firing.filter((alert) => context.silences.silencing(alert.labels, now).length > 0).length
-  const deliveries = [...context.outbox.counters]
+  const deliveries = [...context.notifier.outbox.counters]
   const perIntegration = (pick: 'attempts' | 'delivered' | 'failed' | 'retried') =>
     deliveries.map(([kind, figures]) => ({ labels: `integration="${kind}"`, value: figures[pick] }))
   const one = (value: number) => [{ value }]
   return [
-    { name: 'alertmanager_alerts', type: 'gauge', help: 'Alerts that fire, by state.', samples: [
-      { labels: 'state="active"', value: firing.length - suppressed }, { labels: 'state="suppressed"', value: suppressed },
-    ] },
-    { name: 'alertmanager_notification_requests_total', type: 'counter', help: 'Attempts to deliver.', samples: perIntegration('attempts') },
+    {
+      name: 'alertmanager_alerts',
+      type: 'gauge',
+      help: 'Alerts that fire, by state.',
+      samples: [
+        { labels: 'state="active"', value: firing.length - suppressed },
+        { labels: 'state="suppressed"', value: suppressed },
+      ],
+    },
+    {
+      name: 'alertmanager_notification_requests_total',
+      type: 'counter',
+      help: 'Attempts to deliver.',
+      samples: perIntegration('attempts'),
+    },
     { name: 'alertmanager_notifications_total', type: 'counter', help: 'Notifications delivered.', samples: perIntegration('delivered') },
-    { name: 'alertmanager_notifications_failed_total', type: 'counter', help: 'Notifications given up.', samples: perIntegration('failed') },
-    { name: 'binnacle_alerts_notifications_retried_total', type: 'counter', help: 'Attempts to be repeated.', samples: perIntegration('retried') },
-    { name: 'binnacle_alerts_notifications_pending', type: 'gauge', help: 'Notifications not delivered yet.', samples: one(context.outbox.size) },
+    {
+      name: 'alertmanager_notifications_failed_total',
+      type: 'counter',
+      help: 'Notifications given up.',
+      samples: perIntegration('failed'),
+    },
+    {
+      name: 'binnacle_alerts_notifications_retried_total',
+      type: 'counter',
+      help: 'Attempts to be repeated.',
+      samples: perIntegration('retried'),
+    },
+    {
+      name: 'binnacle_alerts_notifications_pending',
+      type: 'gauge',
+      help: 'Notifications not delivered yet.',
+      samples: one(context.notifier.outbox.size),
+    },
     { name: 'binnacle_alerts_rule_evaluations_total', type: 'counter', help: 'Rule evaluations.', samples: one(counters.evaluations) },
-    { name: 'binnacle_alerts_rule_failures_total', type: 'counter', help: 'Rule evaluations that failed.', samples: one(counters.failures) },
+    {
+      name: 'binnacle_alerts_rule_failures_total',
+      type: 'counter',
+      help: 'Rule evaluations that failed.',
+      samples: one(counters.failures),
+    },
     { name: 'binnacle_alerts_transitions_total', type: 'counter', help: 'Changes of state of series.', samples: one(counters.transitions) },
-    { name: 'binnacle_alerts_evaluation_lateness_seconds', type: 'gauge', help: 'How late the last round began.', samples: one(counters.latenessMs / 1000) },
+    {
+      name: 'binnacle_alerts_evaluation_lateness_seconds',
+      type: 'gauge',
+      help: 'How late the last round began.',
+      samples: one(counters.latenessMs / 1000),
+    },
   ]
 }

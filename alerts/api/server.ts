@@ -1,10 +1,8 @@
 import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../lib/clock.ts'
-import type { Dispatcher } from '../delivery/dispatcher.ts'
-import type { Outbox } from '../delivery/outbox.ts'
+import type { Notifier } from '../delivery/notifier.ts'
 import type { Evaluator } from '../evaluation/evaluator.ts'
-import type { Configuration } from '../routing/configuration.ts'
 import type { AlertStore } from '../state/alert-store.ts'
 import type { Journal } from '../state/journal.ts'
 import type { SilenceStore } from '../state/silence.ts'
@@ -22,10 +20,8 @@ export interface ApiContext {
   readonly silences: SilenceStore
   readonly journal: Journal
   readonly evaluator: Evaluator
-  readonly outbox: Outbox
+  readonly notifier: Notifier
   readonly evaluationIntervalMs: number
-  configuration(): Configuration
-  dispatcher(): Dispatcher
   /** Throws `FileError` for a bad file. */
   reload(): Promise<void>
 }
@@ -49,7 +45,9 @@ export function createServer(context: ApiContext): AlertsServer {
     if (err instanceof ApiError && err.swaggerCode !== undefined) return reply.code(statusCode).send({ code: err.swaggerCode, message })
     return reply.code(statusCode).type('application/json').send(JSON.stringify(message))
   })
-  server.setNotFoundHandler((request, reply) => reply.code(404).send({ code: 404, message: `path ${request.url.split('?')[0]} was not found` }))
+  server.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ code: 404, message: `path ${request.url.split('?')[0]} was not found` }),
+  )
   for (const serve of [serveAlerts, serveSilences, serveRules, serveJournal, serveManagement]) serve(server, context)
   return {
     listen: async ({ host, port }) => {

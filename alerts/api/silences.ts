@@ -19,11 +19,15 @@ export function serveSilences(server: FastifyInstance, { clock, silences }: ApiC
   server.get('/api/v2/silences', (request) => {
     const filters = readFilters(request.query as Query)
     const now = clock.now()
-    const found = silences.list().filter((silence) =>
-      filters.every((filter) =>
-        silence.matchers.some(({ name, operator, value }) => name === filter.name && operator === filter.operator && value === filter.value),
-      ),
-    )
+    const found = silences
+      .list()
+      .filter((silence) =>
+        filters.every((filter) =>
+          silence.matchers.some(
+            ({ name, operator, value }) => name === filter.name && operator === filter.operator && value === filter.value,
+          ),
+        ),
+      )
     return found.sort((left, right) => compare(left, right, now)).map((silence) => show(silence, now))
   })
   server.post('/api/v2/silences', async (request) => {

@@ -94,9 +94,10 @@ export class Dispatcher {
     const lastTold = Math.max(0, ...told)
     const now = clock.now()
     // A group that was told before a restart goes on in its rhythm; one whose alert has waited long enough elsewhere need not wait again.
-    const waitMs = lastTold > 0 && now - lastTold < group.route.groupIntervalMs
-      ? lastTold + group.route.groupIntervalMs - now
-      : alert.startsAt + group.route.groupWaitMs - now
+    const waitMs =
+      lastTold > 0 && now - lastTold < group.route.groupIntervalMs
+        ? lastTold + group.route.groupIntervalMs - now
+        : alert.startsAt + group.route.groupWaitMs - now
     this.#schedule(id, group, Math.min(Math.max(waitMs, 0), Math.max(group.route.groupWaitMs, group.route.groupIntervalMs)))
   }
 

@@ -64,8 +64,13 @@ export function defaultSubject(notification: Notification): string {
   const { commonLabels: shared } = common(notification)
   const firing = notification.alerts.filter((alert) => alert.status === 'firing').length
   const status = firing > 0 ? `[FIRING:${firing}]` : '[RESOLVED]'
-  const others = Object.keys(shared).filter((name) => !Object.hasOwn(groupLabels, name)).sort().map((name) => shared[name]!)
-  const group = Object.keys(groupLabels).sort().map((name) => groupLabels[name]!)
+  const others = Object.keys(shared)
+    .filter((name) => !Object.hasOwn(groupLabels, name))
+    .sort()
+    .map((name) => shared[name]!)
+  const group = Object.keys(groupLabels)
+    .sort()
+    .map((name) => groupLabels[name]!)
   return [status, ...group, ...(others.length === 0 ? [] : [`(${others.join(' ')})`])].join(' ')
 }
 
@@ -78,7 +83,11 @@ export function messageScope(notification: Notification): TemplateScope {
     ExternalURL: notification.externalUrl,
     GroupKey: notification.groupKey,
   }
-  const sets: Readonly<Record<string, Labels>> = { GroupLabels: notification.groupLabels, CommonLabels: shared, CommonAnnotations: commonAnnotations }
+  const sets: Readonly<Record<string, Labels>> = {
+    GroupLabels: notification.groupLabels,
+    CommonLabels: shared,
+    CommonAnnotations: commonAnnotations,
+  }
   return {
     lookup: ([root, first, second]) => {
       if (root !== '' || first === undefined) return undefined
@@ -101,7 +110,9 @@ export function htmlBody(notification: Notification): string {
     const heading = `<h2 style="color:${colour};font-size:16px;margin:16px 0 8px">${escapeHtml(title)}</h2>`
     return heading + alerts.map(describeAsHtml).join('')
   })
-  const rest = [...omission(notification), footer(notification)].map((line) => `<p style="color:#666;font-size:12px">${escapeHtml(line)}</p>`)
+  const rest = [...omission(notification), footer(notification)].map(
+    (line) => `<p style="color:#666;font-size:12px">${escapeHtml(line)}</p>`,
+  )
   const body = [...sections, ...rest].join('\n')
   return `<!doctype html><html><head><meta charset="utf-8"></head><body style="font-family:sans-serif;font-size:14px">${body}</body></html>`
 }
@@ -142,7 +153,8 @@ function footer(notification: Notification): string {
 }
 
 function describeAsText(alert: NotifiedAlert): string {
-  const pairs = (title: string, set: Labels) => (isEmpty(set) ? [] : [title, ...entriesOf(set).map(([name, value]) => `  ${name}: ${value}`)])
+  const pairs = (title: string, set: Labels) =>
+    isEmpty(set) ? [] : [title, ...entriesOf(set).map(([name, value]) => `  ${name}: ${value}`)]
   return [...pairs('Labels', alert.labels), ...pairs('Annotations', alert.annotations), describeSpan(alert)].join('\n')
 }
 

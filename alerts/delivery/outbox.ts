@@ -68,11 +68,16 @@ export class Outbox {
     for (const integration of old.values()) integration.close()
   }
 
-  /** Begins with what the disk holds. */
-  start(pending: Iterable<Notification>): void {
-    this.#isStarted = true
+  /** Takes over what the disk holds, before anything new is added. */
+  restore(pending: Iterable<Notification>): void {
     const ordered = [...pending].sort((left, right) => left.sequence - right.sequence)
     for (const notification of ordered) this.add(notification)
+  }
+
+  /** Begins to deliver. */
+  start(): void {
+    this.#isStarted = true
+    for (const [name, queue] of this.#lanes) this.#launch(name, queue)
   }
 
   /** Takes a notification that is on disk. */
@@ -81,9 +86,7 @@ export class Outbox {
     if (lane !== undefined) return void lane.push(notification)
     const queue = [notification]
     this.#lanes.set(notification.lane, queue)
-    if (!this.#isStarted) return
-    const run = this.#runLane(notification.lane, queue).finally(() => this.#running.delete(run))
-    this.#running.add(run)
+    if (this.#isStarted) this.#launch(notification.lane, queue)
   }
 
   hasRoom(lane: string): boolean {
@@ -106,6 +109,11 @@ export class Outbox {
     await Promise.all(this.#running)
     timer.cancel()
     for (const integration of this.#integrations.values()) integration.close()
+  }
+
+  #launch(name: string, queue: Notification[]): void {
+    const run = this.#runLane(name, queue).finally(() => this.#running.delete(run))
+    this.#running.add(run)
   }
 
   async #runLane(name: string, queue: Notification[]): Promise<void> {
@@ -171,7 +179,12 @@ export class Outbox {
     const fields = { notification: notification.id, receiver: notification.receiver, integration: notification.integration }
     const entry = (kind: EntryDraft['kind'], text: string): EntryDraft[] =>
       notification.alerts.map(({ fingerprint, labels, status }) => ({
-        time: now, kind, fingerprint, alertname: labels['alertname'] ?? '', receiver: notification.receiver, notification: notification.id,
+        time: now,
+        kind,
+        fingerprint,
+        alertname: labels['alertname'] ?? '',
+        receiver: notification.receiver,
+        notification: notification.id,
         text: `${status} to ${place}: ${text}`,
       }))
     const refusals = (delivery.refused ?? []).flatMap((refusal) => entry('failed', describeRefusal(refusal)))

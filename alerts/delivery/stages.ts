@@ -125,7 +125,11 @@ export function dedupStage(options: {
       const { lane, groupKey, groupLabels, receiver, integration, now } = batch
       const told = alerts.map((alert) => describeAlert(alert, now)).sort((left, right) => compareText(left.fingerprint, right.fingerprint))
       const fixed = { externalUrl: options.externalUrl, createdAt: now, attempts: 0, notBefore: now, thread }
-      return { ...batch, record, notification: { id, lane, sequence, groupKey, groupLabels, receiver, integration, alerts: told, ...fixed } }
+      return {
+        ...batch,
+        record,
+        notification: { id, lane, sequence, groupKey, groupLabels, receiver, integration, alerts: told, ...fixed },
+      }
     },
   }
 }
@@ -143,7 +147,12 @@ export function recordStage(options: {
     run: async (batch) => {
       const { lane, record, notification } = batch
       const change = mergeChanges(
-        { entries: [...batch.notes, ...(notification === undefined ? [] : notification.alerts.map((alert) => enqueued(notification, alert)))] },
+        {
+          entries: [
+            ...batch.notes,
+            ...(notification === undefined ? [] : notification.alerts.map((alert) => enqueued(notification, alert))),
+          ],
+        },
         record === undefined ? {} : { put: [{ table: 'sent', key: lane, value: record }] },
         notification === undefined ? {} : putNotification(notification, options.lastSequence()),
       )

@@ -151,8 +151,13 @@ function postOnce(options: {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
   const request = send(
     {
-      method: 'POST', agent, headers, signal,
-      protocol: url.protocol, hostname: host, path: `${url.pathname}${url.search}`,
+      method: 'POST',
+      agent,
+      headers,
+      signal,
+      protocol: url.protocol,
+      hostname: host,
+      path: `${url.pathname}${url.search}`,
       ...(url.port !== '' && { port: Number(url.port) }),
       ...(!allowLinkLocal && { lookup: guardedLookup }),
     },

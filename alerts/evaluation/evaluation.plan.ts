@@ -31,6 +31,8 @@ export interface SeriesState {
   /** When the condition ended, while recovering. */
   readonly clearedAt?: number
   readonly lastSeenAt: number
+  /** Set after a restart: until then an empty window proves nothing. */
+  readonly graceUntil?: number
   readonly value?: number
   /** The alert that was made of it, while firing or recovering. Set by the evaluator. */
   readonly fingerprint?: string
@@ -53,7 +55,7 @@ export interface EvaluationPlan {
 }
 
 /** A series that has been silent for less than this (or its rule's window, if longer) is late, not gone. */
-const minStaleMs = 60_000
+const minStaleMs = 30_000
 
 /** Aggregations that calm down only when samples leave the window: it must have been watched for all of it. */
 const needsCoverage: ReadonlySet<string> = new Set(['increase', 'rate', 'max', 'min', 'sum'])
@@ -62,9 +64,7 @@ const needsCoverage: ReadonlySet<string> = new Set(['increase', 'rate', 'max', '
  * One step of a rule: where each series stands at `now`, given what was observed and where it stood. Pure; the same arguments give the same
  * plan. A failed query changes nothing. A series that is missing keeps its state until it is stale, then follows the rule's `no_data`.
  */
-export function planEvaluation(
-  rule: Rule, observation: Observation, previous: readonly SeriesState[], now: number,
-): EvaluationPlan {
+export function planEvaluation(rule: Rule, observation: Observation, previous: readonly SeriesState[], now: number): EvaluationPlan {
   if (observation.kind === 'failed') return { states: previous, transitions: [], health: 'query failed' }
   const known = new Map(previous.map((state) => [labelsKey(state.labels), state]))
   const states: SeriesState[] = []
@@ -92,7 +92,8 @@ interface Step {
 }
 
 function stepSeen(rule: Rule, before: SeriesState, value: SeriesValue, now: number): Step {
-  const seen = { ...before, lastSeenAt: Math.max(value.sampledAt, before.lastSeenAt), value: value.value }
+  const { graceUntil: _, ...known } = before
+  const seen = { ...known, lastSeenAt: Math.max(value.sampledAt, before.lastSeenAt), value: value.value }
   if (rule.condition.kind === 'absent') return stepTo(rule, seen, false, now)
   const isBreached = holds(rule.condition, value.value)
   if (before.phase !== 'firing' || isBreached) return stepTo(rule, seen, isBreached, now)
@@ -102,6 +103,7 @@ function stepSeen(rule: Rule, before: SeriesState, value: SeriesValue, now: numb
 }
 
 function stepMissing(rule: Rule, before: SeriesState, now: number): Step {
+  if (before.graceUntil !== undefined && now < before.graceUntil) return { state: before, reason: '' }
   const silentMs = now - before.lastSeenAt
   if (rule.condition.kind === 'absent') {
     if (silentMs >= rule.condition.forgetAfterMs) return end(before, 'forgotten', true)
@@ -137,6 +139,10 @@ function stepBreached(rule: Rule, before: SeriesState, now: number): Step {
 
 function end(before: SeriesState, reason: string, isForgotten = false): Step {
   const { labels, lastSeenAt, value, fingerprint, firedAt } = before
-  const rest = { ...(value !== undefined && { value }), ...(fingerprint !== undefined && { fingerprint }), ...(firedAt !== undefined && { firedAt }) }
+  const rest = {
+    ...(value !== undefined && { value }),
+    ...(fingerprint !== undefined && { fingerprint }),
+    ...(firedAt !== undefined && { firedAt }),
+  }
   return { state: { labels, phase: 'inactive', lastSeenAt, ...rest }, reason, isForgotten }
 }

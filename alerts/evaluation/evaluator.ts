@@ -18,6 +18,9 @@ const outageToleranceMs = 3_600_000
 /** How often the time of the last evaluation is written, so that a break can be measured. */
 const heartbeatMs = 60_000
 
+/** How long the window may take to fill after a start. */
+const restartGraceMs = 60_000
+
 const heartbeatKey = 'evaluatedAt'
 
 export interface EvaluatorOptions {
@@ -83,13 +86,14 @@ export class Evaluator {
     this.#options = options
   }
 
-  /** Takes over states from the disk. A series counts as seen now, so that an empty window after a start proves nothing. */
+  /** Takes over states from the disk. Inactive series were last seen when they were last evaluated; nothing counts as missing at once. */
   restore(stored: Iterable<StoredState>, evaluatedAt: number | undefined): void {
     const now = this.#options.clock.now()
     const isLongBreak = evaluatedAt !== undefined && now - evaluatedAt > outageToleranceMs
     for (const { rule, state } of stored) {
       if (isLongBreak && state.phase === 'pending') continue
-      this.#orphans.push({ rule, state: { ...state, lastSeenAt: Math.max(state.lastSeenAt, now) } })
+      const lastSeenAt = state.phase === 'inactive' ? Math.max(state.lastSeenAt, evaluatedAt ?? 0) : state.lastSeenAt
+      this.#orphans.push({ rule, state: { ...state, lastSeenAt, graceUntil: now + restartGraceMs } })
     }
   }
 
@@ -225,7 +229,13 @@ export class Evaluator {
     const alerts = fired.flatMap((fingerprint) => this.#resolved(fingerprint, now))
     const entries = alerts.map((alert): EntryDraft => {
       const { fingerprint } = alert
-      return { time: now, kind: 'transition', fingerprint, alertname: alert.labels['alertname'] ?? '', text: 'firing → inactive: rule removed' }
+      return {
+        time: now,
+        kind: 'transition',
+        fingerprint,
+        alertname: alert.labels['alertname'] ?? '',
+        text: 'firing → inactive: rule removed',
+      }
     })
     return { alerts, change: { remove, entries } }
   }

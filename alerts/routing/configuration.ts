@@ -27,13 +27,35 @@ export interface Configuration {
 }
 
 const routeKeys = [
-  'receiver', 'group_by', 'continue', 'matchers', 'match', 'match_re', 'group_wait', 'group_interval', 'repeat_interval', 'routes',
-  'mute_time_intervals', 'active_time_intervals',
+  'receiver',
+  'group_by',
+  'continue',
+  'matchers',
+  'match',
+  'match_re',
+  'group_wait',
+  'group_interval',
+  'repeat_interval',
+  'routes',
+  'mute_time_intervals',
+  'active_time_intervals',
 ] as const
 const inhibitKeys = [
-  'name', 'source_match', 'source_match_re', 'source_matchers', 'target_match', 'target_match_re', 'target_matchers', 'equal',
+  'name',
+  'source_match',
+  'source_match_re',
+  'source_matchers',
+  'target_match',
+  'target_match_re',
+  'target_matchers',
+  'equal',
 ] as const
 const topKeys = ['global', 'route', 'receivers', 'inhibit_rules', 'templates', 'time_intervals', 'mute_time_intervals'] as const
+
+type Grouping = Pick<Route, 'groupBy' | 'groupWaitMs' | 'groupIntervalMs' | 'repeatIntervalMs'>
+
+/** Alertmanager's defaults. */
+const defaultGrouping: Grouping = { groupBy: [], groupWaitMs: 30_000, groupIntervalMs: 300_000, repeatIntervalMs: 14_400_000 }
 
 const maxRouteDepth = 32
 const maxRoutes = 10_000
@@ -46,7 +68,10 @@ export function parseConfiguration(file: string, text: string, readSecretFile: R
   const reader = new DocumentReader(file, text)
   const fields = reader.record(reader.root, topKeys, ['route', 'receivers'])
   if (fields.templates !== undefined && reader.list(fields.templates).length > 0) {
-    reader.problem(fields.templates, 'template files are not supported: the built-in texts are used, and headers take {{ .CommonLabels.name }}')
+    reader.problem(
+      fields.templates,
+      'template files are not supported: the built-in texts are used, and headers take {{ .CommonLabels.name }}',
+    )
   }
   const globals = readGlobals(reader, fields.global, readSecretFile)
   const receivers = new Map<string, Receiver>()
@@ -95,16 +120,25 @@ class RouteReader {
     }
     const own = {
       key: routeKey(parent?.key, matchers),
-      receiver, matchers, continues,
-      groupBy: fields.group_by === undefined ? (parent?.groupBy ?? []) : this.#readGroupBy(fields.group_by),
-      groupWaitMs: this.#readPositive(fields.group_wait, true) ?? parent?.groupWaitMs ?? 30_000,
-      groupIntervalMs: this.#readPositive(fields.group_interval) ?? parent?.groupIntervalMs ?? 300_000,
-      repeatIntervalMs: this.#readPositive(fields.repeat_interval) ?? parent?.repeatIntervalMs ?? 14_400_000,
+      receiver,
+      matchers,
+      continues,
+      ...this.#readGrouping(fields, parent),
       muteIntervals: this.#readIntervalNames(fields.mute_time_intervals, parent),
       activeIntervals: this.#readIntervalNames(fields.active_time_intervals, parent),
     }
     const routes = reader.list(fields.routes).flatMap((child) => this.read(child, { ...own, routes: [] }, depth + 1) ?? [])
     return { ...own, routes }
+  }
+
+  #readGrouping(fields: Partial<Record<(typeof routeKeys)[number], Field>>, parent: Route | undefined): Grouping {
+    const inherited = parent ?? defaultGrouping
+    return {
+      groupBy: fields.group_by === undefined ? inherited.groupBy : this.#readGroupBy(fields.group_by),
+      groupWaitMs: this.#readPositive(fields.group_wait, true) ?? inherited.groupWaitMs,
+      groupIntervalMs: this.#readPositive(fields.group_interval) ?? inherited.groupIntervalMs,
+      repeatIntervalMs: this.#readPositive(fields.repeat_interval) ?? inherited.repeatIntervalMs,
+    }
   }
 
   #readGroupBy(field: Field): readonly string[] | 'all' {
@@ -140,13 +174,15 @@ function readInhibitRule(reader: DocumentReader, field: Field): InhibitRule {
 }
 
 function readMatchers(
-  reader: DocumentReader, [equals, patterns, matchers]: readonly [Field | undefined, Field | undefined, Field | undefined],
+  reader: DocumentReader,
+  [equals, patterns, matchers]: readonly [Field | undefined, Field | undefined, Field | undefined],
 ): Matcher[] {
   const fromRecord = (field: Field | undefined, operator: '=' | '=~') =>
     field === undefined
       ? []
-      : reader.entries(field).map(([name, member]) => reader.attempt(member, () => createMatcher(name, operator, reader.text(member) ?? '')))
+      : reader
+          .entries(field)
+          .map(([name, member]) => reader.attempt(member, () => createMatcher(name, operator, reader.text(member) ?? '')))
   const fromList = reader.list(matchers).flatMap((item) => reader.attempt(item, () => parseMatchers(reader.text(item) ?? '')) ?? [])
   return [...fromRecord(equals, '='), ...fromRecord(patterns, '=~'), ...fromList].filter((matcher) => matcher !== undefined)
 }
-

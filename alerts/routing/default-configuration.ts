@@ -48,7 +48,11 @@ export function defaultConfiguration(defaults: NotificationDefaults): string {
     receivers: [receiver],
     inhibit_rules: [
       { source_matchers: ['alertname="NodeAbsent"'], target_matchers: ['alertname!="NodeAbsent"', 'node!=""'], equal: ['node'] },
-      { source_matchers: ['severity="critical"'], target_matchers: ['severity="warning"'], equal: ['alertname', 'node', 'namespace', 'pod', 'container', 'resource'] },
+      {
+        source_matchers: ['severity="critical"'],
+        target_matchers: ['severity="warning"'],
+        equal: ['alertname', 'node', 'namespace', 'pod', 'container', 'resource'],
+      },
     ],
   })
 }

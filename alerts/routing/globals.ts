@@ -17,10 +17,31 @@ export interface Globals {
 
 /** Alertmanager's keys of `global`. Those for receivers of other kinds are read over: without such a receiver they do nothing. */
 const globalKeys = [
-  'resolve_timeout', 'http_config', 'smtp_from', 'smtp_hello', 'smtp_smarthost', 'smtp_auth_username', 'smtp_auth_password',
-  'smtp_auth_password_file', 'smtp_auth_secret', 'smtp_auth_identity', 'smtp_require_tls', 'slack_api_url', 'slack_api_url_file',
-  'pagerduty_url', 'opsgenie_api_key', 'opsgenie_api_key_file', 'opsgenie_api_url', 'wechat_api_url', 'wechat_api_secret',
-  'wechat_api_corp_id', 'victorops_api_url', 'victorops_api_key', 'victorops_api_key_file', 'telegram_api_url', 'webex_api_url',
+  'resolve_timeout',
+  'http_config',
+  'smtp_from',
+  'smtp_hello',
+  'smtp_smarthost',
+  'smtp_auth_username',
+  'smtp_auth_password',
+  'smtp_auth_password_file',
+  'smtp_auth_secret',
+  'smtp_auth_identity',
+  'smtp_require_tls',
+  'slack_api_url',
+  'slack_api_url_file',
+  'pagerduty_url',
+  'opsgenie_api_key',
+  'opsgenie_api_key_file',
+  'opsgenie_api_url',
+  'wechat_api_url',
+  'wechat_api_secret',
+  'wechat_api_corp_id',
+  'victorops_api_url',
+  'victorops_api_key',
+  'victorops_api_key_file',
+  'telegram_api_url',
+  'webex_api_url',
 ] as const
 
 const defaultResolveTimeoutMs = 300_000
@@ -41,7 +62,10 @@ export function readGlobals(reader: DocumentReader, field: Field | undefined, re
 
 /** A secret that is written in the file or in a file that it names. */
 export function readSecret(
-  reader: DocumentReader, inline: Field | undefined, file: Field | undefined, readSecretFile: ReadSecretFile,
+  reader: DocumentReader,
+  inline: Field | undefined,
+  file: Field | undefined,
+  readSecretFile: ReadSecretFile,
 ): string | undefined {
   if (inline !== undefined) {
     if (file !== undefined) reader.problem(file, 'at most one of the secret and its file may be given')

@@ -7,15 +7,42 @@ import type { Globals, ReadSecretFile } from './globals.ts'
 import type { MailSettings, Receiver, TlsSettings, WebhookSettings } from './receiver.ts'
 
 const mailKeys = [
-  'send_resolved', 'to', 'from', 'smarthost', 'hello', 'auth_username', 'auth_password', 'auth_password_file', 'auth_secret', 'auth_identity',
-  'headers', 'html', 'text', 'require_tls', 'tls_config',
+  'send_resolved',
+  'to',
+  'from',
+  'smarthost',
+  'hello',
+  'auth_username',
+  'auth_password',
+  'auth_password_file',
+  'auth_secret',
+  'auth_identity',
+  'headers',
+  'html',
+  'text',
+  'require_tls',
+  'tls_config',
 ] as const
 const webhookKeys = [
-  'send_resolved', 'url', 'url_file', 'http_config', 'max_alerts', 'timeout', 'hmac_secret', 'hmac_secret_file', 'allow_link_local',
+  'send_resolved',
+  'url',
+  'url_file',
+  'http_config',
+  'max_alerts',
+  'timeout',
+  'hmac_secret',
+  'hmac_secret_file',
+  'allow_link_local',
 ] as const
 const tlsKeys = ['ca_file', 'cert_file', 'key_file', 'server_name', 'insecure_skip_verify', 'min_version'] as const
 const httpKeys = [
-  'basic_auth', 'authorization', 'bearer_token', 'bearer_token_file', 'tls_config', 'follow_redirects', 'enable_http2',
+  'basic_auth',
+  'authorization',
+  'bearer_token',
+  'bearer_token_file',
+  'tls_config',
+  'follow_redirects',
+  'enable_http2',
 ] as const
 
 const defaultWebhookTimeoutMs = 10_000
@@ -24,9 +51,7 @@ const defaultWebhookTimeoutMs = 10_000
 const defaultTemplate = /^\s*\{\{\s*template\s+"(?:__subject|email\.default\.(?:subject|html|text))"\s+\.\s*\}\}\s*$/
 
 /** Reads one entry of `receivers`. */
-export function readReceiver(
-  reader: DocumentReader, field: Field, globals: Globals, readSecretFile: ReadSecretFile,
-): Receiver | undefined {
+export function readReceiver(reader: DocumentReader, field: Field, globals: Globals, readSecretFile: ReadSecretFile): Receiver | undefined {
   const fields: Record<string, Field> = Object.fromEntries(reader.entries(field))
   for (const [key, member] of Object.entries(fields)) {
     if (key === 'name' || key === 'email_configs' || key === 'webhook_configs') continue
@@ -41,7 +66,10 @@ export function readReceiver(
 
 function readMail(reader: DocumentReader, field: Field, globals: Globals, readSecretFile: ReadSecretFile): MailSettings | undefined {
   const fields = reader.record(field, mailKeys, ['to'])
-  const to = (reader.text(fields.to) ?? '').split(',').map((address) => address.trim()).filter((address) => address !== '')
+  const to = (reader.text(fields.to) ?? '')
+    .split(',')
+    .map((address) => address.trim())
+    .filter((address) => address !== '')
   if (to.length === 0 && fields.to !== undefined) reader.problem(fields.to, 'must be an address, or several with commas between')
   const from = reader.text(fields.from) ?? globals.from
   if (from === undefined) reader.problem(field, 'no from address: give from here or smtp_from in global')
@@ -56,9 +84,17 @@ function readMail(reader: DocumentReader, field: Field, globals: Globals, readSe
   const tls = readTls(reader, fields.tls_config, readSecretFile)
   if (from === undefined || !place) return undefined
   return {
-    kind: 'email', sendResolved: reader.boolean(fields.send_resolved) ?? false, to, from, host: place[1]!, port: Number(place[2]),
-    hello: reader.text(fields.hello) ?? globals.hello, requireTls: reader.boolean(fields.require_tls) ?? globals.requireTls,
-    tls, subject, headers: others,
+    kind: 'email',
+    sendResolved: reader.boolean(fields.send_resolved) ?? false,
+    to,
+    from,
+    host: place[1]!,
+    port: Number(place[2]),
+    hello: reader.text(fields.hello) ?? globals.hello,
+    requireTls: reader.boolean(fields.require_tls) ?? globals.requireTls,
+    tls,
+    subject,
+    headers: others,
     ...(user !== undefined && password !== undefined && { auth: { user, password } }),
   }
 }
@@ -69,7 +105,8 @@ function readHeaders(reader: DocumentReader, field: Field | undefined): Record<s
   return Object.fromEntries(
     reader.entries(field).flatMap(([name, member]) => {
       const text = reader.text(member) ?? ''
-      if (!/^[A-Za-z0-9-]+$/.test(name)) return reader.problem(member, `${name} is not a header name: letters, digits and - are allowed`) ?? []
+      if (!/^[A-Za-z0-9-]+$/.test(name))
+        return reader.problem(member, `${name} is not a header name: letters, digits and - are allowed`) ?? []
       if (defaultTemplate.test(text)) return []
       const template = reader.attempt(member, () => compileTemplate(text))
       return template === undefined ? [] : [[name.toLowerCase(), template]]
@@ -86,9 +123,8 @@ function checkDefaultTemplate(reader: DocumentReader, field: Field | undefined):
 function readWebhook(reader: DocumentReader, field: Field, readSecretFile: ReadSecretFile): WebhookSettings | undefined {
   const fields = reader.record(field, webhookKeys)
   const text = readSecret(reader, fields.url, fields.url_file, readSecretFile)
-  const url = text !== undefined && URL.canParse(text) ? new URL(text) : undefined
-  const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:'
-  if (!isHttp) reader.problem(fields.url ?? fields.url_file ?? field, 'url must be an http:// or https:// URL')
+  const url = text === undefined ? undefined : parseHttpUrl(text)
+  if (url === undefined) reader.problem(fields.url ?? fields.url_file ?? field, 'url must be an http:// or https:// URL')
   const http = fields.http_config === undefined ? {} : reader.record(fields.http_config, httpKeys)
   const authorization = readAuthorization(reader, http, readSecretFile)
   const hmacSecret = readSecret(reader, fields.hmac_secret, fields.hmac_secret_file, readSecretFile)
@@ -96,9 +132,13 @@ function readWebhook(reader: DocumentReader, field: Field, readSecretFile: ReadS
   if (maxAlerts < 0) reader.problem(fields.max_alerts!, 'must be 0 (no limit) or more')
   const timeoutMs = reader.parsed(fields.timeout, parseDuration, durationForm) ?? defaultWebhookTimeoutMs
   const tls = readTls(reader, http.tls_config, readSecretFile)
-  if (url === undefined || !isHttp) return undefined
+  if (url === undefined) return undefined
   return {
-    kind: 'webhook', sendResolved: reader.boolean(fields.send_resolved) ?? true, url, maxAlerts, tls,
+    kind: 'webhook',
+    sendResolved: reader.boolean(fields.send_resolved) ?? true,
+    url,
+    maxAlerts,
+    tls,
     timeoutMs: timeoutMs === 0 ? defaultWebhookTimeoutMs : timeoutMs,
     followRedirects: reader.boolean(http.follow_redirects) ?? true,
     allowLinkLocal: reader.boolean(fields.allow_link_local) ?? false,
@@ -107,8 +147,15 @@ function readWebhook(reader: DocumentReader, field: Field, readSecretFile: ReadS
   }
 }
 
+function parseHttpUrl(text: string): URL | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url?.protocol === 'http:' || url?.protocol === 'https:' ? url : undefined
+}
+
 function readAuthorization(
-  reader: DocumentReader, http: Partial<Record<(typeof httpKeys)[number], Field>>, readSecretFile: ReadSecretFile,
+  reader: DocumentReader,
+  http: Partial<Record<(typeof httpKeys)[number], Field>>,
+  readSecretFile: ReadSecretFile,
 ): string | undefined {
   if (http.basic_auth !== undefined) {
     const basic = reader.record(http.basic_auth, ['username', 'password', 'password_file'], ['username'])

@@ -1,7 +1,17 @@
 /** Keys whose values are secrets, in Alertmanager's format and in our additions to it. */
 const secretKeys: ReadonlySet<string> = new Set([
-  'smtp_auth_password', 'smtp_auth_secret', 'auth_password', 'auth_secret', 'password', 'credentials', 'bearer_token', 'client_secret',
-  'slack_api_url', 'opsgenie_api_key', 'wechat_api_secret', 'victorops_api_key',
+  'smtp_auth_password',
+  'smtp_auth_secret',
+  'auth_password',
+  'auth_secret',
+  'password',
+  'credentials',
+  'bearer_token',
+  'client_secret',
+  'slack_api_url',
+  'opsgenie_api_key',
+  'wechat_api_secret',
+  'victorops_api_key',
 ])
 
 /** Keys that Alertmanager does not know; amtool refuses a configuration that has them. */

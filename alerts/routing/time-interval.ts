@@ -25,7 +25,18 @@ interface TimeIntervalMember {
 
 const weekdayNames = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday']
 const monthNames = [
-  'january', 'february', 'march', 'april', 'may', 'june', 'july', 'august', 'september', 'october', 'november', 'december',
+  'january',
+  'february',
+  'march',
+  'april',
+  'may',
+  'june',
+  'july',
+  'august',
+  'september',
+  'october',
+  'november',
+  'december',
 ]
 const memberKeys = ['times', 'weekdays', 'days_of_month', 'months', 'years', 'location'] as const
 
@@ -66,12 +77,21 @@ function holdsAt(member: TimeIntervalMember, now: number): boolean {
 
 function localTime(now: number, timeZone: string) {
   const format = new Intl.DateTimeFormat('en-US', {
-    timeZone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', weekday: 'long', hour: 'numeric', minute: 'numeric',
+    timeZone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    weekday: 'long',
+    hour: 'numeric',
+    minute: 'numeric',
   })
   const parts = Object.fromEntries(format.formatToParts(now).map(({ type, value }) => [type, value])) as Record<string, string>
   const [year, month, day] = [Number(parts['year']), Number(parts['month']), Number(parts['day'])]
   return {
-    year, month, day,
+    year,
+    month,
+    day,
     weekday: weekdayNames.indexOf(parts['weekday']!.toLowerCase()),
     minute: Number(parts['hour']) * 60 + Number(parts['minute']),
     daysInMonth: new Date(Date.UTC(year, month, 0)).getUTCDate(),
@@ -85,12 +105,21 @@ function readMember(reader: DocumentReader, field: Field): TimeIntervalMember {
   const times = fields.times && reader.list(fields.times).flatMap((item) => readTimes(reader, item) ?? [])
   const weekdays = ranges(fields.weekdays, (text) => indexIn(weekdayNames, text, 0), 'a weekday or a range such as monday:friday')
   const daysOfMonth = ranges(fields.days_of_month, (text) => integer(text, -31, 31), 'a day or a range such as 1:5 or -3:-1')
-  const months = ranges(fields.months, (text) => integer(text, 1, 12) ?? indexIn(monthNames, text, 1), 'a month or a range such as may:august')
+  const months = ranges(
+    fields.months,
+    (text) => integer(text, 1, 12) ?? indexIn(monthNames, text, 1),
+    'a month or a range such as may:august',
+  )
   const years = ranges(fields.years, (text) => integer(text, 1, 9999), 'a year or a range such as 2026:2028')
-  const location = reader.parsed(fields.location, (text) => (isTimeZone(text) ? text : undefined), 'a time zone such as Europe/Paris') ?? 'UTC'
+  const location =
+    reader.parsed(fields.location, (text) => (isTimeZone(text) ? text : undefined), 'a time zone such as Europe/Paris') ?? 'UTC'
   return {
     location,
-    ...(times && { times }), ...(weekdays && { weekdays }), ...(daysOfMonth && { daysOfMonth }), ...(months && { months }), ...(years && { years }),
+    ...(times && { times }),
+    ...(weekdays && { weekdays }),
+    ...(daysOfMonth && { daysOfMonth }),
+    ...(months && { months }),
+    ...(years && { years }),
   }
 }
 
@@ -129,8 +158,7 @@ function indexIn(names: readonly string[], text: string, base: number): number |
 
 function isTimeZone(text: string): boolean {
   try {
-    new Intl.DateTimeFormat('en-US', { timeZone: text })
-    return true
+    return Intl.DateTimeFormat('en-US', { timeZone: text }) !== undefined
   } catch {
     return false
   }

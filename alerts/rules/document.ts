@@ -57,7 +57,7 @@ export class DocumentReader {
       this.#problems.push({ file, line, column: col, field: '', value: '', allowed: error.message })
     }
     this.finish()
-    this.root = { path: '', node: this.#document.contents as Node | null }
+    this.root = { path: '', node: this.#document.contents }
   }
 
   /** Throws every problem found so far. */
@@ -128,7 +128,7 @@ export class DocumentReader {
     if (field === undefined) return undefined
     const node = this.#resolve(field)
     if (!isScalar(node) || node.value === null) return this.problem(field, 'must be a text')
-    return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value))
+    return typeof node.value === 'string' ? node.value : (node.source ?? JSON.stringify(node.value))
   }
 
   /** `true` or `false`. */

@@ -16,8 +16,23 @@ import { compileTemplate } from './template.ts'
 import type { Template } from './template.ts'
 
 const ruleKeys = [
-  'alert', 'metric', 'of', 'entity', 'aggregation', 'window', 'groupBy', 'combine', 'condition', 'recovery', 'for', 'keep_firing_for',
-  'no_data', 'forget_after', 'severity', 'labels', 'annotations',
+  'alert',
+  'metric',
+  'of',
+  'entity',
+  'aggregation',
+  'window',
+  'groupBy',
+  'combine',
+  'condition',
+  'recovery',
+  'for',
+  'keep_firing_for',
+  'no_data',
+  'forget_after',
+  'severity',
+  'labels',
+  'annotations',
 ] as const
 type RuleFields = Partial<Record<(typeof ruleKeys)[number], Field>>
 
@@ -35,7 +50,13 @@ const denominators: Readonly<Record<string, string>> = {
 
 /** Where combining by sum would count the same thing twice, values of a group are combined as they were aggregated. */
 const defaultCombination: Readonly<Record<Aggregation, Combination>> = {
-  avg: 'avg', max: 'max', min: 'min', last: 'sum', sum: 'sum', increase: 'sum', rate: 'sum',
+  avg: 'avg',
+  max: 'max',
+  min: 'min',
+  last: 'sum',
+  sum: 'sum',
+  increase: 'sum',
+  rate: 'sum',
 }
 
 /**
@@ -77,31 +98,43 @@ function parseGroup(reader: DocumentReader, field: Field, file: string): RuleGro
 function parseRule(reader: DocumentReader, field: Field, origin: { group: string; file: string }): Rule | undefined {
   const fields = reader.record(field, ruleKeys, ['alert', 'metric', 'entity', 'condition'])
   const alert = reader.text(fields.alert)
-  const entity = parseEntity(reader, fields.entity)
-  const metric = parseMetric(reader, fields.metric, entity)
-  const of = metric && entity && parseDenominator(reader, fields.of, metric, entity)
-  const aggregation = reader.word(fields.aggregation, aggregations) ?? 'last'
-  const windowMs = readDuration(reader, fields.window) ?? defaultWindowMs
-  if (windowMs === 0) reader.problem(fields.window!, 'must be longer than 0')
-  const groupBy = parseGroupBy(reader, fields.groupBy)
   const severity = reader.text(fields.severity)
-  const unit: AmountUnit = of === undefined ? (metric?.unit ?? 'count') : 'share'
-  const condition = parseCondition(reader, fields, unit)
-  const recovery = fields.recovery && parseThreshold(reader, fields.recovery, unit)
-  if (recovery && condition?.kind === 'absent') reader.problem(fields.recovery!, 'a rule on absence has no recovery threshold')
-  const labels = parseLabels(reader, fields, severity, groupBy ?? (entity ? [...identityLabels(entity.type), resourceLabel] : []))
+  const subject = parseSubject(reader, fields)
   const annotations = parseTemplates(reader, fields.annotations)
-  const combination = reader.word(fields.combine, combinations) ?? defaultCombination[aggregation]
   const timing = {
     forMs: readDuration(reader, fields.for) ?? 0,
     keepFiringForMs: readDuration(reader, fields.keep_firing_for) ?? 0,
     noData: reader.word(fields.no_data, noDataPolicies) ?? 'resolve',
   }
-  if (alert === undefined || entity === undefined || metric === undefined || condition === undefined) return undefined
+  if (subject === undefined) return undefined
+  const { unit, ...parts } = subject
+  const condition = parseCondition(reader, fields, unit)
+  const recovery = fields.recovery && parseThreshold(reader, fields.recovery, unit)
+  if (recovery && condition?.kind === 'absent') reader.problem(fields.recovery!, 'a rule on absence has no recovery threshold')
+  const labels = parseLabels(reader, fields, severity, parts.groupBy ?? [...identityLabels(parts.entity.type), resourceLabel])
+  if (alert === undefined || condition === undefined) return undefined
   const id = [origin.group, alert, ...(severity === undefined ? [] : [severity])].join('/')
-  const rule = { id, ...origin, alert, metric: metric.name, entity, aggregation, windowMs, combination, condition, labels, annotations, ...timing }
-  const optional = { ...(of && { of: of.name }), ...(groupBy && { groupBy }), ...(recovery && { recovery }) }
-  return { ...rule, ...optional, query: describeRule({ ...rule, ...optional }, reader.text(fields.condition) ?? '') }
+  const rule = { id, ...origin, alert, ...parts, condition, labels, annotations, ...timing, ...(recovery && { recovery }) }
+  return { ...rule, query: describeRule(rule, reader.text(fields.condition) ?? '') }
+}
+
+/** What a rule measures, and in which unit its thresholds are. */
+type Subject = Pick<Rule, 'metric' | 'of' | 'entity' | 'aggregation' | 'windowMs' | 'groupBy' | 'combination'> & {
+  readonly unit: AmountUnit
+}
+
+function parseSubject(reader: DocumentReader, fields: RuleFields): Subject | undefined {
+  const entity = parseEntity(reader, fields.entity)
+  const metric = parseMetric(reader, fields.metric, entity)
+  const of = metric && entity && parseDenominator(reader, fields.of, metric, entity)
+  const aggregation = reader.word(fields.aggregation, aggregations) ?? 'last'
+  const combination = reader.word(fields.combine, combinations) ?? defaultCombination[aggregation]
+  const windowMs = readDuration(reader, fields.window) ?? defaultWindowMs
+  if (windowMs === 0) reader.problem(fields.window!, 'must be longer than 0')
+  const groupBy = parseGroupBy(reader, fields.groupBy)
+  if (entity === undefined || metric === undefined) return undefined
+  const unit = of === undefined ? metric.unit : 'share'
+  return { metric: metric.name, entity, aggregation, combination, windowMs, unit, ...(of && { of: of.name }), ...(groupBy && { groupBy }) }
 }
 
 function parseEntity(reader: DocumentReader, field: Field | undefined): EntitySelector | undefined {
@@ -167,7 +200,10 @@ function parseThreshold(reader: DocumentReader, field: Field, unit: AmountUnit):
 }
 
 function parseLabels(
-  reader: DocumentReader, fields: RuleFields, severity: string | undefined, taken: readonly string[],
+  reader: DocumentReader,
+  fields: RuleFields,
+  severity: string | undefined,
+  taken: readonly string[],
 ): Readonly<Record<string, Template>> {
   const labels = parseTemplates(reader, fields.labels)
   for (const [name, template] of Object.entries(labels)) {
@@ -189,7 +225,8 @@ function parseTemplates(reader: DocumentReader, field: Field | undefined): Recor
     if (template === undefined) continue
     templates[name] = template
     const wrong = template.references.find(([root, key, more]) =>
-      root === '$labels' ? key === undefined || more !== undefined : root !== '$value' || key !== undefined)
+      root === '$labels' ? key === undefined || more !== undefined : root !== '$value' || key !== undefined,
+    )
     if (wrong !== undefined) reader.problem(member, `{{ ${wrong.join('.')} }} is unknown; allowed: {{ $labels.name }} and {{ $value }}`)
   }
   return templates

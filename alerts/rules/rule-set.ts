@@ -21,7 +21,14 @@ export function loadRuleFiles(paths: readonly string[], readTextFile: ReadTextFi
   for (const [name, same] of Map.groupBy(groups, (group) => group.name)) {
     if (same.length < 2) continue
     const files = same.map((group) => group.file).join(' and ')
-    problems.push({ file: same[1]!.file, line: 1, column: 1, field: 'groups', value: name, allowed: `names must differ: it is in ${files}` })
+    problems.push({
+      file: same[1]!.file,
+      line: 1,
+      column: 1,
+      field: 'groups',
+      value: name,
+      allowed: `names must differ: it is in ${files}`,
+    })
   }
   if (problems.length > 0) throw new FileError(problems)
   return groups
@@ -33,6 +40,8 @@ export function readFile(file: string, readTextFile: ReadTextFile): string {
     return readTextFile(file)
   } catch (err) {
     const { code = 'error', message } = err as Error & { code?: string }
-    throw new FileError([{ file, line: 1, column: 1, field: '', value: '', allowed: `cannot be read: ${code === 'error' ? message : code}` }])
+    throw new FileError([
+      { file, line: 1, column: 1, field: '', value: '', allowed: `cannot be read: ${code === 'error' ? message : code}` },
+    ])
   }
 }

@@ -25,9 +25,7 @@ export interface Threshold {
 }
 
 /** What makes a series alert: its value, or that it was there and is not any more. */
-export type Condition =
-  | ({ readonly kind: 'threshold' } & Threshold)
-  | { readonly kind: 'absent'; readonly forgetAfterMs: number }
+export type Condition = ({ readonly kind: 'threshold' } & Threshold) | { readonly kind: 'absent'; readonly forgetAfterMs: number }
 
 /** One alerting rule, checked. */
 export interface Rule {

@@ -67,7 +67,9 @@ export class AlertStore {
 
   /** Drops alerts that have not changed since they were read and are not being changed. */
   async remove(alerts: readonly Alert[]): Promise<void> {
-    const current = alerts.filter(({ fingerprint, updatedAt }) => this.#isSettled(fingerprint) && this.find(fingerprint)?.updatedAt === updatedAt)
+    const current = alerts.filter(
+      ({ fingerprint, updatedAt }) => this.#isSettled(fingerprint) && this.find(fingerprint)?.updatedAt === updatedAt,
+    )
     if (current.length === 0) return
     await this.#journal.commit({ remove: current.map((alert) => ({ table: 'alert', key: alert.fingerprint })) })
     for (const { fingerprint, updatedAt } of current) {

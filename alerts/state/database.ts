@@ -51,7 +51,11 @@ export class StateDatabase {
 
   load(): Snapshot {
     const maps = Object.fromEntries(tableNames.map((name) => [name, new Map<string, unknown>()]))
-    const rows = this.#database.prepare('SELECT kind, key, body FROM record').iterate() as Iterable<{ kind: string; key: string; body: string }>
+    const rows = this.#database.prepare('SELECT kind, key, body FROM record').iterate() as Iterable<{
+      kind: string
+      key: string
+      body: string
+    }>
     for (const { kind, key, body } of rows) maps[kind]?.set(key, JSON.parse(body))
     return maps as unknown as Snapshot
   }
@@ -82,7 +86,9 @@ export class StateDatabase {
     const filter = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`
     const statement = this.#database.prepare(`SELECT * FROM entry ${filter} ORDER BY sequence DESC LIMIT ?`)
     const rows = statement.all(...values, query.limit) as unknown as Record<string, unknown>[]
-    return rows.reverse().map((row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null))) as unknown as JournalEntry[]
+    return rows
+      .reverse()
+      .map((row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null))) as unknown as JournalEntry[]
   }
 
   prune(time: number): void {

@@ -82,7 +82,8 @@ export class SilenceStore {
     checkRequest(request, now)
     const old = request.id === undefined || request.id === '' ? undefined : this.find(request.id)
     if (request.id && old === undefined) throw new SilenceError('not-found', `silence ${request.id} not found`)
-    if (old === undefined && this.#silences.size >= maxSilences) throw new SilenceError('invalid', `there are ${maxSilences} silences already`)
+    if (old === undefined && this.#silences.size >= maxSilences)
+      throw new SilenceError('invalid', `there are ${maxSilences} silences already`)
     const { id: _, ...rest } = request
     if (old !== undefined && canUpdate(old, request, now)) {
       const silence = { ...rest, id: old.id, updatedAt: now }
@@ -133,7 +134,7 @@ function checkRequest(request: SilenceRequest, now: number): void {
     throw new SilenceError('invalid', message)
   }
   if (request.startsAt >= request.endsAt) fail('start time must be before end time')
-  if (request.endsAt <= now) fail('end time can\'t be in the past')
+  if (request.endsAt <= now) fail("end time can't be in the past")
   if (request.matchers.length === 0) fail('at least one matcher required')
   const matchers = request.matchers.map(({ name, operator, value }) => createMatcher(name, operator, value))
   if (matchers.every((matcher) => matcher.matches({}))) fail('at least one matcher must not match the empty string')

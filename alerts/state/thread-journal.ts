@@ -47,7 +47,7 @@ export function openThreadJournal(path: string): Journal {
     const id = nextId++
     return new Promise((resolve, reject) => {
       pending.set(id, { resolve, reject })
-      worker.postMessage({ id, ...body })
+      worker.postMessage({ id, ...body }, [])
     })
   }
   return {

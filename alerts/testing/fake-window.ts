@@ -5,6 +5,11 @@ interface Sample {
   readonly value: number
 }
 
+/** `resource` tells the series of a labelled metric apart. */
+export interface NewSample extends Sample {
+  readonly resource?: string
+}
+
 /** A memory window that holds what a test puts into it. */
 export class FakeWindow implements MetricWindow {
   readonly #entities = new Map<string, Entity>()
@@ -13,7 +18,7 @@ export class FakeWindow implements MetricWindow {
   #failure: Error | undefined
 
   /** Adds one sample; samples of a series must come in order of time. */
-  add(metric: string, entity: Entity, timestamp: number, value: number, resource?: string): void {
+  add(metric: string, entity: Entity, { timestamp, value, resource }: NewSample): void {
     this.#entities.set(entity.key, entity)
     const series = this.#samples.get(metric) ?? new Map()
     this.#samples.set(metric, series)
