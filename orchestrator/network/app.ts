@@ -20,6 +20,7 @@ import type { Listener } from './kept-listener.ts'
 import { publishEndpoints } from './published-endpoints.ts'
 import type { PublishedEndpoint } from './published-endpoints.ts'
 import { createForwardPermit, removeForwardPermits } from './proxy/forward-permit.ts'
+import { createHairpinPorts } from './proxy/hairpin-ports.ts'
 import { kernelSettings, prepareKernel } from './proxy/kernel-settings.ts'
 import { createNft, tableNameOf } from './proxy/nft.ts'
 import { createServiceProxy } from './proxy/service-proxy.ts'
@@ -226,7 +227,9 @@ async function runRules(
   const rules = { serviceCidr: serviceCidr.text, podSubnet: podSubnet.text, bridge, isBridgeFiltered }
   const canTakeAddress = (address: string) => !contains(serviceCidr, address) && !contains(podSubnet, address) && address !== gateway
   const udpFlows = createUdpFlows({ run: runCommand, log })
-  const proxy = createServiceProxy({ catalog, nft: createNft(runCommand), udpFlows, clock, log, table, rules, canTakeAddress })
+  const hairpinPorts = createHairpinPorts({ sysfs: '/sys', bridge })
+  const nft = createNft(runCommand)
+  const proxy = createServiceProxy({ catalog, nft, udpFlows, hairpinPorts, clock, log, table, rules, canTakeAddress })
   const permit = createForwardPermit({ run: runCommand, table, bridge, podSubnet: podSubnet.text })
   const host = { clusterId, nodeName, nodeIp, bridge, gateway, serviceCidr: serviceCidr.text, hasAddress }
   await Promise.all([

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
 import type { ServiceCatalog } from '../service-catalog.ts'
+import type { HairpinPorts } from './hairpin-ports.ts'
 import type { Nft } from './nft.ts'
 import type { UdpFlows } from './udp-flows.ts'
 import { readTable } from './read-table.ts'
@@ -15,6 +16,7 @@ export interface ServiceProxyOptions {
   readonly catalog: ServiceCatalog
   readonly nft: Nft
   readonly udpFlows: UdpFlows
+  readonly hairpinPorts: HairpinPorts
   readonly clock: Clock
   readonly log: Log
   /** The table's name, from `tableNameOf`. */
@@ -43,7 +45,7 @@ const syncPollMs = 100
 
 /** Builds the proxy; nothing happens before `run`. */
 export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
-  const { nft, udpFlows, log, table, rules } = options
+  const { nft, udpFlows, hairpinPorts, log, table, rules } = options
   const planPorts = rememberPorts(options)
   let present: TableState | undefined
   let ports: readonly ServicePort[] = []
@@ -55,6 +57,7 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
     const next = planPorts()
     const desired = planTable(next, rules)
     const statements = planTransaction(table, present, desired)
+    await hairpinPorts.ensure()
     if (statements !== '') {
       try {
         await nft.apply(statements)

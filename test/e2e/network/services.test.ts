@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { countAnswers, fetchText, nameIn, run, startBridgeCluster, until } from './bridge-cluster.ts'
+import type { BridgeCluster, TestPod } from './bridge-cluster.ts'
+
+let cluster: BridgeCluster
+let a: TestPod
+let b: TestPod
+let c: TestPod
+
+beforeAll(async () => {
+  cluster = await startBridgeCluster()
+  ;[a, b, c] = await Promise.all([cluster.pod('pod-a'), cluster.pod('pod-b'), cluster.pod('pod-c')])
+})
+
+afterAll(() => cluster.stop())
+
+/** Waits for the rules of a service: it answers, or refuses, as expected. */
+async function untilAnswers(url: string, isExpected: (answer: string) => boolean): Promise<void> {
+  await until(async () => isExpected(await fetchText(url)))
+}
+
+describe('a cluster IP', () => {
+  const url = 'http://10.202.129.1/json'
+
+  beforeAll(async () => {
+    await cluster.service('web', { clusterIP: '10.202.129.1' })
+    await cluster.endpoints('web', [{ pod: a }, { pod: b }, { pod: c, ready: false }])
+    await untilAnswers(url, (answer) => nameIn(answer).startsWith('pod-'))
+  })
+
+  test('is spread over the ready endpoints from the host, and one that is not ready gets nothing', async () => {
+    const counts = await countAnswers(url, 200)
+    // 200 fair coins: 60 is 5.7 standard deviations below the mean.
+    expect(counts.get('pod-a')).toBeGreaterThan(60)
+    expect(counts.get('pod-b')).toBeGreaterThan(60)
+    expect([...counts.keys()].sort()).toEqual(['pod-a', 'pod-b'])
+  })
+
+  test('is spread over the ready endpoints from another pod by name', async () => {
+    const answers = await c.sh('for i in $(seq 100); do wget -q -O- http://web/json; done')
+    const names = answers.split('\n').map(nameIn)
+    expect(names.filter((name) => name === 'pod-a').length).toBeGreaterThan(20)
+    expect(names.filter((name) => name === 'pod-b').length).toBeGreaterThan(20)
+    expect(names.filter((name) => name === 'pod-c')).toEqual([])
+  })
+
+  test('gives an endpoint traffic once it is ready and none once it is gone', async () => {
+    await cluster.endpoints('web', [{ pod: c }])
+    await untilAnswers(url, (answer) => nameIn(answer) === 'pod-c')
+    expect([...(await countAnswers(url, 20)).keys()]).toEqual(['pod-c'])
+  })
+
+  test('leads a pod to itself when it is the only endpoint', async () => {
+    await cluster.endpoints('web', [{ pod: a }])
+    await untilAnswers(url, (answer) => nameIn(answer) === 'pod-a')
+    expect(nameIn(await a.sh('curl -s -m 3 http://web/json'))).toBe('pod-a')
+  })
+
+  test('refuses at once when there is no ready endpoint, and for a port that nobody offers', async () => {
+    await cluster.endpoints('web', [{ pod: a, ready: false }])
+    await untilAnswers(url, (answer) => answer === 'ECONNREFUSED')
+    expect(await b.sh('curl -s -m 3 http://10.202.129.1/json')).toContain('ECONNREFUSED')
+    expect(await fetchText('http://10.202.129.1:81/')).toBe('ECONNREFUSED')
+    expect(await b.sh('curl -s -m 3 http://10.202.200.200/')).toContain('ECONNREFUSED')
+  })
+})
+
+describe('session affinity', () => {
+  const url = 'http://10.202.129.2/json'
+
+  test('keeps a client with its endpoint while others come, and moves it when that one goes', async () => {
+    await cluster.service('sticky', { clusterIP: '10.202.129.2', sessionAffinity: 'ClientIP' })
+    await cluster.endpoints('sticky', [{ pod: a }, { pod: b }])
+    await untilAnswers(url, (answer) => nameIn(answer).startsWith('pod-'))
+    const [first, ...others] = [...(await countAnswers(url, 30)).keys()]
+    expect(others).toEqual([])
+    await cluster.endpoints('sticky', [{ pod: a }, { pod: b }, { pod: c }])
+    expect([...(await countAnswers(url, 30)).keys()]).toEqual([first])
+    const rest = [a, b, c].filter(({ name }) => name !== first)
+    await cluster.endpoints('sticky', rest.map((pod) => ({ pod })))
+    await untilAnswers(url, (answer) => nameIn(answer) !== first && nameIn(answer).startsWith('pod-'))
+    const second = [...(await countAnswers(url, 30)).keys()]
+    expect(second).toHaveLength(1)
+    expect(rest.map(({ name }) => name)).toContain(second[0])
+  })
+
+  test('ends after its time', async () => {
+    const brief = 'http://10.202.129.3/json'
+    const sessionAffinityConfig = { clientIP: { timeoutSeconds: 1 } }
+    await cluster.service('brief', { clusterIP: '10.202.129.3', sessionAffinity: 'ClientIP', sessionAffinityConfig })
+    await cluster.endpoints('brief', [{ pod: a }, { pod: b }])
+    await untilAnswers(brief, (answer) => nameIn(answer).startsWith('pod-'))
+    const seen = new Set<string>()
+    await until(async () => {
+      seen.add(nameIn(await fetchText(brief)))
+      // Longer than the affinity lasts, so that each request chooses anew.
+      await new Promise((resolve) => setTimeout(resolve, 1_300))
+      return seen.size === 2
+    })
+  })
+})
+
+describe('node ports and external addresses', () => {
+  const other = 'e2enet01-other'
+
+  beforeAll(async () => {
+    await cluster.service('outside', {
+      clusterIP: '10.202.129.4',
+      type: 'NodePort',
+      ports: [{ port: 80, protocol: 'TCP', nodePort: 31_080 }],
+      externalIPs: ['198.51.100.7'],
+    })
+    await cluster.endpoints('outside', [{ pod: a }, { pod: b }])
+    await untilAnswers(`http://10.202.0.1:31080/json`, (answer) => nameIn(answer).startsWith('pod-'))
+    await run('ip', ['netns', 'add', other])
+    await run('ip', ['link', 'add', 'e2enet01-h', 'type', 'veth', 'peer', 'name', 'e2enet01-o', 'netns', other])
+    await run('ip', ['addr', 'add', '172.31.202.1/30', 'dev', 'e2enet01-h'])
+    await run('ip', ['link', 'set', 'e2enet01-h', 'up'])
+    await run('ip', ['-n', other, 'addr', 'add', '172.31.202.2/30', 'dev', 'e2enet01-o'])
+    await run('ip', ['-n', other, 'link', 'set', 'e2enet01-o', 'up'])
+    await run('ip', ['-n', other, 'route', 'add', 'default', 'via', '172.31.202.1'])
+  })
+
+  afterAll(async () => {
+    await run('ip', ['netns', 'del', other])
+  })
+
+  const fromOther = async (url: string) => {
+    const { stdout } = await run('ip', ['netns', 'exec', other, process.execPath, '-e', `
+      fetch(${JSON.stringify(url)}, { signal: AbortSignal.timeout(3000) }).then((r) => r.text()).then(console.log, (e) => console.log(e.cause?.code ?? e.name))`])
+    return nameIn(stdout.trim())
+  }
+
+  test('are reached from the host', async () => {
+    expect(nameIn(await fetchText('http://172.31.202.1:31080/json'))).toMatch(/^pod-[ab]$/)
+    expect(nameIn(await fetchText('http://198.51.100.7/json'))).toMatch(/^pod-[ab]$/)
+  })
+
+  test('are reached from another host, through what Docker drops by itself', async () => {
+    // The rule in Docker's chain is looked at every few seconds.
+    await until(async () => (await run('iptables', ['-S', 'DOCKER-USER'])).stdout.includes('binnacle-e2enet01'))
+    expect(await fromOther('http://172.31.202.1:31080/json')).toMatch(/^pod-[ab]$/)
+    expect(await fromOther('http://198.51.100.7/json')).toMatch(/^pod-[ab]$/)
+  })
+
+  test('refuse when there is no endpoint', async () => {
+    await cluster.endpoints('outside', [])
+    await untilAnswers('http://172.31.202.1:31080/json', (answer) => answer === 'ECONNREFUSED')
+    expect(await fromOther('http://172.31.202.1:31080/json')).toBe('ECONNREFUSED')
+    expect(await fromOther('http://198.51.100.7/json')).toBe('ECONNREFUSED')
+  })
+})
