@@ -189,7 +189,7 @@ export class MemoryWindow implements MetricWindow {
   #beginBlock(record: EntityRecord, layout: Layout, timestamp: number): Block | undefined {
     const bytes = (layout.width + 1) * blockLength * 8 + blockOverheadBytes
     while (this.#bytes + bytes + entityOverheadBytes > this.#options.maxBytes) {
-      if (!this.#dropOldest(timestamp)) {
+      if (!this.#dropOldest(record, timestamp)) {
         this.#setsRefused++
         return undefined
       }
@@ -205,12 +205,12 @@ export class MemoryWindow implements MetricWindow {
     return block
   }
 
-  /** Drops the block that was begun first, unless its entity still writes to it. */
-  #dropOldest(now: number): boolean {
+  /** Drops the block that was begun first, unless it is all that another living entity has. */
+  #dropOldest(writer: EntityRecord, now: number): boolean {
     const block = this.#blocks[this.#firstBlock]
     if (block === undefined) return false
     const isLast = block === block.record.blocks.at(-1)
-    if (isLast && block.length < blockLength && now - block.data[block.length - 1]! < idleMs) return false
+    if (isLast && block.record !== writer && now - block.data[block.length - 1]! < idleMs) return false
     this.#remove(block)
     this.#blocksDropped++
     return true

@@ -1,0 +1,125 @@
+import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Spool } from './spool.ts'
+import type { SpoolOptions } from './spool.ts'
+
+describe('the spool', () => {
+  let dir: string
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'spool-test-'))
+  })
+  afterEach(() => rm(dir, { recursive: true, force: true }))
+
+  async function open(options: Partial<SpoolOptions> = {}): Promise<Spool> {
+    const spool = new Spool({ dir, maxBytes: 1 << 20, segmentBytes: 200, ...options })
+    await spool.open()
+    return spool
+  }
+  const record = (text: string, points = 1) => ({ payload: Buffer.from(text), points })
+  async function drain(spool: Spool): Promise<readonly string[]> {
+    const texts: string[] = []
+    for (let head = await spool.peek(); head !== undefined; head = await spool.peek()) {
+      texts.push(head.payload.toString())
+      await spool.acknowledge(head)
+    }
+    return texts
+  }
+
+  it('gives records back in the order in which they came, over segments and restarts', async () => {
+    const first = await open()
+    const texts = Array.from({ length: 50 }, (_, index) => `record ${index}`)
+    for (const text of texts.slice(0, 30)) await first.append(record(text))
+    await first.close()
+    const second = await open()
+    for (const text of texts.slice(30)) await second.append(record(text))
+    expect(second.stats()).toMatchObject({ points: 50, droppedPoints: 0, tornBytes: 0 })
+    expect(await drain(second)).toEqual(texts)
+    expect(second.isEmpty).toBe(true)
+    expect(await readdir(dir)).toEqual([])
+  })
+
+  it('offers what was not acknowledged again after a restart', async () => {
+    const first = await open()
+    for (const text of ['a', 'b', 'c']) await first.append(record(text))
+    await first.acknowledge((await first.peek())!)
+    await first.close()
+    expect((await drain(await open())).slice(-2)).toEqual(['b', 'c'])
+  })
+
+  it('cuts off and counts a torn end, and keeps every whole record before it', async () => {
+    const first = await open({ segmentBytes: 1 << 20 })
+    for (const text of ['whole one', 'whole two', 'torn']) await first.append(record(text))
+    await first.close()
+    const [name] = await readdir(dir)
+    const path = join(dir, name!)
+    await truncate(path, (await readFile(path)).length - 2)
+    const second = await open()
+    expect(second.stats().tornBytes).toBeGreaterThan(0)
+    expect(await drain(second)).toEqual(['whole one', 'whole two'])
+  })
+
+  it('survives any damage at any place without giving out a damaged record', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(1000), fc.nat(255), async (at, byte) => {
+        const damaged = await mkdtemp(join(tmpdir(), 'spool-test-'))
+        const texts = Array.from({ length: 10 }, (_, index) => `record number ${index}`)
+        const spool = new Spool({ dir: damaged, maxBytes: 1 << 20 })
+        await spool.open()
+        for (const text of texts) await spool.append(record(text))
+        await spool.close()
+        const path = join(damaged, (await readdir(damaged))[0]!)
+        const bytes = await readFile(path)
+        bytes[at % bytes.length] = byte
+        await writeFile(path, bytes)
+        await appendFile(path, Buffer.alloc(byte))
+        const again = new Spool({ dir: damaged, maxBytes: 1 << 20 })
+        await again.open()
+        const found = await drain(again)
+        expect(found).toEqual(texts.slice(0, found.length))
+        await rm(damaged, { recursive: true })
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('drops the oldest segment when it is full, and says how many points that cost', async () => {
+    const spool = await open({ maxBytes: 1000 })
+    for (let index = 0; index < 100; index++) await spool.append(record(`record ${String(index).padStart(4, '0')}`, 10))
+    const { points, droppedPoints, bytes } = spool.stats()
+    expect(bytes).toBeLessThanOrEqual(1000)
+    expect(points + droppedPoints).toBe(1000)
+    expect((await drain(spool)).at(-1)).toBe('record 0099')
+  })
+
+  it('lets a record be acknowledged that was dropped in between', async () => {
+    const spool = await open({ maxBytes: 300, segmentBytes: 60 })
+    await spool.append(record('first'))
+    const head = (await spool.peek())!
+    for (let index = 0; index < 20; index++) await spool.append(record('later'))
+    const before = spool.stats().points
+    await spool.acknowledge(head)
+    expect(spool.stats().points).toBe(before)
+  })
+
+  it('counts what the disk does not take and goes on', async () => {
+    const spool = await open()
+    await spool.append(record('a'))
+    await spool.close()
+    await rm(dir, { recursive: true })
+    expect(await spool.append(record('lost', 7))).toBe(false)
+    expect(spool.stats()).toMatchObject({ droppedPoints: 7, lastError: expect.stringContaining('ENOENT') })
+  })
+
+  it('passes over files that are not its own', async () => {
+    await writeFile(join(dir, '000000000009.spool'), 'something else')
+    await writeFile(join(dir, 'notes.txt'), 'mine')
+    const spool = await open()
+    expect(spool.isEmpty).toBe(true)
+    await spool.append(record('a'))
+    expect(await drain(spool)).toEqual(['a'])
+    expect(await readdir(dir)).toEqual(['notes.txt'])
+  })
+})
