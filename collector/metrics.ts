@@ -1,3 +1,12 @@
+/** What one figure is. */
+export interface ScalarDefinition {
+  readonly kind: 'counter' | 'gauge'
+  readonly unit: string
+  readonly help: string
+  /** Read less often than each pass: a sample without a reading has the last one. */
+  readonly isKept?: true
+}
+
 /**
  * Every figure that is sampled, defined once; all outputs (Prometheus, cAdvisor JSON, summary, pages) read these columns.
  * Counters are cumulative since the cgroup was made. A figure that a machine cannot give is NaN in the store and absent outside.
@@ -12,21 +21,21 @@ export const scalars = {
   cfsBursts: { kind: 'counter', unit: 'count', help: 'Periods in which saved-up quota was used' },
   cfsBurstTime: { kind: 'counter', unit: 'nanoseconds', help: 'CPU time used out of saved-up quota' },
   memoryUsage: { kind: 'gauge', unit: 'bytes', help: 'Memory in use, all caches included' },
-  memoryMaxUsage: { kind: 'gauge', unit: 'bytes', help: 'Highest memory use since the start' },
+  memoryMaxUsage: { kind: 'gauge', unit: 'bytes', help: 'Highest memory use since the start', isKept: true },
   memoryWorkingSet: { kind: 'gauge', unit: 'bytes', help: 'Usage without inactive file pages, not below 0' },
   memoryRss: { kind: 'gauge', unit: 'bytes', help: 'Anonymous memory' },
   memoryCache: { kind: 'gauge', unit: 'bytes', help: 'File pages' },
-  memorySwap: { kind: 'gauge', unit: 'bytes', help: 'Swap in use' },
+  memorySwap: { kind: 'gauge', unit: 'bytes', help: 'Swap in use', isKept: true },
   memoryMappedFile: { kind: 'gauge', unit: 'bytes', help: 'File pages that are mapped' },
-  memoryKernel: { kind: 'gauge', unit: 'bytes', help: 'Kernel memory' },
+  memoryKernel: { kind: 'gauge', unit: 'bytes', help: 'Kernel memory', isKept: true },
   memoryActiveFile: { kind: 'gauge', unit: 'bytes', help: 'File pages used lately' },
   memoryInactiveFile: { kind: 'gauge', unit: 'bytes', help: 'File pages not used lately' },
   memoryFileDirty: { kind: 'gauge', unit: 'bytes', help: 'File pages waiting to be written' },
   memoryFileWriteback: { kind: 'gauge', unit: 'bytes', help: 'File pages being written' },
-  memoryFailcnt: { kind: 'counter', unit: 'count', help: 'Times that the limit was hit' },
-  memoryEventsHigh: { kind: 'counter', unit: 'count', help: 'Times that memory.high was passed' },
-  memoryEventsMax: { kind: 'counter', unit: 'count', help: 'Times that memory.max was about to be passed' },
-  memoryOomKills: { kind: 'counter', unit: 'count', help: 'Tasks killed by the kernel for want of memory' },
+  memoryFailcnt: { kind: 'counter', unit: 'count', help: 'Times that the limit was hit', isKept: true },
+  memoryEventsHigh: { kind: 'counter', unit: 'count', help: 'Times that memory.high was passed', isKept: true },
+  memoryEventsMax: { kind: 'counter', unit: 'count', help: 'Times that memory.max was about to be passed', isKept: true },
+  memoryOomKills: { kind: 'counter', unit: 'count', help: 'Tasks killed by the kernel for want of memory', isKept: true },
   memoryPageFaults: { kind: 'counter', unit: 'count', help: 'Page faults of the container itself' },
   memoryMajorPageFaults: { kind: 'counter', unit: 'count', help: 'Page faults of the container itself that needed a disk' },
   memoryPageFaultsTotal: { kind: 'counter', unit: 'count', help: 'Page faults, cgroups below included' },
@@ -36,41 +45,46 @@ export const scalars = {
   memoryRefaultsFile: { kind: 'counter', unit: 'count', help: 'File pages read again soon after they were dropped' },
   memoryRefaultsAnon: { kind: 'counter', unit: 'count', help: 'Anonymous pages read again soon after they were swapped' },
   processes: { kind: 'gauge', unit: 'count', help: 'Tasks in the cgroup' },
-  cpuPressureSome: { kind: 'counter', unit: 'microseconds', help: 'Time in which some task waited for CPU' },
-  cpuPressureSomeAvg10: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 10 s' },
-  cpuPressureSomeAvg60: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 60 s' },
-  cpuPressureSomeAvg300: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 300 s' },
-  cpuPressureFull: { kind: 'counter', unit: 'microseconds', help: 'Time in which all tasks waited for CPU' },
-  cpuPressureFullAvg10: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 10 s' },
-  cpuPressureFullAvg60: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 60 s' },
-  cpuPressureFullAvg300: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 300 s' },
-  memoryPressureSome: { kind: 'counter', unit: 'microseconds', help: 'Time in which some task waited for memory' },
-  memoryPressureSomeAvg10: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 10 s' },
-  memoryPressureSomeAvg60: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 60 s' },
-  memoryPressureSomeAvg300: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 300 s' },
-  memoryPressureFull: { kind: 'counter', unit: 'microseconds', help: 'Time in which all tasks waited for memory' },
-  memoryPressureFullAvg10: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 10 s' },
-  memoryPressureFullAvg60: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 60 s' },
-  memoryPressureFullAvg300: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 300 s' },
-  ioPressureSome: { kind: 'counter', unit: 'microseconds', help: 'Time in which some task waited for a disk' },
-  ioPressureSomeAvg10: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 10 s' },
-  ioPressureSomeAvg60: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 60 s' },
-  ioPressureSomeAvg300: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 300 s' },
-  ioPressureFull: { kind: 'counter', unit: 'microseconds', help: 'Time in which all tasks waited for a disk' },
-  ioPressureFullAvg10: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 10 s' },
-  ioPressureFullAvg60: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 60 s' },
-  ioPressureFullAvg300: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 300 s' },
-  fsUsage: { kind: 'gauge', unit: 'bytes', help: 'Disk space of the writable layer, by the last walk' },
-  fsInodes: { kind: 'gauge', unit: 'count', help: 'Files of the writable layer, by the last walk' },
-  logsUsage: { kind: 'gauge', unit: 'bytes', help: 'Disk space of the log files, by the last walk' },
+  cpuPressureSome: { kind: 'counter', unit: 'microseconds', help: 'Time in which some task waited for CPU', isKept: true },
+  cpuPressureSomeAvg10: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 10 s', isKept: true },
+  cpuPressureSomeAvg60: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 60 s', isKept: true },
+  cpuPressureSomeAvg300: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 300 s', isKept: true },
+  cpuPressureFull: { kind: 'counter', unit: 'microseconds', help: 'Time in which all tasks waited for CPU', isKept: true },
+  cpuPressureFullAvg10: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 10 s', isKept: true },
+  cpuPressureFullAvg60: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 60 s', isKept: true },
+  cpuPressureFullAvg300: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 300 s', isKept: true },
+  memoryPressureSome: { kind: 'counter', unit: 'microseconds', help: 'Time in which some task waited for memory', isKept: true },
+  memoryPressureSomeAvg10: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 10 s', isKept: true },
+  memoryPressureSomeAvg60: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 60 s', isKept: true },
+  memoryPressureSomeAvg300: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 300 s', isKept: true },
+  memoryPressureFull: { kind: 'counter', unit: 'microseconds', help: 'Time in which all tasks waited for memory', isKept: true },
+  memoryPressureFullAvg10: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 10 s', isKept: true },
+  memoryPressureFullAvg60: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 60 s', isKept: true },
+  memoryPressureFullAvg300: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 300 s', isKept: true },
+  ioPressureSome: { kind: 'counter', unit: 'microseconds', help: 'Time in which some task waited for a disk', isKept: true },
+  ioPressureSomeAvg10: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 10 s', isKept: true },
+  ioPressureSomeAvg60: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 60 s', isKept: true },
+  ioPressureSomeAvg300: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 300 s', isKept: true },
+  ioPressureFull: { kind: 'counter', unit: 'microseconds', help: 'Time in which all tasks waited for a disk', isKept: true },
+  ioPressureFullAvg10: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 10 s', isKept: true },
+  ioPressureFullAvg60: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 60 s', isKept: true },
+  ioPressureFullAvg300: { kind: 'gauge', unit: 'percent', help: 'The same, share of the last 300 s', isKept: true },
+  fsUsage: { kind: 'gauge', unit: 'bytes', help: 'Disk space of the writable layer, by the last walk', isKept: true },
+  fsInodes: { kind: 'gauge', unit: 'count', help: 'Files of the writable layer, by the last walk', isKept: true },
+  logsUsage: { kind: 'gauge', unit: 'bytes', help: 'Disk space of the log files, by the last walk', isKept: true },
   load: { kind: 'gauge', unit: 'count', help: 'Load average of the last minute (machine only)' },
-} as const satisfies Record<string, { kind: 'counter' | 'gauge'; unit: string; help: string }>
+} as const satisfies Record<string, ScalarDefinition>
 
 /** The name of a sampled figure. */
 export type ScalarName = keyof typeof scalars
 
 /** The column of each figure in a `SampleRing`. */
 export const column = Object.fromEntries(Object.keys(scalars).map((name, index) => [name, index])) as Readonly<Record<ScalarName, number>>
+
+/** Columns whose value goes on until it is read again. */
+export const keptColumns: readonly number[] = Object.entries<ScalarDefinition>(scalars)
+  .filter(([, { isKept }]) => isKept === true)
+  .map(([name]) => column[name as ScalarName])
 
 /** How many columns there are. */
 export const columnCount = Object.keys(scalars).length

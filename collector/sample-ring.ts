@@ -1,5 +1,7 @@
-import { columnCount, groups } from './metrics.ts'
+import { columnCount, groups, keptColumns } from './metrics.ts'
 import type { GroupName } from './metrics.ts'
+
+const groupNames = Object.keys(groups) as GroupName[]
 
 /** One interface, disk or core of a container: its name and its rows, `fields` numbers per sample. */
 export interface Instance {
@@ -10,8 +12,8 @@ export interface Instance {
 }
 
 /**
- * The last `capacity` samples of one container, in columns that are allocated when a figure is first seen. Writing a sample starts
- * with the previous values, so figures that are read less often keep their last value; absent is NaN.
+ * The last `capacity` samples of one container, in columns that are allocated when a figure is first seen. A sample starts empty (NaN),
+ * but for the figures that are read less often than each pass, which start with their last value.
  * `ago` counts samples backwards from the newest (0).
  */
 export class SampleRing {
@@ -50,12 +52,18 @@ export class SampleRing {
     this.#count = Math.min(this.#count + 1, this.capacity)
     this.#timestamps[this.#head] = timestampMs
     this.#elapsed[this.#head] = elapsedMs
-    if (previous < 0) return
-    for (let index = 0; index < columnCount; index++) {
-      const values = this.#columns[index]
-      if (values !== undefined) values[this.#head] = values[previous]!
+    const head = this.#head
+    for (const values of this.#columns) if (values !== undefined) values[head] = Number.NaN
+    if (previous >= 0) {
+      for (const index of keptColumns) {
+        const values = this.#columns[index]
+        if (values !== undefined) values[head] = values[previous]!
+      }
     }
-    this.#carry(previous)
+    for (const group of groupNames) {
+      const width = groups[group].fields.length
+      for (const { values } of this.#instances[group]) values.fill(Number.NaN, head * width, (head + 1) * width)
+    }
   }
 
   /** Sets a figure of the newest sample. */
@@ -124,19 +132,6 @@ export class SampleRing {
     const made: Instance = { name: Buffer.from(nameBytes).toString('latin1'), nameBytes, values }
     known.push(made)
     return made
-  }
-
-  /** Makes a group's figures absent in the newest sample, before a reader fills in what exists now. */
-  clearGroup(group: GroupName): void {
-    const width = groups[group].fields.length
-    for (const { values } of this.#instances[group]) values.fill(Number.NaN, this.#head * width, (this.#head + 1) * width)
-  }
-
-  #carry(previous: number): void {
-    for (const group of Object.keys(groups) as GroupName[]) {
-      const width = groups[group].fields.length
-      for (const { values } of this.#instances[group]) values.copyWithin(this.#head * width, previous * width, (previous + 1) * width)
-    }
   }
 
   #slot(ago: number): number {

@@ -82,7 +82,6 @@ function parseCpuLine(scanner: Scanner, cpu: { user: number; system: number }): 
 
 /** `major minor name reads merged sectors ms writes merged sectors ms inFlight ms weighted discards merged sectors …`. */
 function parseDiskstats(scanner: Scanner, { ring }: ReadTarget, wholeDisks: DiskNames): void {
-  ring.clearGroup('disk')
   for (; !scanner.isDone; scanner.skipLine()) {
     const major = scanner.number()
     const minor = scanner.number()

@@ -13,10 +13,8 @@ const fieldOfColumn = [0, 1, 2, 3, -1, -1, -1, -1, 4, 5, 6, 7]
 
 /**
  * Reads `/proc/PID/net/dev`: the interfaces of a container, or of the machine. Loopback, veth pairs and bridges are left out.
- * An interface that is gone is absent from the sample.
  */
 export function parseNetDev(scanner: Scanner, { ring }: ReadTarget): void {
-  ring.clearGroup('network')
   scanner.skipLine()
   scanner.skipLine()
   for (; !scanner.isDone; scanner.skipLine()) {
