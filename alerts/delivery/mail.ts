@@ -23,8 +23,8 @@ interface RecipientError extends Error {
   readonly responseCode?: number
 }
 
-/** Codes of nodemailer that mean our own settings, not the server's state. */
-const finalCodes: ReadonlySet<string> = new Set(['EMESSAGE'])
+/** nodemailer's codes for a refused sender, recipient or message. Anything else (TLS, credentials, network) somebody may put right. */
+const messageCodes: ReadonlySet<string> = new Set(['EMESSAGE', 'EENVELOPE'])
 
 /**
  * Mail over SMTP. All attempts of a notification are the same message with the same Message-ID, so a mail store that has it already can tell.
@@ -91,6 +91,7 @@ export function composeMail(settings: MailSettings, notification: Notification, 
     html: htmlBody(notification),
     date: new Date(notification.createdAt),
     messageId: messageId(notification.id),
+    baseBoundary: notification.id,
     ...(isReply && { inReplyTo: messageId(notification.thread), references: [messageId(notification.thread)] }),
     headers: {
       'Auto-Submitted': 'auto-generated',
@@ -121,8 +122,7 @@ function classifyError(err: MailError, recipients: readonly string[]): Delivery 
     if (waiting.length === 0) return { outcome: 'failed', reason, refused }
     return { outcome: 'retry', reason, recipients: waiting, refused }
   }
-  // Refused credentials get right when somebody corrects them at the server; a refused message never does.
-  const isFinal = err.responseCode === undefined ? finalCodes.has(err.code ?? '') : err.responseCode >= 500 && err.code !== 'EAUTH'
+  const isFinal = messageCodes.has(err.code ?? '') && (err.responseCode ?? 500) >= 500
   return isFinal ? { outcome: 'failed', reason } : { outcome: 'retry', reason }
 }
 

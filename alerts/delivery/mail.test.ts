@@ -1,0 +1,148 @@
+import type { AddressInfo, Server } from 'node:net'
+import { SMTPServer } from 'smtp-server'
+import type { SMTPServerOptions } from 'smtp-server'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { MailSettings } from '../routing/receiver.ts'
+import { compileTemplate } from '../rules/template.ts'
+import { createMailIntegration } from './mail.ts'
+import type { Integration, Notification } from './notification.ts'
+import { sampleNotification } from '../testing/sample-notification.ts'
+
+let server: SMTPServer
+let integration: Integration
+const mails: { text: string; to: string[] }[] = []
+const never = new AbortController().signal
+
+afterEach(async () => {
+  integration.close()
+  mails.length = 0
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+})
+
+/** A mail server that takes everything but what `hooks` refuse, and an integration that sends to it. */
+async function start(hooks: SMTPServerOptions = {}, more: Partial<MailSettings> = {}): Promise<void> {
+  server = new SMTPServer({
+    authOptional: true,
+    disableReverseLookup: true,
+    hideSTARTTLS: true,
+    onData: (stream, session, done) => {
+      let text = ''
+      stream.on('data', (chunk: Buffer) => (text += chunk.toString()))
+      stream.on('end', () => {
+        mails.push({ text, to: session.envelope.rcptTo.map((recipient) => recipient.address) })
+        done()
+      })
+    },
+    ...hooks,
+  })
+  server.on('error', () => {})
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = (server.server as unknown as Server).address() as AddressInfo
+  integration = createMailIntegration({
+    kind: 'email', sendResolved: true, to: ['ops@example.com', 'second@example.com'], from: 'Binnacle <alerts@example.com>',
+    host: '127.0.0.1', port, hello: 'localhost', requireTls: false, tls: { isInsecure: true }, subject: undefined, headers: {}, ...more,
+  })
+}
+
+function refusal(responseCode: number): Error {
+  return Object.assign(new Error('refused by the test'), { responseCode })
+}
+
+function send(more: Partial<Notification> = {}) {
+  return integration.send({ ...sampleNotification, ...more }, never)
+}
+
+describe('mail', () => {
+  it('goes to everybody once, as text and HTML, with headers that are the same at every attempt', async () => {
+    await start()
+    expect(await send()).toMatchObject({ outcome: 'delivered' })
+    expect(await send({ attempts: 1 })).toMatchObject({ outcome: 'delivered' })
+    expect(mails.map((mail) => mail.to)).toEqual([['ops@example.com', 'second@example.com'], ['ops@example.com', 'second@example.com']])
+    const [first, second] = mails.map((mail) => mail.text)
+    for (const header of [
+      'Message-ID: <0123456789abcdef-7@example.com>', 'Auto-Submitted: auto-generated', 'Subject: [FIRING:1] PodRestarting',
+      'In-Reply-To: <0123456789abcdef-5@example.com>', 'References: <0123456789abcdef-5@example.com>', 'Date: Tue, 01 Jan 2030 00:00:30 +0000',
+      'To: ops@example.com, second@example.com',
+    ]) {
+      expect(first).toContain(header)
+    }
+    expect(first).toMatch(/Content-Type: text\/plain[\s\S]+Content-Type: text\/html/)
+    expect(first).toBe(second)
+  })
+
+  it('uses the subject and headers of the configuration, and lets nobody add headers through them', async () => {
+    const headers = { 'x-team': compileTemplate('{{ .CommonLabels.evil }}') }
+    await start({}, { subject: compileTemplate('{{ .Status }} {{ .CommonLabels.evil }}'), headers })
+    const labels = { alertname: 'PodRestarting', evil: 'a\r\nBcc: victim@example.com' }
+    await send({ alerts: [{ ...sampleNotification.alerts[0]!, labels }] })
+    expect(mails[0]!.text).toMatch(/^Subject: firing a Bcc: victim@example.com\r?$/m)
+    expect(mails[0]!.text.split('\r\n\r\n')[0]).not.toMatch(/^Bcc:/m)
+    expect(mails[0]!.text.split('text/html')[1]).not.toContain('<script')
+  })
+
+  it('is tried again after a 4xx answer to the message, and given up after a 5xx', async () => {
+    const codes = [451, 550]
+    await start({
+      onData: (stream, _session, done) => {
+        stream.resume()
+        stream.on('end', () => done(refusal(codes.shift()!)))
+      },
+    })
+    expect(await send()).toMatchObject({ outcome: 'retry', reason: expect.stringMatching(/451/) })
+    expect(await send()).toMatchObject({ outcome: 'failed', reason: expect.stringMatching(/550/) })
+  })
+
+  it('is tried again for those only who were refused for the moment', async () => {
+    const codes: Record<string, number[]> = { 'second@example.com': [450] }
+    await start({
+      onRcptTo: ({ address }, _session, done) => {
+        const code = codes[address]?.shift()
+        done(code === undefined ? null : refusal(code))
+      },
+    })
+    const delivery = await send()
+    expect(delivery).toMatchObject({ outcome: 'retry', recipients: ['second@example.com'] })
+    expect(await send({ recipients: ['second@example.com'] })).toMatchObject({ outcome: 'delivered' })
+    expect(mails.map((mail) => mail.to)).toEqual([['ops@example.com'], ['second@example.com']])
+  })
+
+  it('tells who was refused for good while others were served', async () => {
+    await start({ onRcptTo: ({ address }, _session, done) => done(address.startsWith('second') ? refusal(550) : null) })
+    expect(await send()).toMatchObject({ outcome: 'delivered', refused: [{ recipient: 'second@example.com' }] })
+  })
+
+  it('fails where nobody is taken, and is tried again where somebody may be later', async () => {
+    await start({ onRcptTo: (_address, _session, done) => done(refusal(550)) })
+    expect(await send()).toMatchObject({ outcome: 'failed', refused: [{ recipient: 'ops@example.com' }, { recipient: 'second@example.com' }] })
+  })
+
+  it('is tried again after refused credentials and broken connections', async () => {
+    await start({ onAuth: (_auth, _session, done) => done(refusal(535)), allowInsecureAuth: true }, { auth: { user: 'u', password: 'wrong' } })
+    expect(await send()).toMatchObject({ outcome: 'retry', reason: expect.stringMatching(/EAUTH/) })
+    await new Promise<void>((resolve) => server.close(() => resolve()))
+    expect(await send()).toMatchObject({ outcome: 'retry', reason: expect.stringMatching(/ECONNREFUSED/) })
+  })
+
+  it('insists on TLS where it is required', async () => {
+    await start({ disabledCommands: ['STARTTLS'] }, { requireTls: true })
+    expect(await send()).toMatchObject({ outcome: 'retry', reason: expect.stringMatching(/ETLS|STARTTLS/) })
+    expect(mails).toEqual([])
+  })
+
+  it('uses STARTTLS where it is offered', async () => {
+    let isSecure: boolean | undefined
+    await start({ hideSTARTTLS: false, onMailFrom: (_address, session, done) => { isSecure = session.secure; done() } }, { requireTls: true })
+    expect(await send()).toMatchObject({ outcome: 'delivered' })
+    expect(isSecure).toBe(true)
+  })
+
+  it('ends at once when told to, while the server is silent', async () => {
+    const { promise: reached, resolve } = Promise.withResolvers<void>()
+    await start({ onData: (stream) => { stream.resume(); resolve() } })
+    const stop = new AbortController()
+    const sending = integration.send(sampleNotification, stop.signal)
+    await reached
+    stop.abort()
+    expect(await sending).toMatchObject({ outcome: 'retry' })
+  })
+})
