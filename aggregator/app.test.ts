@@ -89,7 +89,11 @@ class Cluster {
     return JSON.parse((await this.getText(path)).body)
   }
 
-  async getMetrics(path: string, as: KeyPair | undefined, headers: Record<string, string | string[]> = {}): Promise<{ status: number; body: any }> {
+  async getMetrics(
+    path: string,
+    as: KeyPair | undefined,
+    headers: Record<string, string | string[]> = {},
+  ): Promise<{ status: number; body: any }> {
     const agent = new Agent({ ca: this.authority.cert, ...as })
     return new Promise((resolve, reject) => {
       const request = get(new URL(path, this.aggregator.addresses.metricsApi[0]), { agent, headers }, async (response) => {
@@ -120,13 +124,26 @@ describe('the aggregator', () => {
     await cluster.scrape()
     expect(await cluster.getJson('/api/v1/model/nodes/')).toEqual(['n1'])
     expect(await cluster.getJson('/api/v1/model/namespaces/default/pods/')).toEqual(['web'])
-    const rate = (await cluster.getJson('/api/v1/model/namespaces/default/pods/web/metrics/cpu/usage_rate')) as { metrics: { value: number }[] }
+    const rate = (await cluster.getJson('/api/v1/model/namespaces/default/pods/web/metrics/cpu/usage_rate')) as {
+      metrics: { value: number }[]
+    }
     expect(rate.metrics.map(({ value }) => value)).toEqual([50, 200])
-    expect(await cluster.getJson('/api/v1/model/namespaces/default/metrics/memory/working_set')).toMatchObject({ metrics: [{ value: 1 << 26 }, { value: 1 << 26 }] })
-    expect(await cluster.getJson('/api/v1/model/nodes/n1/metrics/cpu/node_reservation')).toMatchObject({ metrics: [{ value: 0.05, floatValue: 0.05 }, { value: 0.05 }] })
-    expect(await cluster.getJson('/api/v1/model/nodes/nobody/metrics/cpu/usage_rate')).toEqual({ metrics: [], latestTimestamp: '0001-01-01T00:00:00Z' })
-    expect(await cluster.getJson('/api/v1/model/namespaces/default/workloads/ReplicationController/web/metrics/cpu/usage_rate')).toMatchObject({ metrics: [{ value: 50 }, { value: 200 }] })
-    expect(await cluster.getJson('/api/v1/model/nodes/n1/metrics/filesystem/usage?labels=resource_id:/')).toMatchObject({ metrics: [{ value: 1e9 }, { value: 1e9 }] })
+    expect(await cluster.getJson('/api/v1/model/namespaces/default/metrics/memory/working_set')).toMatchObject({
+      metrics: [{ value: 1 << 26 }, { value: 1 << 26 }],
+    })
+    expect(await cluster.getJson('/api/v1/model/nodes/n1/metrics/cpu/node_reservation')).toMatchObject({
+      metrics: [{ value: 0.05, floatValue: 0.05 }, { value: 0.05 }],
+    })
+    expect(await cluster.getJson('/api/v1/model/nodes/nobody/metrics/cpu/usage_rate')).toEqual({
+      metrics: [],
+      latestTimestamp: '0001-01-01T00:00:00Z',
+    })
+    expect(
+      await cluster.getJson('/api/v1/model/namespaces/default/workloads/ReplicationController/web/metrics/cpu/usage_rate'),
+    ).toMatchObject({ metrics: [{ value: 50 }, { value: 200 }] })
+    expect(await cluster.getJson('/api/v1/model/nodes/n1/metrics/filesystem/usage?labels=resource_id:/')).toMatchObject({
+      metrics: [{ value: 1e9 }, { value: 1e9 }],
+    })
     expect(await cluster.getJson('/api/v1/model/metrics/')).toContain('cpu/usage_rate')
     expect(await cluster.getText('/api/v1/model/nodes/n1/metrics/cpu/usage_rate?start=yesterday')).toEqual({
       status: 400,
@@ -137,14 +154,28 @@ describe('the aggregator', () => {
   it('offers pod metrics to a front proxy in the name of its user, with the window that was measured', async () => {
     await cluster.scrape()
     await cluster.scrape()
-    const answer = await cluster.getMetrics('/apis/metrics.k8s.io/v1beta1/namespaces/default/pods?labelSelector=app%3Dweb', await cluster.frontProxy(), {
-      'x-remote-user': 'alice',
-      'x-remote-group': ['dev', 'ops, all'],
-    })
+    const answer = await cluster.getMetrics(
+      '/apis/metrics.k8s.io/v1beta1/namespaces/default/pods?labelSelector=app%3Dweb',
+      await cluster.frontProxy(),
+      {
+        'x-remote-user': 'alice',
+        'x-remote-group': ['dev', 'ops, all'],
+      },
+    )
     expect(answer.status).toBe(200)
-    expect(answer.body).toMatchObject({ kind: 'PodMetricsList', items: [{ metadata: { name: 'web', namespace: 'default', labels: { app: 'web' } } }] })
-    expect(answer.body.items[0]).toMatchObject({ window: '5s', containers: [{ name: 'main', usage: { cpu: '200000000n', memory: '65536Ki' } }] })
-    expect(JSON.parse(cluster.client.reviews[0]!)).toMatchObject({ user: 'alice', groups: ['dev', 'ops, all', 'system:authenticated'], resourceAttributes: { verb: 'list', resource: 'pods' } })
+    expect(answer.body).toMatchObject({
+      kind: 'PodMetricsList',
+      items: [{ metadata: { name: 'web', namespace: 'default', labels: { app: 'web' } } }],
+    })
+    expect(answer.body.items[0]).toMatchObject({
+      window: '5s',
+      containers: [{ name: 'main', usage: { cpu: '200000000n', memory: '65536Ki' } }],
+    })
+    expect(JSON.parse(cluster.client.reviews[0]!)).toMatchObject({
+      user: 'alice',
+      groups: ['dev', 'ops, all', 'system:authenticated'],
+      resourceAttributes: { verb: 'list', resource: 'pods' },
+    })
   })
 
   it('refuses strangers, users without a right, and user headers from anybody but a front proxy', async () => {
@@ -157,14 +188,26 @@ describe('the aggregator', () => {
     expect(refused.body.message).toContain('User "mallory" cannot list resource "nodes"')
     const otherProxy = await issueCertificate(cluster.proxyAuthority, { commonName: 'someone', isClient: true, now: Date.now() })
     expect((await cluster.getMetrics(path, otherProxy, { 'x-remote-user': 'admin' })).status).toBe(401)
-    const admin = await issueCertificate(cluster.authority, { commonName: 'admin', organization: 'system:masters', isClient: true, now: Date.now() })
+    const admin = await issueCertificate(cluster.authority, {
+      commonName: 'admin',
+      organization: 'system:masters',
+      isClient: true,
+      now: Date.now(),
+    })
     expect((await cluster.getMetrics(path, admin)).body.items).toHaveLength(1)
   })
 
   it('prints tables, answers 404 in words of the API, and tells what it serves', async () => {
     await cluster.scrape()
-    const admin = await issueCertificate(cluster.authority, { commonName: 'admin', organization: 'system:masters', isClient: true, now: Date.now() })
-    const table = await cluster.getMetrics('/apis/metrics.k8s.io/v1beta1/nodes', admin, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json' })
+    const admin = await issueCertificate(cluster.authority, {
+      commonName: 'admin',
+      organization: 'system:masters',
+      isClient: true,
+      now: Date.now(),
+    })
+    const table = await cluster.getMetrics('/apis/metrics.k8s.io/v1beta1/nodes', admin, {
+      accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json',
+    })
     expect(table.body).toMatchObject({ kind: 'Table', rows: [{ cells: ['n1', '50000000n', '1048576Ki', '1s'] }] })
     const missing = await cluster.getMetrics('/apis/metrics.k8s.io/v1beta1/namespaces/default/pods/nobody', admin)
     expect(missing.body).toMatchObject({ code: 404, message: 'pods.metrics.k8s.io "default/nobody" not found' })
@@ -175,7 +218,12 @@ describe('the aggregator', () => {
 
   it('streams a change per scrape to watchers', async () => {
     await cluster.scrape()
-    const admin = await issueCertificate(cluster.authority, { commonName: 'admin', organization: 'system:masters', isClient: true, now: Date.now() })
+    const admin = await issueCertificate(cluster.authority, {
+      commonName: 'admin',
+      organization: 'system:masters',
+      isClient: true,
+      now: Date.now(),
+    })
     const agent = new Agent({ ca: cluster.authority.cert, ...admin })
     const frames: { type: string; object: { timestamp: string } }[] = []
     let changed = () => {}
@@ -188,10 +236,11 @@ describe('the aggregator', () => {
         changed()
       }
     })()
-    const frame = (count: number) => new Promise<void>((resolve) => {
-      changed = () => frames.length >= count && resolve()
-      changed()
-    })
+    const frame = (count: number) =>
+      new Promise<void>((resolve) => {
+        changed = () => frames.length >= count && resolve()
+        changed()
+      })
     await frame(1)
     await cluster.scrape()
     await frame(2)
@@ -209,6 +258,8 @@ describe('the aggregator', () => {
     expect((await cluster.getText('/metrics')).body).toContain('binnacle_aggregator_source_up{node="n1"} 1')
     const schema = (await cluster.getJson('/api/v1/metric-export-schema')) as { metrics: { name: string }[] }
     expect(schema.metrics.map(({ name }) => name)).toContain('cpu/usage_rate')
-    expect(await cluster.getJson('/api/v1/metric-export')).toContainEqual(expect.objectContaining({ labels: expect.objectContaining({ type: 'node', container_name: 'machine' }) }))
+    expect(await cluster.getJson('/api/v1/metric-export')).toContainEqual(
+      expect.objectContaining({ labels: expect.objectContaining({ type: 'node', container_name: 'machine' }) }),
+    )
   })
 })

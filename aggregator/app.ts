@@ -75,16 +75,11 @@ const maxScrapeMs = 10_000
 
 /** Composes the aggregator: node sources → processors → {memory window, InfluxDB, metrics API}. Nothing runs before `start`. */
 export function createAggregator(options: AggregatorOptions): Aggregator {
-  const { informers, clock, random, log, resolutionMs = 5000, influx } = options
+  const { informers, clock, resolutionMs = 5000, influx } = options
   if (!(resolutionMs >= minResolutionMs)) throw new RangeError(`resolutionMs: ${resolutionMs} must be at least ${minResolutionMs}`)
   if (influx !== undefined) validateInfluxOptions(influx)
   const holdMs = resolutionMs * heldResolutions
-  const view: ClusterView = {
-    nodes: informers.informer(CoreV1Node),
-    pods: informers.informer(CoreV1Pod, { indexes: { node: ({ spec }) => (spec?.nodeName === undefined ? [] : [spec.nodeName]) } }),
-    replicaSets: informers.informer(AppsV1ReplicaSet),
-    jobs: informers.informer(BatchV1Job),
-  }
+  const view = createView(informers)
   const window = new MemoryWindow({ windowMs: options.windowMs ?? 3_600_000, maxBytes: options.windowMaxBytes ?? 256 << 20 })
   const metrics = new ResourceMetrics({ ...view, holdMs, clock })
   const writer = influx === undefined ? undefined : createInfluxWriter(options, influx)
@@ -97,23 +92,8 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     clock,
   })
   const scraper = new NodeScraper({ ...options.kubelet, clock, timeoutMs: Math.min(maxScrapeMs, resolutionMs * 0.9) })
-  const source = new NodeSource({
-    nodes: view.nodes,
-    scrape: (address, signal) => scraper.scrape(address, signal),
-    resolutionMs,
-    onBatch: (batch) => pipeline.addNodeBatch(batch),
-    onGone: (nodeName) => {
-      pipeline.forgetNode(nodeName)
-      metrics.forgetNode(nodeName)
-    },
-    clock,
-    random,
-    log: log.child({ part: 'sources' }),
-  })
-  const unready = () => [
-    ...(Object.values(view).every(({ hasSynced }) => hasSynced) ? [] : ['the copy of the API objects is not complete yet']),
-    ...(window.stats().entities > 0 ? [] : ['no node has been scraped yet']),
-  ]
+  const source = createSource(options, { view, scraper, pipeline, metrics, resolutionMs })
+  const unready = () => whyUnready(view, window)
   const report = () => ({ sources: source.statuses(), window: window.stats(), influx: writer?.stats(), now: clock.now() })
   const server = createHttpServer({ window, latest: () => pipeline.latest(), report, unready })
   const apis = options.metricsApi.hosts.map(() => createMetricsApi({ ...options, ...options.metricsApi, metrics, unready }))
@@ -126,7 +106,9 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     async start() {
       const { http, metricsApi } = options
       addresses.http = await server.listen(http)
-      addresses.metricsApi = await Promise.all(apis.map(({ server: api }, index) => api.listen({ host: metricsApi.hosts[index]!, port: metricsApi.port })))
+      addresses.metricsApi = await Promise.all(
+        apis.map(({ server: api }, index) => api.listen({ host: metricsApi.hosts[index]!, port: metricsApi.port })),
+      )
       await writer?.start()
       // Without the pods every figure would look like that of a pod that nobody knows.
       void Promise.all(Object.values(view).map((informer) => informer.waitForSync(stopped.signal))).then(
@@ -144,6 +126,49 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
       await writer?.stop()
     },
   }
+}
+
+interface SourceParts {
+  readonly view: ClusterView
+  readonly scraper: NodeScraper
+  readonly pipeline: Pipeline
+  readonly metrics: ResourceMetrics
+  readonly resolutionMs: number
+}
+
+function createSource(options: AggregatorOptions, { view, scraper, pipeline, metrics, resolutionMs }: SourceParts): NodeSource {
+  return new NodeSource({
+    nodes: view.nodes,
+    scrape: (address, signal) => scraper.scrape(address, signal),
+    resolutionMs,
+    onBatch: (batch) => pipeline.addNodeBatch(batch),
+    onGone: (nodeName) => {
+      pipeline.forgetNode(nodeName)
+      metrics.forgetNode(nodeName)
+    },
+    clock: options.clock,
+    random: options.random,
+    log: options.log.child({ part: 'sources' }),
+  })
+}
+
+function createView(informers: InformerFactory): ClusterView {
+  const byNode = ({ spec }: CoreV1Pod) => (spec.nodeName === undefined ? [] : [spec.nodeName])
+  return {
+    nodes: informers.informer(CoreV1Node),
+    pods: informers.informer(CoreV1Pod, { indexes: { node: byNode } }),
+    replicaSets: informers.informer(AppsV1ReplicaSet),
+    jobs: informers.informer(BatchV1Job),
+  }
+}
+
+/** One bad node does not count: as soon as any has been scraped there is something to answer with. */
+function whyUnready(view: ClusterView, window: MemoryWindow): readonly string[] {
+  const isSynced = Object.values(view).every(({ hasSynced }) => hasSynced)
+  return [
+    ...(isSynced ? [] : ['the copy of the API objects is not complete yet']),
+    ...(window.stats().entities > 0 ? [] : ['no node has been scraped yet']),
+  ]
 }
 
 function createInfluxWriter(options: AggregatorOptions, influx: InfluxOptions): InfluxSink {

@@ -13,7 +13,10 @@ describe('the metric catalogue', () => {
       const source = findMetric(metric.rate.of)!
       expect(source.type, metric.name).toBe('cumulative')
       expect(source.isLabelled, metric.name).toBe(metric.isLabelled)
-      expect(source.entities.every((type) => metric.entities.includes(type)), metric.name).toBe(true)
+      expect(
+        source.entities.every((type) => metric.entities.includes(type)),
+        metric.name,
+      ).toBe(true)
     }
   })
 

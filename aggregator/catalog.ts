@@ -5,7 +5,17 @@ export interface MetricRow {
   /** Heapster's name: the measurement in InfluxDB and the name in the model API. */
   readonly name: string
   readonly type: 'gauge' | 'cumulative'
-  readonly unit: 'count' | 'bytes' | 'nanoseconds' | 'milliseconds' | 'millicores' | 'milliload' | 'share' | 'percent' | 'per second' | 'bytes per second'
+  readonly unit:
+    | 'count'
+    | 'bytes'
+    | 'nanoseconds'
+    | 'milliseconds'
+    | 'millicores'
+    | 'milliload'
+    | 'share'
+    | 'percent'
+    | 'per second'
+    | 'bytes per second'
   /** How sinks write it and whether the model API rounds it. The memory window keeps every digit. */
   readonly valueType: 'int' | 'float'
   readonly entities: readonly EntityType[]
@@ -29,6 +39,7 @@ const measured = ['node', 'pod', 'pod_container', 'sys_container'] as const
 const nodeOnly = ['node'] as const
 const withDisks = ['node', 'pod', 'pod_container'] as const
 
+// oxfmt-ignore
 const rows = [
   { name: 'uptime', type: 'cumulative', unit: 'milliseconds', valueType: 'int', entities: measured, isAdditive: false, prometheus: 'container_start_time_seconds', source: 'now - startTime', description: 'Time since the start of the container, pod or node' },
   { name: 'restart_count', type: 'cumulative', unit: 'count', valueType: 'int', entities: ['cluster', 'ns', 'workload', 'pod', 'pod_container'], isAdditive: true, prometheus: 'kube_pod_container_status_restarts_total', source: 'pod.status.containerStatuses[].restartCount', description: 'Restarts of the container' },

@@ -128,7 +128,15 @@ export function createFakeNode(name: string, address = '127.0.0.1', port = 10250
 }
 
 /** A running Pod on a node; each container asks for 100m and 64Mi. */
-export function createFakePod(name: string, known: { readonly node?: string; readonly namespace?: string; readonly containers?: readonly string[]; readonly owner?: { readonly kind: string; readonly name: string } } = {}): CoreV1Pod {
+export function createFakePod(
+  name: string,
+  known: {
+    readonly node?: string
+    readonly namespace?: string
+    readonly containers?: readonly string[]
+    readonly owner?: { readonly kind: string; readonly name: string }
+  } = {},
+): CoreV1Pod {
   const { node = 'n1', namespace = 'default', containers = ['main'], owner } = known
   return {
     apiVersion: 'v1',
@@ -178,7 +186,14 @@ export function createFakeSummary(nodeName: string, timeMs: number, uses: readon
   const time = new Date(timeMs).toISOString()
   const startTime = '2029-12-31T23:00:00Z'
   const cpuOf = (nanoseconds: number) => ({ time, usageNanoCores: 50_000_000, usageCoreNanoSeconds: nanoseconds })
-  const memoryOf = (bytes: number) => ({ time, usageBytes: bytes * 2, workingSetBytes: bytes, rssBytes: bytes / 2, pageFaults: 10, majorPageFaults: 1 })
+  const memoryOf = (bytes: number) => ({
+    time,
+    usageBytes: bytes * 2,
+    workingSetBytes: bytes,
+    rssBytes: bytes / 2,
+    pageFaults: 10,
+    majorPageFaults: 1,
+  })
   const all = uses.reduce((sum, { cpuNanoseconds }) => sum + cpuNanoseconds, 0)
   return {
     node: {
@@ -195,7 +210,7 @@ export function createFakeSummary(nodeName: string, timeMs: number, uses: readon
       startTime: podStart,
       network: { time, name: 'eth0', rxBytes: cpuNanoseconds / 1000, txBytes: cpuNanoseconds / 2000, rxErrors: 0, txErrors: 0 },
       'ephemeral-storage': { time, usedBytes: 4096 },
-      containers: (containers ?? pod.spec!.containers.map(({ name }) => name)).map((name) => ({
+      containers: (containers ?? pod.spec.containers.map(({ name }) => name)).map((name) => ({
         name,
         startTime: podStart,
         cpu: cpuOf(cpuNanoseconds),

@@ -19,12 +19,21 @@ export interface HttpServerOptions {
 
 /** Heapster's HTTP interface (port 8082 by default) and what the aggregator says about itself. Not listening yet. */
 export function createHttpServer({ window, latest, report, unready }: HttpServerOptions): FastifyInstance {
-  const server = fastify({ routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4096 }, bodyLimit: 1024, forceCloseConnections: true })
+  const server = fastify({
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4096 },
+    bodyLimit: 1024,
+    forceCloseConnections: true,
+  })
   server.setErrorHandler((error: Error & { statusCode?: number }, _, reply) => {
     const status = error instanceof QueryError ? 400 : (error.statusCode ?? 500)
     return reply.code(status).type('text/plain; charset=utf-8').send(`${error.message}\n`)
   })
-  server.setNotFoundHandler((request, reply) => reply.code(404).type('text/plain; charset=utf-8').send(`nothing is served at ${request.url.slice(0, 200)}\n`))
+  server.setNotFoundHandler((request, reply) =>
+    reply
+      .code(404)
+      .type('text/plain; charset=utf-8')
+      .send(`nothing is served at ${request.url.slice(0, 200)}\n`),
+  )
   registerModelApi(server, window)
   registerExportApi(server, latest)
   server.get('/api/v1/sources', () => ({ sources: report().sources.map(formatSource) }))

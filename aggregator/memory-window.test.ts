@@ -26,7 +26,8 @@ function batch(second: number, ...samples: readonly Sample[]): Batch {
   return { nodeName: 'n1', timestamp: at(second), sets: new Map(sets.map((set) => [set.entity.key, set])) }
 }
 
-const create = (options: Partial<ConstructorParameters<typeof MemoryWindow>[0]> = {}) => new MemoryWindow({ windowMs: 3_600_000, maxBytes: 1 << 24, ...options })
+const create = (options: Partial<ConstructorParameters<typeof MemoryWindow>[0]> = {}) =>
+  new MemoryWindow({ windowMs: 3_600_000, maxBytes: 1 << 24, ...options })
 
 describe('the memory window', () => {
   it('gives samples back oldest first, to the last digit, over many blocks', () => {
@@ -62,12 +63,21 @@ describe('the memory window', () => {
     window.add(batch(0, { values: {}, disks: { '/': 1 } }))
     window.add(batch(5, { values: {}, disks: { '/': 2, logs: 3 } }))
     const series = [...window.series('filesystem/usage', {})].map(({ resource, values }) => [resource, Array.from(values)])
-    expect(series).toEqual([['/', [1, 2]], ['logs', [3]]])
+    expect(series).toEqual([
+      ['/', [1, 2]],
+      ['logs', [3]],
+    ])
   })
 
   it('finds entities by type, key and labels', () => {
     const window = create()
-    window.add(batch(0, { key: 'p1', values: { uptime: 1 }, labels: { namespace_name: 'a' } }, { key: 'p2', values: { uptime: 1 }, labels: { namespace_name: 'b' } }))
+    window.add(
+      batch(
+        0,
+        { key: 'p1', values: { uptime: 1 }, labels: { namespace_name: 'a' } },
+        { key: 'p2', values: { uptime: 1 }, labels: { namespace_name: 'b' } },
+      ),
+    )
     const keys = (filter: Parameters<MemoryWindow['entities']>[0]) => [...window.entities(filter)].map(({ key }) => key)
     expect(keys({})).toEqual(['p1', 'p2'])
     expect(keys({ type: 'pod', labels: { namespace_name: 'b' } })).toEqual(['p2'])
@@ -78,7 +88,9 @@ describe('the memory window', () => {
   it('lets go of samples and entities that have left the window', () => {
     const window = create({ windowMs: 600_000 })
     for (let second = 0; second < 3000; second += 5) {
-      window.add(batch(second, { key: 'lasting', values: { uptime: second } }, ...(second < 300 ? [{ key: 'gone', values: { uptime: 1 } }] : [])))
+      window.add(
+        batch(second, { key: 'lasting', values: { uptime: second } }, ...(second < 300 ? [{ key: 'gone', values: { uptime: 1 } }] : [])),
+      )
     }
     expect([...window.entities({})].map(({ key }) => key)).toEqual(['lasting'])
     const [series] = window.series('uptime', {})

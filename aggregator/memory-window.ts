@@ -98,7 +98,8 @@ export class MemoryWindow implements MetricWindow {
       const resources = row.isLabelled === true ? resourcesOf(record, column) : [undefined]
       for (const resource of resources) {
         const samples = collectSamples(record, { column, resource }, bounds)
-        if (samples.timestamps.length > 0) yield { entity: record.entity, metric, ...(resource === undefined ? {} : { resource }), ...samples }
+        if (samples.timestamps.length > 0)
+          yield { entity: record.entity, metric, ...(resource === undefined ? {} : { resource }), ...samples }
       }
     }
   }
@@ -148,7 +149,8 @@ export class MemoryWindow implements MetricWindow {
 
   *#matching({ type, key, labels }: EntityFilter): Iterable<EntityRecord> {
     const wanted = Object.entries(labels ?? {})
-    const candidates = key !== undefined ? [this.#records.get(key)] : type !== undefined ? (this.#byType.get(type) ?? []) : this.#records.values()
+    const candidates =
+      key !== undefined ? [this.#records.get(key)] : type !== undefined ? (this.#byType.get(type) ?? []) : this.#records.values()
     for (const record of candidates) {
       if (record === undefined || (type !== undefined && record.entity.type !== type)) continue
       if (wanted.every(([name, value]) => record.entity.labels[name] === value)) yield record
@@ -249,7 +251,9 @@ export class MemoryWindow implements MetricWindow {
   /** A layout with a column for every value of the set, wider than that if what came before lets more be expected. */
   #layoutFor(set: MetricSet, before: Layout | undefined): Layout {
     const expected = before ?? this.#lastLayouts.get(set.entity.type)
-    const plain = metrics.map((_, column) => column).filter((column) => !Number.isNaN(set.values[column]) || expected?.plain.includes(column) === true)
+    const plain = metrics
+      .map((_, column) => column)
+      .filter((column) => !Number.isNaN(set.values[column]) || expected?.plain.includes(column) === true)
     const labels = new Map(set.labelled.map((entry) => [`${entry.column} ${entry.resource}`, entry]))
     for (const entry of before?.labelled ?? []) labels.set(`${entry.column} ${entry.resource}`, { ...entry, value: 0 })
     const key = JSON.stringify([plain, [...labels.keys()]])

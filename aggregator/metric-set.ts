@@ -54,7 +54,10 @@ export interface Batch {
 }
 
 /** A set with no values yet. */
-export function createMetricSet(entity: Entity, known: Partial<Pick<MetricSet, 'startedAt' | 'instantCpuNanocores' | 'presence'>> = {}): MetricSet {
+export function createMetricSet(
+  entity: Entity,
+  known: Partial<Pick<MetricSet, 'startedAt' | 'instantCpuNanocores' | 'presence'>> = {},
+): MetricSet {
   return {
     entity,
     values: new Float64Array(metrics.length).fill(Number.NaN),

@@ -15,10 +15,15 @@ class Cluster {
   readonly clock = new FakeClock()
   readonly informers = new FakeInformers()
   readonly batches: Batch[] = []
-  readonly pods = this.informers.informer(CoreV1Pod, { indexes: { node: ({ spec }) => [spec!.nodeName!] } })
+  readonly pods = this.informers.informer(CoreV1Pod, { indexes: { node: ({ spec }) => [spec.nodeName!] } })
   readonly pipeline = new Pipeline({
     nodeProcessors: createNodeProcessors(
-      { nodes: this.informers.informer(CoreV1Node), pods: this.pods, replicaSets: this.informers.informer(AppsV1ReplicaSet), jobs: this.informers.informer(BatchV1Job) },
+      {
+        nodes: this.informers.informer(CoreV1Node),
+        pods: this.pods,
+        replicaSets: this.informers.informer(AppsV1ReplicaSet),
+        jobs: this.informers.informer(BatchV1Job),
+      },
       { holdMs: 15_000 },
     ),
     totalsProcessors: createTotalsProcessors(),
@@ -118,13 +123,25 @@ describe('the processors', () => {
       cluster.informers.informer(AppsV1ReplicaSet).put({
         apiVersion: 'apps/v1',
         kind: 'ReplicaSet',
-        metadata: { name: 'web-5d', namespace: 'default', ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'u', controller: true }] },
+        metadata: {
+          name: 'web-5d',
+          namespace: 'default',
+          ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'u', controller: true }],
+        },
         spec: { selector: {} },
       })
       cluster.scrape('n1', [use(1e9)])
       expect(cluster.last(containerKey)!.entity.labels).toEqual({
-        type: 'pod_container', nodename: 'n1', namespace_name: 'default', pod_name: 'web', pod_id: 'uid-web', labels: 'app:web',
-        workload_kind: 'Deployment', workload_name: 'web', container_name: 'main', container_base_image: 'registry/main:1',
+        type: 'pod_container',
+        nodename: 'n1',
+        namespace_name: 'default',
+        pod_name: 'web',
+        pod_id: 'uid-web',
+        labels: 'app:web',
+        workload_kind: 'Deployment',
+        workload_name: 'web',
+        container_name: 'main',
+        container_base_image: 'registry/main:1',
       })
       expect(cluster.value(containerKey, 'cpu/request')).toBe(100)
       expect(cluster.value(containerKey, 'memory/request')).toBe(64 << 20)
@@ -134,7 +151,10 @@ describe('the processors', () => {
     })
 
     it('drop what a node says of pods that are not its own', () => {
-      cluster.scrape('n1', [{ pod: createFakePod('stranger'), cpuNanoseconds: 1 }, { pod: { ...web, metadata: { ...web.metadata, uid: 'old' } }, cpuNanoseconds: 1 }])
+      cluster.scrape('n1', [
+        { pod: createFakePod('stranger'), cpuNanoseconds: 1 },
+        { pod: { ...web, metadata: { ...web.metadata, uid: 'old' } }, cpuNanoseconds: 1 },
+      ])
       expect(cluster.last('namespace:default/pod:stranger')).toBeUndefined()
       expect(cluster.last(containerKey)!.presence).toBe('missing')
     })
@@ -183,7 +203,10 @@ describe('the processors', () => {
       for (const pod of pods) cluster.pods.put(pod)
       for (const cpu of [1e9, 2e9]) {
         cluster.scrape('n1', [{ pod: pods[0]!, cpuNanoseconds: cpu }])
-        cluster.scrape('n2', [{ pod: pods[1]!, cpuNanoseconds: cpu }, { pod: pods[2]!, cpuNanoseconds: cpu }])
+        cluster.scrape('n2', [
+          { pod: pods[1]!, cpuNanoseconds: cpu },
+          { pod: pods[2]!, cpuNanoseconds: cpu },
+        ])
         await cluster.clock.advance(5000)
       }
       expect(cluster.value('namespace:default', 'cpu/usage_rate')).toBe(400)

@@ -28,6 +28,7 @@ const ofInflux = (value: (influx: InfluxSinkStats) => number | undefined): Famil
 }
 const seconds = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1000)
 
+// oxfmt-ignore
 const families: readonly Family[] = [
   { name: 'binnacle_aggregator_source_up', type: 'gauge', help: 'Whether the last scrape of the node succeeded.', samples: perNode(({ isHealthy }) => Number(isHealthy)) },
   { name: 'binnacle_aggregator_source_scrapes_total', type: 'counter', help: 'Scrapes of the node.', samples: perNode(({ scrapes }) => scrapes) },
@@ -62,6 +63,8 @@ function renderFamily({ name, type, help, samples }: Family, report: SelfReport)
 }
 
 function renderLabels(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`)
+  const pairs = Object.entries(labels).map(
+    ([name, value]) => `${name}="${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`,
+  )
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
 }

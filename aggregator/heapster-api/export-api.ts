@@ -25,7 +25,9 @@ const podLabels = [
 /** Heapster's `/api/v1/metric-export` (the last batch of every node) and `/api/v1/metric-export-schema`. */
 export function registerExportApi(server: FastifyInstance, latest: () => readonly Batch[]): void {
   server.get('/api/v1/metric-export', () =>
-    latest().flatMap(({ sets, timestamp }) => [...sets.values()].filter(({ entity }) => exported.includes(entity.type)).map((set) => exportSet(set, timestamp))),
+    latest().flatMap(({ sets, timestamp }) =>
+      [...sets.values()].filter(({ entity }) => exported.includes(entity.type)).map((set) => exportSet(set, timestamp)),
+    ),
   )
   server.get('/api/v1/metric-export-schema', () => ({
     metrics: metrics.map(({ name, description, type, valueType, unit, isLabelled }) => ({

@@ -37,9 +37,17 @@ const entityRoutes: readonly { readonly path: string; readonly key: (names: Name
 /** The lists of names, and which label of which entities is listed. */
 const listRoutes: readonly { readonly path: string; readonly label: string; readonly filter: (names: Names) => EntityFilter }[] = [
   { path: '/nodes', label: 'nodename', filter: () => ({ type: 'node' }) },
-  { path: '/nodes/:node/freecontainers', label: 'container_name', filter: ({ node }) => ({ type: 'sys_container', labels: { nodename: node! } }) },
+  {
+    path: '/nodes/:node/freecontainers',
+    label: 'container_name',
+    filter: ({ node }) => ({ type: 'sys_container', labels: { nodename: node! } }),
+  },
   { path: '/namespaces', label: 'namespace_name', filter: () => ({ type: 'ns' }) },
-  { path: '/namespaces/:namespace/pods', label: 'pod_name', filter: ({ namespace }) => ({ type: 'pod', labels: { namespace_name: namespace! } }) },
+  {
+    path: '/namespaces/:namespace/pods',
+    label: 'pod_name',
+    filter: ({ namespace }) => ({ type: 'pod', labels: { namespace_name: namespace! } }),
+  },
   {
     path: '/namespaces/:namespace/pods/:pod/containers',
     label: 'container_name',

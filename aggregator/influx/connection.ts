@@ -58,8 +58,15 @@ export class InfluxConnection {
   write(body: Buffer, signal: AbortSignal): Promise<InfluxAnswer> {
     return new Promise((resolve, reject) => {
       const send = this.#url.protocol === 'https:' ? httpsRequest : httpRequest
-      const request = send(this.#url, { method: 'POST', agent: this.#agent, signal, headers: { ...this.#headers, 'content-length': String(body.length) } })
-      const deadline = this.#clock.setTimer(this.#timeoutMs, () => request.destroy(new Error(`InfluxDB did not answer within ${this.#timeoutMs} ms`)))
+      const request = send(this.#url, {
+        method: 'POST',
+        agent: this.#agent,
+        signal,
+        headers: { ...this.#headers, 'content-length': String(body.length) },
+      })
+      const deadline = this.#clock.setTimer(this.#timeoutMs, () =>
+        request.destroy(new Error(`InfluxDB did not answer within ${this.#timeoutMs} ms`)),
+      )
       const finish = (settle: () => void) => {
         deadline.cancel()
         settle()
@@ -97,9 +104,13 @@ export function validateInfluxOptions({ url, database = 'k8s', retention = 'INF'
     throw new RangeError(`influx.url: ${JSON.stringify(url)} is not an http:// or https:// URL`)
   }
   if (!/^[\w][\w.-]{0,63}$/.test(database)) {
-    throw new RangeError(`influx.database: ${JSON.stringify(database)} must be 1 to 64 letters, digits, "_", "." or "-", beginning with a letter or digit`)
+    throw new RangeError(
+      `influx.database: ${JSON.stringify(database)} must be 1 to 64 letters, digits, "_", "." or "-", beginning with a letter or digit`,
+    )
   }
   if (!/^(INF|(\d{1,9}(ns|u|ms|s|m|h|d|w))+)$/.test(retention)) {
-    throw new RangeError(`influx.retention: ${JSON.stringify(retention)} must be "INF" or a duration such as "30d" or "12h" (units: s, m, h, d, w)`)
+    throw new RangeError(
+      `influx.retention: ${JSON.stringify(retention)} must be "INF" or a duration such as "30d" or "12h" (units: s, m, h, d, w)`,
+    )
   }
 }

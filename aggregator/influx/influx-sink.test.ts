@@ -124,6 +124,7 @@ describe('the InfluxDB sink', () => {
     const second = createSink()
     await second.start()
     await until(() => influx.lines.length === 20)
+    expect(second.stats().pointsWritten).toBe(20)
     await second.stop()
   })
 
@@ -140,7 +141,11 @@ describe('the InfluxDB sink', () => {
   })
 
   it('counts points that are refused for good under their reason and does not send them again', async () => {
-    influx.answer = () => ({ status: 400, body: '{"error":"partial write: points beyond retention policy dropped=4"}', retryAfter: undefined })
+    influx.answer = () => ({
+      status: 400,
+      body: '{"error":"partial write: points beyond retention policy dropped=4"}',
+      retryAfter: undefined,
+    })
     const sink = createSink()
     await sink.start()
     sink.add(batch(1))
@@ -150,7 +155,10 @@ describe('the InfluxDB sink', () => {
   })
 
   it('makes the database again when it is gone', async () => {
-    influx.answer = () => (influx.prepared < 2 ? { status: 404, body: '{"error":"database not found"}', retryAfter: undefined } : { status: 204, body: '', retryAfter: undefined })
+    influx.answer = () =>
+      influx.prepared < 2
+        ? { status: 404, body: '{"error":"database not found"}', retryAfter: undefined }
+        : { status: 204, body: '', retryAfter: undefined }
     const sink = createSink()
     await sink.start()
     sink.add(batch(1))
@@ -160,7 +168,8 @@ describe('the InfluxDB sink', () => {
   })
 
   it('halves a body that is too large', async () => {
-    influx.answer = (points) => (points > 3 ? { status: 413, body: '', retryAfter: undefined } : { status: 204, body: '', retryAfter: undefined })
+    influx.answer = (points) =>
+      points > 3 ? { status: 413, body: '', retryAfter: undefined } : { status: 204, body: '', retryAfter: undefined }
     const sink = createSink()
     await sink.start()
     sink.add(batch(1))

@@ -25,7 +25,11 @@ function parseLine(line: string): { readonly measurement: string; readonly tags:
   const unescape = (text: string) => text.replaceAll(/\\([,= ])/g, '$1')
   const [key, ...rest] = line.split(/(?<!\\) /)
   const [measurement, ...pairs] = key!.split(/(?<!\\),/)
-  return { measurement: unescape(measurement!), tags: Object.fromEntries(pairs.map((pair) => pair.split(/(?<!\\)=/).map(unescape))), rest: rest.join(' ') }
+  return {
+    measurement: unescape(measurement!),
+    tags: Object.fromEntries(pairs.map((pair) => pair.split(/(?<!\\)=/).map(unescape))),
+    rest: rest.join(' '),
+  }
 }
 
 describe('the line encoder', () => {
@@ -54,20 +58,31 @@ describe('the line encoder', () => {
   })
 
   it('leaves out and counts what is not a finite 64-bit number', () => {
-    expect(encode(batchOf({ 'cpu/usage_rate': Infinity, 'network/rx_rate': -Infinity, 'cpu/usage': 2 ** 63, uptime: 1 }))).toMatchObject({ points: 1, dropped: 3 })
+    expect(encode(batchOf({ 'cpu/usage_rate': Infinity, 'network/rx_rate': -Infinity, 'cpu/usage': 2 ** 63, uptime: 1 }))).toMatchObject({
+      points: 1,
+      dropped: 3,
+    })
   })
 
   it('never lets a label end a line, a tag or a field', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: fc.constantFrom('\\', ',', '=', ' ', '\n', '\r', 'a') }), (name, image) => {
-        const { lines } = encode(batchOf({ 'cpu/usage_rate': 1 }, { pod_name: name, container_base_image: image }))
-        expect(lines.match(/\n/g)).toHaveLength(1)
-        const { measurement, tags, rest } = parseLine(lines.trimEnd())
-        expect(measurement).toBe('cpu/usage_rate')
-        expect(rest).toBe('value=1i 1700000000123')
-        const cleaned = { pod_name: cleanTagValue(name, 1024), container_base_image: cleanTagValue(image, 1024) }
-        expect(tags).toEqual({ cluster_name: 'default', type: 'pod', ...Object.fromEntries(Object.entries(cleaned).filter(([, value]) => value !== '')) })
-      }),
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.string({ unit: fc.constantFrom('\\', ',', '=', ' ', '\n', '\r', 'a') }),
+        (name, image) => {
+          const { lines } = encode(batchOf({ 'cpu/usage_rate': 1 }, { pod_name: name, container_base_image: image }))
+          expect(lines.match(/\n/g)).toHaveLength(1)
+          const { measurement, tags, rest } = parseLine(lines.trimEnd())
+          expect(measurement).toBe('cpu/usage_rate')
+          expect(rest).toBe('value=1i 1700000000123')
+          const cleaned = { pod_name: cleanTagValue(name, 1024), container_base_image: cleanTagValue(image, 1024) }
+          expect(tags).toEqual({
+            cluster_name: 'default',
+            type: 'pod',
+            ...Object.fromEntries(Object.entries(cleaned).filter(([, value]) => value !== '')),
+          })
+        },
+      ),
       { numRuns: 500 },
     )
   })
@@ -79,7 +94,8 @@ describe('the line encoder', () => {
   it('hands out full batches on the way', () => {
     const encoder = new LineEncoder({ clusterName: 'default' })
     const sizes: number[] = []
-    for (let count = 0; count < 7; count++) encoder.addBatch(batchOf({ uptime: 1, 'cpu/usage': 1 }), 4, () => sizes.push(encoder.take().counts.points))
+    for (let count = 0; count < 7; count++)
+      encoder.addBatch(batchOf({ uptime: 1, 'cpu/usage': 1 }), 4, () => sizes.push(encoder.take().counts.points))
     expect([sizes, encoder.points]).toEqual([[4, 4, 4], 2])
   })
 })

@@ -195,10 +195,12 @@ export function encodeTags(labels: Readonly<Record<string, string>>): string {
  * `maxLength`, and a space after a backslash at the end, which would swallow the separator behind it.
  */
 export function cleanTagValue(value: string, maxLength: number): string {
-  // oxlint-disable-next-line no-control-regex
-  const clean = value.slice(0, maxLength).toWellFormed().replaceAll(/[\u0000-\u001f\u007f\u0085\u2028\u2029]/g, ' ')
+  const clean = value.slice(0, maxLength).toWellFormed().replaceAll(unprintable, ' ')
   return clean.endsWith('\\') ? `${clean} ` : clean
 }
+
+/** Control characters (Unicode's Cc) and the two line separators beyond them. */
+const unprintable = /[\p{Cc}\u2028\u2029]/gu
 
 function escapeTag(text: string): string {
   return text.replaceAll(/[,= ]/g, '\\$&')

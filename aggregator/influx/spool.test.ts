@@ -8,14 +8,19 @@ import type { SpoolOptions } from './spool.ts'
 
 describe('the spool', () => {
   let dir: string
+  const opened: Spool[] = []
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'spool-test-'))
   })
-  afterEach(() => rm(dir, { recursive: true, force: true }))
+  afterEach(async () => {
+    for (const spool of opened.splice(0)) await spool.close()
+    await rm(dir, { recursive: true, force: true })
+  })
 
   async function open(options: Partial<SpoolOptions> = {}): Promise<Spool> {
     const spool = new Spool({ dir, maxBytes: 1 << 20, segmentBytes: 200, ...options })
     await spool.open()
+    opened.push(spool)
     return spool
   }
   const record = (text: string, points = 1) => ({ payload: Buffer.from(text), points })
@@ -78,6 +83,7 @@ describe('the spool', () => {
         const again = new Spool({ dir: damaged, maxBytes: 1 << 20 })
         await again.open()
         const found = await drain(again)
+        await again.close()
         expect(found).toEqual(texts.slice(0, found.length))
         await rm(damaged, { recursive: true })
       }),

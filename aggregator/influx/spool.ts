@@ -180,13 +180,7 @@ export class Spool {
     if (this.#writer !== undefined && last !== undefined && last.size + bytes <= this.#options.segmentBytes) return last
     await this.#closeWriter()
     const path = join(this.#options.dir, `${String(++this.#sequence).padStart(12, '0')}.spool`)
-    // The header goes in before the name is there, so that a segment without one is not ours to read.
-    this.#writer = await open(`${path}.new`, 'w', 0o600)
-    const header = Buffer.alloc(segmentHeaderBytes)
-    header.writeUInt32LE(magic)
-    await writeFully(this.#writer, header, 0)
-    await rename(`${path}.new`, path)
-    await syncFolder(this.#options.dir)
+    this.#writer = await beginSegment(this.#options.dir, path)
     const segment: Segment = { path, records: [], next: 0, size: segmentHeaderBytes }
     this.#segments.push(segment)
     return segment
@@ -230,8 +224,24 @@ function checksum(points: number, payload: Buffer): number {
   return crc32(payload, crc32(head))
 }
 
+/** A new file with its header. It gets its name when the header is in, so that a segment without one is not ours to read. */
+async function beginSegment(dir: string, path: string): Promise<FileHandle> {
+  const file = await open(`${path}.new`, 'w', 0o600)
+  try {
+    const header = Buffer.alloc(segmentHeaderBytes)
+    header.writeUInt32LE(magic)
+    await writeFully(file, header, 0)
+    await rename(`${path}.new`, path)
+    await syncFolder(dir)
+    return file
+  } catch (error) {
+    await file.close().catch(() => {})
+    throw error
+  }
+}
+
 async function writeFully(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let written = 0; written < bytes.length; ) {
+  for (let written = 0; written < bytes.length;) {
     written += (await file.write(bytes, written, bytes.length - written, position + written)).bytesWritten
   }
 }

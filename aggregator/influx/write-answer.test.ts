@@ -12,10 +12,32 @@ describe('an answer of InfluxDB to a write', () => {
     ['timed out inside', 500, error('timeout'), { kind: 'retry' }],
     ['does not know us', 401, error('authorization failed'), { kind: 'retry' }],
     ['could parse nothing', 400, error("unable to parse 'x': missing fields"), { kind: 'rejected', rejected: 100, reason: 'parse' }],
-    ['could not parse two lines', 400, error("partial write: unable to parse 'x': missing fields\nunable to parse 'y': bad timestamp dropped=0"), { kind: 'rejected', rejected: 2, reason: 'parse' }],
-    ['has another type', 400, error('partial write: field type conflict: input field "value" on measurement "cpu/usage" is type float, already exists as type integer dropped=3'), { kind: 'rejected', rejected: 3, reason: 'type conflict' }],
-    ['has too many series', 400, error('partial write: max-series-per-database limit exceeded: (20) dropped=9'), { kind: 'rejected', rejected: 9, reason: 'series limit' }],
-    ['keeps nothing that old', 400, error('partial write: points beyond retention policy dropped=1'), { kind: 'rejected', rejected: 1, reason: 'retention' }],
+    [
+      'could not parse two lines',
+      400,
+      error("partial write: unable to parse 'x': missing fields\nunable to parse 'y': bad timestamp dropped=0"),
+      { kind: 'rejected', rejected: 2, reason: 'parse' },
+    ],
+    [
+      'has another type',
+      400,
+      error(
+        'partial write: field type conflict: input field "value" on measurement "cpu/usage" is type float, already exists as type integer dropped=3',
+      ),
+      { kind: 'rejected', rejected: 3, reason: 'type conflict' },
+    ],
+    [
+      'has too many series',
+      400,
+      error('partial write: max-series-per-database limit exceeded: (20) dropped=9'),
+      { kind: 'rejected', rejected: 9, reason: 'series limit' },
+    ],
+    [
+      'keeps nothing that old',
+      400,
+      error('partial write: points beyond retention policy dropped=1'),
+      { kind: 'rejected', rejected: 1, reason: 'retention' },
+    ],
     ['is no InfluxDB', 400, '<html>', { kind: 'rejected', rejected: 100, reason: 'other' }],
   ])('that %s', (_, status, body, outcome) => {
     expect(readWriteAnswer(status, body, 100)).toMatchObject(outcome)

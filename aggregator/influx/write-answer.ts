@@ -19,7 +19,8 @@ export function readWriteAnswer(status: number, body: string, points: number, re
   if (status >= 200 && status < 300) return { kind: 'stored' }
   const message = messageOf(body)
   if (status === 413) return { kind: 'too-large' }
-  if (status === 400) return { kind: 'rejected', rejected: countRejected(message, points), reason: reasonOf(message), message: message.slice(0, 500) }
+  if (status === 400)
+    return { kind: 'rejected', rejected: countRejected(message, points), reason: reasonOf(message), message: message.slice(0, 500) }
   const seconds = Number(retryAfter)
   return {
     kind: 'retry',
@@ -32,7 +33,8 @@ export function readWriteAnswer(status: number, body: string, points: number, re
 function messageOf(body: string): string {
   try {
     const { error, message } = JSON.parse(body) as { error?: unknown; message?: unknown }
-    return String(error ?? message ?? body)
+    const said = error ?? message
+    return typeof said === 'string' ? said : body
   } catch {
     return body
   }

@@ -58,7 +58,8 @@ export function readPeer(socket: TLSSocket): PeerChain | undefined {
   const first = socket.getPeerX509Certificate()
   if (first === undefined) return undefined
   const certificates: X509Certificate[] = []
-  for (let next: X509Certificate | undefined = first; next !== undefined && certificates.length < 5; next = next.issuerCertificate) certificates.push(next)
+  for (let next: X509Certificate | undefined = first; next !== undefined && certificates.length < 5; next = next.issuerCertificate)
+    certificates.push(next)
   const { CN, O } = socket.getPeerCertificate().subject as { readonly CN?: string | string[]; readonly O?: string | string[] }
   return { certificates, commonName: [CN ?? []].flat()[0] ?? '', organizations: [O ?? []].flat() }
 }

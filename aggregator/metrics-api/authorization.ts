@@ -21,7 +21,13 @@ const maxCached = 4096
  * Asks the API server, by SubjectAccessReview, whether an identity may read metrics; throws a Forbidden in upstream's words when not.
  * Answers are kept for ten seconds. Members of `system:masters` may everything, as upstream.
  */
-export function createAuthorizer({ client, clock }: { readonly client: Client; readonly clock: Clock }): (identity: Identity, access: AccessRequest) => Promise<void> {
+export function createAuthorizer({
+  client,
+  clock,
+}: {
+  readonly client: Client
+  readonly clock: Clock
+}): (identity: Identity, access: AccessRequest) => Promise<void> {
   const answers = new Map<string, { readonly isAllowed: boolean; readonly reason: string; readonly until: number }>()
   return async (identity, access) => {
     if (identity.groups.includes('system:masters')) return
@@ -38,7 +44,11 @@ export function createAuthorizer({ client, clock }: { readonly client: Client; r
   }
 }
 
-async function review(client: Client, identity: Identity, access: AccessRequest): Promise<{ readonly isAllowed: boolean; readonly reason: string }> {
+async function review(
+  client: Client,
+  identity: Identity,
+  access: AccessRequest,
+): Promise<{ readonly isAllowed: boolean; readonly reason: string }> {
   const { verb, resource, namespace, name } = access
   const answer = await client.create(AuthorizationV1SubjectAccessReview, {
     apiVersion: 'authorization.k8s.io/v1',

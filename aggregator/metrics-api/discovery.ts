@@ -28,7 +28,12 @@ const measured = {
 }
 
 function kindSchema(kind: string, description: string, properties: object): object {
-  return { type: 'object', description, properties, 'x-kubernetes-group-version-kind': [{ group: 'metrics.k8s.io', version: 'v1beta1', kind }] }
+  return {
+    type: 'object',
+    description,
+    properties,
+    'x-kubernetes-group-version-kind': [{ group: 'metrics.k8s.io', version: 'v1beta1', kind }],
+  }
 }
 
 function listSchema(kind: string, referencePrefix: string): object {
@@ -45,7 +50,10 @@ function definitions(referencePrefix: string): object {
   return {
     [`${definitionPrefix}.NodeMetrics`]: kindSchema('NodeMetrics', 'What a node uses.', { ...measured, usage }),
     [`${definitionPrefix}.NodeMetricsList`]: listSchema('NodeMetrics', referencePrefix),
-    [`${definitionPrefix}.PodMetrics`]: kindSchema('PodMetrics', 'What the containers of a pod use.', { ...measured, containers: { type: 'array', items: container } }),
+    [`${definitionPrefix}.PodMetrics`]: kindSchema('PodMetrics', 'What the containers of a pod use.', {
+      ...measured,
+      containers: { type: 'array', items: container },
+    }),
     [`${definitionPrefix}.PodMetricsList`]: listSchema('PodMetrics', referencePrefix),
   }
 }

@@ -73,7 +73,8 @@ export class ResourceMetrics implements Sink {
 
   /** Sorted by name. */
   nodes(): readonly NodeMetrics[] {
-    return this.#current().flatMap(({ node }) => (node !== undefined && this.#options.nodes.get(node.metadata.name!) !== undefined ? [node] : []))
+    return this.#current()
+      .flatMap(({ node }) => (node !== undefined && this.#options.nodes.get(node.metadata.name!) !== undefined ? [node] : []))
       .sort(byKey)
   }
 
@@ -81,7 +82,9 @@ export class ResourceMetrics implements Sink {
   pods(namespace?: string): readonly PodMetrics[] {
     return this.#current()
       .flatMap(({ pods }) => [...pods.values()])
-      .filter((pod) => (namespace === undefined || pod.metadata.namespace === namespace) && this.#options.pods.get(keyOf(pod)) !== undefined)
+      .filter(
+        (pod) => (namespace === undefined || pod.metadata.namespace === namespace) && this.#options.pods.get(keyOf(pod)) !== undefined,
+      )
       .sort(byKey)
   }
 
@@ -177,7 +180,11 @@ function readContainer({ entity, cpu, values }: MetricSet): MeasuredContainer | 
 
 function changesBetween(before: NodeReport | undefined, after: NodeReport | undefined): readonly MetricsChange[] {
   const changes: MetricsChange[] = []
-  const compare = (resource: MetricsChange['resource'], old: NodeMetrics | PodMetrics | undefined, now: NodeMetrics | PodMetrics | undefined) => {
+  const compare = (
+    resource: MetricsChange['resource'],
+    old: NodeMetrics | PodMetrics | undefined,
+    now: NodeMetrics | PodMetrics | undefined,
+  ) => {
     if (now !== undefined) changes.push({ type: old === undefined ? 'ADDED' : 'MODIFIED', resource, object: now })
     else if (old !== undefined) changes.push({ type: 'DELETED', resource, object: old })
   }

@@ -70,8 +70,12 @@ export function createMetricsApi(options: MetricsApiOptions): { readonly server:
   registerHealth(server, options)
   const answer = (target: Target) => (request: FastifyRequest, reply: FastifyReply) =>
     answerRequest({ ...options, signal: ended.signal, check: (access) => authorize(identify(request), access) }, target, { request, reply })
-  const nodes: Target = { declaration: nodeMetricsDeclaration as KindDeclaration, resource: 'nodes', list: () => metrics.nodes() }
-  const pods: Target = { declaration: podMetricsDeclaration as KindDeclaration, resource: 'pods', list: (namespace) => metrics.pods(namespace) }
+  const nodes: Target = { declaration: nodeMetricsDeclaration, resource: 'nodes', list: () => metrics.nodes() }
+  const pods: Target = {
+    declaration: podMetricsDeclaration,
+    resource: 'pods',
+    list: (namespace) => metrics.pods(namespace),
+  }
   server.get(`${root}/nodes`, answer(nodes))
   server.get(`${root}/nodes/:name`, answer(nodes))
   server.get(`${root}/pods`, answer(pods))
@@ -84,7 +88,10 @@ function registerHealth(server: FastifyInstance, { unready }: MetricsApiOptions)
   for (const path of ['/healthz', '/livez']) server.get(path, (_, reply) => reply.type('text/plain').send('ok'))
   server.get('/readyz', (_, reply) => {
     const reasons = unready()
-    return reply.code(reasons.length === 0 ? 200 : 503).type('text/plain').send(reasons.length === 0 ? 'ok' : reasons.join('\n'))
+    return reply
+      .code(reasons.length === 0 ? 200 : 503)
+      .type('text/plain')
+      .send(reasons.length === 0 ? 'ok' : reasons.join('\n'))
   })
 }
 
@@ -108,7 +115,8 @@ async function answerRequest(
   const present = presenterFor(target.declaration, request, context.clock.now())
   if (name !== undefined && !isWatch) {
     const object = target.list(namespace).find(({ metadata }) => metadata.name === name)
-    if (object === undefined) throw notFound({ group: 'metrics.k8s.io', plural: target.resource }, namespace === undefined ? name : `${namespace}/${name}`)
+    if (object === undefined)
+      throw notFound({ group: 'metrics.k8s.io', plural: target.resource }, namespace === undefined ? name : `${namespace}/${name}`)
     return present.one(object)
   }
   const matches = matcherFor(target.declaration, query, { namespace, name })

@@ -29,7 +29,8 @@ export function createPodEnricher(view: Pick<ClusterView, 'pods' | 'replicaSets'
         const pod = pods.get(`${namespace}/${name}`)
         return pod !== undefined && [pod.metadata.uid, factsOf(pod).reportedUid].includes(uid)
       })
-      for (const pod of pods.values()) enrichPod(batch, pod, { facts: factsOf(pod), labels: labelsOf(pod, batch.nodeName!, factsOf(pod), view) })
+      for (const pod of pods.values())
+        enrichPod(batch, pod, { facts: factsOf(pod), labels: labelsOf(pod, batch.nodeName!, factsOf(pod), view) })
     },
   }
 }
@@ -41,7 +42,12 @@ function dropForeignPods({ sets }: Batch, isOwn: (namespace: string, name: strin
   }
 }
 
-function labelsOf(pod: CoreV1Pod, nodeName: string, facts: PodFacts, view: Parameters<typeof findWorkload>[1]): Readonly<Record<string, string>> {
+function labelsOf(
+  pod: CoreV1Pod,
+  nodeName: string,
+  facts: PodFacts,
+  view: Parameters<typeof findWorkload>[1],
+): Readonly<Record<string, string>> {
   const workload = findWorkload(pod, view)
   return {
     nodename: nodeName,
@@ -53,7 +59,11 @@ function labelsOf(pod: CoreV1Pod, nodeName: string, facts: PodFacts, view: Param
   }
 }
 
-function enrichPod(batch: Batch, pod: CoreV1Pod, known: { readonly facts: PodFacts; readonly labels: Readonly<Record<string, string>> }): void {
+function enrichPod(
+  batch: Batch,
+  pod: CoreV1Pod,
+  known: { readonly facts: PodFacts; readonly labels: Readonly<Record<string, string>> },
+): void {
   const { facts, labels } = known
   const namespace = pod.metadata.namespace!
   const key = entityKeys.pod(namespace, pod.metadata.name!)
@@ -65,7 +75,11 @@ function enrichPod(batch: Batch, pod: CoreV1Pod, known: { readonly facts: PodFac
   for (const container of facts.containers.values()) {
     const containerKey = entityKeys.container(namespace, pod.metadata.name!, container.name)
     const set = batch.sets.get(containerKey) ?? createStub(containerKey, container)
-    set.entity = createEntity('pod_container', containerKey, { ...labels, container_name: container.name, container_base_image: container.image })
+    set.entity = createEntity('pod_container', containerKey, {
+      ...labels,
+      container_name: container.name,
+      container_base_image: container.image,
+    })
     for (const [column, value] of container.values) if (!facts.hasEnded) set.values[column] = value
     batch.sets.set(containerKey, set)
   }

@@ -41,7 +41,10 @@ const restartCount = columnOf('restart_count')
 
 /** The facts of a pod. Sidecars (init containers that restart always) count as containers; other init containers do not. */
 export function readPodFacts(pod: CoreV1Pod): PodFacts {
-  const containers = [...(pod.spec?.initContainers ?? []).filter((container) => container.restartPolicy === 'Always'), ...(pod.spec?.containers ?? [])]
+  const containers = [
+    ...(pod.spec?.initContainers ?? []).filter((container) => container.restartPolicy === 'Always'),
+    ...(pod.spec?.containers ?? []),
+  ]
   const phase = pod.status?.phase
   return {
     labels: formatLabels(pod.metadata.labels ?? {}),

@@ -34,10 +34,18 @@ describe('a scrape', () => {
   }
   const scraper = (ca = authority.cert) => new NodeScraper({ ...client, ca, clock, timeoutMs: 4500 })
   const signal = new AbortController().signal
-  const stageOf = (port: number, host = '127.0.0.1', ca?: string) => scraper(ca).scrape({ host, port }, signal).then(() => 'none', ({ code }: { code: string }) => code)
+  const stageOf = (port: number, host = '127.0.0.1', ca?: string) =>
+    scraper(ca)
+      .scrape({ host, port }, signal)
+      .then(
+        () => 'none',
+        ({ code }: { code: string }) => code,
+      )
 
   it('shows our certificate and gives the text', async () => {
-    const port = await listen((request, response) => response.end(`${request.url} ${(request.socket as unknown as { authorized: boolean }).authorized}`))
+    const port = await listen((request, response) =>
+      response.end(`${request.url} ${(request.socket as unknown as { authorized: boolean }).authorized}`),
+    )
     expect(await scraper().scrape({ host: '127.0.0.1', port }, signal)).toBe('/stats/summary true')
   })
 

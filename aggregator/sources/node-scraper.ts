@@ -19,7 +19,17 @@ export interface KubeletCredentials {
 }
 
 /** The step of a scrape that failed, in the order in which they happen. */
-export type ScrapeStage = 'address' | 'dns' | 'connect' | 'tls' | 'authentication' | 'authorization' | 'status' | 'timeout' | 'size' | 'parse'
+export type ScrapeStage =
+  | 'address'
+  | 'dns'
+  | 'connect'
+  | 'tls'
+  | 'authentication'
+  | 'authorization'
+  | 'status'
+  | 'timeout'
+  | 'size'
+  | 'parse'
 
 /** A scrape that gave nothing: the step that failed, and what to look at. */
 export class ScrapeError extends Error {
@@ -79,7 +89,8 @@ export class NodeScraper {
       return await readBody(response)
     } catch (error) {
       if (error instanceof ScrapeError) throw error
-      if (late.signal.aborted) throw new ScrapeError('timeout', `no answer from ${host}:${port} within ${this.#timeoutMs} ms`, { cause: error })
+      if (late.signal.aborted)
+        throw new ScrapeError('timeout', `no answer from ${host}:${port} within ${this.#timeoutMs} ms`, { cause: error })
       throw new ScrapeError(stageOf(error as NodeJS.ErrnoException), `${host}:${port}: ${(error as Error).message}`, { cause: error })
     } finally {
       deadline.cancel()

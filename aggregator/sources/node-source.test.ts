@@ -40,7 +40,9 @@ describe('the node source', () => {
     const times = (node: string) => scrapes.filter((scrape) => scrape.node === node).map(({ at }) => at)
     for (const node of ['a', 'b', 'c']) {
       expect(times(node)[0]).toBeLessThan(50)
-      const gaps = times(node).slice(2).map((time, index) => time - times(node)[index + 1]!)
+      const gaps = times(node)
+        .slice(2)
+        .map((time, index) => time - times(node)[index + 1]!)
       expect(gaps.every((gap) => Math.abs(gap - 5000) < 1e-6)).toBe(true)
     }
     expect(new Set(['a', 'b', 'c'].map((node) => Math.round(times(node)[5]! % 5000))).size).toBe(3)
@@ -48,7 +50,9 @@ describe('the node source', () => {
   })
 
   it('is held up by no node that hangs', async () => {
-    const { clock, nodes, source, batches } = createSource((node, time) => (node === 'stuck' ? new Promise(() => {}) : summaryOf(node, time)))
+    const { clock, nodes, source, batches } = createSource((node, time) =>
+      node === 'stuck' ? new Promise(() => {}) : summaryOf(node, time),
+    )
     nodes.put(createFakeNode('stuck', 'stuck'))
     nodes.put(createFakeNode('fine', 'fine'))
     source.start()
@@ -75,7 +79,10 @@ describe('the node source', () => {
     nodes.put(createFakeNode('n1', 'n1'))
     source.start()
     await clock.advance(12_000)
-    expect(source.statuses()[0]).toMatchObject({ isHealthy: false, lastError: { stage: 'authorization', advice: expect.stringContaining('nodes/stats') } })
+    expect(source.statuses()[0]).toMatchObject({
+      isHealthy: false,
+      lastError: { stage: 'authorization', advice: expect.stringContaining('nodes/stats') },
+    })
     answer = () => Promise.resolve('<html>')
     await clock.advance(5000)
     expect(source.statuses()[0]).toMatchObject({ lastError: { stage: 'parse' } })

@@ -65,7 +65,7 @@ export class NodeSource {
 
   stop(): void {
     this.#unsubscribe?.()
-    for (const name of [...this.#loops.keys()]) this.#end(name)
+    for (const name of this.#loops.keys()) this.#end(name)
   }
 
   /** One entry per node, sorted by name. */
@@ -122,7 +122,10 @@ export class NodeSource {
     }
   }
 
-  #succeed(loop: NodeLoop, scrape: { readonly address: NodeAddress; readonly rejected: number; readonly durationMs: number; readonly at: number }): void {
+  #succeed(
+    loop: NodeLoop,
+    scrape: { readonly address: NodeAddress; readonly rejected: number; readonly durationMs: number; readonly at: number },
+  ): void {
     const { status } = loop
     if (!status.isHealthy) this.#options.log.info({ node: status.node }, 'the node is scraped')
     loop.status = {
@@ -175,7 +178,11 @@ function asScrapeError(error: unknown): ScrapeError | undefined {
 }
 
 /** The next moment of the phase that is at least half a resolution after the last scrape began and not over yet. */
-function nextSlot(begunAt: number, { phase, resolutionMs }: { readonly phase: number; readonly resolutionMs: number }, now: number): number {
+function nextSlot(
+  begunAt: number,
+  { phase, resolutionMs }: { readonly phase: number; readonly resolutionMs: number },
+  now: number,
+): number {
   const earliest = Math.max(begunAt + resolutionMs / 2, now)
   return Math.ceil((earliest - phase) / resolutionMs) * resolutionMs + phase
 }

@@ -131,13 +131,21 @@ class SummaryReader {
   #readContainer(container: Json, namespace: string, pod: string, podLabels: Readonly<Record<string, string>>): void {
     const name = this.#name(container['name'], limits.nameLength)
     if (name === undefined) return
-    const set = this.#add(createEntity('pod_container', entityKeys.container(namespace, pod, name), { ...podLabels, container_name: name }), container)
+    const set = this.#add(
+      createEntity('pod_container', entityKeys.container(namespace, pod, name), { ...podLabels, container_name: name }),
+      container,
+    )
     const rootfs = asObject(container['rootfs'])
     const logs = asObject(container['logs'])
     this.#readFileSystem(set, '/', rootfs)
     this.#readFileSystem(set, 'logs', logs)
     const used = [rootfs?.['usedBytes'], logs?.['usedBytes']].filter((bytes) => typeof bytes === 'number')
-    if (used.length > 0) this.#put(set, 'ephemeral_storage/usage', used.reduce((sum, bytes) => sum + bytes, 0))
+    if (used.length > 0)
+      this.#put(
+        set,
+        'ephemeral_storage/usage',
+        used.reduce((sum, bytes) => sum + bytes, 0),
+      )
   }
 
   #forgetPod(podKey: string): void {

@@ -49,7 +49,7 @@ function createCluster(): { readonly scrape: (round: number) => Batch } {
   const informers = new FakeInformers()
   const pods = podNames.map((name) => createFakePod(name, { containers: ['app', 'sidecar'], owner: { kind: 'StatefulSet', name: 'load' } }))
   informers.informer(CoreV1Node).put(createFakeNode('n1'))
-  const podInformer = informers.informer(CoreV1Pod, { indexes: { node: ({ spec }) => [spec!.nodeName!] } })
+  const podInformer = informers.informer(CoreV1Pod, { indexes: { node: ({ spec }) => [spec.nodeName!] } })
   for (const pod of pods) podInformer.put(pod)
   const view = {
     nodes: informers.informer(CoreV1Node),
@@ -61,7 +61,10 @@ function createCluster(): { readonly scrape: (round: number) => Batch } {
   const pipeline = new Pipeline({
     nodeProcessors: createNodeProcessors(view, { holdMs: 15_000 }),
     totalsProcessors: createTotalsProcessors(),
-    sinks: [new MemoryWindow({ windowMs: 60_000, maxBytes: 64 << 20 }), { add: (batch) => encoder.addBatch(batch, 5000, () => encoder.take()) }],
+    sinks: [
+      new MemoryWindow({ windowMs: 60_000, maxBytes: 64 << 20 }),
+      { add: (batch) => encoder.addBatch(batch, 5000, () => encoder.take()) },
+    ],
     resolutionMs: 5000,
     holdMs: Infinity,
     clock: systemClock,
@@ -70,8 +73,14 @@ function createCluster(): { readonly scrape: (round: number) => Batch } {
   return {
     scrape(round) {
       const timestamp = start + round * 5000
-      const text = JSON.stringify(createFakeSummary('n1', timestamp, pods.map((pod) => ({ pod, cpuNanoseconds: round * 1e9 }))))
-      const batch: Batch = { nodeName: 'n1', timestamp, sets: readSummary(text, 'n1', timestamp).sets as Batch['sets'] }
+      const text = JSON.stringify(
+        createFakeSummary(
+          'n1',
+          timestamp,
+          pods.map((pod) => ({ pod, cpuNanoseconds: round * 1e9 })),
+        ),
+      )
+      const batch: Batch = { nodeName: 'n1', timestamp, sets: readSummary(text, 'n1', timestamp).sets }
       pipeline.addNodeBatch(batch)
       return batch
     },
@@ -102,7 +111,10 @@ function toInfluxPoints(batch: Batch): PackagePoint[] {
   })
 }
 
-function measure(seconds: number, encode: (round: number) => { readonly lines: Buffer; readonly counts: { readonly points: number } }): { readonly points: number; readonly bytes: number; readonly seconds: number } {
+function measure(
+  seconds: number,
+  encode: (round: number) => { readonly lines: Buffer; readonly counts: { readonly points: number } },
+): { readonly points: number; readonly bytes: number; readonly seconds: number } {
   let points = 0
   let bytes = 0
   const { seconds: taken } = measureSeconds(seconds, (round) => {

@@ -63,12 +63,13 @@ describe('points in a real InfluxDB', () => {
     const start = Date.now() - 1_000_000
     const names = Array.from({ length: 100 }, (_, index) => `pod-${index}`)
     let count = 0
-    const load = (seconds: number) => (async () => {
-      for (let step = 0; step < seconds * 10; step++) {
-        sink.add(createBatch(start + count++ * 1000, names))
-        await sleep(100)
-      }
-    })()
+    const load = (seconds: number) =>
+      (async () => {
+        for (let step = 0; step < seconds * 10; step++) {
+          sink.add(createBatch(start + count++ * 1000, names))
+          await sleep(100)
+        }
+      })()
     await load(2)
     await server.start()
     await load(3)
@@ -88,8 +89,24 @@ describe('points in a real InfluxDB', () => {
   it('reads back 10,000 hostile tag values as they were written', async () => {
     const hostile = fc.oneof(
       fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }),
-      fc.string({ unit: fc.constantFrom('\\', ',', '=', ' ', '"', "'", '\n', '\r', '\t', '\0', 'é', '😀', 'a', '/', '\u2028', '#'), minLength: 1, maxLength: 12 }),
-      fc.constantFrom('a\ncpu value=1', 'x\\', 'x\\\\', ',a=b', ' value=1 1', '" or 1=1', 'a\\ b', 'a\\,b', '\\=', "'; DROP DATABASE k8s", 'inject\ncpu,host=evil value=1i 1'),
+      fc.string({
+        unit: fc.constantFrom('\\', ',', '=', ' ', '"', "'", '\n', '\r', '\t', '\0', 'é', '😀', 'a', '/', '\u2028', '#'),
+        minLength: 1,
+        maxLength: 12,
+      }),
+      fc.constantFrom(
+        'a\ncpu value=1',
+        'x\\',
+        'x\\\\',
+        ',a=b',
+        ' value=1 1',
+        '" or 1=1',
+        'a\\ b',
+        'a\\,b',
+        '\\=',
+        "'; DROP DATABASE k8s",
+        'inject\ncpu,host=evil value=1i 1',
+      ),
     )
     const values = fc.sample(hostile, { numRuns: 10_000, seed: 7 })
     const sink = createSink('hostile')
@@ -98,7 +115,11 @@ describe('points in a real InfluxDB', () => {
     for (let at = 0; at < values.length; at += 1000) sink.add(createBatch(timestamp + at, values.slice(at, at + 1000), 42))
     await sink.stop()
     expect(sink.stats()).toMatchObject({ pointsWritten: values.length, pointsRejected: {} })
-    const stored = new Set((await server.query('SHOW TAG VALUES FROM "cpu/usage_rate" WITH KEY = "pod_name"', 'hostile')).flatMap((series) => series.values.map(([, value]) => value)))
+    const stored = new Set(
+      (await server.query('SHOW TAG VALUES FROM "cpu/usage_rate" WITH KEY = "pod_name"', 'hostile')).flatMap((series) =>
+        series.values.map(([, value]) => value),
+      ),
+    )
     const expected = new Set(values.map((value) => cleanTagValue(value, 1024)).filter((value) => value !== ''))
     expect([...expected].filter((value) => !stored.has(value))).toEqual([])
     expect([...stored].filter((value) => !expected.has(value as string))).toEqual([])
@@ -108,7 +129,9 @@ describe('points in a real InfluxDB', () => {
 
   it('keeps every batch that was on disk when the process was killed', async () => {
     const spoolDir = join(dir, 'killed')
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'spool-writer.ts'), spoolDir], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'spool-writer.ts'), spoolDir], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     let acknowledged = 0
     child.stdout.on('data', (chunk: Buffer) => (acknowledged += chunk.toString().split('\n').length - 1))
     while (acknowledged < 50) await sleep(10)

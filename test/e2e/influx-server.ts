@@ -65,7 +65,9 @@ export async function createInfluxServer(binary = 'influxd'): Promise<InfluxServ
       await rm(dir, { recursive: true, force: true })
     },
     async query(statement, database = 'k8s') {
-      const answer = await fetch(`${url}/query?${new URLSearchParams({ db: database, epoch: 'ms', q: statement })}`, { method: 'POST' })
+      const answer = await fetch(`${url}/query?${new URLSearchParams({ db: database, epoch: 'ms', q: statement }).toString()}`, {
+        method: 'POST',
+      })
       const { results, error } = (await answer.json()) as { results?: { series?: InfluxSeries[]; error?: string }[]; error?: string }
       const failure = error ?? results?.[0]?.error
       if (failure !== undefined) throw new Error(`${statement}: ${failure}`)
