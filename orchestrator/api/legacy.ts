@@ -11,7 +11,7 @@ export interface LegacyKind {
 type Fields = Record<string, unknown>
 
 const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
-const objectAt = (value: unknown, field: string): Fields | undefined => (isObject(value) && isObject(value[field]) ? (value[field] as Fields) : undefined)
+const objectAt = (value: unknown, field: string): Fields | undefined => (isObject(value) && isObject(value[field]) ? value[field] : undefined)
 
 function legacy(group: string, version: string, target: Kind, convertBody: (body: Fields) => Fields): LegacyKind {
   return {

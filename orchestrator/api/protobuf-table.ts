@@ -60,7 +60,7 @@ export function messageOf(name: string): Message {
 }
 
 function parseField(line: string): MessageField {
-  const [packageName, , number, name, label, type, json, inline, pointer, omitempty] = line.split('\t') as string[]
+  const [packageName, , number, name, label, type, json, inline, pointer, omitempty] = line.split('\t')
   return {
     ...typed(type!, packageName!),
     name: json === undefined || json === '' ? name! : json,

@@ -1,4 +1,4 @@
-import { definitionOf, type Definition, type Shape } from './definition.ts'
+import { definitionOf, type Definition, type Shape, type ShapeType } from './definition.ts'
 import type { Kind } from './object.ts'
 import { canonicalQuantity, quantityMessage, tryParseQuantity } from './quantity.ts'
 import { badRequest, type StatusError } from './status-error.ts'
@@ -76,19 +76,10 @@ function checkValue(shape: Shape, value: unknown, place: Place, report: Draft): 
 
 function checkScalar(shape: Shape, value: unknown, place: Place, report: Draft): void {
   switch (shape.type) {
-    case 'string':
-      return typeof value === 'string' ? undefined : mismatch(shape, value, place, report)
     case 'bytes':
       if (typeof value !== 'string') return mismatch(shape, value, place, report)
       if (!isBase64(value)) report.typeErrors.push(`illegal base64 data at input byte ${badBase64At(value)}`)
       return
-    case 'boolean':
-      return typeof value === 'boolean' ? undefined : mismatch(shape, value, place, report)
-    case 'double':
-      return typeof value === 'number' ? undefined : mismatch(shape, value, place, report)
-    case 'int32':
-    case 'int64':
-      return isInteger(value, shape.type) ? undefined : mismatch(shape, value, place, report)
     case 'quantity':
       if ((typeof value !== 'string' && typeof value !== 'number') || tryParseQuantity(value) === undefined) report.typeErrors.push(quantityMessage)
       return
@@ -97,9 +88,23 @@ function checkScalar(shape: Shape, value: unknown, place: Place, report: Draft):
       if (!timePattern.test(value) || Number.isNaN(Date.parse(value)))
         report.typeErrors.push(`parsing time ${JSON.stringify(value)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(value)} as "2006"`)
       return
+    default:
+      if (!isPlainScalar(shape.type, value)) mismatch(shape, value, place, report)
+  }
+}
+
+function isPlainScalar(type: ShapeType, value: unknown): boolean {
+  switch (type) {
+    case 'string':
+      return typeof value === 'string'
+    case 'boolean':
+      return typeof value === 'boolean'
+    case 'double':
+      return typeof value === 'number'
     case 'intOrString':
-      if (typeof value !== 'string' && !isInteger(value, 'int32')) mismatch(shape, value, place, report)
-      return
+      return typeof value === 'string' || isInteger(value, 'int32')
+    default:
+      return isInteger(value, type)
   }
 }
 
@@ -112,7 +117,7 @@ const badBase64At = (text: string) => {
   return at < 0 ? text.length - (text.length % 4) : at
 }
 
-function isInteger(value: unknown, type: 'int32' | 'int64'): boolean {
+function isInteger(value: unknown, type: ShapeType): boolean {
   if (!Number.isInteger(value)) return false
   return type === 'int64' || ((value as number) >= -2_147_483_648 && (value as number) <= 2_147_483_647)
 }

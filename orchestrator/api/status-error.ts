@@ -57,7 +57,7 @@ export class StatusError extends Error {
   }
 }
 
-function failure(code: number, reason: StatusReason, message: string, details?: StatusDetails, cause?: unknown): StatusError {
+function failure(code: number, reason: StatusReason, message: string, details?: StatusDetails): StatusError {
   const status: Status = {
     kind: 'Status',
     apiVersion: 'v1',
@@ -68,7 +68,7 @@ function failure(code: number, reason: StatusReason, message: string, details?: 
     ...(details === undefined ? {} : { details }),
     code,
   }
-  return new StatusError(status, cause === undefined ? undefined : { cause })
+  return new StatusError(status)
 }
 
 /** A resource as upstream's messages name it: `pods` or `deployments.apps`. */
@@ -92,6 +92,9 @@ export const alreadyExists = (resource: Resource, name: string): StatusError =>
 
 export const conflict = (resource: Resource, name: string, why: string): StatusError =>
   failure(409, 'Conflict', `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${why}`, detailsOf(resource, name))
+
+/** 409 of server-side apply: other managers own fields; `causes` names each. */
+export const applyConflict = (message: string, causes: readonly StatusCause[]): StatusError => failure(409, 'Conflict', message, { causes })
 
 export const forbidden = (resource: Resource, name: string, why: string): StatusError =>
   failure(
@@ -143,14 +146,11 @@ export const tooManyRequests = (message: string, retryAfterSeconds: number): Sta
 
 export const unavailable = (message: string): StatusError => failure(503, 'ServiceUnavailable', message)
 
-export const internalError = (error: unknown): StatusError =>
-  failure(
-    500,
-    'InternalError',
-    `Internal error occurred: ${error instanceof Error ? error.message : String(error)}`,
-    { causes: [{ message: error instanceof Error ? error.message : String(error) }] },
-    error,
-  )
+export function internalError(error: unknown): StatusError {
+  const message = error instanceof Error ? error.message : String(error)
+  const { status } = failure(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] })
+  return new StatusError(status, { cause: error })
+}
 
 /** The server could not find the requested path at all (no resource behind it). */
 export const pathNotFound = (): StatusError =>

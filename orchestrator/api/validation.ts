@@ -16,7 +16,7 @@ const maxAnnotationBytes = 256 * 1024
  */
 export function validateObject<T extends KubeObject>(declaration: KindDeclaration<T>, object: T): readonly StatusCause[] {
   if (declaration.isReviewOnly === true) return declaration.validate?.(object) ?? []
-  return [...validateMetadata(declaration as KindDeclaration, object.metadata), ...validateBody(declaration, object)]
+  return [...validateMetadata(declaration, object.metadata), ...validateBody(declaration, object)]
 }
 
 function validateBody<T extends KubeObject>(declaration: KindDeclaration<T>, object: T): readonly StatusCause[] {
@@ -63,7 +63,7 @@ function checkRequired(shape: Shape, value: unknown, path: string, causes: Statu
 /** Everything wrong with a change: what `validateObject` finds, and fields that must not change. */
 export function validateUpdate<T extends KubeObject>(declaration: KindDeclaration<T>, object: T, previous: T): readonly StatusCause[] {
   return [
-    ...validateMetadata(declaration as KindDeclaration, object.metadata),
+    ...validateMetadata(declaration, object.metadata),
     ...validateMetadataUpdate(object.metadata, previous.metadata),
     ...validateBody(declaration, object),
     ...(declaration.validateUpdate?.(object, previous) ?? []),
@@ -72,7 +72,7 @@ export function validateUpdate<T extends KubeObject>(declaration: KindDeclaratio
 
 /** What may be wrong with a write on `/status`: metadata only; controllers are trusted with the rest. */
 export function validateStatusUpdate<T extends KubeObject>(declaration: KindDeclaration<T>, object: T, previous: T): readonly StatusCause[] {
-  return [...validateMetadata(declaration as KindDeclaration, object.metadata), ...validateMetadataUpdate(object.metadata, previous.metadata)]
+  return [...validateMetadata(declaration, object.metadata), ...validateMetadataUpdate(object.metadata, previous.metadata)]
 }
 
 function validateMetadata({ nameRule, kind }: KindDeclaration, metadata: MetaV1ObjectMeta): StatusCause[] {

@@ -49,9 +49,9 @@ function readResources(): Resource[] {
     if (match === null || action === '') continue
     const [, pathGroup = '', pathVersion, namespaced, plural, subresource] = match
     const key = `${pathGroup}/${pathVersion}/${plural}`
-    const resource =
+    const resource: Resource =
       resources.get(key) ??
-      ({ group: pathGroup, version: pathVersion!, kind: '', plural: plural!, isNamespaced: false, verbs: new Set(), subresources: new Map() } as Resource)
+      { group: pathGroup, version: pathVersion!, kind: '', plural: plural!, isNamespaced: false, verbs: new Set(), subresources: new Map() }
     resources.set(key, resource)
     const verb = action === 'connect' ? connectVerbs[method] : verbs[action]
     if (namespaced !== undefined) resource.isNamespaced = true

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { invalidValue, notSupported, required } from '../field-errors.ts'
-import { DiscoveryV1EndpointSlice } from '../generated/kinds.ts'
+import { DiscoveryV1EndpointSlice, type DiscoveryV1Endpoint } from '../generated/kinds.ts'
 import type { KindPart } from '../kind-declaration.ts'
 import { ageCell, ageColumn, nameColumn, textColumn } from '../table-cells.ts'
 import { validateImmutable } from '../validation.ts'
@@ -20,7 +20,7 @@ export const endpointSlice: KindPart<DiscoveryV1EndpointSlice> = {
   validate: ({ addressType, endpoints: list }) => [
     ...(addressType ? [] : [required('addressType')]),
     ...(addressType && !addressTypes.includes(addressType) ? [notSupported('addressType', addressType, addressTypes)] : []),
-    ...list.flatMap(({ addresses = [] }, index) => {
+    ...list.flatMap(({ addresses = [] }: Partial<DiscoveryV1Endpoint>, index) => {
       const path = `endpoints[${index}].addresses`
       if (addresses.length === 0) return [required(path, 'must contain at least 1 address')]
       const version = addressType === 'IPv4' ? 4 : addressType === 'IPv6' ? 6 : undefined
@@ -40,6 +40,6 @@ function slicePorts({ ports = [] }: DiscoveryV1EndpointSlice): string {
 }
 
 function sliceAddresses({ endpoints: list }: DiscoveryV1EndpointSlice): string {
-  const addresses = list.flatMap(({ addresses: own = [] }) => own)
+  const addresses = list.flatMap(({ addresses: own = [] }: Partial<DiscoveryV1Endpoint>) => own)
   return addresses.length === 0 ? '<unset>' : shorten(addresses)
 }

@@ -12,11 +12,11 @@ type V1 = AutoscalingV1HorizontalPodAutoscaler
 type V2 = AutoscalingV2HorizontalPodAutoscaler
 
 /** An annotation's JSON; `undefined` where it is absent or malformed (anyone may write annotations). */
-function parsed<T>(object: V1, name: string): T | undefined {
+function parsed(object: V1, name: string): unknown {
   const text = object.metadata.annotations?.[name]
   if (text === undefined) return undefined
   try {
-    return JSON.parse(text) as T
+    return JSON.parse(text) as unknown
   } catch {
     return undefined
   }
@@ -27,8 +27,8 @@ const isCpuUtilization = ({ type, resource }: AutoscalingV2MetricSpec) => type =
 /** The v2 form of a v1 autoscaler. */
 export function toV2(object: V1): V2 {
   const { scaleTargetRef, minReplicas, maxReplicas, targetCPUUtilizationPercentage: target } = object.spec
-  const others = parsed<unknown>(object, annotations.metrics)
-  const behavior = parsed<NonNullable<V2['spec']['behavior']>>(object, annotations.behavior)
+  const others = parsed(object, annotations.metrics)
+  const behavior = parsed(object, annotations.behavior) as V2['spec']['behavior']
   const cpu: AutoscalingV2MetricSpec[] =
     target === undefined ? [] : [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target } } }]
   const metrics = [...cpu, ...(Array.isArray(others) ? (others as AutoscalingV2MetricSpec[]) : [])]
@@ -57,14 +57,14 @@ function withoutOurs(metadata: V1['metadata']): V1['metadata'] {
 
 function statusToV2(object: V1): NonNullable<V2['status']> {
   const { currentCPUUtilizationPercentage: current, ...status } = object.status!
-  const others = parsed<NonNullable<NonNullable<V2['status']>['currentMetrics']>>(object, annotations.currentMetrics)
-  const conditions = parsed<NonNullable<NonNullable<V2['status']>['conditions']>>(object, annotations.conditions)
+  const others = parsed(object, annotations.currentMetrics)
+  const conditions = parsed(object, annotations.conditions)
   const cpu = current === undefined ? [] : [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: current } } }]
-  const currentMetrics = Array.isArray(others) ? others : cpu
+  const currentMetrics = Array.isArray(others) ? (others as NonNullable<NonNullable<V2['status']>['currentMetrics']>) : cpu
   return {
     ...status,
     ...(currentMetrics.length === 0 ? {} : { currentMetrics }),
-    ...(Array.isArray(conditions) ? { conditions } : {}),
+    ...(Array.isArray(conditions) ? { conditions: conditions as NonNullable<NonNullable<V2['status']>['conditions']> } : {}),
   }
 }
 

@@ -136,6 +136,12 @@ function validateTarget(target: AutoscalingV2MetricTarget | undefined, path: str
   for (const [field, amount] of Object.entries({ value, averageValue }))
     if (amount !== undefined && (tryParseQuantity(amount)?.nanos ?? 0n) <= 0n) causes.push(invalidValue(`${path}.${field}`, amount, 'must be positive'))
   if (averageUtilization !== undefined && averageUtilization < 1) causes.push(invalidValue(`${path}.averageUtilization`, averageUtilization, 'must be greater than 0'))
+  return [...causes, ...validateTargetChoice(target, path, metricType)]
+}
+
+/** Which of its values a target of a metric type must have. */
+function validateTargetChoice({ value, averageValue, averageUtilization }: AutoscalingV2MetricTarget, path: string, metricType: string): StatusCause[] {
+  const causes: StatusCause[] = []
   if (metricType === 'Resource' || metricType === 'ContainerResource') {
     if (averageUtilization === undefined && averageValue === undefined) causes.push(required(`${path}.averageUtilization`, 'must set either a target raw value or a target utilization'))
     if (averageUtilization !== undefined && averageValue !== undefined) causes.push(forbiddenField(`${path}.averageValue`, 'may not set both a target raw value and a target utilization'))

@@ -1,7 +1,7 @@
 import { fromTimestamp } from '../../../lib/clock.ts'
 import { humanDuration } from '../duration.ts'
 import { invalidValue, notSupported, required } from '../field-errors.ts'
-import { BatchV1Job, type BatchV1JobSpec } from '../generated/kinds.ts'
+import { BatchV1Job, type BatchV1JobSpec, type MetaV1ObjectMeta } from '../generated/kinds.ts'
 import type { KindPart } from '../kind-declaration.ts'
 import { selectorFromObject } from '../labels.ts'
 import type { StatusCause } from '../status-error.ts'
@@ -24,8 +24,7 @@ export const job: KindPart<BatchV1Job> = {
     spec.suspend ??= false
     spec.podReplacementPolicy ??= spec.podFailurePolicy === undefined ? 'TerminatingOrFailed' : 'Failed'
     spec.manualSelector ??= false
-    const labels = spec.template?.metadata?.labels
-    if (labels !== undefined && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels }
+    setLabelDefaults(metadata, spec)
     setPodTemplateDefaults(spec.template)
   },
   validate: ({ spec }) => [
@@ -44,7 +43,9 @@ export const job: KindPart<BatchV1Job> = {
     ]
   },
   prepareForCreate(object) {
-    if (object.spec.manualSelector !== true) setGeneratedSelector(object)
+    if (object.spec.manualSelector === true) return
+    setGeneratedSelector(object)
+    setLabelDefaults(object.metadata, object.spec)
   },
   columns: [nameColumn, textColumn('Status'), textColumn('Completions'), textColumn('Duration'), ageColumn, ...templateColumns, textColumn('Selector', 1)],
   cells: (object, now) => [
@@ -57,6 +58,12 @@ export const job: KindPart<BatchV1Job> = {
     selectorText(object.spec.selector),
   ],
   selectableFields: { 'status.successful': ({ status }) => String(status?.succeeded ?? 0) },
+}
+
+/** A job without labels is labelled as its pods are. */
+function setLabelDefaults(metadata: MetaV1ObjectMeta, { template }: BatchV1JobSpec): void {
+  const labels = template?.metadata?.labels
+  if (labels !== undefined && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels }
 }
 
 /** The pods of a job are known by its UID, so that a second job of the same name never adopts them. */

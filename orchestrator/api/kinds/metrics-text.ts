@@ -1,4 +1,11 @@
-import type { AutoscalingV2MetricSpec, AutoscalingV2MetricStatus, AutoscalingV2MetricTarget, AutoscalingV2MetricValueStatus } from '../generated/kinds.ts'
+import type {
+  AutoscalingV2MetricSpec,
+  AutoscalingV2MetricStatus,
+  AutoscalingV2MetricTarget,
+  AutoscalingV2MetricValueStatus,
+  AutoscalingV2ResourceMetricSource,
+  AutoscalingV2ResourceMetricStatus,
+} from '../generated/kinds.ts'
 
 /** More metrics than this are counted, not shown. */
 const maxShown = 2
@@ -14,9 +21,9 @@ export function metricsText(specs: readonly AutoscalingV2MetricSpec[], statuses:
 function metricText(spec: AutoscalingV2MetricSpec, status: AutoscalingV2MetricStatus | undefined): string {
   switch (spec.type) {
     case 'Resource':
-      return `${spec.resource?.name}: ${resourceText(spec.resource?.target, status?.resource?.current)}`
+      return resourceText(spec.resource, status?.resource)
     case 'ContainerResource':
-      return `${spec.containerResource?.name}: ${resourceText(spec.containerResource?.target, status?.containerResource?.current)}`
+      return resourceText(spec.containerResource, status?.containerResource)
     case 'Pods':
       return `${status?.pods?.current.averageValue ?? '<unknown>'}/${spec.pods?.target.averageValue}`
     case 'Object':
@@ -28,10 +35,12 @@ function metricText(spec: AutoscalingV2MetricSpec, status: AutoscalingV2MetricSt
   }
 }
 
-function resourceText(target: AutoscalingV2MetricTarget | undefined, current: AutoscalingV2MetricValueStatus | undefined): string {
-  if (target?.averageValue !== undefined) return `${current?.averageValue ?? '<unknown>'}/${target.averageValue}`
+function resourceText(source: AutoscalingV2ResourceMetricSource | undefined, status: AutoscalingV2ResourceMetricStatus | undefined): string {
+  const target = source?.target
+  const current = status?.current
+  if (target?.averageValue !== undefined) return `${source?.name}: ${current?.averageValue ?? '<unknown>'}/${target.averageValue}`
   const utilization = current?.averageUtilization === undefined ? '<unknown>' : `${current.averageUtilization}%`
-  return `${utilization}/${target?.averageUtilization === undefined ? '<auto>' : `${target.averageUtilization}%`}`
+  return `${source?.name}: ${utilization}/${target?.averageUtilization === undefined ? '<auto>' : `${target.averageUtilization}%`}`
 }
 
 function valueText(target: AutoscalingV2MetricTarget | undefined, current: AutoscalingV2MetricValueStatus | undefined): string {

@@ -28,10 +28,12 @@ export const persistentVolumeClaim: KindPart<CoreV1PersistentVolumeClaim> = {
   setDefaults: setClaimDefaults,
   validate: ({ spec }) => validateClaimSpec(spec, 'spec'),
   validateUpdate(object, previous) {
-    const fixed = ({ resources: _, volumeName, volumeAttributesClassName: __, ...spec }: CoreV1PersistentVolumeClaimSpec) => ({
+    const fixed = (spec: CoreV1PersistentVolumeClaimSpec) => ({
       ...spec,
+      resources: undefined,
+      volumeAttributesClassName: undefined,
       // A claim is bound to a volume once.
-      volumeName: previous.spec.volumeName === undefined ? undefined : volumeName,
+      volumeName: previous.spec.volumeName === undefined ? undefined : spec.volumeName,
     })
     return validateImmutable('spec', fixed(object.spec), fixed(previous.spec)).map(() =>
       forbiddenField('spec', 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims'),

@@ -1,5 +1,7 @@
 import type { CoreV1PodSpec } from '../generated/kinds.ts'
-import { compareQuantities, tryParseQuantity } from '../quantity.ts'
+import { tryParseQuantity } from '../quantity.ts'
+
+const nanosOf = (text: string | undefined): bigint => (text === undefined ? undefined : tryParseQuantity(text))?.nanos ?? 0n
 
 /** How a pod ranks when its node runs out: guaranteed with requests equal to limits everywhere, best effort without any, else burstable. */
 export function qosClassOf(spec: CoreV1PodSpec): 'Guaranteed' | 'Burstable' | 'BestEffort' {
@@ -8,10 +10,10 @@ export function qosClassOf(spec: CoreV1PodSpec): 'Guaranteed' | 'Burstable' | 'B
   let isGuaranteed = true
   for (const { resources } of containers) {
     for (const name of ['cpu', 'memory']) {
-      const request = resources?.requests?.[name] === undefined ? undefined : tryParseQuantity(resources.requests[name])
-      const limit = resources?.limits?.[name] === undefined ? undefined : tryParseQuantity(resources.limits[name])
-      if ((request?.nanos ?? 0n) > 0n || (limit?.nanos ?? 0n) > 0n) isBestEffort = false
-      if (limit === undefined || limit.nanos === 0n || (request !== undefined && compareQuantities(request, limit) !== 0)) isGuaranteed = false
+      const limit = nanosOf(resources?.limits?.[name])
+      const request = resources?.requests?.[name] === undefined ? limit : nanosOf(resources.requests[name])
+      if (request > 0n || limit > 0n) isBestEffort = false
+      if (limit === 0n || request !== limit) isGuaranteed = false
     }
   }
   if (isBestEffort) return 'BestEffort'

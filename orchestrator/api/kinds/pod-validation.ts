@@ -45,7 +45,7 @@ export function validatePodSpec(spec: CoreV1PodSpec, path: string, allowedPolici
 }
 
 /** Init containers and containers share one space of names. */
-function validateNamesAcrossLists({ containers = [], initContainers = [] }: CoreV1PodSpec, path: string): StatusCause[] {
+function validateNamesAcrossLists({ containers = [], initContainers = [] }: Partial<CoreV1PodSpec>, path: string): StatusCause[] {
   const names = new Set(containers.map(({ name }) => name))
   return validateUnique(
     [...names, ...initContainers.map(({ name }) => name).filter((name) => names.has(name))],
@@ -85,7 +85,7 @@ function validateNames(spec: CoreV1PodSpec, path: string): StatusCause[] {
 }
 
 /** One host port can be taken once per protocol and address. */
-function validateHostPorts({ containers = [] }: CoreV1PodSpec, path: string): StatusCause[] {
+function validateHostPorts({ containers = [] }: Partial<CoreV1PodSpec>, path: string): StatusCause[] {
   const taken = containers.flatMap(({ ports = [] }, container) =>
     ports.flatMap((port, index) => (port.hostPort && isPort(port.hostPort) ? [{ ...port, field: `${path}.containers[${container}].ports[${index}].hostPort` }] : [])),
   )
@@ -141,7 +141,7 @@ function validateTerm(topologyKey: string | undefined, field: string): StatusCau
 
 const nodeSelectorOperators = ['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt']
 
-function validateNodeSelector({ nodeSelectorTerms = [] }: CoreV1NodeSelector, path: string): StatusCause[] {
+function validateNodeSelector({ nodeSelectorTerms = [] }: Partial<CoreV1NodeSelector>, path: string): StatusCause[] {
   if (nodeSelectorTerms.length === 0) return [required(`${path}.nodeSelectorTerms`, 'must have at least one node selector term')]
   return nodeSelectorTerms.flatMap(({ matchExpressions = [] }, term) =>
     matchExpressions.flatMap(({ key, operator, values = [] }, index) => {
@@ -187,7 +187,7 @@ export function validatePodUpdate(pod: CoreV1Pod, previous: CoreV1Pod): StatusCa
 }
 
 /** A spec with everything that may change taken out. A pod that still has gates may also get a narrower placement. */
-function comparable(spec: CoreV1PodSpec, before: CoreV1PodSpec): object {
+function comparable(spec: Partial<CoreV1PodSpec>, before: CoreV1PodSpec): object {
   const { activeDeadlineSeconds: _, tolerations: __, schedulingGates: ___, containers = [], initContainers = [], ...rest } = spec
   const withoutImages = (list: readonly { image?: string }[]) => list.map(({ image: ____, ...container }) => container)
   const placement = (before.schedulingGates ?? []).length > 0 ? { nodeSelector: undefined, affinity: undefined } : {}

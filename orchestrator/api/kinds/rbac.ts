@@ -25,7 +25,7 @@ interface Binding extends KubeObject {
 }
 
 function validateRules(rules: readonly RbacV1PolicyRule[] | undefined, isNamespaced: boolean): StatusCause[] {
-  return (rules ?? []).flatMap(({ verbs = [], apiGroups = [], resources = [], nonResourceURLs = [] }, index) => {
+  return (rules ?? []).flatMap(({ verbs = [], apiGroups = [], resources = [], nonResourceURLs = [] }: Partial<RbacV1PolicyRule>, index) => {
     const path = `rules[${index}]`
     const causes: StatusCause[] = []
     if (verbs.length === 0) causes.push(required(`${path}.verbs`, 'verbs must contain at least one value'))
@@ -69,7 +69,7 @@ function bindingCells(object: Binding, now: number): string[] {
   const named = (kind: string) => subjects.filter((subject) => subject.kind === kind).map(({ name, namespace }) => (kind === 'ServiceAccount' ? `${namespace}/${name}` : name)).join(', ')
   return [
     object.metadata.name ?? '',
-    `${object.roleRef.kind}/${object.roleRef.name}`,
+    `${object.roleRef?.kind}/${object.roleRef?.name}`,
     ageCell(object, now),
     named('User'),
     named('Group'),

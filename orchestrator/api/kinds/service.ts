@@ -24,9 +24,7 @@ export const service: KindPart<CoreV1Service> = {
   nameRule: 'label1035',
   createsOnUpdate: true,
   setDefaults({ spec }) {
-    spec.sessionAffinity ||= 'None'
-    if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig
-    else if (spec.sessionAffinity === 'ClientIP') ((spec.sessionAffinityConfig ??= {}).clientIP ??= {}).timeoutSeconds ??= affinitySeconds
+    setAffinityDefaults(spec)
     spec.type ||= 'ClusterIP'
     for (const port of spec.ports ?? []) {
       port.protocol ||= 'TCP'
@@ -57,6 +55,12 @@ export const service: KindPart<CoreV1Service> = {
     mapText(object.spec.selector),
   ],
   selectableFields: { 'spec.clusterIP': ({ spec }) => spec.clusterIP ?? '', 'spec.type': ({ spec }) => spec.type ?? '' },
+}
+
+function setAffinityDefaults(spec: CoreV1ServiceSpec): void {
+  spec.sessionAffinity ||= 'None'
+  if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig
+  else if (spec.sessionAffinity === 'ClientIP') ((spec.sessionAffinityConfig ??= {}).clientIP ??= {}).timeoutSeconds ??= affinitySeconds
 }
 
 /** What the server allocated stays when a client's update doesn't mention it. */
