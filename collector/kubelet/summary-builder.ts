@@ -64,7 +64,7 @@ function podsOf(store: StatsStore): PodMembers[] {
 
 /** CPU and memory are the sums over the containers, the sandbox included; the network is the sandbox's, once. */
 function buildPod(identity: PodIdentity, members: readonly Container[], storage: FileSystem | undefined): PodStats {
-  const own = members.filter(({ description }) => description.pod?.isSandbox !== true)
+  const own = newestOfEachName(members.filter(({ description }) => description.pod?.isSandbox !== true))
   const sandbox = members.find(({ description }) => description.pod?.isSandbox === true)
   const containers = own.map((container) => containerStats(container, container.description.pod?.container ?? '', storage))
   const all = sandbox === undefined ? containers : [...containers, containerStats(sandbox, identity.container, storage)]
@@ -81,6 +81,17 @@ function buildPod(identity: PodIdentity, members: readonly Container[], storage:
     process_stats: { process_count: processCount },
     swap: sumSwap(all.map(({ swap }) => swap)),
   }
+}
+
+/** While a container is made anew, the old one may still be there. */
+function newestOfEachName(members: readonly Container[]): Container[] {
+  const newest = new Map<string, Container>()
+  for (const member of members) {
+    const name = member.description.pod?.container ?? ''
+    const known = newest.get(name)
+    if (known === undefined || known.description.startedMs < member.description.startedMs) newest.set(name, member)
+  }
+  return [...newest.values()]
 }
 
 /** All pods together, which upstream shows as the system container `pods`. */

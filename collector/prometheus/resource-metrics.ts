@@ -91,9 +91,10 @@ const families: readonly ResourceFamily[] = [
 /** The text of `/metrics/resource` for a summary. */
 export function renderResourceMetrics(summary: Summary): string {
   const text = new Exposition()
+  const distinct = { ...summary, pods: newestOfEachName(summary.pods) }
   for (const family of families) {
     text.family(family)
-    for (const { labels, timestampMs, value } of family.rows(summary)) {
+    for (const { labels, timestampMs, value } of family.rows(distinct)) {
       if (value !== undefined) text.sample(labels, value, family.isTimed ? timestampMs : undefined)
     }
   }
@@ -103,6 +104,17 @@ export function renderResourceMetrics(summary: Summary): string {
 }
 
 type PodOf = Summary['pods'][number]
+
+/** A pod that ends may still be there beside the one that replaces it; the same series twice would spoil the whole page. */
+function newestOfEachName(pods: readonly PodOf[]): PodOf[] {
+  const newest = new Map<string, PodOf>()
+  for (const pod of pods) {
+    const key = JSON.stringify([pod.podRef.namespace, pod.podRef.name])
+    const known = newest.get(key)
+    if (known === undefined || known.startTime < pod.startTime) newest.set(key, pod)
+  }
+  return [...newest.values()]
+}
 
 function containerRows(of: (container: PodOf['containers'][number], labels: string) => Row): (summary: Summary) => Row[] {
   return ({ pods }) =>

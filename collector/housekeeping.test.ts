@@ -1,0 +1,96 @@
+import { afterEach, expect, test } from 'vitest'
+import { FakeClock } from '../lib/fake-clock.ts'
+import { detectHierarchy } from './cgroup/hierarchy.ts'
+import type { ContainerDescription } from './container.ts'
+import { cgroupV1, makeMachineFolder } from './fixtures/machine-tree.ts'
+import type { MachineFolder } from './fixtures/machine-tree.ts'
+import { Housekeeping } from './housekeeping.ts'
+import { column } from './metrics.ts'
+import { StatsStore } from './stats-store.ts'
+
+let folder: MachineFolder | undefined
+afterEach(() => folder?.dispose())
+
+function setUp(clock = new FakeClock()) {
+  const made = makeMachineFolder({ ...cgroupV1('/docker/a'), ...cgroupV1('/plain') })
+  folder = made
+  const store = new StatsStore({ capacity: 60, maxBytes: 1e7 })
+  const housekeeping = new Housekeeping({
+    clock,
+    store,
+    hierarchy: detectHierarchy(made.cgroupRoot),
+    procRoot: made.procRoot,
+    intervalMs: 1000,
+    machineReaders: [],
+    onGone: () => {},
+  })
+  const add = (name: string, id: string) => {
+    const description: ContainerDescription = { name, id, aliases: [], namespace: '', labels: {}, image: '', createdMs: 0, startedMs: 0, hasNetwork: false }
+    const container = store.upsert(description, clock.now())!
+    housekeeping.watch(container)
+    return container
+  }
+  return { clock, store, housekeeping, add }
+}
+
+test('containers are read on a fixed grid, plain cgroups once in ten passes', async () => {
+  const { clock, housekeeping, add } = setUp()
+  const container = add('/docker/a', 'a')
+  const plain = add('/plain', '')
+  const abort = new AbortController()
+  const startedAt = clock.now()
+  const running = housekeeping.run(abort.signal)
+  await clock.advance(20_000)
+  expect(container.ring.count).toBe(21)
+  expect(container.ring.timestamp(0)).toBe(startedAt + 20_000)
+  expect([0, 5, 10].map((ago) => container.ring.intervalMs(ago))).toEqual([1000, 1000, 1000])
+  expect(plain.ring.count).toBe(3)
+  abort.abort()
+  await running
+  expect(housekeeping.cost()).toMatchObject({ openFiles: 0, skippedTicks: 0 })
+})
+
+test('passes that come too late are left out and counted, and the grid stays', async () => {
+  class SlowClock extends FakeClock {
+    #isHeldUp = false
+    override monotonic(): number {
+      return super.monotonic() + (this.#isHeldUp ? 2_300 : 0)
+    }
+    holdUp(): void {
+      this.#isHeldUp = true
+    }
+  }
+  const clock = new SlowClock()
+  const { housekeeping, add } = setUp(clock)
+  add('/docker/a', 'a')
+  const abort = new AbortController()
+  const running = housekeeping.run(abort.signal)
+  await clock.settle()
+  clock.holdUp()
+  await clock.advance(1000)
+  expect(housekeeping.cost()).toMatchObject({ passes: 2, skippedTicks: 2 })
+  await clock.advance(700)
+  expect(housekeeping.cost().passes).toBe(3)
+  abort.abort()
+  await running
+})
+
+test('an unwatched container is not read, and its files are closed', () => {
+  const { housekeeping, add } = setUp()
+  const container = add('/docker/a', 'a')
+  housekeeping.pass()
+  expect(container.ring.get(column.memoryUsage)).toBe(44457984)
+  expect(housekeeping.cost().openFiles).toBeGreaterThan(10)
+  housekeeping.unwatch('/docker/a')
+  housekeeping.pass()
+  expect(container.ring.count).toBe(1)
+  expect(housekeeping.cost().openFiles).toBe(0)
+})
+
+test('watching a container again does not leak descriptors', () => {
+  const { housekeeping, add } = setUp()
+  const container = add('/docker/a', 'a')
+  const { openFiles } = housekeeping.cost()
+  for (let index = 0; index < 20; index++) housekeeping.watch(container)
+  expect(housekeeping.cost().openFiles).toBe(openFiles)
+})
