@@ -86,10 +86,11 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   const pipeline = new Pipeline({
     nodeProcessors: createNodeProcessors(view, { holdMs }),
     totalsProcessors: createTotalsProcessors(),
-    sinks: [metrics, window, ...(writer === undefined ? [] : [writer])],
+    sinks: [metrics, ...(writer === undefined ? [] : [writer]), window],
     resolutionMs,
     holdMs,
     clock,
+    log: options.log.child({ part: 'pipeline' }),
   })
   const scraper = new NodeScraper({ ...options.kubelet, clock, timeoutMs: Math.min(maxScrapeMs, resolutionMs * 0.9) })
   const source = createSource(options, { view, scraper, pipeline, metrics, resolutionMs })

@@ -24,8 +24,8 @@ export interface WindowStats {
   readonly oldest: number | undefined
 }
 
-/** Samples per block: at a resolution of 5 s a block holds 2.5 minutes. */
-const blockLength = 30
+/** Samples per block: at a resolution of 5 s a block holds a minute. */
+const blockLength = 12
 
 /** An entity that has had no sample for this long is taken to be gone when room is needed. */
 const idleMs = 60_000

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../lib/clock.ts'
+import type { Log } from '../lib/log.ts'
 import { EntityInterner } from './entity.ts'
 import type { Batch } from './metric-set.ts'
 import type { NodeProcessor, TotalsProcessor } from './processors.ts'
@@ -16,6 +17,7 @@ export interface PipelineOptions {
   /** How long a node's last batch counts in the totals while it is not scraped. */
   readonly holdMs: number
   readonly clock: Clock
+  readonly log: Log
 }
 
 /**
@@ -77,7 +79,14 @@ export class Pipeline {
 
   #deliver(batch: Batch): void {
     for (const set of batch.sets.values()) set.entity = this.#interner.intern(set.entity)
-    for (const sink of this.#options.sinks) sink.add(batch)
+    for (const sink of this.#options.sinks) {
+      try {
+        sink.add(batch)
+      } catch (error) {
+        // A listener that throws must not cost the other sinks the batch.
+        this.#options.log.error({ err: error, node: batch.nodeName }, 'a sink failed')
+      }
+    }
   }
 
   /** Lets go of entities that are in no batch any more, once they are more than those that are. */

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { AppsV1ReplicaSet, BatchV1Job, CoreV1Node, CoreV1Pod } from '../orchestrator/api/generated/kinds.ts'
 import { FakeClock } from '../lib/fake-clock.ts'
+import { silentLog } from '../lib/log.ts'
 import { columnOf } from './catalog.ts'
 import type { MetricName } from './catalog.ts'
 import { createFakeNode, createFakePod, createFakeSummary, FakeInformers } from './fake-cluster.ts'
@@ -31,6 +32,7 @@ class Cluster {
     resolutionMs: 5000,
     holdMs: 15_000,
     clock: this.clock,
+    log: silentLog,
   })
 
   constructor(...nodes: readonly string[]) {

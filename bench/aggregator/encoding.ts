@@ -9,6 +9,7 @@ import { Pipeline } from '../../aggregator/pipeline.ts'
 import { createNodeProcessors, createTotalsProcessors } from '../../aggregator/processors.ts'
 import { readSummary } from '../../aggregator/sources/summary-reader.ts'
 import { systemClock } from '../../lib/clock.ts'
+import { silentLog } from '../../lib/log.ts'
 import type { Measurement } from '../measurement.ts'
 
 /** What one run of the benchmark found. */
@@ -68,6 +69,7 @@ function createCluster(): { readonly scrape: (round: number) => Batch } {
     resolutionMs: 5000,
     holdMs: Infinity,
     clock: systemClock,
+    log: silentLog,
   })
   const start = systemClock.now()
   return {
