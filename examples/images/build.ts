@@ -54,7 +54,9 @@ function chooseImages(only: readonly string[] | undefined): readonly ExampleImag
   return only.flatMap((name) => {
     const found = exampleImages.filter((image) => image.name === name || image.name.split(':')[0] === name)
     if (found.length > 0) return found
-    throw new RangeError(`no example image is named ${JSON.stringify(name)}; there are: ${exampleImages.map((image) => image.name).join(', ')}`)
+    throw new RangeError(
+      `no example image is named ${JSON.stringify(name)}; there are: ${exampleImages.map((image) => image.name).join(', ')}`,
+    )
   })
 }
 

@@ -131,13 +131,14 @@ interface CheckedOptions {
 }
 
 function checkOptions(options: NodeNetworkOptions): CheckedOptions {
+  const table = tableNameOf(options.clusterId)
   const bridge = options.bridge ?? `bnc-${options.clusterId}`
   if (!/^[a-zA-Z0-9_-]{1,15}$/.test(bridge)) throw new TypeError(`bridge: ${JSON.stringify(bridge)} is not an interface name`)
   for (const field of ['nodeIp', 'gateway', 'clusterDns'] as const) {
     if (parseIpv4(options[field]) === undefined) throw new TypeError(`${field}: ${JSON.stringify(options[field])} is not an IPv4 address`)
   }
   return {
-    table: tableNameOf(options.clusterId),
+    table,
     bridge,
     podSubnet: parseNetwork(options.podSubnet, 'podSubnet'),
     serviceCidr: parseNetwork(options.serviceCidr, 'serviceCidr'),
@@ -185,7 +186,12 @@ function publishedEndpoints(options: NodeNetworkOptions): readonly PublishedEndp
         { name: 'dns-tcp', protocol: 'TCP', port },
       ],
     },
-    { namespace: 'default', service: 'kubernetes', address, ports: [{ name: 'https', protocol: 'TCP', port: options.apiProxyPort ?? apiProxyPort }] },
+    {
+      namespace: 'default',
+      service: 'kubernetes',
+      address,
+      ports: [{ name: 'https', protocol: 'TCP', port: options.apiProxyPort ?? apiProxyPort }],
+    },
   ]
 }
 

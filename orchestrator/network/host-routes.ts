@@ -73,7 +73,8 @@ function createPatientPermit({ permit, clock, log }: HostRoutesOptions): (fromOt
     const now = clock.monotonic()
     if (last !== undefined && last.fromOtherHosts === fromOtherHosts && now - last.at < permitMs) return
     const isPermitted = await permit.ensure({ fromOtherHosts })
-    if (isPermitted && last?.isPermitted !== true) log.info({}, "node ports are open to other hosts by a rule in Docker's DOCKER-USER chain")
+    if (isPermitted && last?.isPermitted !== true)
+      log.info({}, "node ports are open to other hosts by a rule in Docker's DOCKER-USER chain")
     last = { at: now, fromOtherHosts, isPermitted }
   }
 }

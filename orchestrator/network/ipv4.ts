@@ -23,10 +23,10 @@ export function formatIpv4(value: number): string {
 
 /** Reads `address/prefix`; host bits are cleared. Throws a TypeError that names `field` where the text is not an IPv4 CIDR. */
 export function parseNetwork(text: string, field: string): Ipv4Network {
-  const [address = '', prefixText = ''] = text.split('/')
+  const [address = '', prefixText = '', rest] = text.split('/')
   const value = parseIpv4(address)
   const prefix = Number(prefixText)
-  if (value === undefined || !/^\d{1,2}$/.test(prefixText) || prefix > 32) {
+  if (value === undefined || rest !== undefined || !/^\d{1,2}$/.test(prefixText) || prefix > 32) {
     throw new TypeError(`${field}: ${JSON.stringify(text)} is not an IPv4 network; write it like 10.96.0.0/16`)
   }
   const mask = prefix === 0 ? 0 : (0xffff_ffff << (32 - prefix)) >>> 0

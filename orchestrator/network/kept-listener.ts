@@ -53,7 +53,11 @@ export async function keepListening(options: KeptListenerOptions, signal: AbortS
   }
 }
 
-async function watchOver(listener: Listener, { name, address, clock, log, hasAddress }: KeptListenerOptions, signal: AbortSignal): Promise<void> {
+async function watchOver(
+  listener: Listener,
+  { name, address, clock, log, hasAddress }: KeptListenerOptions,
+  signal: AbortSignal,
+): Promise<void> {
   let isClosed = false
   const closed = listener.closed.then(() => {
     isClosed = true

@@ -8,7 +8,10 @@ export interface PodRoute {
 }
 
 /** Routes to the pod networks of nodes that live at another address than this one. Malformed and missing addresses give none. */
-export function planPodRoutes(nodes: Iterable<CoreV1Node>, own: { readonly nodeName: string; readonly nodeIp: string }): readonly PodRoute[] {
+export function planPodRoutes(
+  nodes: Iterable<CoreV1Node>,
+  own: { readonly nodeName: string; readonly nodeIp: string },
+): readonly PodRoute[] {
   const routes = new Map<string, PodRoute>()
   for (const node of nodes) {
     const via = node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address

@@ -90,7 +90,7 @@ export function readQuery(bytes: Buffer): Query | Extract<ResponseCode, 'FORMERR
 
 /** Where the name at `offset` ends in a message, or `undefined` where it runs out of it. Follows no pointer. */
 export function endOfName(bytes: Buffer, offset: number): number | undefined {
-  for (let at = offset; at < bytes.length; ) {
+  for (let at = offset; at < bytes.length;) {
     const length = bytes[at]!
     if (length === 0) return at + 1
     if ((length & 0xc0) === 0xc0) return at + 2 <= bytes.length ? at + 2 : undefined

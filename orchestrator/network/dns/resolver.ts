@@ -32,7 +32,7 @@ export function createResolver({ zone, forwarder, random, log }: ResolverOptions
     const own = zone.resolve(query)
     if (own !== undefined) return writeReply(query, shuffled(await complete(own, query), random), limitBytes)
     if (forwarder.isOwnQuery(query)) {
-      if (!isLoopReported) log.warn({ name: query.name }, 'an upstream resolver sends its queries back here: check the host\'s resolv.conf')
+      if (!isLoopReported) log.warn({ name: query.name }, "an upstream resolver sends its queries back here: check the host's resolv.conf")
       isLoopReported = true
       return writeReply(query, emptyReply('REFUSED'), limitBytes)
     }

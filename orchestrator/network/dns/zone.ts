@@ -155,7 +155,11 @@ function serviceName(service: CoreV1Service, domain: string): string {
   return `${service.metadata.name}.${service.metadata.namespace}.svc.${domain}`
 }
 
-function resolveReverse(address: string, question: { readonly name: string; readonly type: KnownType | undefined }, options: ZoneOptions): ZoneReply | undefined {
+function resolveReverse(
+  address: string,
+  question: { readonly name: string; readonly type: KnownType | undefined },
+  options: ZoneOptions,
+): ZoneReply | undefined {
   const { catalog, domain, serviceCidr, podSubnet } = options
   const services = catalog.servicesByClusterIp(address).map((service) => serviceName(service, domain))
   const pointers = services.length > 0 ? services : endpointNames(address, options)
@@ -180,7 +184,11 @@ interface Authority {
   readonly options: ZoneOptions
 }
 
-function replyOf(data: NameData | undefined, question: { readonly name: string; readonly type: KnownType | undefined }, authority: Authority): ZoneReply {
+function replyOf(
+  data: NameData | undefined,
+  question: { readonly name: string; readonly type: KnownType | undefined },
+  authority: Authority,
+): ZoneReply {
   const soa = soaRecord(authority)
   if (data === undefined) return { ...emptyReply('NXDOMAIN'), isAuthoritative: true, authorities: [soa] }
   const { name, type } = question
@@ -195,7 +203,11 @@ function replyOf(data: NameData | undefined, question: { readonly name: string; 
   return { ...emptyReply('NOERROR'), isAuthoritative: true, answers, additionals }
 }
 
-function recordsOf(data: NameData, { name, type }: { readonly name: string; readonly type: KnownType | undefined }, authority: Authority): readonly Answer[] {
+function recordsOf(
+  data: NameData,
+  { name, type }: { readonly name: string; readonly type: KnownType | undefined },
+  authority: Authority,
+): readonly Answer[] {
   const wants = (candidate: KnownType) => type === candidate || type === 'ANY'
   const owner = name === '' ? '.' : name
   const records: Answer[] = []

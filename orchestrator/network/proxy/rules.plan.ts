@@ -155,7 +155,5 @@ function chainOf(rules: readonly string[], hook?: ChainHook): Chain {
 }
 
 function isSameBackends(left: readonly Backend[], right: readonly Backend[]): boolean {
-  return (
-    left.length === right.length && left.every((one, i) => one.address === right[i]?.address && one.port === right[i].port)
-  )
+  return left.length === right.length && left.every((one, i) => one.address === right[i]?.address && one.port === right[i].port)
 }

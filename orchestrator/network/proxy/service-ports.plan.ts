@@ -98,9 +98,7 @@ function endpointsOf(port: CoreV1ServicePort, slices: readonly DiscoveryV1Endpoi
 function choose(candidates: readonly Candidate[]): readonly Backend[] {
   const ready = candidates.filter(({ endpoint }) => endpoint.conditions?.ready !== false)
   if (ready.length > 0) return backendsOf(ready)
-  return backendsOf(
-    candidates.filter(({ endpoint }) => endpoint.conditions?.serving === true && endpoint.conditions.terminating === true),
-  )
+  return backendsOf(candidates.filter(({ endpoint }) => endpoint.conditions?.serving === true && endpoint.conditions.terminating === true))
 }
 
 /** Sorted and without repetition, so that the same endpoints always give the same rule. */
@@ -110,9 +108,7 @@ function backendsOf(candidates: readonly Candidate[]): readonly Backend[] {
     const address = endpoint.addresses?.[0]
     if (address !== undefined && isRoutableIpv4(address)) found.set(`${address}:${port}`, { address, port })
   }
-  return [...found.values()].sort(
-    (left, right) => parseIpv4(left.address)! - parseIpv4(right.address)! || left.port - right.port,
-  )
+  return [...found.values()].sort((left, right) => parseIpv4(left.address)! - parseIpv4(right.address)! || left.port - right.port)
 }
 
 function externalIpsOf(service: CoreV1Service): readonly string[] {

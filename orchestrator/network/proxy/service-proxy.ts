@@ -158,7 +158,9 @@ function rememberPorts({ catalog, canTakeAddress }: ServiceProxyOptions): () => 
   }
 }
 
-function orderOf(service: { readonly metadata: { readonly creationTimestamp?: string; readonly namespace?: string; readonly name?: string } }): string {
+function orderOf(service: {
+  readonly metadata: { readonly creationTimestamp?: string; readonly namespace?: string; readonly name?: string }
+}): string {
   const { creationTimestamp = '', namespace, name } = service.metadata
   return `${creationTimestamp} ${namespace}/${name}`
 }
@@ -182,7 +184,11 @@ function createSignal(signal: AbortSignal): ChangeSignal {
   }
 }
 
-async function waitForChange(changes: ChangeSignal, clock: Clock, timeout: { readonly ms: number; readonly signal: AbortSignal }): Promise<void> {
+async function waitForChange(
+  changes: ChangeSignal,
+  clock: Clock,
+  timeout: { readonly ms: number; readonly signal: AbortSignal },
+): Promise<void> {
   const timer = new AbortController()
   await Promise.race([changes.wait(), clock.sleep(Math.max(timeout.ms, 0), AbortSignal.any([timer.signal, timeout.signal]))])
   timer.abort()

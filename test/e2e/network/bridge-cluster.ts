@@ -65,7 +65,10 @@ export async function startBridgeCluster(): Promise<BridgeCluster> {
   })
   const folder = await mkdtemp(join(tmpdir(), 'binnacle-e2e-network-'))
   const resolvConf = join(folder, 'resolv.conf')
-  await writeFile(resolvConf, `nameserver ${clusterDns}\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n`)
+  await writeFile(
+    resolvConf,
+    `nameserver ${clusterDns}\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n`,
+  )
 
   const apiText = 'this is the API server\n'
   const api = createServer((request, response) => void request.resume().on('end', () => response.end(apiText)))
@@ -116,6 +119,7 @@ export async function startBridgeCluster(): Promise<BridgeCluster> {
     apiVersion: 'v1',
     kind: 'Node',
     metadata: { name: 'node-1' },
+    spec: {},
     status: { addresses: [{ type: 'InternalIP', address: gateway }] },
   })
   await service('kube-dns', {
@@ -198,7 +202,10 @@ async function removeEverything(docker: Docker): Promise<void> {
     await docker.getContainer(Id).remove({ force: true })
   }
   await removeNetworkRules({ clusterId, log: silentLog })
-  await docker.getNetwork(table).remove().catch(() => undefined)
+  await docker
+    .getNetwork(table)
+    .remove()
+    .catch(() => undefined)
 }
 
 /** The body of a GET over a connection of its own; the error's code where there is none. */

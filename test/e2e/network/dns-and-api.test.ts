@@ -20,7 +20,9 @@ beforeAll(async () => {
 afterAll(() => cluster.stop())
 
 const lookUp = (name: string) =>
-  client.sh(`node -e "require('dns').lookup('${name}', { all: true, family: 4 }, (e, r) => console.log(e ? e.code : r.map((a) => a.address).sort().join()))"`)
+  client.sh(
+    `node -e "require('dns').lookup('${name}', { all: true, family: 4 }, (e, r) => console.log(e ? e.code : r.map((a) => a.address).sort().join()))"`,
+  )
 
 test('pods find services by short, namespaced and full name', async () => {
   await until(async () => (await lookUp('web')).trim() === '10.202.129.1')

@@ -19,7 +19,8 @@ beforeAll(async () => {
 
 afterAll(() => cluster.stop())
 
-const handleOf = async () => /"table": {"family": "ip", "name": "[^"]+", "handle": (\d+)}/.exec((await run('nft', ['-j', 'list', 'table', 'ip', table])).stdout)?.[1]
+const handleOf = async () =>
+  /"table": {"family": "ip", "name": "[^"]+", "handle": (\d+)}/.exec((await run('nft', ['-j', 'list', 'table', 'ip', table])).stdout)?.[1]
 
 async function traces(): Promise<readonly string[]> {
   const [tables, permits, routes] = await Promise.all([
@@ -27,7 +28,10 @@ async function traces(): Promise<readonly string[]> {
     run('iptables', ['-S', 'DOCKER-USER']),
     run('ip', ['route', 'show', serviceCidr]),
   ])
-  return [tables.stdout, permits.stdout, routes.stdout].join('\n').split('\n').filter((line) => line.includes(clusterId))
+  return [tables.stdout, permits.stdout, routes.stdout]
+    .join('\n')
+    .split('\n')
+    .filter((line) => line.includes(clusterId))
 }
 
 test('a restart takes over the rules it finds: the table stays and serves all the time', async () => {

@@ -77,7 +77,10 @@ describe('session affinity', () => {
     await cluster.endpoints('sticky', [{ pod: a }, { pod: b }, { pod: c }])
     expect([...(await countAnswers(url, 30)).keys()]).toEqual([first])
     const rest = [a, b, c].filter(({ name }) => name !== first)
-    await cluster.endpoints('sticky', rest.map((pod) => ({ pod })))
+    await cluster.endpoints(
+      'sticky',
+      rest.map((pod) => ({ pod })),
+    )
     await untilAnswers(url, (answer) => nameIn(answer) !== first && nameIn(answer).startsWith('pod-'))
     const second = [...(await countAnswers(url, 30)).keys()]
     expect(second).toHaveLength(1)
@@ -97,6 +100,7 @@ describe('session affinity', () => {
       await new Promise((resolve) => setTimeout(resolve, 1_300))
       return seen.size === 2
     })
+    expect([...seen].sort()).toEqual(['pod-a', 'pod-b'])
   })
 })
 
@@ -126,8 +130,15 @@ describe('node ports and external addresses', () => {
   })
 
   const fromOther = async (url: string) => {
-    const { stdout } = await run('ip', ['netns', 'exec', other, process.execPath, '-e', `
-      fetch(${JSON.stringify(url)}, { signal: AbortSignal.timeout(3000) }).then((r) => r.text()).then(console.log, (e) => console.log(e.cause?.code ?? e.name))`])
+    const { stdout } = await run('ip', [
+      'netns',
+      'exec',
+      other,
+      process.execPath,
+      '-e',
+      `
+      fetch(${JSON.stringify(url)}, { signal: AbortSignal.timeout(3000) }).then((r) => r.text()).then(console.log, (e) => console.log(e.cause?.code ?? e.name))`,
+    ])
     return nameIn(stdout.trim())
   }
 

@@ -8,7 +8,10 @@ import type { Outcome } from './report.ts'
 const maxOutcomes = 1_000_000
 
 /** Sends the load and resolves when the last request is answered; `signal` ends it early. */
-export async function sendLoad(options: BoomOptions, signal: AbortSignal): Promise<{ readonly outcomes: readonly Outcome[]; readonly seconds: number }> {
+export async function sendLoad(
+  options: BoomOptions,
+  signal: AbortSignal,
+): Promise<{ readonly outcomes: readonly Outcome[]; readonly seconds: number }> {
   const isSecure = options.url.startsWith('https:')
   const settings = { keepAlive: options.isKeepAlive, maxSockets: options.concurrency }
   const agent = isSecure ? new https.Agent({ ...settings, rejectUnauthorized: false }) : new http.Agent(settings)

@@ -17,7 +17,18 @@ const defaultTimeoutMs = 30_000
 const wgetValues = new Set(['O', 'T', 't', 'U'])
 const curlValues = new Set(['o', 'm', 'X', 'H', 'd', 'A', 'w'])
 const wgetLong = { 'output-document': 'O', timeout: 'T', tries: 't', header: 'H', 'post-data': 'd', quiet: 'q', spider: 'spider' }
-const curlLong = { output: 'o', 'max-time': 'm', 'connect-timeout': 'm', request: 'X', header: 'H', data: 'd', silent: 's', fail: 'f', insecure: 'k', head: 'I' }
+const curlLong = {
+  output: 'o',
+  'max-time': 'm',
+  'connect-timeout': 'm',
+  request: 'X',
+  header: 'H',
+  data: 'd',
+  silent: 's',
+  fail: 'f',
+  insecure: 'k',
+  head: 'I',
+}
 
 /** Reads the command line of `program`. Throws a TypeError that says what is wrong with it. */
 export function parseFetchFlags(program: 'wget' | 'curl', args: readonly string[]): FetchOptions {
@@ -44,7 +55,12 @@ export function parseFetchFlags(program: 'wget' | 'curl', args: readonly string[
   }
 }
 
-function outputOf(from: { readonly isWget: boolean; readonly isHead: boolean; readonly url: string; readonly chosen: string | undefined }): string | undefined {
+function outputOf(from: {
+  readonly isWget: boolean
+  readonly isHead: boolean
+  readonly url: string
+  readonly chosen: string | undefined
+}): string | undefined {
   if (from.chosen !== undefined) return from.chosen
   if (!from.isWget) return '-'
   return from.isHead ? undefined : (/\/([^/?#]+)(?:[?#].*)?$/.exec(from.url.replace(/^[a-z]+:\/\//, ''))?.[1] ?? 'index.html')
@@ -55,7 +71,10 @@ interface Flags {
   readonly urls: string[]
 }
 
-function readFlags(args: readonly string[], known: { readonly values: ReadonlySet<string>; readonly long: Readonly<Record<string, string>> }): Flags {
+function readFlags(
+  args: readonly string[],
+  known: { readonly values: ReadonlySet<string>; readonly long: Readonly<Record<string, string>> },
+): Flags {
   const flags: Flags = { values: new Map(), urls: [] }
   const add = (name: string, value: string) => flags.values.set(name, [...(flags.values.get(name) ?? []), value])
   const takesValue = (name: string) => known.values.has(name) || name === 'H' || name === 'd'

@@ -15,7 +15,11 @@ function send(options: FetchOptions): Promise<http.IncomingMessage> {
     const request = options.url.startsWith('https:') ? https.request : http.request
     const { method, timeoutMs, body } = options
     const headers = Object.fromEntries(options.headers)
-    const outgoing = request(options.url, { method, headers, timeout: timeoutMs, rejectUnauthorized: !options.isInsecure, agent: false }, resolve)
+    const outgoing = request(
+      options.url,
+      { method, headers, timeout: timeoutMs, rejectUnauthorized: !options.isInsecure, agent: false },
+      resolve,
+    )
     outgoing.on('timeout', () => outgoing.destroy(new Error('timed out')))
     outgoing.on('error', reject)
     outgoing.end(body)
@@ -28,7 +32,8 @@ async function main(): Promise<number> {
   const response = await send(options)
   if (options.isHeadShown) {
     process.stdout.write(`HTTP/${response.httpVersion} ${response.statusCode} ${response.statusMessage}\r\n`)
-    for (let i = 0; i < response.rawHeaders.length; i += 2) process.stdout.write(`${response.rawHeaders[i]}: ${response.rawHeaders[i + 1]}\r\n`)
+    for (let i = 0; i < response.rawHeaders.length; i += 2)
+      process.stdout.write(`${response.rawHeaders[i]}: ${response.rawHeaders[i + 1]}\r\n`)
     process.stdout.write('\r\n')
   }
   const isFailure = options.isFailureOnStatus && (response.statusCode ?? 0) >= 400

@@ -40,7 +40,9 @@ export function createDemoServer(options: DemoServerOptions): Server {
     const path = (request.url ?? '/').split('?')[0]
     if (path === '/healthz') return void response.end('ok\n')
     if (path === '/json') {
-      return void response.setHeader('content-type', 'application/json').end(`${JSON.stringify({ version, ...Object.fromEntries(rows()) })}\n`)
+      return void response
+        .setHeader('content-type', 'application/json')
+        .end(`${JSON.stringify({ version, ...Object.fromEntries(rows()) })}\n`)
     }
     if (path !== '/') return void response.writeHead(404).end('not found\n')
     requests++

@@ -5,7 +5,12 @@ import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 
 const root = process.env['STATIC_ROOT'] ?? '/usr/share/nginx/html'
-const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript', '.json': 'application/json' }
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.css': 'text/css',
+  '.js': 'text/javascript',
+  '.json': 'application/json',
+}
 const welcome = '<!doctype html><title>Welcome</title><h1>Welcome to this stand-in for nginx</h1>\n'
 
 /** The file that a path stands for, never outside the root. */
@@ -29,7 +34,9 @@ const server = createServer((request, response) => {
       if (file === undefined && path !== '/') return void response.writeHead(404).end('not found\n')
       response.setHeader('content-type', types[extname(file ?? '.html')] ?? 'application/octet-stream')
       if (file === undefined) return void response.end(welcome)
-      createReadStream(file).on('error', () => response.destroy()).pipe(response)
+      createReadStream(file)
+        .on('error', () => response.destroy())
+        .pipe(response)
     },
     () => response.writeHead(400).end('bad request\n'),
   )
