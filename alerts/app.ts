@@ -91,28 +91,36 @@ export function createAlerts(options: AlertsOptions): Alerts {
   const abort = new AbortController()
   const loops: Promise<void>[] = []
 
+  const start = async () => {
+    const { groups, configuration } = readFiles(options)
+    const snapshot = await journal.load()
+    alerts.restore(snapshot.alert.values())
+    silences.restore(snapshot.silence.values())
+    evaluator.restore(snapshot.series.values(), readHeartbeat(snapshot.fact))
+    evaluator.load(groups)
+    await notifier.restore(snapshot)
+    await notifier.configure(configuration)
+    await server.listen(options.http)
+    notifier.start()
+    loops.push(evaluator.run(abort.signal), maintain({ journal, silences, notifier, clock, log }, abort.signal))
+    log.info({ address: server.address(), rules: groups.flatMap((group) => group.rules).length }, 'alerts are evaluated')
+  }
+  const stop = async () => {
+    if (abort.signal.aborted) return
+    abort.abort()
+    await server.close()
+    await Promise.all(loops)
+    await notifier.stop()
+    await journal.close()
+  }
   return {
-    start: async () => {
-      const { groups, configuration } = readFiles(options)
-      const snapshot = await journal.load()
-      alerts.restore(snapshot.alert.values())
-      silences.restore(snapshot.silence.values())
-      evaluator.restore(snapshot.series.values(), readHeartbeat(snapshot.fact))
-      evaluator.load(groups)
-      await notifier.restore(snapshot)
-      await notifier.configure(configuration)
-      await server.listen(options.http)
-      notifier.start()
-      loops.push(evaluator.run(abort.signal), maintain({ journal, silences, notifier, clock, log }, abort.signal))
-      log.info({ address: server.address(), rules: groups.flatMap((group) => group.rules).length }, 'alerts are evaluated')
-    },
-    stop: async () => {
-      abort.abort()
-      await server.close()
-      await Promise.all(loops)
-      await notifier.stop()
-      await journal.close()
-    },
+    start: () =>
+      start().catch(async (err: unknown) => {
+        // Half a start leaves nothing running.
+        await stop()
+        throw err
+      }),
+    stop,
     reload,
     get address() {
       return server.address()
