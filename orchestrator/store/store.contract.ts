@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FakeClock } from '../../lib/fake-clock.ts'
 import type { HistoryLimits } from './history.ts'
 import type { Change, Store, StoredObject, Watcher } from './store.ts'
-import { bufferedWatch } from './watch-buffer.ts'
+import { bufferedWatch, type WatchStep } from './watch-buffer.ts'
 
 /** Makes an empty store; the suite stops it. */
 export type OpenStore = (options: { readonly clock: FakeClock; readonly history?: Partial<HistoryLimits> }) => Promise<Store>
@@ -146,7 +146,7 @@ export function describeStore(engine: string, open: OpenStore): void {
       const steps = bufferedWatch({ store, prefix: 'pods/', fromRevision: store.revision, signal: end.signal })
       const first = steps.next()
       await fill('pods/a', 'pods/b')
-      expect((await first).value!.changes.map(({ entry }) => entry.key)).toEqual(['pods/a'])
+      expect(((await first).value as WatchStep).changes.map(({ entry }) => entry.key)).toEqual(['pods/a'])
       expect((await steps.next()).value).toMatchObject({ revision: store.revision })
       const last = steps.next()
       end.abort()

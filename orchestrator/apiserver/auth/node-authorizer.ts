@@ -1,0 +1,126 @@
+import type { CoreV1Pod, CoreV1PodSpec, CoreV1Volume } from '../../api/generated/kinds.ts'
+import type { Store } from '../../store/store.ts'
+import type { AccessAttributes, Authorizer, Decision } from './authorizer.ts'
+import type { User } from './user.ts'
+
+const nodesGroup = 'system:nodes'
+const nodeUserPrefix = 'system:node:'
+
+/** What every node may read whatever runs on it. */
+const readable = new Set([
+  'services', 'endpoints', 'nodes', 'pods', 'namespaces', 'persistentvolumes', 'endpointslices.discovery.k8s.io', 'csidrivers.storage.k8s.io',
+  'csinodes.storage.k8s.io', 'volumeattachments.storage.k8s.io', 'runtimeclasses.node.k8s.io', 'resourceslices.resource.k8s.io', 'leases.coordination.k8s.io',
+])
+/** What a node may ask or report without it being its own. */
+const writable = new Set([
+  'create events', 'patch events', 'update events', 'create events.events.k8s.io', 'patch events.events.k8s.io',
+  'create tokenreviews.authentication.k8s.io', 'create subjectaccessreviews.authorization.k8s.io', 'create localsubjectaccessreviews.authorization.k8s.io',
+  'create certificatesigningrequests.certificates.k8s.io', 'get certificatesigningrequests.certificates.k8s.io',
+])
+const reads = new Set(['get', 'list', 'watch'])
+const updates = new Set(['update', 'patch'])
+
+const allowed: Decision = { isAllowed: true, reason: '' }
+const noOpinion: Decision = { isAllowed: false, reason: '' }
+
+/** The name of the node that a user is, if it is one. */
+export function nodeNameOf({ name, groups }: User): string | undefined {
+  return groups.includes(nodesGroup) && name.startsWith(nodeUserPrefix) ? name.slice(nodeUserPrefix.length) : undefined
+}
+
+/**
+ * Lets a node agent do what its node needs: read what pods in general need, the secrets, config maps, claims and accounts of its own pods,
+ * and write its own Node, lease, and the status of its pods.
+ */
+export class NodeAuthorizer implements Authorizer {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  authorize(attributes: AccessAttributes): Decision {
+    const node = nodeNameOf(attributes.user)
+    if (node === undefined || !attributes.isResource) return noOpinion
+    return this.#isAllowed(node, attributes) ? allowed : { isAllowed: false, reason: this.#reason(node, attributes) }
+  }
+
+  #reason(node: string, { resource, verb }: AccessAttributes): string {
+    return ownedByPods.has(resource) && reads.has(verb) ? `no relationship found between node '${node}' and this object` : ''
+  }
+
+  #isAllowed(node: string, attributes: AccessAttributes): boolean {
+    const { verb, group, resource, subresource, name, namespace } = attributes
+    const qualified = group === '' ? resource : `${resource}.${group}`
+    if (subresource === '' && reads.has(verb) && readable.has(qualified)) return true
+    if (subresource === '' && writable.has(`${verb} ${qualified}`)) return true
+    switch (qualified) {
+      case 'nodes':
+        return verb === 'create' || (name === node && (updates.has(verb) || (verb === 'delete' && subresource === '')))
+      case 'leases.coordination.k8s.io':
+        return namespace === 'kube-node-lease' && (verb === 'create' || (name === node && (updates.has(verb) || verb === 'delete')))
+      case 'csinodes.storage.k8s.io':
+        return name === node || verb === 'create'
+      case 'pods':
+        return this.#mayWritePod(node, attributes)
+      case 'serviceaccounts':
+        return this.#refers(node, attributes) && ((verb === 'create' && subresource === 'token') || (reads.has(verb) && subresource === ''))
+      case 'secrets':
+      case 'configmaps':
+      case 'persistentvolumeclaims':
+        return subresource === '' && reads.has(verb) && this.#refers(node, attributes)
+      default:
+        return false
+    }
+  }
+
+  #mayWritePod(node: string, { verb, subresource, namespace, name }: AccessAttributes): boolean {
+    if (subresource === '' && verb === 'create') return true
+    const pod = this.#store.get(`core/pods/${namespace}/${name}`)?.object as CoreV1Pod | undefined
+    if (pod?.spec?.nodeName !== node) return false
+    return subresource === '' ? verb === 'delete' : (subresource === 'status' && updates.has(verb)) || (subresource === 'eviction' && verb === 'create')
+  }
+
+  /** Whether a pod of the node names the object. Collections cannot be had: only what is named. */
+  #refers(node: string, { resource, namespace, name }: AccessAttributes): boolean {
+    if (name === '') return false
+    for (const { object } of this.#store.list(`core/pods/${namespace}/`).entries) {
+      const { spec } = object as CoreV1Pod
+      if (spec?.nodeName === node && namesOf(spec, resource).has(name)) return true
+    }
+    return false
+  }
+}
+
+const ownedByPods = new Set(['secrets', 'configmaps', 'persistentvolumeclaims', 'serviceaccounts'])
+
+/** The names of the secrets, config maps, claims or accounts that a pod uses. */
+function namesOf(spec: CoreV1PodSpec, resource: string): Set<string> {
+  const names = new Set<string>()
+  const add = (name: string | undefined) => {
+    if (name !== undefined && name !== '') names.add(name)
+  }
+  if (resource === 'serviceaccounts') add(spec.serviceAccountName)
+  if (resource === 'secrets') for (const { name } of spec.imagePullSecrets ?? []) add(name)
+  for (const volume of spec.volumes ?? []) for (const name of namesOfVolume(volume, resource)) add(name)
+  const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])]
+  for (const { env = [], envFrom = [] } of containers) {
+    for (const { valueFrom } of env) add(resource === 'secrets' ? valueFrom?.secretKeyRef?.name : resource === 'configmaps' ? valueFrom?.configMapKeyRef?.name : undefined)
+    for (const source of envFrom) add(resource === 'secrets' ? source.secretRef?.name : resource === 'configmaps' ? source.configMapRef?.name : undefined)
+  }
+  return names
+}
+
+function namesOfVolume(volume: CoreV1Volume, resource: string): (string | undefined)[] {
+  const sources = volume.projected?.sources ?? []
+  switch (resource) {
+    case 'secrets':
+      return [volume.secret?.secretName, ...sources.map(({ secret }) => secret?.name)]
+    case 'configmaps':
+      return [volume.configMap?.name, ...sources.map(({ configMap }) => configMap?.name)]
+    case 'persistentvolumeclaims':
+      return [volume.persistentVolumeClaim?.claimName]
+    default:
+      return []
+  }
+}

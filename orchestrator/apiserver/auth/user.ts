@@ -1,0 +1,18 @@
+/** Who makes a request. */
+export interface User {
+  readonly name: string
+  readonly uid?: string
+  readonly groups: readonly string[]
+  readonly extra?: Readonly<Record<string, readonly string[]>>
+}
+
+/** Members may do everything; their requests are not looked at by RBAC. */
+export const mastersGroup = 'system:masters'
+export const authenticatedGroup = 'system:authenticated'
+export const unauthenticatedGroup = 'system:unauthenticated'
+
+/** Whoever shows no credentials. */
+export const anonymous: User = { name: 'system:anonymous', groups: [unauthenticatedGroup] }
+
+/** The server's own parts: controllers and scheduler in this process. */
+export const loopbackUser: User = { name: 'system:apiserver', groups: [mastersGroup, authenticatedGroup] }
