@@ -100,7 +100,8 @@ export function createCollector(options: CollectorOptions): Collector {
 function createLocalSource(options: CollectorOptions): LocalSource {
   const { clock, log, nodeName, docker, nodeFilter, intervalMs = 1000, historyMs = 120_000 } = options
   if (!(intervalMs >= minIntervalMs)) throw new RangeError(`intervalMs: ${intervalMs} is not allowed, at least ${minIntervalMs} ms`)
-  if (!(historyMs >= 2 * intervalMs)) throw new RangeError(`historyMs: ${historyMs} is not allowed, at least two intervals (${2 * intervalMs} ms)`)
+  if (!(historyMs >= 2 * intervalMs))
+    throw new RangeError(`historyMs: ${historyMs} is not allowed, at least two intervals (${2 * intervalMs} ms)`)
   const capacity = Math.ceil(historyMs / intervalMs)
   return new LocalSource({
     clock,

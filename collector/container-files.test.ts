@@ -3,7 +3,16 @@ import { detectHierarchy } from './cgroup/hierarchy.ts'
 import { ContainerFiles } from './container-files.ts'
 import { emptySpec } from './container.ts'
 import type { ContainerDescription } from './container.ts'
-import { cgroupV1, cgroupV2, containerId, containerPid, machineFiles, makeMachineFolder, netDev, processFiles } from './fixtures/machine-tree.ts'
+import {
+  cgroupV1,
+  cgroupV2,
+  containerId,
+  containerPid,
+  machineFiles,
+  makeMachineFolder,
+  netDev,
+  processFiles,
+} from './fixtures/machine-tree.ts'
 import type { MachineFolder, Tree } from './fixtures/machine-tree.ts'
 import { column, fieldIndex, scalars } from './metrics.ts'
 import type { ScalarName } from './metrics.ts'
@@ -174,8 +183,8 @@ test('the network of a container leaves out loopback, veth pairs and bridges', (
   read()
   const [first, second] = ring.instances('network')
   expect(ring.instances('network').map(({ name }) => name)).toEqual(['eth0', 'ens5'])
-  const values = (['rxBytes', 'rxPackets', 'rxErrors', 'rxDropped', 'txBytes', 'txPackets', 'txErrors', 'txDropped'] as const).map((field) =>
-    ring.instanceValue('network', first!, fieldIndex('network', field)),
+  const values = (['rxBytes', 'rxPackets', 'rxErrors', 'rxDropped', 'txBytes', 'txPackets', 'txErrors', 'txDropped'] as const).map(
+    (field) => ring.instanceValue('network', first!, fieldIndex('network', field)),
   )
   expect(values).toEqual([516, 517, 518, 519, 520, 521, 522, 523])
   expect(ring.instanceValue('network', second!, 0)).toBe(7)
@@ -184,7 +193,11 @@ test('the network of a container leaves out loopback, veth pairs and bridges', (
 test('limits and failure counts are read in slow passes only', () => {
   const { ring, spec, read, made } = open(cgroupV1(path))
   read(true)
-  made.write({ 'cgroup/memory/docker/x': '', [`cgroup/memory${path}/memory.limit_in_bytes`]: '1\n', [`cgroup/memory${path}/memory.usage_in_bytes`]: '9\n' })
+  made.write({
+    'cgroup/memory/docker/x': '',
+    [`cgroup/memory${path}/memory.limit_in_bytes`]: '1\n',
+    [`cgroup/memory${path}/memory.usage_in_bytes`]: '9\n',
+  })
   read(false)
   expect([spec.memoryLimitBytes, ring.get(column.memoryUsage)]).toEqual([100663296, 9])
   read(true)

@@ -11,7 +11,13 @@ let folder: MachineFolder | undefined
 afterEach(() => folder?.dispose())
 
 async function measure(maxFiles: number) {
-  const made = makeMachineFolder({ 'layer/a': 'x'.repeat(10_000), 'layer/sub/b': 'y', 'logs/c.log': 'z', 'logs/c.log.1': 'z', 'logs/other': 'z' })
+  const made = makeMachineFolder({
+    'layer/a': 'x'.repeat(10_000),
+    'layer/sub/b': 'y',
+    'logs/c.log': 'z',
+    'logs/c.log.1': 'z',
+    'logs/other': 'z',
+  })
   folder = made
   linkSync(`${made.path}/layer/a`, `${made.path}/layer/sub/again`)
   const clock = new FakeClock()
@@ -43,7 +49,9 @@ const sizeOf = (path: string) => statSync(path).blocks * 512
 test('a layer is the blocks of its files, hard links once, and logs are the file with its rotated ones', async () => {
   const { container, made, clock } = await measure(100)
   const { ring } = container
-  expect(ring.get(column.fsUsage)).toBe(['layer/a', 'layer/sub', 'layer/sub/b'].reduce((sum, name) => sum + sizeOf(`${made.path}/${name}`), 0))
+  expect(ring.get(column.fsUsage)).toBe(
+    ['layer/a', 'layer/sub', 'layer/sub/b'].reduce((sum, name) => sum + sizeOf(`${made.path}/${name}`), 0),
+  )
   expect(ring.get(column.fsInodes)).toBe(4)
   expect(ring.get(column.logsUsage)).toBe(sizeOf(`${made.path}/logs/c.log`) + sizeOf(`${made.path}/logs/c.log.1`))
   expect(container.layerMeasuredAtMs).toBe(clock.now())

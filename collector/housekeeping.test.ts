@@ -25,7 +25,17 @@ function setUp(clock = new FakeClock()) {
     onGone: () => {},
   })
   const add = (name: string, id: string) => {
-    const description: ContainerDescription = { name, id, aliases: [], namespace: '', labels: {}, image: '', createdMs: 0, startedMs: 0, hasNetwork: false }
+    const description: ContainerDescription = {
+      name,
+      id,
+      aliases: [],
+      namespace: '',
+      labels: {},
+      image: '',
+      createdMs: 0,
+      startedMs: 0,
+      hasNetwork: false,
+    }
     const container = store.upsert(description, clock.now())!
     housekeeping.watch(container)
     return container

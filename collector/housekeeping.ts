@@ -123,7 +123,7 @@ export class Housekeeping {
 
   /** Lets every descriptor go. */
   close(): void {
-    for (const name of [...this.#watched.keys()]) this.unwatch(name)
+    for (const name of this.#watched.keys()) this.unwatch(name)
   }
 
   /** What it has cost so far. */

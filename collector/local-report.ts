@@ -29,7 +29,12 @@ export function selfFiguresOf({ cost, disk, docker, dockerState, watchedFolders,
     gauge('open_files', 'Descriptors kept open', cost.openFiles),
     ...(slowestFile === undefined
       ? []
-      : [{ ...gauge('slowest_file_seconds', 'Time of the slowest file read lately', slowestFile.durationMs / 1000), labels: { path: slowestFile.path } }]),
+      : [
+          {
+            ...gauge('slowest_file_seconds', 'Time of the slowest file read lately', slowestFile.durationMs / 1000),
+            labels: { path: slowestFile.path },
+          },
+        ]),
     gauge('containers', 'Containers recorded', store.containers),
     gauge('store_bytes', 'Bytes of samples held', store.bytes),
     counter('refused_containers_total', 'Containers not recorded because the store was full', store.refused),
@@ -65,7 +70,11 @@ const reasons: Readonly<Record<string, string>> = {
 /** What can be read and what is missing, and why. */
 export function findingsOf({ hierarchy, machine, docker, missing, watchProblem, store }: FindingsInput): Finding[] {
   const findings: Finding[] = [
-    { level: machine.cores > 0 ? 'ok' : 'problem', subject: 'machine', text: `${machine.osVersion}, kernel ${machine.kernelVersion}, ${machine.cores} cores` },
+    {
+      level: machine.cores > 0 ? 'ok' : 'problem',
+      subject: 'machine',
+      text: `${machine.osVersion}, kernel ${machine.kernelVersion}, ${machine.cores} cores`,
+    },
     hierarchyFinding(hierarchy),
     dockerFinding(docker),
     { level: 'ok', subject: 'store', text: `${store.size} containers, ${store.bytes} bytes of samples, ${store.refused} refused` },
@@ -78,13 +87,15 @@ export function findingsOf({ hierarchy, machine, docker, missing, watchProblem, 
 }
 
 function hierarchyFinding({ version, controllers }: Hierarchy): Finding {
-  if (version === 'none') return { level: 'problem', subject: 'cgroups', text: 'none mounted: only figures of the whole machine from /proc' }
+  if (version === 'none')
+    return { level: 'problem', subject: 'cgroups', text: 'none mounted: only figures of the whole machine from /proc' }
   const trees = version === 'v2' ? '' : `, controllers ${[...controllers.keys()].join(' ')}`
   return { level: 'ok', subject: 'cgroups', text: `version ${version}${trees}` }
 }
 
 function dockerFinding(docker: DockerState): Finding {
-  if (docker.status === 'connected') return { level: 'ok', subject: 'docker', text: `${docker.info.version}, storage ${docker.info.storageDriver}` }
+  if (docker.status === 'connected')
+    return { level: 'ok', subject: 'docker', text: `${docker.info.version}, storage ${docker.info.storageDriver}` }
   const reason = docker.status === 'degraded' ? docker.reason : 'not connected yet'
   return { level: 'problem', subject: 'docker', text: `${reason}: containers have figures, but no names, labels, network and disk use` }
 }

@@ -250,7 +250,7 @@ export class LocalSource implements Source {
 
   #onSweep(cgroups: readonly FoundCgroup[]): void {
     const paths = new Set(cgroups.map(({ path }) => path))
-    for (const { description } of [...this.store.all()]) {
+    for (const { description } of this.store.all()) {
       if (description.id === '' && description.name !== '/' && !paths.has(description.name)) this.#remove(description.name)
     }
     for (const { path, madeAtMs } of cgroups) {

@@ -49,7 +49,8 @@ test('a rate is measured by the monotonic clock and never crosses a reset', () =
 test('instances are bounded, and more of them are counted', () => {
   const ring = new SampleRing(2)
   ring.begin(1, 1)
-  for (let index = 0; index < groups.network.maxInstances + 3; index++) ring.instance('network', name(`eth${index}`), 0, `eth${index}`.length)
+  for (let index = 0; index < groups.network.maxInstances + 3; index++)
+    ring.instance('network', name(`eth${index}`), 0, `eth${index}`.length)
   expect(ring.instances('network')).toHaveLength(groups.network.maxInstances)
   expect(ring.droppedInstances).toBe(3)
 })

@@ -64,7 +64,9 @@ test('the node’s CPU time never goes back when a pod ends, and a restarted con
   report = reportAt(20_000, 100, { pods: [] })
   expect(source.summary().node.cpu?.usageCoreNanoSeconds).toBe(101 * second)
   const pod = reportAt(30_000, 2).pods[0]!
-  report = reportAt(30_000, 2, { pods: [{ ...pod, containers: [{ name: 'a', startedAtMs: 25_000, cpuNanoseconds: 2 * second, workingSetBytes: 1 }] }] })
+  report = reportAt(30_000, 2, {
+    pods: [{ ...pod, containers: [{ name: 'a', startedAtMs: 25_000, cpuNanoseconds: 2 * second, workingSetBytes: 1 }] }],
+  })
   const { node, pods } = source.summary()
   expect(node.cpu?.usageCoreNanoSeconds).toBe(103 * second)
   expect(pods[0]?.containers[0]?.cpu?.usageNanoCores).toBeUndefined()

@@ -82,7 +82,7 @@ function record(store: StatsStore, report: UsageReport): void {
       memory += usage.workingSetBytes
     }
   }
-  for (const { description } of [...store.all()]) if (!present.has(description.name)) store.remove(description.name, timeMs)
+  for (const { description } of store.all()) if (!present.has(description.name)) store.remove(description.name, timeMs)
   const root = store.upsert(describeRoot(report), timeMs)
   if (root === undefined) return
   write(root, timeMs, nodeCpu(root, store, cpu), memory)

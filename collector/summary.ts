@@ -30,7 +30,10 @@ export interface PodStats {
   readonly cpu?: CpuStats
   readonly memory?: MemoryStats
   readonly network?: NetworkStats
-  readonly volume?: readonly (FsStats & { readonly name: string; readonly pvcRef?: { readonly name: string; readonly namespace: string } })[]
+  readonly volume?: readonly (FsStats & {
+    readonly name: string
+    readonly pvcRef?: { readonly name: string; readonly namespace: string }
+  })[]
   readonly 'ephemeral-storage'?: FsStats
   readonly process_stats?: { readonly process_count: number }
   readonly swap?: SwapStats

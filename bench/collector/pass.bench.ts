@@ -27,10 +27,18 @@ try {
   const stats = await measureDockerStats()
   const rows = [
     ['passes alone', `${pass.cpu.toFixed(1)} µs CPU`, `${pass.wall.toFixed(1)} µs wall`],
-    ['collector process at 1 s', `${whole.cpuPerContainer.toFixed(1)} µs CPU`, `${(whole.cpuShare * 100).toFixed(2)} % of a core, ${whole.residentMb.toFixed(0)} MB`],
+    [
+      'collector process at 1 s',
+      `${whole.cpuPerContainer.toFixed(1)} µs CPU`,
+      `${(whole.cpuShare * 100).toFixed(2)} % of a core, ${whole.residentMb.toFixed(0)} MB`,
+    ],
     ['/metrics', `${whole.scrapeMs.toFixed(1)} ms`, `${(whole.scrapeBytes / 1024).toFixed(0)} KiB`],
     ['docker stats, one shot', `${stats.client.toFixed(0)} µs CPU client`, `${stats.daemon.toFixed(0)} µs CPU dockerd`],
-    ['ratio to docker stats', `${((stats.client + stats.daemon) / pass.cpu).toFixed(0)} x`, `${((stats.client + stats.daemon) / whole.cpuPerContainer).toFixed(0)} x the whole process`],
+    [
+      'ratio to docker stats',
+      `${((stats.client + stats.daemon) / pass.cpu).toFixed(0)} x`,
+      `${((stats.client + stats.daemon) / whole.cpuPerContainer).toFixed(0)} x the whole process`,
+    ],
   ]
   console.log(`${count} containers, per container and second\n`)
   for (const row of rows) console.log(row[0]!.padEnd(28), row[1]!.padEnd(24), row[2])
@@ -41,7 +49,15 @@ try {
 async function measurePasses(): Promise<{ cpu: number; wall: number }> {
   const hierarchy = detectHierarchy('/sys/fs/cgroup')
   const store = new StatsStore({ capacity: 120, maxBytes: 1e9 })
-  const housekeeping = new Housekeeping({ clock: systemClock, store, hierarchy, procRoot: '/proc', intervalMs: 1000, machineReaders: [], onGone: () => {} })
+  const housekeeping = new Housekeeping({
+    clock: systemClock,
+    store,
+    hierarchy,
+    procRoot: '/proc',
+    intervalMs: 1000,
+    machineReaders: [],
+    onGone: () => {},
+  })
   const engine = connectDocker({ socket: socketPath })
   for (const { id } of containers) {
     const inspection = await engine.inspect(id)
@@ -58,8 +74,16 @@ async function measurePasses(): Promise<{ cpu: number; wall: number }> {
   return { cpu: (user + system) / passes / count, wall }
 }
 
-async function measureCollector(): Promise<{ cpuPerContainer: number; cpuShare: number; residentMb: number; scrapeMs: number; scrapeBytes: number }> {
-  const child = spawn(process.execPath, [new URL('collector-process.ts', import.meta.url).pathname, socketPath], { stdio: ['ignore', 'pipe', 'inherit'] })
+async function measureCollector(): Promise<{
+  cpuPerContainer: number
+  cpuShare: number
+  residentMb: number
+  scrapeMs: number
+  scrapeBytes: number
+}> {
+  const child = spawn(process.execPath, [new URL('collector-process.ts', import.meta.url).pathname, socketPath], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   try {
     const address = await new Promise<string>((resolve) => child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString().trim())))
     await systemClock.sleep(8_000)

@@ -57,7 +57,8 @@ const v13 = { ...v12, events }
 
 const v20: Readonly<Record<string, Answer>> = {
   version: ({ version }) => version,
-  attributes: ({ source, version, nowMs }) => attributes(source.machine(), source.fileSystems(), { docker: source.docker(), version, nowMs }),
+  attributes: ({ source, version, nowMs }) =>
+    attributes(source.machine(), source.fileSystems(), { docker: source.docker(), version, nowMs }),
   machine,
   events,
   summary: (call) => byName(chosenV2(call), derivedStats),
@@ -101,7 +102,8 @@ export function answer(version: string, type: string, call: ApiCall): unknown {
   if (types === undefined) throw new CadvisorError(`unsupported API version ${JSON.stringify(version)}, supported are ${supported}`)
   const handler = Object.hasOwn(types, type) ? types[type] : undefined
   if (type === '') throw new CadvisorError(`Supported request types: ${Object.keys(types).join(',')}`, 400)
-  if (handler === undefined) throw new CadvisorError(`unknown request type ${JSON.stringify(type)}, ${version} has ${Object.keys(types).join(',')}`)
+  if (handler === undefined)
+    throw new CadvisorError(`unknown request type ${JSON.stringify(type)}, ${version} has ${Object.keys(types).join(',')}`)
   return handler(call)
 }
 

@@ -58,7 +58,13 @@ export function statsV21(container: Container, count: number, context: StatsCont
       processes: processesOf(container, ago),
       ...(Number.isNaN(used)
         ? {}
-        : { filesystem: { totalUsageBytes: used + (logs || 0), baseUsageBytes: used, containter_inode_usage: ring.get(column.fsInodes, ago) || 0 } }),
+        : {
+            filesystem: {
+              totalUsageBytes: used + (logs || 0),
+              baseUsageBytes: used,
+              containter_inode_usage: ring.get(column.fsInodes, ago) || 0,
+            },
+          }),
     }
   })
 }

@@ -16,18 +16,27 @@ const wanted: Readonly<Record<string, ContainerEvent['type']>> = {
 export function listEvents(store: StatsStore, name: string, query: Readonly<Record<string, unknown>>) {
   if (query['stream'] === 'true') throw new CadvisorError('stream: true is not available here, past events are', 501)
   const maxEvents = query['max_events'] === undefined ? defaultMaxEvents : Number(query['max_events'])
-  if (!Number.isInteger(maxEvents) || maxEvents < -1) throw new CadvisorError(`max_events: ${JSON.stringify(query['max_events'])} is not allowed, a whole number from -1 (all) on is`)
-  const types = new Set(Object.entries(wanted).flatMap(([parameter, type]) => (query[parameter] === 'true' || query['all_events'] === 'true' ? [type] : [])))
+  if (!Number.isInteger(maxEvents) || maxEvents < -1)
+    throw new CadvisorError(`max_events: ${JSON.stringify(query['max_events'])} is not allowed, a whole number from -1 (all) on is`)
+  const types = new Set(
+    Object.entries(wanted).flatMap(([parameter, type]) => (query[parameter] === 'true' || query['all_events'] === 'true' ? [type] : [])),
+  )
   const startMs = spanEnd(query, 'start_time', Number.NEGATIVE_INFINITY)
   const endMs = spanEnd(query, 'end_time', Number.POSITIVE_INFINITY)
   const prefix = name === '/' ? '/' : `${name}/`
-  const isAsked = ({ containerName }: ContainerEvent) => containerName === name || (query['subcontainers'] === 'true' && containerName.startsWith(prefix))
+  const isAsked = ({ containerName }: ContainerEvent) =>
+    containerName === name || (query['subcontainers'] === 'true' && containerName.startsWith(prefix))
   const matching = store
     .events()
     .filter((event) => types.has(event.type) && isAsked(event) && event.timestampMs >= startMs && event.timestampMs <= endMs)
   return matching
     .slice(maxEvents < 0 ? 0 : Math.max(0, matching.length - maxEvents))
-    .map(({ containerName, timestampMs, type }) => ({ container_name: containerName, timestamp: timeOf(timestampMs), event_type: type, event_data: {} }))
+    .map(({ containerName, timestampMs, type }) => ({
+      container_name: containerName,
+      timestamp: timeOf(timestampMs),
+      event_type: type,
+      event_data: {},
+    }))
 }
 
 function spanEnd(query: Readonly<Record<string, unknown>>, name: string, otherwise: number): number {

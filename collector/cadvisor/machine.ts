@@ -23,11 +23,25 @@ export function machineInfo(machine: MachineInfo, fileSystems: readonly FileSyst
     machine_id: machine.machineId,
     system_uuid: machine.systemUuid,
     boot_id: machine.bootId,
-    filesystems: fileSystems.map(({ device, capacityBytes, inodes }) => ({ device, capacity: capacityBytes, type: 'vfs', inodes, has_inodes: true })),
+    filesystems: fileSystems.map(({ device, capacityBytes, inodes }) => ({
+      device,
+      capacity: capacityBytes,
+      type: 'vfs',
+      inodes,
+      has_inodes: true,
+    })),
     disk_map: Object.fromEntries(
-      machine.disks.map(({ name, major, minor, sizeBytes, scheduler }) => [`${major}:${minor}`, { name, major, minor, size: sizeBytes, scheduler }]),
+      machine.disks.map(({ name, major, minor, sizeBytes, scheduler }) => [
+        `${major}:${minor}`,
+        { name, major, minor, size: sizeBytes, scheduler },
+      ]),
     ),
-    network_devices: machine.networkDevices.map(({ name, macAddress, speedMbits, mtu }) => ({ name, mac_address: macAddress, speed: speedMbits, mtu })),
+    network_devices: machine.networkDevices.map(({ name, macAddress, speedMbits, mtu }) => ({
+      name,
+      mac_address: macAddress,
+      speed: speedMbits,
+      mtu,
+    })),
     topology: machine.nodes.map((node) => ({
       node_id: node.id,
       memory: node.memoryBytes,
@@ -48,7 +62,11 @@ export function machineInfo(machine: MachineInfo, fileSystems: readonly FileSyst
 }
 
 /** cAdvisor's v2 `Attributes`: versions and most of the machine. */
-export function attributes(machine: MachineInfo, fileSystems: readonly FileSystem[], { docker, version, nowMs }: { readonly docker: DockerState; readonly version: string; readonly nowMs: number }) {
+export function attributes(
+  machine: MachineInfo,
+  fileSystems: readonly FileSystem[],
+  { docker, version, nowMs }: { readonly docker: DockerState; readonly version: string; readonly nowMs: number },
+) {
   const { timestamp: _time, vendor_id: _vendor, ...info } = machineInfo(machine, fileSystems, nowMs)
   return {
     kernel_version: machine.kernelVersion,

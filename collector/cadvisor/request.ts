@@ -18,7 +18,8 @@ const defaultCountV2 = 64
 /** The body of a v1 request: `num_stats` (60, -1 for all), `start` and `end` (RFC 3339). An empty body is all defaults. */
 export function parseV1Request(body: unknown): StatsRequest {
   if (body === undefined || body === null || body === '') return { count: defaultCountV1 }
-  if (typeof body !== 'object' || Array.isArray(body)) throw new CadvisorError('body: a JSON object with num_stats, start and end is allowed')
+  if (typeof body !== 'object' || Array.isArray(body))
+    throw new CadvisorError('body: a JSON object with num_stats, start and end is allowed')
   const { num_stats: count = defaultCountV1, start, end } = body as Record<string, unknown>
   if (typeof count !== 'number' || !Number.isInteger(count) || count < -1) {
     throw new CadvisorError(`num_stats: ${JSON.stringify(count)} is not allowed, a whole number from -1 (all) on is`)
@@ -52,11 +53,14 @@ export interface V2Request {
 export function parseV2Request(query: Readonly<Record<string, unknown>>): V2Request {
   const type = query['type'] ?? 'name'
   if (type === 'podman') throw new CadvisorError('type: podman is not watched by this collector', 501)
-  if (type !== 'name' && type !== 'docker') throw new CadvisorError(`type: ${JSON.stringify(type)} is not allowed, name, docker or podman is`)
+  if (type !== 'name' && type !== 'docker')
+    throw new CadvisorError(`type: ${JSON.stringify(type)} is not allowed, name, docker or podman is`)
   const count = query['count'] === undefined ? defaultCountV2 : Number(query['count'])
-  if (!Number.isInteger(count) || count < -1) throw new CadvisorError(`count: ${JSON.stringify(query['count'])} is not allowed, a whole number from -1 (all) on is`)
+  if (!Number.isInteger(count) || count < -1)
+    throw new CadvisorError(`count: ${JSON.stringify(query['count'])} is not allowed, a whole number from -1 (all) on is`)
   const recursive = query['recursive'] ?? 'false'
-  if (recursive !== 'true' && recursive !== 'false') throw new CadvisorError(`recursive: ${JSON.stringify(recursive)} is not allowed, true or false is`)
+  if (recursive !== 'true' && recursive !== 'false')
+    throw new CadvisorError(`recursive: ${JSON.stringify(recursive)} is not allowed, true or false is`)
   return { type, count, isRecursive: recursive === 'true' }
 }
 

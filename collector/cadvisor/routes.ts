@@ -21,7 +21,14 @@ export function registerCadvisorApi(instance: FastifyInstance, { clock, source, 
     const [apiVersion = '', type = '', ...rest] = pathOf(request).split('/')
     const name = `/${rest.join('/')}`.replace(/(?<=.)\/$/, '')
     try {
-      const call = { source, version, nowMs: clock.now(), name, query: request.query as Record<string, unknown>, body: parseBody(request.body) }
+      const call = {
+        source,
+        version,
+        nowMs: clock.now(),
+        name,
+        query: request.query as Record<string, unknown>,
+        body: parseBody(request.body),
+      }
       return await send(request, reply, 'application/json', JSON.stringify(answer(apiVersion, type, call)))
     } catch (error) {
       if (!(error instanceof CadvisorError)) throw error

@@ -87,7 +87,14 @@ export function memoryOf(ring: SampleRing, ago: number) {
   }
 }
 
-const serviceBytes = { Async: 'asyncBytes', Discard: 'discardBytes', Read: 'readBytes', Sync: 'syncBytes', Total: 'totalBytes', Write: 'writeBytes' } as const
+const serviceBytes = {
+  Async: 'asyncBytes',
+  Discard: 'discardBytes',
+  Read: 'readBytes',
+  Sync: 'syncBytes',
+  Total: 'totalBytes',
+  Write: 'writeBytes',
+} as const
 const serviced = { Async: 'asyncs', Discard: 'discards', Read: 'reads', Sync: 'syncs', Total: 'total', Write: 'writes' } as const
 
 /** cAdvisor's `DiskIoStats`; operations that the kernel doesn't tell apart are left out. */
@@ -117,7 +124,10 @@ export function interfacesOf(ring: SampleRing, ago: number) {
     .instances('network')
     .filter((instance) => !Number.isNaN(ring.instanceValue('network', instance, 0, ago)))
     .map((instance) => {
-      const figures = Object.entries(networkNames).map(([name, field]) => [name, zero(ring.instanceValue('network', instance, fieldIndex('network', field), ago))])
+      const figures = Object.entries(networkNames).map(([name, field]) => [
+        name,
+        zero(ring.instanceValue('network', instance, fieldIndex('network', field), ago)),
+      ])
       return { name: instance.name, ...(Object.fromEntries(figures) as Record<keyof typeof networkNames, number>) }
     })
 }
@@ -155,7 +165,10 @@ export function containerStatsV1(container: Container, ago: number, context: Sta
 }
 
 /** The samples to show: how far back each is, oldest first. */
-export function agesOf(ring: SampleRing, { count, startMs, endMs }: { readonly count: number; readonly startMs?: number; readonly endMs?: number }): number[] {
+export function agesOf(
+  ring: SampleRing,
+  { count, startMs, endMs }: { readonly count: number; readonly startMs?: number; readonly endMs?: number },
+): number[] {
   const ages: number[] = []
   for (let ago = 0; ago < ring.count && (count < 0 || ages.length < count); ago++) {
     const timestamp = ring.timestamp(ago)
@@ -174,7 +187,12 @@ function zero(value: number): number {
   return Number.isNaN(value) ? 0 : value
 }
 
-function operationsOf(ring: SampleRing, instance: Instance, fields: Readonly<Record<string, FieldOf<'disk'>>>, ago: number): Record<string, number> {
+function operationsOf(
+  ring: SampleRing,
+  instance: Instance,
+  fields: Readonly<Record<string, FieldOf<'disk'>>>,
+  ago: number,
+): Record<string, number> {
   const known = Object.entries(fields)
     .map(([operation, field]) => [operation, ring.instanceValue('disk', instance, fieldIndex('disk', field), ago)] as const)
     .filter(([, value]) => !Number.isNaN(value))

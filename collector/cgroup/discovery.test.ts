@@ -57,12 +57,23 @@ test('v1, v2 and hybrid mounts are told apart by what they contain', () => {
   })
   folder = made
   const at = (name: string) => detectHierarchy(`${made.path}/${name}`)
-  expect([at('v1').version, at('v2').version, at('hybrid').version, at('none').version, at('absent').version]).toEqual(['v1', 'v2', 'hybrid', 'none', 'none'])
+  expect([at('v1').version, at('v2').version, at('hybrid').version, at('none').version, at('absent').version]).toEqual([
+    'v1',
+    'v2',
+    'hybrid',
+    'none',
+    'none',
+  ])
   expect(folderOf(at('v1'), 'cpuacct', '/a')).toBe(`${made.path}/v1/cpu,cpuacct/a`)
   expect(folderOf(at('hybrid'), '', '/a')).toBe(`${made.path}/hybrid/unified/a`)
   expect(folderOf(at('v1'), '', '/a')).toBeUndefined()
 })
 
 test('the paths of a process are read by controller', () => {
-  expect(parseProcCgroup('9:name=systemd:/a\n1:cpu,cpuacct:/b:c\n0::/d\nnonsense\n')).toEqual({ 'name=systemd': '/a', cpu: '/b:c', cpuacct: '/b:c', '': '/d' })
+  expect(parseProcCgroup('9:name=systemd:/a\n1:cpu,cpuacct:/b:c\n0::/d\nnonsense\n')).toEqual({
+    'name=systemd': '/a',
+    cpu: '/b:c',
+    cpuacct: '/b:c',
+    '': '/d',
+  })
 })

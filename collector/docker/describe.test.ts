@@ -83,9 +83,14 @@ test('containers of another node are foreign, containers of no node are not', ()
   expect(isForeign({}, 'n1')).toBe(false)
 })
 
-test.each(['', '{', '[]', 'null', '{"Type":"network","Action":"connect","Actor":{"ID":"x"}}', '{"Type":"container","Action":7,"Actor":{"ID":"x"}}', '{"Type":"container","Action":"die"}'])(
-  '%j is no container event',
-  (line) => {
-    expect(parseEvent(line)).toBeUndefined()
-  },
-)
+test.each([
+  '',
+  '{',
+  '[]',
+  'null',
+  '{"Type":"network","Action":"connect","Actor":{"ID":"x"}}',
+  '{"Type":"container","Action":7,"Actor":{"ID":"x"}}',
+  '{"Type":"container","Action":"die"}',
+])('%j is no container event', (line) => {
+  expect(parseEvent(line)).toBeUndefined()
+})

@@ -89,7 +89,11 @@ function connectionOptions(address: DockerAddress): Docker.DockerOptions {
 /** A line longer than this is no event. */
 const maxLineBytes = 1024 * 1024
 
-async function followEvents(docker: Docker, handlers: { onEvent: (event: DockerEvent) => void; onEnd: () => void }, signal: AbortSignal): Promise<void> {
+async function followEvents(
+  docker: Docker,
+  handlers: { onEvent: (event: DockerEvent) => void; onEnd: () => void },
+  signal: AbortSignal,
+): Promise<void> {
   const stream = await docker.getEvents({ filters: { type: ['container'] }, abortSignal: signal })
   let rest = ''
   let hasEnded = false

@@ -90,7 +90,7 @@ export class DockerSource {
       const ended = Promise.withResolvers<void>()
       await engine.events({ onEvent: (event) => this.#onEvent(event), onEnd: ended.resolve }, connection.signal)
       const running = new Set(await engine.running())
-      for (const id of [...this.#known]) if (!running.has(id)) this.#end(id)
+      for (const id of this.#known) if (!running.has(id)) this.#end(id)
       for (const id of running) this.#inspectSoon(id)
       if (this.#state.status !== 'connected') log.info({ version: info.version, containers: running.size }, 'connected to Docker')
       this.#state = { status: 'connected', info }

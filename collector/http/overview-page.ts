@@ -19,11 +19,17 @@ export function renderOverview({ source, nodeName, nowMs }: OverviewOptions): st
   const running = containers.filter(({ description }) => description.id !== '' && description.pod?.isSandbox !== true)
   const others = containers.filter(({ description }) => description.id === '')
   const docker = source.docker()
-  const state = docker.status === 'connected' ? `Docker ${docker.info.version}` : `Docker: ${docker.status === 'degraded' ? docker.reason : 'connecting'}`
-  return document(`Node ${nodeName}`, `
+  const state =
+    docker.status === 'connected'
+      ? `Docker ${docker.info.version}`
+      : `Docker: ${docker.status === 'degraded' ? docker.reason : 'connecting'}`
+  return document(
+    `Node ${nodeName}`,
+    `
 <p>${escapeHtml(source.machine().osVersion)} · ${source.machine().cores} cores · ${bytes(source.machine().memoryBytes)} · ${escapeHtml(state)} · ${new Date(nowMs).toISOString()}</p>
 <h2>Containers</h2>${table(running)}
-<h2>Machine and other cgroups</h2>${table(others)}`)
+<h2>Machine and other cgroups</h2>${table(others)}`,
+  )
 }
 
 /** The page of one container; `undefined` when there is none of that name. */
@@ -42,10 +48,19 @@ export function renderContainerPage({ source }: OverviewOptions, name: string): 
   ]
   const rows = facts.map(([label, value]) => `<tr><th>${escapeHtml(label)}</th><td><code>${escapeHtml(value)}</code></td></tr>`).join('')
   const samples = Array.from({ length: ring.count }, (_, index) => ring.count - 1 - index)
-  return document(titleOf(container), `
+  return document(
+    titleOf(container),
+    `
 <table>${rows}</table>
-<h2>CPU, cores</h2>${chart(samples.map((ago) => ring.rate(column.cpuUsage, ago) / 1e9), (value) => value.toFixed(3))}
-<h2>Working set</h2>${chart(samples.map((ago) => ring.get(column.memoryWorkingSet, ago)), bytes)}`)
+<h2>CPU, cores</h2>${chart(
+      samples.map((ago) => ring.rate(column.cpuUsage, ago) / 1e9),
+      (value) => value.toFixed(3),
+    )}
+<h2>Working set</h2>${chart(
+      samples.map((ago) => ring.get(column.memoryWorkingSet, ago)),
+      bytes,
+    )}`,
+  )
 }
 
 function document(title: string, body: string): string {
@@ -89,7 +104,9 @@ function chart(values: readonly number[], format: (value: number) => string): st
   const known = values.filter((value) => !Number.isNaN(value))
   if (known.length < 2) return '<p>not enough samples yet</p>'
   const highest = Math.max(...known)
-  const points = known.map((value, index) => `${((index / (known.length - 1)) * 600).toFixed(1)},${(58 - (highest > 0 ? value / highest : 0) * 54).toFixed(1)}`)
+  const points = known.map(
+    (value, index) => `${((index / (known.length - 1)) * 600).toFixed(1)},${(58 - (highest > 0 ? value / highest : 0) * 54).toFixed(1)}`,
+  )
   return `<p>now ${format(known.at(-1)!)}, highest ${format(highest)}</p><svg viewBox="0 0 600 60" preserveAspectRatio="none"><polyline points="${points.join(' ')}"/></svg>`
 }
 

@@ -117,7 +117,7 @@ test('a port in use rejects the start and leaves nothing listening', async () =>
   const first = server
   const port = Number(new URL(address).port)
   await expect(start({ hosts: ['127.0.0.2', '127.0.0.1'], port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
-  await expect(fetch(`http://127.0.0.2:${port}/healthz`)).rejects.toThrow()
+  await expect(fetch(`http://127.0.0.2:${port}/healthz`)).rejects.toThrow('fetch failed')
   await first?.stop()
 })
 
@@ -143,23 +143,30 @@ test('the versions of the API offer what upstream’s do, and errors have its co
 test('a v1 request says in its body how many samples or which span', async () => {
   const address = await start()
   const post = async (body: string) => get(`${address}/api/v1.3/containers/`, { method: 'POST', body })
-  const timesOf = async (body: string) => (JSON.parse((await post(body)).text).stats as { timestamp: string }[]).map(({ timestamp }) => Date.parse(timestamp))
+  const timesOf = async (body: string) =>
+    (JSON.parse((await post(body)).text).stats as { timestamp: string }[]).map(({ timestamp }) => Date.parse(timestamp))
   expect(await timesOf('')).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18, 19].map((seconds) => seconds * 1000))
   expect(await timesOf('{"num_stats":2}')).toEqual([18_000, 19_000])
   expect(await timesOf('{"start":"1970-01-01T00:00:12Z","end":"1970-01-01T00:00:14Z"}')).toEqual([12_000, 13_000, 14_000])
   expect(await timesOf('{"num_stats":-1,"start":"0001-01-01T00:00:00Z","end":"0001-01-01T00:00:00Z"}')).toHaveLength(10)
-  for (const body of ['{', '[]', '{"num_stats":"x"}', '{"num_stats":-2}', '{"start":"yesterday"}']) expect((await post(body)).status).toBe(500)
+  for (const body of ['{', '[]', '{"num_stats":"x"}', '{"num_stats":-2}', '{"start":"yesterday"}'])
+    expect((await post(body)).status).toBe(500)
 })
 
 test('a v2 request says in its query how many samples, and what is not allowed', async () => {
   const address = await start()
   const stats = JSON.parse((await get(`${address}/api/v2.0/stats/simulated/u1/app?count=3`)).text)
   expect(stats['/simulated/u1/app']).toHaveLength(3)
-  expect(stats['/simulated/u1/app'][0]).toMatchObject({ has_cpu: true, cpu: { usage: { total: 17_000_000 } }, cpu_inst: { usage: { total: 1_000_000 } } })
+  expect(stats['/simulated/u1/app'][0]).toMatchObject({
+    has_cpu: true,
+    cpu: { usage: { total: 17_000_000 } },
+    cpu_inst: { usage: { total: 1_000_000 } },
+  })
   const all = JSON.parse((await get(`${address}/api/v2.1/stats/?recursive=true`)).text)
   expect(all).not.toHaveProperty('/')
   expect(Object.keys(all)).toHaveLength(8)
-  for (const query of ['count=x', 'count=-2', 'type=rkt', 'recursive=maybe']) expect((await get(`${address}/api/v2.0/stats/?${query}`)).status).toBe(500)
+  for (const query of ['count=x', 'count=-2', 'type=rkt', 'recursive=maybe'])
+    expect((await get(`${address}/api/v2.0/stats/?${query}`)).status).toBe(500)
 })
 
 test('an unlimited limit is the largest 64-bit number, digit for digit', async () => {
@@ -171,5 +178,9 @@ test('the derived statistics say how much of their span they cover', async () =>
   const address = await start()
   const summary = JSON.parse((await get(`${address}/api/v2.0/summary/simulated/u1/app`)).text)['/simulated/u1/app']
   expect(summary.latest_usage).toEqual({ cpu: 1, memory: 100 })
-  expect(summary.minute_usage).toMatchObject({ percent_complete: 15, cpu: { present: true, max: 1, count: 9 }, memory: { mean: 100, ninetyfive: 100 } })
+  expect(summary.minute_usage).toMatchObject({
+    percent_complete: 15,
+    cpu: { present: true, max: 1, count: 9 },
+    memory: { mean: 100, ninetyfive: 100 },
+  })
 })

@@ -70,10 +70,7 @@ const requestTimeoutMs = 30_000
 function buildInstance(options: ServerOptions): FastifyInstance {
   const { tls, log } = options
   const settings = { bodyLimit: 64 * 1024, requestTimeout: requestTimeoutMs, forceCloseConnections: true, exposeHeadRoutes: true } as const
-  const instance: FastifyInstance =
-    tls === undefined
-      ? fastify(settings)
-      : (fastify({ ...settings, https: httpsOptions(tls) }) as unknown as FastifyInstance)
+  const instance: FastifyInstance = tls === undefined ? fastify(settings) : fastify({ ...settings, https: httpsOptions(tls) })
   instance.addHook('onRequest', async (request, reply) => {
     if (isAdmitted(request.raw, options)) return
     await reply.code(401).header('www-authenticate', 'Bearer').send('a client certificate or bearer token is needed\n')
@@ -109,7 +106,11 @@ function registerPages(instance: FastifyInstance, options: ServerOptions): void 
   }
   const html = 'text/html; charset=utf-8'
   get('/metrics', expositionContentType, ({ query }) =>
-    renderMetrics({ ...page(), withTimestamps: (query as Record<string, unknown>)['timestamps'] === 'true', processFigures: processFigures() }),
+    renderMetrics({
+      ...page(),
+      withTimestamps: (query as Record<string, unknown>)['timestamps'] === 'true',
+      processFigures: processFigures(),
+    }),
   )
   get('/metrics/cadvisor', expositionContentType, () => renderCadvisorMetrics({ ...page(), withTimestamps: true }))
   get('/metrics/resource', expositionContentType, () => renderResourceMetrics(source.summary()))
@@ -120,7 +121,9 @@ function registerPages(instance: FastifyInstance, options: ServerOptions): void 
   get('/validate/', 'text/plain; charset=utf-8', () => renderFindings(nodeName, source.findings()))
   get('/validate', 'text/plain; charset=utf-8', () => renderFindings(nodeName, source.findings()))
   get('/', html, () => renderOverview({ source, nodeName, nowMs: clock.now() }))
-  get('/containers/*', html, ({ params }) => renderContainerPage({ source, nodeName, nowMs: clock.now() }, `/${(params as { '*': string })['*']}`))
+  get('/containers/*', html, ({ params }) =>
+    renderContainerPage({ source, nodeName, nowMs: clock.now() }, `/${(params as { '*': string })['*']}`),
+  )
 }
 
 /** `?only_cpu_and_memory=true` leaves out all but CPU and memory, as upstream. */
@@ -128,7 +131,12 @@ function onlyWanted(source: Source, query: Record<string, unknown>): object {
   const summary = source.summary()
   if (query['only_cpu_and_memory'] !== 'true') return summary
   const { nodeName, startTime, cpu, memory, systemContainers = [] } = summary.node
-  const slim = ({ name, startTime: started, cpu: c, memory: m }: (typeof systemContainers)[number]) => ({ name, startTime: started, cpu: c, memory: m })
+  const slim = ({ name, startTime: started, cpu: c, memory: m }: (typeof systemContainers)[number]) => ({
+    name,
+    startTime: started,
+    cpu: c,
+    memory: m,
+  })
   return {
     node: { nodeName, startTime, cpu, memory, systemContainers: systemContainers.map(slim) },
     pods: summary.pods.map((pod) => ({
@@ -143,7 +151,7 @@ function onlyWanted(source: Source, query: Record<string, unknown>): object {
 
 /** Sends a text, compressed where it is large. */
 async function sendText(request: FastifyRequest, reply: FastifyReply, type: string, text: string): Promise<FastifyReply> {
-  const { body, encoding } = await compress(text, String(request.headers['accept-encoding'] ?? ''))
+  const { body, encoding } = await compress(text, request.headers['accept-encoding'] ?? '')
   reply.type(type).header('vary', 'accept-encoding')
   if (encoding !== undefined) reply.header('content-encoding', encoding)
   return reply.send(body)

@@ -3,7 +3,17 @@ import type { Container } from '../container.ts'
 import { column, fieldIndex } from '../metrics.ts'
 import type { ScalarName } from '../metrics.ts'
 import type { SampleRing } from '../sample-ring.ts'
-import type { ContainerStats, CpuStats, DiskIoStats, FsStats, InterfaceStats, MemoryStats, NetworkStats, PsiStats, SwapStats } from '../summary.ts'
+import type {
+  ContainerStats,
+  CpuStats,
+  DiskIoStats,
+  FsStats,
+  InterfaceStats,
+  MemoryStats,
+  NetworkStats,
+  PsiStats,
+  SwapStats,
+} from '../summary.ts'
 import type { FileSystem } from '../machine/file-systems.ts'
 
 /** RFC 3339 with milliseconds. */

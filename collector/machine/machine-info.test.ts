@@ -28,7 +28,16 @@ test('a machine is described by /proc, /sys and /etc', () => {
     disks: [{ name: 'vda', major: 254, minor: 0, sizeBytes: 536870912 * 512, scheduler: 'none' }],
     networkDevices: [{ name: 'eth0', macAddress: '02:00:00:00:00:01', speedMbits: 0, mtu: 1500 }],
   })
-  expect(machine.nodes).toMatchObject([{ id: 0, memoryBytes: 24684092 * 1024, cores: [{ coreId: 0, threads: [0] }, { coreId: 1, threads: [1] }] }])
+  expect(machine.nodes).toMatchObject([
+    {
+      id: 0,
+      memoryBytes: 24684092 * 1024,
+      cores: [
+        { coreId: 0, threads: [0] },
+        { coreId: 1, threads: [1] },
+      ],
+    },
+  ])
   expect(machine.nodes[0]?.cores[0]?.caches).toEqual([{ id: 0, sizeBytes: 48 * 1024, type: 'Data', level: 1 }])
 })
 
@@ -47,7 +56,9 @@ test('a machine that tells nothing is empty and no error', () => {
 test('local file systems are taken once each, network file systems never', () => {
   const mounts = parseMountInfo(machineFiles['proc/self/mountinfo']!)
   expect(mounts).toEqual([{ device: '/dev/vda', mountpoint: '/', type: 'ext4', major: 254, minor: 0 }])
-  expect(parseMountInfo('1 2 8:1 / /a\\040b rw - xfs /dev/sd\\134x rw\nnonsense\n')).toEqual([{ device: '/dev/sd\\x', mountpoint: '/a b', type: 'xfs', major: 8, minor: 1 }])
+  expect(parseMountInfo('1 2 8:1 / /a\\040b rw - xfs /dev/sd\\134x rw\nnonsense\n')).toEqual([
+    { device: '/dev/sd\\x', mountpoint: '/a b', type: 'xfs', major: 8, minor: 1 },
+  ])
 })
 
 test('file systems are sized with the time of asking', async () => {
@@ -58,7 +69,8 @@ test('file systems are sized with the time of asking', async () => {
 })
 
 test('node agent and runtime are measured over their processes, whatever a process calls itself', async () => {
-  const stat = (name: string, user: number, pages: number) => `7 (${name}) S 1 1 1 0 -1 0 0 0 0 0 ${user} 5 0 0 20 0 1 0 100 1000 ${pages} 0\n`
+  const stat = (name: string, user: number, pages: number) =>
+    `7 (${name}) S 1 1 1 0 -1 0 0 0 0 0 ${user} 5 0 0 20 0 1 0 100 1000 ${pages} 0\n`
   const made = makeMachineFolder({
     'proc/7/comm': 'node\n',
     'proc/7/stat': stat('a) S b', 95, 10),
@@ -74,7 +86,9 @@ test('node agent and runtime are measured over their processes, whatever a proce
   await clock.advance(10_000)
   made.write({ 'proc/8/stat': stat('dockerd', 295, 20) })
   processes.sample()
-  expect(processes.stats().map(({ name, cpu, memory }) => [name, cpu?.usageCoreNanoSeconds, cpu?.usageNanoCores, memory?.rssBytes])).toEqual([
+  expect(
+    processes.stats().map(({ name, cpu, memory }) => [name, cpu?.usageCoreNanoSeconds, cpu?.usageNanoCores, memory?.rssBytes]),
+  ).toEqual([
     ['kubelet', 1_000_000_000, 0, 40960],
     ['runtime', 6_000_000_000, 100_000_000, 204800],
   ])

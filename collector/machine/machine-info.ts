@@ -19,7 +19,12 @@ export interface MachineInfo {
   readonly kernelVersion: string
   readonly osVersion: string
   readonly disks: readonly DiskInfo[]
-  readonly networkDevices: readonly { readonly name: string; readonly macAddress: string; readonly speedMbits: number; readonly mtu: number }[]
+  readonly networkDevices: readonly {
+    readonly name: string
+    readonly macAddress: string
+    readonly speedMbits: number
+    readonly mtu: number
+  }[]
   readonly nodes: readonly NumaNode[]
 }
 
@@ -36,7 +41,12 @@ export interface DiskInfo {
 export interface NumaNode {
   readonly id: number
   readonly memoryBytes: number
-  readonly cores: readonly { readonly coreId: number; readonly socketId: number; readonly threads: readonly number[]; readonly caches: readonly CpuCache[] }[]
+  readonly cores: readonly {
+    readonly coreId: number
+    readonly socketId: number
+    readonly threads: readonly number[]
+    readonly caches: readonly CpuCache[]
+  }[]
 }
 
 export interface CpuCache {
@@ -119,7 +129,10 @@ function readDisks(sysRoot: string): DiskInfo[] {
   return entriesOf(folder)
     .filter((name) => !/^(loop|ram|zram|sr|fd)\d/.test(name))
     .map((name) => {
-      const [major = 0, minor = 0] = textOf(join(folder, name, 'dev')).trim().split(':').map(Number)
+      const [major = 0, minor = 0] = textOf(join(folder, name, 'dev'))
+        .trim()
+        .split(':')
+        .map(Number)
       const scheduler = /\[([^\]]+)\]/.exec(textOf(join(folder, name, 'queue/scheduler')))?.[1] ?? 'none'
       return { name, major, minor, sizeBytes: numberOf(join(folder, name, 'size')) * 512, scheduler }
     })
@@ -140,13 +153,26 @@ function readNetworkDevices(sysRoot: string): { name: string; macAddress: string
 
 function readNodes(sysRoot: string, processors: readonly Processor[], memoryBytes: number): NumaNode[] {
   const folder = join(sysRoot, 'devices/system/node')
-  const ids = entriesOf(folder).flatMap((name) => /^node(\d+)$/.exec(name)?.[1] ?? []).map(Number)
+  const ids = entriesOf(folder)
+    .flatMap((name) => /^node(\d+)$/.exec(name)?.[1] ?? [])
+    .map(Number)
   if (ids.length === 0) return [{ id: 0, memoryBytes, cores: coresOf(sysRoot, processors) }]
   return ids.map((id) => {
     const nodeFolder = join(folder, `node${id}`)
-    const cpus = new Set(entriesOf(nodeFolder).flatMap((name) => /^cpu(\d+)$/.exec(name)?.[1] ?? []).map(Number))
+    const cpus = new Set(
+      entriesOf(nodeFolder)
+        .flatMap((name) => /^cpu(\d+)$/.exec(name)?.[1] ?? [])
+        .map(Number),
+    )
     const kb = Number(/MemTotal:\s+(\d+) kB/.exec(textOf(join(nodeFolder, 'meminfo')))?.[1] ?? 0)
-    return { id, memoryBytes: kb * 1024, cores: coresOf(sysRoot, processors.filter((processor) => cpus.has(processor.id))) }
+    return {
+      id,
+      memoryBytes: kb * 1024,
+      cores: coresOf(
+        sysRoot,
+        processors.filter((processor) => cpus.has(processor.id)),
+      ),
+    }
   })
 }
 

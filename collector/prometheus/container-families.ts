@@ -65,7 +65,9 @@ export const containerFamilies: readonly ContainerFamily[] = [
   limit('container_spec_cpu_quota', 'CPU quota of the container', ({ spec }) => spec.cpuQuotaUs),
   limit('container_spec_cpu_shares', 'CPU share of the container', ({ spec }) => spec.cpuShares),
   limit('container_spec_memory_limit_bytes', 'Memory limit of the container, 0 for none', ({ spec }) => bounded(spec.memoryLimitBytes)),
-  limit('container_spec_memory_swap_limit_bytes', 'Memory and swap limit of the container, 0 for none', ({ spec }) => bounded(spec.swapLimitBytes)),
+  limit('container_spec_memory_swap_limit_bytes', 'Memory and swap limit of the container, 0 for none', ({ spec }) =>
+    bounded(spec.swapLimitBytes),
+  ),
   limit('container_spec_memory_reservation_limit_bytes', 'Memory reservation of the container, 0 for none', ({ spec }) =>
     bounded(spec.memoryReservationBytes),
   ),
@@ -77,11 +79,11 @@ export const containerFamilies: readonly ContainerFamily[] = [
     type: 'counter',
     values: ({ ring }, emit) => emit('cpu="total"', ring.get(column.cpuUsage) * nano),
   },
-  scalar('container_cpu_cfs_periods_total', 'counter', 'cfsPeriods', 1, hasQuota),
-  scalar('container_cpu_cfs_throttled_periods_total', 'counter', 'cfsThrottledPeriods', 1, hasQuota),
-  scalar('container_cpu_cfs_throttled_seconds_total', 'counter', 'cfsThrottledTime', nano, hasQuota),
-  scalar('container_cpu_cfs_burst_periods_total', 'counter', 'cfsBursts', 1, hasQuota),
-  scalar('container_cpu_cfs_burst_seconds_total', 'counter', 'cfsBurstTime', nano, hasQuota),
+  { ...scalar('container_cpu_cfs_periods_total', 'counter', 'cfsPeriods', 1), when: hasQuota },
+  { ...scalar('container_cpu_cfs_throttled_periods_total', 'counter', 'cfsThrottledPeriods', 1), when: hasQuota },
+  { ...scalar('container_cpu_cfs_throttled_seconds_total', 'counter', 'cfsThrottledTime', nano), when: hasQuota },
+  { ...scalar('container_cpu_cfs_burst_periods_total', 'counter', 'cfsBursts', 1), when: hasQuota },
+  { ...scalar('container_cpu_cfs_burst_seconds_total', 'counter', 'cfsBurstTime', nano), when: hasQuota },
   scalar('container_memory_usage_bytes', 'gauge', 'memoryUsage'),
   scalar('container_memory_working_set_bytes', 'gauge', 'memoryWorkingSet'),
   scalar('container_memory_cache', 'gauge', 'memoryCache'),
@@ -143,7 +145,11 @@ export const containerFamilies: readonly ContainerFamily[] = [
     const logs = ring.get(column.logsUsage)
     return ring.get(column.fsUsage) + (Number.isNaN(logs) ? 0 : logs)
   }),
-  storage('container_fs_limit_bytes', 'Bytes of the file system that the writable layer is on', (_, context) => context.storageCapacityBytes),
+  storage(
+    'container_fs_limit_bytes',
+    'Bytes of the file system that the writable layer is on',
+    (_, context) => context.storageCapacityBytes,
+  ),
   storage('container_fs_inodes_total', 'Inodes of the file system that the writable layer is on', (_, context) => context.storageInodes),
   storage('container_fs_inodes_free', 'Free inodes of that file system', (_, context) => context.storageInodesFree),
   network('container_network_receive_bytes_total', 'Bytes received', 'rxBytes'),
@@ -167,12 +173,11 @@ function bounded(limitBytes: number | undefined): number {
   return limitBytes === undefined || limitBytes >= unlimitedFrom ? 0 : limitBytes
 }
 
-function scalar(name: string, type: Family['type'], metric: ScalarName, factor = 1, when?: (container: Container) => boolean): ContainerFamily {
+function scalar(name: string, type: Family['type'], metric: ScalarName, factor = 1): ContainerFamily {
   return {
     name,
     type,
     help: scalars[metric].help,
-    ...(when === undefined ? {} : { when }),
     values: ({ ring }, emit) => emit('', ring.get(column[metric]) * factor),
   }
 }
@@ -198,7 +203,8 @@ function disk(name: string, help: string, field: FieldOf<'disk'>): ContainerFami
     help,
     type: 'counter',
     values: ({ ring }, emit, { diskName }) => {
-      for (const instance of ring.instances('disk')) emit(`device="${diskName(instance.name)}"`, ring.instanceValue('disk', instance, index))
+      for (const instance of ring.instances('disk'))
+        emit(`device="${diskName(instance.name)}"`, ring.instanceValue('disk', instance, index))
     },
   }
 }
@@ -210,7 +216,8 @@ function network(name: string, help: string, field: FieldOf<'network'>): Contain
     help,
     type: 'counter',
     values: ({ ring }, emit) => {
-      for (const instance of ring.instances('network')) emit(`interface="${escapeLabel(instance.name)}"`, ring.instanceValue('network', instance, index))
+      for (const instance of ring.instances('network'))
+        emit(`interface="${escapeLabel(instance.name)}"`, ring.instanceValue('network', instance, index))
     },
   }
 }

@@ -16,7 +16,11 @@ const families: readonly MachineFamily[] = [
 ]
 
 /** Writes what the machine is. */
-export function renderMachine(text: Exposition, machine: MachineInfo, versions: { readonly docker: string; readonly collector: string }): void {
+export function renderMachine(
+  text: Exposition,
+  machine: MachineInfo,
+  versions: { readonly docker: string; readonly collector: string },
+): void {
   const { machineId, systemUuid, bootId } = machine
   const labels = formatLabels({ boot_id: bootId, machine_id: machineId, system_uuid: systemUuid })
   for (const family of families) {

@@ -23,7 +23,9 @@ export function renderCadvisorMetrics(options: PageOptions): string {
 }
 
 /** The collector's own `/metrics`: the same, and what the collector itself costs. */
-export function renderMetrics(options: PageOptions & { readonly processFigures: { readonly cpuSeconds: number; readonly residentBytes: number } }): string {
+export function renderMetrics(
+  options: PageOptions & { readonly processFigures: { readonly cpuSeconds: number; readonly residentBytes: number } },
+): string {
   const text = new Exposition()
   addContainersAndMachine(text, options)
   const { processFigures, source } = options
@@ -51,7 +53,11 @@ function addContainersAndMachine(text: Exposition, { source, nowMs, version, wit
     diskName: (device) => diskNames.get(device) ?? '',
   }
   renderContainers(text, [...source.store.all()], context, withTimestamps)
-  text.family({ name: 'container_scrape_error', help: '1 if there was an error while getting container metrics, 0 otherwise', type: 'gauge' })
+  text.family({
+    name: 'container_scrape_error',
+    help: '1 if there was an error while getting container metrics, 0 otherwise',
+    type: 'gauge',
+  })
   text.sample('', source.store.size > 0 ? 0 : 1)
   renderMachine(text, machine, { docker: docker.status === 'connected' ? docker.info.version : '', collector: version })
 }

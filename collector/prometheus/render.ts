@@ -18,7 +18,12 @@ export function containerLabels({ description }: Container): string {
 }
 
 /** Writes every family of every container that has a sample. */
-export function renderContainers(text: Exposition, containers: readonly Container[], context: FamilyContext, withTimestamps: boolean): void {
+export function renderContainers(
+  text: Exposition,
+  containers: readonly Container[],
+  context: FamilyContext,
+  withTimestamps: boolean,
+): void {
   const rows = containers
     .filter(({ ring }) => ring.count > 0)
     .map((container) => ({

@@ -98,7 +98,11 @@ export function renderResourceMetrics(summary: Summary): string {
       if (value !== undefined) text.sample(labels, value, family.isTimed ? timestampMs : undefined)
     }
   }
-  text.family({ name: 'resource_scrape_error', help: '1 if there was an error while getting container metrics, 0 otherwise', type: 'gauge' })
+  text.family({
+    name: 'resource_scrape_error',
+    help: '1 if there was an error while getting container metrics, 0 otherwise',
+    type: 'gauge',
+  })
   text.sample('', summary.node.cpu === undefined ? 1 : 0)
   return text.toString()
 }

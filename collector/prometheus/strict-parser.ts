@@ -28,7 +28,7 @@ export function parseExposition(text: string): ParsedSample[] {
     } else {
       const sample = parseSample(line)
       if (sample.name !== family) throw new Error(`sample of ${sample.name} inside ${family}`)
-      const key = JSON.stringify([sample.name, Object.entries(sample.labels).toSorted()])
+      const key = JSON.stringify([sample.name, Object.entries(sample.labels).toSorted(([left], [right]) => (left < right ? -1 : 1))])
       if (series.has(key)) throw new Error(`series ${key} comes twice`)
       series.add(key)
       samples.push(sample)
@@ -59,5 +59,10 @@ function parseSample(line: string): ParsedSample {
   }
   const [, value, timestamp] = valuePattern.exec(line.slice(position)) ?? []
   if (value === undefined) throw new Error(`no value in ${JSON.stringify(line)}`)
-  return { name, labels, value: Number(value.replace('Inf', 'Infinity')), timestampMs: timestamp === undefined ? undefined : Number(timestamp) }
+  return {
+    name,
+    labels,
+    value: Number(value.replace('Inf', 'Infinity')),
+    timestampMs: timestamp === undefined ? undefined : Number(timestamp),
+  }
 }

@@ -12,7 +12,14 @@ interface Word {
 const words = (table: Record<string, FieldOf<'disk'>>): Word[] =>
   Object.entries(table).map(([word, field]) => ({ bytes: toBytes(word), field: fieldIndex('disk', field) }))
 
-const serviceBytes = words({ Read: 'readBytes', Write: 'writeBytes', Sync: 'syncBytes', Async: 'asyncBytes', Discard: 'discardBytes', Total: 'totalBytes' })
+const serviceBytes = words({
+  Read: 'readBytes',
+  Write: 'writeBytes',
+  Sync: 'syncBytes',
+  Async: 'asyncBytes',
+  Discard: 'discardBytes',
+  Total: 'totalBytes',
+})
 const serviced = words({ Read: 'reads', Write: 'writes', Sync: 'syncs', Async: 'asyncs', Discard: 'discards', Total: 'total' })
 const statV2 = words({
   'rbytes=': 'readBytes',
@@ -34,11 +41,20 @@ export const ioV1: Reader = {
 export const ioV2: Reader = {
   name: 'io',
   version: 'v2',
-  files: [{ controller: '', file: 'io.stat', every: 'pass', metrics: [], also: 'disk traffic per device', isOptional: true, parse: parseIoStat }],
+  files: [
+    { controller: '', file: 'io.stat', every: 'pass', metrics: [], also: 'disk traffic per device', isOptional: true, parse: parseIoStat },
+  ],
 }
 
 function blkio(file: string, table: readonly Word[]): FileReader {
-  return { controller: 'blkio', file, every: 'pass', metrics: [], also: 'disk traffic per device', parse: (scanner, target) => parseBlkio(scanner, target, table) }
+  return {
+    controller: 'blkio',
+    file,
+    every: 'pass',
+    metrics: [],
+    also: 'disk traffic per device',
+    parse: (scanner, target) => parseBlkio(scanner, target, table),
+  }
 }
 
 function parseBlkio(scanner: Scanner, { ring }: ReadTarget, table: readonly Word[]): void {

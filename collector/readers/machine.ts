@@ -46,7 +46,13 @@ export function createMachineReader({ wholeDisks, networkFile }: { wholeDisks: D
         also: 'memory where no cgroup has it',
         parse: (scanner) => parseMeminfo(scanner, (index, value) => (memory[names[index]!] = value * 1024)),
       },
-      { controller: '', file: 'loadavg', every: 'pass', metrics: ['load'], parse: (scanner, { ring }) => ring.set(column.load, scanner.number()) },
+      {
+        controller: '',
+        file: 'loadavg',
+        every: 'pass',
+        metrics: ['load'],
+        parse: (scanner, { ring }) => ring.set(column.load, scanner.number()),
+      },
       {
         controller: '',
         file: 'diskstats',

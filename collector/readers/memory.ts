@@ -5,13 +5,10 @@ import { createKeyedParser } from './scanner.ts'
 import type { Scanner } from './scanner.ts'
 
 /** A file with one number that is one figure. */
-export function singleValue(controller: string, file: string, metric: ScalarName, every: 'pass' | 'slow', isOptional = false): FileReader {
+export function singleValue(path: Omit<FileReader, 'metrics' | 'parse'>, metric: ScalarName): FileReader {
   return {
-    controller,
-    file,
-    every,
+    ...path,
     metrics: [metric],
-    isOptional,
     parse: (scanner, { ring }) => ring.set(column[metric], scanner.number()),
   }
 }
@@ -38,7 +35,7 @@ export const memoryV1: Reader = {
   name: 'memory',
   version: 'v1',
   files: [
-    singleValue('memory', 'memory.usage_in_bytes', 'memoryUsage', 'pass'),
+    singleValue({ controller: 'memory', file: 'memory.usage_in_bytes', every: 'pass' }, 'memoryUsage'),
     {
       controller: 'memory',
       file: 'memory.stat',
@@ -46,9 +43,9 @@ export const memoryV1: Reader = {
       metrics: namesOf(statV1),
       parse: keyed(statV1),
     },
-    singleValue('memory', 'memory.max_usage_in_bytes', 'memoryMaxUsage', 'slow'),
-    singleValue('memory', 'memory.failcnt', 'memoryFailcnt', 'slow'),
-    singleValue('memory', 'memory.kmem.usage_in_bytes', 'memoryKernel', 'slow', true),
+    singleValue({ controller: 'memory', file: 'memory.max_usage_in_bytes', every: 'slow' }, 'memoryMaxUsage'),
+    singleValue({ controller: 'memory', file: 'memory.failcnt', every: 'slow' }, 'memoryFailcnt'),
+    singleValue({ controller: 'memory', file: 'memory.kmem.usage_in_bytes', every: 'slow', isOptional: true }, 'memoryKernel'),
     {
       controller: 'memory',
       file: 'memory.oom_control',
@@ -89,9 +86,9 @@ export const memoryV2: Reader = {
   version: 'v2',
   files: [
     { controller: '', file: 'memory.stat', every: 'pass', metrics: namesOf(statV2), parse: keyed(statV2) },
-    singleValue('', 'memory.current', 'memoryUsage', 'pass', true),
-    singleValue('', 'memory.swap.current', 'memorySwap', 'slow', true),
-    singleValue('', 'memory.peak', 'memoryMaxUsage', 'slow', true),
+    singleValue({ controller: '', file: 'memory.current', every: 'pass', isOptional: true }, 'memoryUsage'),
+    singleValue({ controller: '', file: 'memory.swap.current', every: 'slow', isOptional: true }, 'memorySwap'),
+    singleValue({ controller: '', file: 'memory.peak', every: 'slow', isOptional: true }, 'memoryMaxUsage'),
     {
       controller: '',
       file: 'memory.events',

@@ -7,16 +7,4 @@ import type { Reader } from './reader.ts'
 import { specV1, specV2 } from './spec.ts'
 
 /** Every reader of cgroup files. Add a subject by adding its reader here; which of them apply is decided by the machine's hierarchy. */
-export const cgroupReaders: readonly Reader[] = [
-  cpuV1,
-  cpuV2,
-  memoryV1,
-  memoryV2,
-  ioV1,
-  ioV2,
-  pidsV1,
-  pidsV2,
-  pressure,
-  specV1,
-  specV2,
-]
+export const cgroupReaders: readonly Reader[] = [cpuV1, cpuV2, memoryV1, memoryV2, ioV1, ioV2, pidsV1, pidsV2, pressure, specV1, specV2]
