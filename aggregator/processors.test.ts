@@ -93,6 +93,16 @@ describe('the processors', () => {
       expect(cluster.last(containerKey)!.cpu!.measuredAt).toBe(measuredAt)
     })
 
+    it('end when a sample has stayed the newest for a minute: nothing is measured any more', async () => {
+      const measuredAt = cluster.clock.now()
+      for (let round = 0; round < 20; round++) {
+        cluster.scrape('n1', [use(1e9)], measuredAt)
+        await cluster.clock.advance(5000)
+      }
+      expect(cluster.value(containerKey, 'cpu/usage_rate')).toBeNaN()
+      expect(cluster.last(podKey)!.cpu).toBeUndefined()
+    })
+
     it('never go below zero: a counter that fell gives the reading of the node', async () => {
       cluster.scrape('n1', [use(9e9)])
       await cluster.clock.advance(5000)

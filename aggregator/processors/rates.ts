@@ -33,15 +33,20 @@ const periods = columnOf('cpu/cfs_periods')
 const throttledPeriods = columnOf('cpu/cfs_throttled_periods')
 const throttledShare = columnOf('cpu/cfs_throttled_share')
 
+/** A sample that has been the newest for longer than this is of something that is no longer measured. Real kubelets take up to 15 s. */
+const minStaleMs = 60_000
+
 interface Baseline {
-  set: MetricSet
-  seenAt: number
+  readonly set: MetricSet
+  /** When the entity was last reported, and when its sample was new, ms by our clock. */
+  readonly seenAt: number
+  readonly freshAt: number
 }
 
 /**
  * Turns the growth of counters between two samples into rates. The time between them is the node's own. Promises: never negative, never
  * wrapped; a restart (a start after the earlier sample, or a counter that fell) gives no rate from that pair; a sample that is no newer
- * than the one before keeps its rates; an earlier sample is held for `holdMs` while an entity is not reported. Until there are two
+ * than the one before keeps its rates for a while; an earlier sample is held for `holdMs` while an entity is not reported. Until there are two
  * samples, CPU in use is the node's own reading.
  */
 export function createRates({ holdMs }: { readonly holdMs: number }): NodeProcessor {
@@ -53,8 +58,10 @@ export function createRates({ holdMs }: { readonly holdMs: number }): NodeProces
       baselines.set(nodeName!, known)
       for (const [key, set] of sets) {
         const before = known.get(key)
-        setRates(set, before?.set)
-        known.set(key, { set, seenAt: timestamp })
+        const isNew = before === undefined || set.measuredAt.cpu !== before.set.measuredAt.cpu
+        const freshAt = isNew ? timestamp : before.freshAt
+        if (timestamp - freshAt <= Math.max(holdMs, minStaleMs)) setRates(set, before?.set)
+        known.set(key, { set, seenAt: timestamp, freshAt })
       }
       for (const [key, baseline] of known) if (timestamp - baseline.seenAt > holdMs) known.delete(key)
     },
