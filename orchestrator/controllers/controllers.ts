@@ -1,0 +1,59 @@
+import type { Clock } from '../../lib/clock.ts'
+import type { Client } from '../client/client.ts'
+import type { InformerFactory } from '../client/informer.ts'
+import type { AnyController } from './controller.ts'
+import { createDeploymentController } from './deployment/deployment.controller.ts'
+import type { DiscoverNamespaced } from './discovery.ts'
+import { createEndpointsCleanupController, createEndpointsController } from './endpoints/endpoints.controller.ts'
+import { createEndpointSliceController } from './endpointslice/endpointslice.controller.ts'
+import { createJobController } from './job/job.controller.ts'
+import { createKubernetesServiceController } from './kubernetes-service/kubernetes-service.controller.ts'
+import type { ApiServerAddresses } from './kubernetes-service/kubernetes-service.controller.ts'
+import { createNamespaceController } from './namespace/namespace.controller.ts'
+import { createNodeLifecycleController } from './node-lifecycle/node-lifecycle.controller.ts'
+import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.controller.ts'
+import { createReplicaSetController } from './replicaset/replicaset.controller.ts'
+import { createReplicationControllerController } from './replicationcontroller/replicationcontroller.controller.ts'
+import { createRootCaController } from './root-ca/root-ca.controller.ts'
+import { createServiceAccountController } from './serviceaccount/serviceaccount.controller.ts'
+import { createTaintEvictionController } from './taint-eviction/taint-eviction.controller.ts'
+
+/** What the controllers are told about their cluster. */
+export interface ControllerSettings {
+  /** Where the API servers answer: the endpoints of `default/kubernetes`. Nobody keeps them where absent. */
+  readonly apiServer?: ApiServerAddresses
+  /** PEM of the cluster's certificate authority, for `kube-root-ca.crt`. Not published where absent. */
+  readonly rootCa?: string
+  /** A node silent for this long is not ready. 40 s. */
+  readonly nodeGracePeriodMs?: number
+  /** Terminated pods that are kept. 12,500. */
+  readonly terminatedPodThreshold?: number
+}
+
+export interface ControllerListOptions extends ControllerSettings {
+  readonly client: Client
+  readonly informers: InformerFactory
+  readonly clock: Clock
+  readonly discover: DiscoverNamespaced
+}
+
+/** Every controller that is one declaration. Those with more around them (autoscaler, garbage collector) are put together in the app. */
+export function listControllers(options: ControllerListOptions): readonly AnyController[] {
+  const { apiServer, rootCa, nodeGracePeriodMs: gracePeriodMs, terminatedPodThreshold: terminatedThreshold } = options
+  return [
+    createReplicationControllerController(options),
+    createReplicaSetController(options),
+    createDeploymentController(options),
+    createJobController(options),
+    createEndpointsController(options),
+    createEndpointsCleanupController(options),
+    createEndpointSliceController(options),
+    ...(apiServer === undefined ? [] : [createKubernetesServiceController({ ...options, apiServer })]),
+    createNamespaceController(options),
+    createServiceAccountController(options),
+    ...(rootCa === undefined ? [] : [createRootCaController({ ...options, rootCa })]),
+    createNodeLifecycleController({ ...options, ...(gracePeriodMs === undefined ? {} : { gracePeriodMs }) }),
+    createTaintEvictionController(options),
+    createPodGarbageCollector({ ...options, ...(terminatedThreshold === undefined ? {} : { terminatedThreshold }) }),
+  ]
+}
