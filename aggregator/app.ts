@@ -8,6 +8,7 @@ import { createHttpServer } from './http-server.ts'
 import { InfluxConnection, validateInfluxOptions } from './influx/connection.ts'
 import type { InfluxOptions } from './influx/connection.ts'
 import { createInfluxDriver, ensureDatabase } from './influx/database.ts'
+import { InfluxHistory } from './influx/history.ts'
 import { InfluxSink } from './influx/influx-sink.ts'
 import { Spool } from './influx/spool.ts'
 import { MemoryWindow } from './memory-window.ts'
@@ -83,6 +84,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   const window = new MemoryWindow({ windowMs: options.windowMs ?? 3_600_000, maxBytes: options.windowMaxBytes ?? 256 << 20 })
   const metrics = new ResourceMetrics({ ...view, holdMs, clock })
   const writer = influx === undefined ? undefined : createInfluxWriter(options, influx)
+  const history = influx === undefined ? undefined : createHistory(influx, clock)
   const pipeline = new Pipeline({
     nodeProcessors: createNodeProcessors(view, { holdMs }),
     totalsProcessors: createTotalsProcessors(),
@@ -96,7 +98,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   const source = createSource(options, { view, scraper, pipeline, metrics, resolutionMs })
   const unready = () => whyUnready(view, window)
   const report = () => ({ sources: source.statuses(), window: window.stats(), influx: writer?.stats(), now: clock.now() })
-  const server = createHttpServer({ window, latest: () => pipeline.latest(), report, unready })
+  const server = createHttpServer({ window, latest: () => pipeline.latest(), report, unready, history, now: () => clock.now() })
   const apis = options.metricsApi.hosts.map(() => createMetricsApi({ ...options, ...options.metricsApi, metrics, unready }))
   const addresses = { http: '', metricsApi: [] as readonly string[] }
   const stopped = new AbortController()
@@ -127,6 +129,10 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
       await writer?.stop()
     },
   }
+}
+
+function createHistory(influx: InfluxOptions, clock: Clock): InfluxHistory {
+  return new InfluxHistory({ driver: createInfluxDriver(influx), database: influx.database ?? 'k8s', clock })
 }
 
 interface SourceParts {

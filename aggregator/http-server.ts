@@ -2,7 +2,9 @@ import { fastify } from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { QueryError } from './heapster-api/query-parameters.ts'
 import { registerExportApi } from './heapster-api/export-api.ts'
+import { registerHistoricalApi } from './heapster-api/historical-api.ts'
 import { registerModelApi } from './heapster-api/model-api.ts'
+import type { InfluxHistory } from './influx/history.ts'
 import type { Batch } from './metric-set.ts'
 import { renderSelfMetrics } from './self-metrics.ts'
 import type { SelfReport } from './self-metrics.ts'
@@ -13,12 +15,15 @@ export interface HttpServerOptions {
   /** The last batch of each node. */
   readonly latest: () => readonly Batch[]
   readonly report: () => SelfReport
+  /** Absent: there is no InfluxDB, and no history. */
+  readonly history: InfluxHistory | undefined
+  readonly now: () => number
   /** Why requests cannot be answered well yet; empty when they can. */
   readonly unready: () => readonly string[]
 }
 
 /** Heapster's HTTP interface (port 8082 by default) and what the aggregator says about itself. Not listening yet. */
-export function createHttpServer({ window, latest, report, unready }: HttpServerOptions): FastifyInstance {
+export function createHttpServer({ window, latest, report, unready, history, now }: HttpServerOptions): FastifyInstance {
   const server = fastify({
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4096 },
     bodyLimit: 1024,
@@ -36,6 +41,7 @@ export function createHttpServer({ window, latest, report, unready }: HttpServer
   )
   registerModelApi(server, window)
   registerExportApi(server, latest)
+  if (history !== undefined) registerHistoricalApi(server, history, now)
   server.get('/api/v1/sources', () => ({ sources: report().sources.map(formatSource) }))
   server.get('/metrics', (_, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(renderSelfMetrics(report())))
   server.get('/healthz', (_, reply) => reply.type('text/plain').send('ok'))

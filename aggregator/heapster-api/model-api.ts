@@ -1,8 +1,10 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { findMetric, legacyNames, metrics } from '../catalog.ts'
 import type { Metric } from '../catalog.ts'
 import { entityKeys } from '../entity.ts'
 import type { EntityFilter, MetricWindow, Series } from '../window.ts'
+import { entityRoutes, namesOf } from './entity-routes.ts'
+import type { Names } from './entity-routes.ts'
 import { readModelQuery } from './query-parameters.ts'
 import type { RawQuery } from './query-parameters.ts'
 
@@ -13,26 +15,7 @@ export interface MetricResult {
 }
 
 /** What Heapster says when there is nothing: Go's zero time. */
-const emptyResult: MetricResult = { metrics: [], latestTimestamp: '0001-01-01T00:00:00Z' }
-
-type Names = Readonly<Record<string, string>>
-
-/** Where the metrics of an entity are found, and the key of the entity that a path names. */
-const entityRoutes: readonly { readonly path: string; readonly key: (names: Names) => string }[] = [
-  { path: '', key: () => entityKeys.cluster },
-  { path: '/nodes/:node', key: ({ node }) => entityKeys.node(node!) },
-  { path: '/nodes/:node/freecontainers/:container', key: ({ node, container }) => entityKeys.systemContainer(node!, container!) },
-  { path: '/namespaces/:namespace', key: ({ namespace }) => entityKeys.namespace(namespace!) },
-  { path: '/namespaces/:namespace/pods/:pod', key: ({ namespace, pod }) => entityKeys.pod(namespace!, pod!) },
-  {
-    path: '/namespaces/:namespace/pods/:pod/containers/:container',
-    key: ({ namespace, pod, container }) => entityKeys.container(namespace!, pod!, container!),
-  },
-  {
-    path: '/namespaces/:namespace/workloads/:kind/:workload',
-    key: ({ namespace, kind, workload }) => entityKeys.workload(namespace!, kind!, workload!),
-  },
-]
+export const emptyResult: MetricResult = { metrics: [], latestTimestamp: '0001-01-01T00:00:00Z' }
 
 /** The lists of names, and which label of which entities is listed. */
 const listRoutes: readonly { readonly path: string; readonly label: string; readonly filter: (names: Names) => EntityFilter }[] = [
@@ -82,10 +65,6 @@ export function registerModelApi(server: FastifyInstance, window: MetricWindow):
   server.get(`${root}/debug/allkeys`, () => [...window.entities({})].map(({ key }) => key).sort())
 }
 
-function namesOf(request: FastifyRequest): Names {
-  return request.params as Names
-}
-
 function sortedNames(window: MetricWindow, filter: EntityFilter, label: string): readonly string[] {
   return [...new Set([...window.entities(filter)].map(({ labels }) => labels[label]!))].sort()
 }
@@ -119,14 +98,23 @@ function isWanted({ resource }: Series, wanted: readonly (readonly [string, stri
   return wanted?.length === 1 && wanted[0]![0] === 'resource_id' && wanted[0]![1] === resource
 }
 
-function toResult({ timestamps, values }: Series, { valueType }: Metric): MetricResult {
-  const points = Array.from(timestamps, (timestamp, index) => {
-    const value = values[index]!
-    return { timestamp: formatTime(timestamp), ...(valueType === 'int' ? { value: Math.round(value) } : { value, floatValue: value }) }
-  })
+function toResult({ timestamps, values }: Series, metric: Metric): MetricResult {
+  return formatResult(
+    Array.from(timestamps, (timestamp, index) => [timestamp, values[index]!]),
+    metric,
+  )
+}
+
+/** The answer for samples, oldest first; at least one. */
+export function formatResult(samples: readonly (readonly [timestamp: number, value: number])[], { valueType }: Metric): MetricResult {
+  const points = samples.map(([timestamp, value]) => ({
+    timestamp: formatTime(timestamp),
+    ...(valueType === 'int' ? { value: Math.round(value) } : { value, floatValue: value }),
+  }))
   return { metrics: points, latestTimestamp: points.at(-1)!.timestamp }
 }
 
-function formatTime(ms: number): string {
+/** RFC 3339, without the fraction where it is zero. */
+export function formatTime(ms: number): string {
   return new Date(ms).toISOString().replace('.000Z', 'Z')
 }

@@ -32,6 +32,18 @@ export function readModelQuery(query: RawQuery): ModelQuery {
   return { since, until, labels: readLabels(query) }
 }
 
+const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** Reads `bucket`, a whole number with a unit, as milliseconds. */
+export function readBucket(query: RawQuery): number | undefined {
+  const text = single(query, 'bucket')
+  if (text === undefined || text === '') return undefined
+  const match = /^([1-9]\d{0,8})(ms|s|m|h|d)$/.exec(text)
+  if (match === null)
+    throw new QueryError(`bucket: ${quote(text)} is not a whole number with one of the units ms, s, m, h, d, such as "5m"`)
+  return Number(match[1]) * unitsMs[match[2]!]!
+}
+
 function readTime(query: RawQuery, name: string): number | undefined {
   const text = single(query, name)
   if (text === undefined || text === '') return undefined

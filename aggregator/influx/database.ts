@@ -41,7 +41,8 @@ export async function ensureDatabase(driver: InfluxDB, options: InfluxOptions, c
   }
 }
 
-async function withDeadline<T>(work: Promise<T>, clock: Clock): Promise<T> {
+/** The work's outcome, or a rejection when it takes longer than a statement may. */
+export async function withDeadline<T>(work: Promise<T>, clock: Clock): Promise<T> {
   const settled = new AbortController()
   try {
     const late = clock.sleep(statementTimeoutMs, settled.signal).then((): never => {

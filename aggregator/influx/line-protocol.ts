@@ -184,10 +184,15 @@ export function encodeTags(labels: Readonly<Record<string, string>>): string {
   let text = ''
   for (const name of Object.keys(labels).sort()) {
     if (untagged.has(name)) continue
-    const value = cleanTagValue(labels[name]!, name === 'labels' ? maxLabelsLength : maxTagValueLength)
+    const value = storedTagValue(name, labels[name]!)
     if (value !== '') text += `,${escapeTag(name)}=${escapeTag(value)}`
   }
   return text
+}
+
+/** The value under which a label's value is found in InfluxDB. */
+export function storedTagValue(name: string, value: string): string {
+  return cleanTagValue(value, name === 'labels' ? maxLabelsLength : maxTagValueLength)
 }
 
 /**
