@@ -33,8 +33,16 @@ afterEach(async () => {
 
 async function start(more: Partial<AlertsOptions> = {}): Promise<void> {
   alerts = createAlerts({
-    window, clock, random: seededRandom(3), log: silentLog, dataDir: folder, rulesFiles: [defaultRulesFile], http: { host: '127.0.0.1', port: 0 },
-    externalUrl: 'http://binnacle:9093', journal: createInlineJournal(), ...more,
+    window,
+    clock,
+    random: seededRandom(3),
+    log: silentLog,
+    dataDir: folder,
+    rulesFiles: [defaultRulesFile],
+    http: { host: '127.0.0.1', port: 0 },
+    externalUrl: 'http://binnacle:9093',
+    journal: createInlineJournal(),
+    ...more,
   })
   await alerts.start()
 }
@@ -63,14 +71,23 @@ describe('alerts over the API', () => {
   it('are taken, shown, filtered and ended', async () => {
     await start()
     const zero = '0001-01-01T00:00:00.000Z'
-    expect(await call('/api/v2/alerts', 'POST', [{ labels: { alertname: 'A', pod: 'x', empty: '' }, startsAt: zero, endsAt: zero }])).toEqual({ status: 200, body: '' })
+    expect(
+      await call('/api/v2/alerts', 'POST', [{ labels: { alertname: 'A', pod: 'x', empty: '' }, startsAt: zero, endsAt: zero }]),
+    ).toEqual({ status: 200, body: '' })
     const shown = {
-      annotations: {}, endsAt: '2030-01-01T00:05:00.000Z', fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/), receivers: [{ name: 'default' }],
-      startsAt: '2030-01-01T00:00:00.000Z', status: { inhibitedBy: [], silencedBy: [], state: 'active' }, updatedAt: '2030-01-01T00:00:00.000Z',
+      annotations: {},
+      endsAt: '2030-01-01T00:05:00.000Z',
+      fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/),
+      receivers: [{ name: 'default' }],
+      startsAt: '2030-01-01T00:00:00.000Z',
+      status: { inhibitedBy: [], silencedBy: [], state: 'active' },
+      updatedAt: '2030-01-01T00:00:00.000Z',
       labels: { alertname: 'A', pod: 'x' },
     }
     expect((await call('/api/v2/alerts')).body).toEqual([shown])
-    expect((await call('/api/v2/alerts/groups')).body).toEqual([{ labels: { alertname: 'A' }, receiver: { name: 'default' }, alerts: [shown] }])
+    expect((await call('/api/v2/alerts/groups')).body).toEqual([
+      { labels: { alertname: 'A' }, receiver: { name: 'default' }, alerts: [shown] },
+    ])
     for (const query of ['filter=pod%3D"y"', 'active=false', 'receiver=oth.*', 'filter=pod!~"x.*"']) {
       expect((await call(`/api/v2/alerts?${query}`)).body).toEqual([])
     }
@@ -79,7 +96,8 @@ describe('alerts over the API', () => {
     expect((await call('/api/v2/alerts')).body).toEqual([])
     const { body } = await call('/api/v1/journal?alert=A')
     expect((body as { entries: { kind: string; text: string }[] }).entries.map((entry) => entry.text)).toEqual([
-      'posted as firing {alertname="A", pod="x"}', 'posted as resolved {alertname="A", pod="x"}',
+      'posted as firing {alertname="A", pod="x"}',
+      'posted as resolved {alertname="A", pod="x"}',
     ])
   })
 
@@ -99,7 +117,9 @@ describe('alerts over the API', () => {
     const batch = [{ labels: {} }, { labels: { alertname: 'good' } }, { labels: { alertname: 'x' }, startsAt: 'soon' }, 5]
     const { status, body } = await call('/api/v2/alerts', 'POST', batch)
     expect(status).toBe(400)
-    expect(body).toMatch(/^alerts\[0\]: at least one label pair required; alerts\[2\]: startsAt in body must be a time such as .*"soon"; alerts\[3\]: /)
+    expect(body).toMatch(
+      /^alerts\[0\]: at least one label pair required; alerts\[2\]: startsAt in body must be a time such as .*"soon"; alerts\[3\]: /,
+    )
     expect((await call('/api/v2/alerts')).body).toMatchObject([{ labels: { alertname: 'good' } }])
   })
 
@@ -130,7 +150,9 @@ describe('silences over the API', () => {
     const { silenceID } = (await call('/api/v2/silences', 'POST', silence())).body as { silenceID: string }
     expect((await call('/api/v2/alerts')).body).toMatchObject([{ status: { state: 'suppressed', silencedBy: [silenceID] } }])
     expect((await call('/api/v2/alerts?silenced=false')).body).toEqual([])
-    expect((await call('/api/v2/silences?filter=alertname%3D"A"')).body).toMatchObject([{ id: silenceID, status: { state: 'active' }, matchers: [{ isEqual: true, isRegex: false }] }])
+    expect((await call('/api/v2/silences?filter=alertname%3D"A"')).body).toMatchObject([
+      { id: silenceID, status: { state: 'active' }, matchers: [{ isEqual: true, isRegex: false }] },
+    ])
     expect((await call('/api/v2/silences?filter=alertname%3D"B"')).body).toEqual([])
     expect((await call(`/api/v2/silence/${silenceID}`)).body).toMatchObject({ comment: 'why', createdBy: 'me' })
     await clock.advance(1000)
@@ -144,14 +166,33 @@ describe('silences over the API', () => {
 describe('the process', () => {
   it('shows its rules with their state', async () => {
     const rulesFile = join(folder, 'rules.yaml')
-    writeFileSync(rulesFile, `groups: [{name: g, rules: [{alert: Cpu, metric: cpu/usage_rate, entity: {type: pod}, condition: '> 1', for: 1m, annotations: {summary: 'at {{ $value }}'}}]}]`)
+    writeFileSync(
+      rulesFile,
+      `groups: [{name: g, rules: [{alert: Cpu, metric: cpu/usage_rate, entity: {type: pod}, condition: '> 1', for: 1m, annotations: {summary: 'at {{ $value }}'}}]}]`,
+    )
     await start({ rulesFiles: [rulesFile] })
     window.add('cpu/usage_rate', podEntity('a'), { timestamp: clock.now(), value: 7 })
     await clock.advance(5000)
     const { body } = await call('/api/v1/rules')
     expect(body).toMatchObject({
       status: 'success',
-      data: { groups: [{ name: 'g', interval: 5, rules: [{ name: 'Cpu', state: 'pending', health: 'ok', duration: 60, alerts: [{ state: 'pending', value: '7', annotations: { summary: 'at 7' } }] }] }] },
+      data: {
+        groups: [
+          {
+            name: 'g',
+            interval: 5,
+            rules: [
+              {
+                name: 'Cpu',
+                state: 'pending',
+                health: 'ok',
+                duration: 60,
+                alerts: [{ state: 'pending', value: '7', annotations: { summary: 'at 7' } }],
+              },
+            ],
+          },
+        ],
+      },
     })
   })
 
@@ -161,7 +202,11 @@ describe('the process', () => {
     expect((await call('/-/ready')).body).toBe('OK')
     expect((await call('/api/v2/receivers')).body).toEqual([{ name: 'default' }])
     const status = (await call('/api/v2/status')).body as { config: { original: string } }
-    expect(status).toMatchObject({ cluster: { status: 'disabled' }, versionInfo: { version: '0.25.0' }, uptime: '2030-01-01T00:00:00.000Z' })
+    expect(status).toMatchObject({
+      cluster: { status: 'disabled' },
+      versionInfo: { version: '0.25.0' },
+      uptime: '2030-01-01T00:00:00.000Z',
+    })
     expect(status.config.original).not.toContain('secret-path')
     expect((await call('/metrics')).body).toMatch(/^alertmanager_alerts\{state="active"\} 0$/m)
   })

@@ -13,6 +13,7 @@ import { parseConfiguration } from './routing/configuration.ts'
 import type { Configuration } from './routing/configuration.ts'
 import { defaultConfiguration } from './routing/default-configuration.ts'
 import type { NotificationDefaults } from './routing/default-configuration.ts'
+import type { IntegrationSettings } from './routing/receiver.ts'
 import type { RuleGroup } from './rules/rule.ts'
 import { loadRuleFiles, readFile } from './rules/rule-set.ts'
 import { AlertStore } from './state/alert-store.ts'
@@ -63,31 +64,19 @@ export const defaultRulesFile = join(import.meta.dirname, 'rules', 'default.yaml
 
 /** Puts the parts together: rules → evaluation → alerts on disk → groups → stages → outbox → mail and webhooks. */
 export function createAlerts(options: AlertsOptions): Alerts {
-  const { clock, random, log, externalUrl } = options
-  const intervalMs = options.evaluationIntervalMs ?? defaultEvaluationIntervalMs
-  const journal = options.journal ?? openThreadJournal(join(options.dataDir, 'alerts.db'))
-  const alerts = new AlertStore({ journal })
-  const silences = new SilenceStore({ clock, random, journal })
-  const evaluator = new Evaluator({ window: options.window, clock, log, alerts, intervalMs, externalUrl })
-  const notifier = new Notifier({
-    clock,
-    random,
-    log,
-    journal,
-    alerts,
-    silences,
-    externalUrl,
-    createIntegration: (settings) =>
-      settings.kind === 'email' ? createMailIntegration(settings) : createWebhookIntegration(settings, clock),
-  })
-  const reload = async () => {
+  const { clock, log } = options
+  const parts = createParts(options)
+  const { journal, alerts, silences, evaluator, notifier } = parts
+  const reloadOnce = async () => {
     const { groups, configuration } = readFiles(options)
     await journal.commit({ entries: [{ time: clock.now(), kind: 'configuration', text: 'rules and configuration loaded' }] })
     evaluator.load(groups)
     await notifier.configure(configuration)
     log.info({ groups: groups.length, receivers: configuration.receivers.size }, 'rules and configuration loaded')
   }
-  const server = createServer({ clock, alerts, silences, journal, evaluator, notifier, reload, evaluationIntervalMs: intervalMs })
+  let reloading = Promise.resolve()
+  const reload = () => (reloading = reloading.then(reloadOnce, reloadOnce))
+  const server = createServer({ ...parts, clock, reload })
   const abort = new AbortController()
   const loops: Promise<void>[] = []
 
@@ -109,6 +98,7 @@ export function createAlerts(options: AlertsOptions): Alerts {
     if (abort.signal.aborted) return
     abort.abort()
     await server.close()
+    await reloading.catch(() => {})
     await Promise.all(loops)
     await notifier.stop()
     await journal.close()
@@ -126,6 +116,20 @@ export function createAlerts(options: AlertsOptions): Alerts {
       return server.address()
     },
   }
+}
+
+/** Everything but the door, not started. */
+function createParts(options: AlertsOptions) {
+  const { window, clock, random, log, dataDir, externalUrl } = options
+  const evaluationIntervalMs = options.evaluationIntervalMs ?? defaultEvaluationIntervalMs
+  const journal = options.journal ?? openThreadJournal(join(dataDir, 'alerts.db'))
+  const alerts = new AlertStore({ journal })
+  const silences = new SilenceStore({ clock, random, journal })
+  const evaluator = new Evaluator({ window, clock, log, alerts, intervalMs: evaluationIntervalMs, externalUrl })
+  const createIntegration = (settings: IntegrationSettings) =>
+    settings.kind === 'email' ? createMailIntegration(settings) : createWebhookIntegration(settings, clock)
+  const notifier = new Notifier({ clock, random, log, journal, alerts, silences, externalUrl, createIntegration })
+  return { journal, alerts, silences, evaluator, notifier, evaluationIntervalMs }
 }
 
 /** Rules and configuration as the files say; throws `FileError` before anything is changed. */

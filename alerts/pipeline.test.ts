@@ -48,7 +48,14 @@ class Run {
     this.silences = new SilenceStore({ clock, random, journal: disk })
     this.evaluator = new Evaluator({ window, clock, log: silentLog, alerts: this.alerts, intervalMs: 5 * second, externalUrl: 'http://x' })
     this.notifier = new Notifier({
-      clock, random, log: silentLog, journal: disk, alerts: this.alerts, silences: this.silences, externalUrl: 'http://x', createIntegration: () => receiver,
+      clock,
+      random,
+      log: silentLog,
+      journal: disk,
+      alerts: this.alerts,
+      silences: this.silences,
+      externalUrl: 'http://x',
+      createIntegration: () => receiver,
     })
   }
 
@@ -176,7 +183,9 @@ describe('an alert', () => {
   it('that nobody was told of is not told as resolved', async () => {
     await pass(20 * second, { a: 600 })
     await pass(minute, { a: 100 })
-    expect(receiver.lines.filter((line) => line.startsWith('resolved')).length).toBe(receiver.lines.filter((line) => line.startsWith('firing')).length)
+    expect(receiver.lines.filter((line) => line.startsWith('resolved')).length).toBe(
+      receiver.lines.filter((line) => line.startsWith('firing')).length,
+    )
   })
 })
 
@@ -189,7 +198,9 @@ describe('holding back', () => {
     await pass(5 * minute, { a: 600, b: 600 })
     expect(receiver.lines).toEqual(['firing b', 'firing a,b'])
     const [alert] = run.alerts.list().filter((found) => found.labels['pod'] === 'a')
-    expect(await textsOf(alert!.fingerprint)).toEqual(expect.arrayContaining([`suppressed: silenced by ${id}`, 'released: no longer silenced']))
+    expect(await textsOf(alert!.fingerprint)).toEqual(
+      expect.arrayContaining([`suppressed: silenced by ${id}`, 'released: no longer silenced']),
+    )
   })
 
   it('an alert on the node does so for alerts on its pods', async () => {

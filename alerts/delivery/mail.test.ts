@@ -1,4 +1,4 @@
-import type { AddressInfo, Server } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { SMTPServer } from 'smtp-server'
 import type { SMTPServerOptions } from 'smtp-server'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -37,10 +37,20 @@ async function start(hooks: SMTPServerOptions = {}, more: Partial<MailSettings> 
   })
   server.on('error', () => {})
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = (server.server as unknown as Server).address() as AddressInfo
+  const { port } = server.server.address() as AddressInfo
   integration = createMailIntegration({
-    kind: 'email', sendResolved: true, to: ['ops@example.com', 'second@example.com'], from: 'Binnacle <alerts@example.com>',
-    host: '127.0.0.1', port, hello: 'localhost', requireTls: false, tls: { isInsecure: true }, subject: undefined, headers: {}, ...more,
+    kind: 'email',
+    sendResolved: true,
+    to: ['ops@example.com', 'second@example.com'],
+    from: 'Binnacle <alerts@example.com>',
+    host: '127.0.0.1',
+    port,
+    hello: 'localhost',
+    requireTls: false,
+    tls: { isInsecure: true },
+    subject: undefined,
+    headers: {},
+    ...more,
   })
 }
 
@@ -57,11 +67,18 @@ describe('mail', () => {
     await start()
     expect(await send()).toMatchObject({ outcome: 'delivered' })
     expect(await send({ attempts: 1 })).toMatchObject({ outcome: 'delivered' })
-    expect(mails.map((mail) => mail.to)).toEqual([['ops@example.com', 'second@example.com'], ['ops@example.com', 'second@example.com']])
+    expect(mails.map((mail) => mail.to)).toEqual([
+      ['ops@example.com', 'second@example.com'],
+      ['ops@example.com', 'second@example.com'],
+    ])
     const [first, second] = mails.map((mail) => mail.text)
     for (const header of [
-      'Message-ID: <0123456789abcdef-7@example.com>', 'Auto-Submitted: auto-generated', 'Subject: [FIRING:1] PodRestarting',
-      'In-Reply-To: <0123456789abcdef-5@example.com>', 'References: <0123456789abcdef-5@example.com>', 'Date: Tue, 01 Jan 2030 00:00:30 +0000',
+      'Message-ID: <0123456789abcdef-7@example.com>',
+      'Auto-Submitted: auto-generated',
+      'Subject: [FIRING:1] PodRestarting',
+      'In-Reply-To: <0123456789abcdef-5@example.com>',
+      'References: <0123456789abcdef-5@example.com>',
+      'Date: Tue, 01 Jan 2030 00:00:30 +0000',
       'To: ops@example.com, second@example.com',
     ]) {
       expect(first).toContain(header)
@@ -113,11 +130,17 @@ describe('mail', () => {
 
   it('fails where nobody is taken, and is tried again where somebody may be later', async () => {
     await start({ onRcptTo: (_address, _session, done) => done(refusal(550)) })
-    expect(await send()).toMatchObject({ outcome: 'failed', refused: [{ recipient: 'ops@example.com' }, { recipient: 'second@example.com' }] })
+    expect(await send()).toMatchObject({
+      outcome: 'failed',
+      refused: [{ recipient: 'ops@example.com' }, { recipient: 'second@example.com' }],
+    })
   })
 
   it('is tried again after refused credentials and broken connections', async () => {
-    await start({ onAuth: (_auth, _session, done) => done(refusal(535)), allowInsecureAuth: true }, { auth: { user: 'u', password: 'wrong' } })
+    await start(
+      { onAuth: (_auth, _session, done) => done(refusal(535)), allowInsecureAuth: true },
+      { auth: { user: 'u', password: 'wrong' } },
+    )
     expect(await send()).toMatchObject({ outcome: 'retry', reason: expect.stringMatching(/EAUTH/) })
     await new Promise<void>((resolve) => server.close(() => resolve()))
     expect(await send()).toMatchObject({ outcome: 'retry', reason: expect.stringMatching(/ECONNREFUSED/) })
@@ -131,14 +154,28 @@ describe('mail', () => {
 
   it('uses STARTTLS where it is offered', async () => {
     let isSecure: boolean | undefined
-    await start({ hideSTARTTLS: false, onMailFrom: (_address, session, done) => { isSecure = session.secure; done() } }, { requireTls: true })
+    await start(
+      {
+        hideSTARTTLS: false,
+        onMailFrom: (_address, session, done) => {
+          isSecure = session.secure
+          done()
+        },
+      },
+      { requireTls: true },
+    )
     expect(await send()).toMatchObject({ outcome: 'delivered' })
     expect(isSecure).toBe(true)
   })
 
   it('ends at once when told to, while the server is silent', async () => {
     const { promise: reached, resolve } = Promise.withResolvers<void>()
-    await start({ onData: (stream) => { stream.resume(); resolve() } })
+    await start({
+      onData: (stream) => {
+        stream.resume()
+        resolve()
+      },
+    })
     const stop = new AbortController()
     const sending = integration.send(sampleNotification, stop.signal)
     await reached

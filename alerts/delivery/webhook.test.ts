@@ -46,8 +46,15 @@ afterEach(async () => {
 
 function send(more: Partial<WebhookSettings> = {}, notification: Partial<Notification> = {}) {
   const settings: WebhookSettings = {
-    kind: 'webhook', sendResolved: true, url: new URL(`${base}/hook?x=1`), maxAlerts: 0, timeoutMs: 10_000, tls: { isInsecure: false },
-    followRedirects: true, allowLinkLocal: false, ...more,
+    kind: 'webhook',
+    sendResolved: true,
+    url: new URL(`${base}/hook?x=1`),
+    maxAlerts: 0,
+    timeoutMs: 10_000,
+    tls: { isInsecure: false },
+    followRedirects: true,
+    allowLinkLocal: false,
+    ...more,
   }
   integration = createWebhookIntegration(settings, clock)
   return integration.send({ ...sampleNotification, ...notification }, never)
@@ -58,18 +65,32 @@ describe('a webhook', () => {
     expect(await send({}, { attempts: 2 })).toEqual({ outcome: 'delivered', detail: 'HTTP 200' })
     const [{ request, body }] = received as [Received]
     expect([request.method, request.url]).toEqual(['POST', '/hook?x=1'])
-    expect(request.headers).toMatchObject({ 'idempotency-key': '0123456789abcdef-7', 'x-binnacle-attempt': '3', 'content-type': 'application/json' })
+    expect(request.headers).toMatchObject({
+      'idempotency-key': '0123456789abcdef-7',
+      'x-binnacle-attempt': '3',
+      'content-type': 'application/json',
+    })
     expect(JSON.parse(body)).toEqual({
-      version: '4', receiver: 'ops', status: 'firing', groupKey: '{}:{alertname="PodRestarting"}', truncatedAlerts: 0,
+      version: '4',
+      receiver: 'ops',
+      status: 'firing',
+      groupKey: '{}:{alertname="PodRestarting"}',
+      truncatedAlerts: 0,
       externalURL: 'http://127.0.0.1:9093',
       groupLabels: { alertname: 'PodRestarting' },
       commonLabels: { alertname: 'PodRestarting', namespace: 'default', pod: 'web-1' },
       commonAnnotations: { summary: 'web-1 <script>restarts</script>' },
-      alerts: [{
-        status: 'firing', labels: { alertname: 'PodRestarting', namespace: 'default', pod: 'web-1' },
-        annotations: { summary: 'web-1 <script>restarts</script>' }, startsAt: '2030-01-01T00:00:00.000Z', endsAt: '0001-01-01T00:00:00Z',
-        generatorURL: 'http://127.0.0.1:9093/rule', fingerprint: '00000000000000ff',
-      }],
+      alerts: [
+        {
+          status: 'firing',
+          labels: { alertname: 'PodRestarting', namespace: 'default', pod: 'web-1' },
+          annotations: { summary: 'web-1 <script>restarts</script>' },
+          startsAt: '2030-01-01T00:00:00.000Z',
+          endsAt: '0001-01-01T00:00:00Z',
+          generatorURL: 'http://127.0.0.1:9093/rule',
+          fingerprint: '00000000000000ff',
+        },
+      ],
     })
   })
 
@@ -119,16 +140,21 @@ describe('a webhook', () => {
   it('that is not there, or hangs up, is tried again', async () => {
     answer = (response) => response.destroy()
     expect(await send()).toMatchObject({ outcome: 'retry', reason: expect.stringMatching(/hang up|ECONNRESET/) })
-    expect(await send({ url: new URL('http://127.0.0.1:1/') })).toMatchObject({ outcome: 'retry', reason: expect.stringMatching(/ECONNREFUSED/) })
+    expect(await send({ url: new URL('http://127.0.0.1:1/') })).toMatchObject({
+      outcome: 'retry',
+      reason: expect.stringMatching(/ECONNREFUSED/),
+    })
   })
 
   it('may redirect to itself, and nowhere else', async () => {
-    answer = (response, request) =>
-      request.url === '/other' ? response.end() : response.writeHead(308, { Location: '/other' }).end()
+    answer = (response, request) => (request.url === '/other' ? response.end() : response.writeHead(308, { Location: '/other' }).end())
     expect(await send()).toMatchObject({ outcome: 'delivered' })
     expect(received.map(({ request }) => request.url)).toEqual(['/hook?x=1', '/other'])
     answer = (response) => response.writeHead(307, { Location: 'http://127.0.0.2:9/' }).end()
-    expect(await send()).toMatchObject({ outcome: 'retry', reason: expect.stringMatching(/redirected to another place \(http:\/\/127.0.0.2:9\)/) })
+    expect(await send()).toMatchObject({
+      outcome: 'retry',
+      reason: expect.stringMatching(/redirected to another place \(http:\/\/127.0.0.2:9\)/),
+    })
     answer = (response) => response.writeHead(302, { Location: '/other' }).end()
     expect(await send()).toMatchObject({ outcome: 'retry', reason: 'HTTP 302' })
   })

@@ -38,16 +38,46 @@ describe('the plan of an evaluation', () => {
   it.each([
     ['fires at once without for', '', ['5', '11', '11', '9'], ['inactive', 'firing', 'firing', 'inactive']],
     ['waits for the time of for', 'for: 20s', ['11', '11', '11', '11'], ['pending', 'pending', 'firing', 'firing']],
-    ['starts for again after a good value', 'for: 20s', ['11', '11', '9', '11', '11', '11'], ['pending', 'pending', 'inactive', 'pending', 'pending', 'firing']],
+    [
+      'starts for again after a good value',
+      'for: 20s',
+      ['11', '11', '9', '11', '11', '11'],
+      ['pending', 'pending', 'inactive', 'pending', 'pending', 'firing'],
+    ],
     ['keeps firing for a while', 'keep_firing_for: 20s', ['11', '9', '9', '9'], ['firing', 'recovering', 'recovering', 'inactive']],
-    ['goes on firing when the condition comes back', 'keep_firing_for: 20s', ['11', '9', '11', '9', '9', '9'], ['firing', 'recovering', 'firing', 'recovering', 'recovering', 'inactive']],
-    ['resolves only past the recovery threshold', "recovery: '< 5'", ['11', '9', '6', '4', '9'], ['firing', 'firing', 'firing', 'inactive', 'inactive']],
+    [
+      'goes on firing when the condition comes back',
+      'keep_firing_for: 20s',
+      ['11', '9', '11', '9', '9', '9'],
+      ['firing', 'recovering', 'firing', 'recovering', 'recovering', 'inactive'],
+    ],
+    [
+      'resolves only past the recovery threshold',
+      "recovery: '< 5'",
+      ['11', '9', '6', '4', '9'],
+      ['firing', 'firing', 'firing', 'inactive', 'inactive'],
+    ],
     ['changes nothing when the query fails', 'for: 20s', ['11', '!', '11'], ['pending', 'query failed', 'firing']],
     ['says that there is no data', '', ['-', '5'], ['no data', 'inactive']],
     ['resolves what has had no samples for a while', 'window: 20s', ['11', '-', '-', '-'], ['firing', 'firing', 'firing', 'no data']],
-    ['keeps what has had no samples, if told so', 'window: 20s, no_data: keep', ['11', '-', '-', '-', '-', '9'], ['firing', 'firing', 'firing', 'firing', 'firing', 'inactive']],
-    ['takes missing samples for a breach, if told so', 'window: 20s, no_data: alert, for: 10s', ['11', '-', '-', '-'], ['pending', 'pending', 'pending', 'firing']],
-    ['does not trust a low value of a short history', 'aggregation: increase', ['11', '~1', '~1', '1'], ['firing', 'firing', 'firing', 'inactive']],
+    [
+      'keeps what has had no samples, if told so',
+      'window: 20s, no_data: keep',
+      ['11', '-', '-', '-', '-', '9'],
+      ['firing', 'firing', 'firing', 'firing', 'firing', 'inactive'],
+    ],
+    [
+      'takes missing samples for a breach, if told so',
+      'window: 20s, no_data: alert, for: 10s',
+      ['11', '-', '-', '-'],
+      ['pending', 'pending', 'pending', 'firing'],
+    ],
+    [
+      'does not trust a low value of a short history',
+      'aggregation: increase',
+      ['11', '~1', '~1', '1'],
+      ['firing', 'firing', 'firing', 'inactive'],
+    ],
     ['fires on a high value of a short history', 'aggregation: increase', ['~11'], ['firing']],
   ])('%s', (_, fields, inputs, phases) => {
     expect(run(rule(fields), inputs).seen).toEqual(phases)
@@ -81,9 +111,10 @@ describe('the plan of an evaluation', () => {
 })
 
 describe('a rule on absence', () => {
-  const absent = rule('window: 20s').condition.kind === 'threshold'
-    ? { ...rule('window: 20s'), condition: { kind: 'absent', forgetAfterMs: 100_000 } as const }
-    : rule('')
+  const absent =
+    rule('window: 20s').condition.kind === 'threshold'
+      ? { ...rule('window: 20s'), condition: { kind: 'absent', forgetAfterMs: 100_000 } as const }
+      : rule('')
 
   it('fires for what was there and is not any more, and ends when it is back', () => {
     expect(run(absent, ['1', '-', '-', '-', '1']).seen).toEqual(['inactive', 'inactive', 'firing', 'firing', 'inactive'])

@@ -119,7 +119,8 @@ export class Evaluator {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, intervalMs, log } = this.#options
     while (!signal.aborted) {
-      const boundary = (Math.floor(clock.now() / intervalMs) + 1) * intervalMs
+      const intervals = this.#groups.map((group) => group.intervalMs ?? intervalMs)
+      const boundary = Math.min(...[intervalMs, ...intervals].map((interval) => nextBoundary(clock.now(), interval)))
       await clock.sleep(boundary - clock.now(), signal)
       if (signal.aborted) return
       this.counters.latenessMs = Math.max(0, clock.now() - boundary)

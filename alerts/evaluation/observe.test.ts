@@ -9,9 +9,19 @@ function rule(fields: string): Rule {
 }
 
 /** One sample every 10 s that end at 60 s. */
-function fill(window: FakeWindow, metric: string, entity: ReturnType<typeof podEntity>, values: readonly number[], resource?: string): void {
+function fill(
+  window: FakeWindow,
+  metric: string,
+  entity: ReturnType<typeof podEntity>,
+  values: readonly number[],
+  resource?: string,
+): void {
   for (const [index, value] of values.entries()) {
-    window.add(metric, entity, { timestamp: 60_000 - (values.length - 1 - index) * 10_000, value, ...(resource !== undefined && { resource }) })
+    window.add(metric, entity, {
+      timestamp: 60_000 - (values.length - 1 - index) * 10_000,
+      value,
+      ...(resource !== undefined && { resource }),
+    })
   }
 }
 
@@ -74,13 +84,20 @@ describe('observing the window', () => {
 
   it('groups by labels, and takes shares of sums', () => {
     const window = new FakeWindow()
-    for (const [name, usage, limit] of [['a', 10, 100], ['b', 90, 100]] as const) {
+    for (const [name, usage, limit] of [
+      ['a', 10, 100],
+      ['b', 90, 100],
+    ] as const) {
       fill(window, 'cpu/usage_rate', podEntity(name), [usage])
       fill(window, 'cpu/limit', podEntity(name), [limit])
     }
     fill(window, 'cpu/usage_rate', podEntity('c', {}, 'other'), [7])
-    const by = (fields: string) => observe(rule(`metric: cpu/usage_rate, entity: {type: pod}, groupBy: [namespace], ${fields}`), window, span)
-    expect(by('').map(({ labels, value }) => [labels, value])).toEqual([[{ namespace: 'default' }, 100], [{ namespace: 'other' }, 7]])
+    const by = (fields: string) =>
+      observe(rule(`metric: cpu/usage_rate, entity: {type: pod}, groupBy: [namespace], ${fields}`), window, span)
+    expect(by('').map(({ labels, value }) => [labels, value])).toEqual([
+      [{ namespace: 'default' }, 100],
+      [{ namespace: 'other' }, 7],
+    ])
     expect(by('of: limit').map(({ value }) => value)).toEqual([0.5])
     expect(by('combine: max').map(({ value }) => value)).toEqual([90, 7])
     expect(by('combine: count').map(({ value }) => value)).toEqual([2, 1])

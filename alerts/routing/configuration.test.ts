@@ -62,8 +62,14 @@ describe('the configuration', () => {
     const configuration = read(full, { 'url.txt': 'http://127.0.0.1:9/x\n' })
     const [mail, webhook, second] = configuration.receivers.get('ops')!.integrations
     expect(mail as MailSettings).toMatchObject({
-      to: ['a@example.com', 'b@example.com'], host: 'mail.example.com', port: 587, from: 'alerts@example.com',
-      requireTls: true, sendResolved: false, auth: { user: 'u', password: 'hunter2' }, subject: undefined,
+      to: ['a@example.com', 'b@example.com'],
+      host: 'mail.example.com',
+      port: 587,
+      from: 'alerts@example.com',
+      requireTls: true,
+      sendResolved: false,
+      auth: { user: 'u', password: 'hunter2' },
+      subject: undefined,
     })
     expect(Object.keys((mail as MailSettings).headers)).toEqual(['x-team'])
     expect(webhook as WebhookSettings).toMatchObject({ sendResolved: true, hmacSecret: 'swordfish', authorization: 'Bearer topsecret' })
@@ -82,12 +88,30 @@ describe('the configuration', () => {
 
   it.each([
     ['route: {receiver: x}\nreceivers: [{name: y}]', 'am.yml:1:19: route.receiver: "x": no such receiver; defined: y'],
-    ['route: {receiver: y, group_wait: soon}\nreceivers: [{name: y}]', 'am.yml:1:34: route.group_wait: "soon": must be a duration such as 30s, 5m, 1h30m or 2d'],
-    ['route: {receiver: y}\nreceivers:\n- name: y\n  slack_configs: []', 'am.yml:4:18: receivers[0].slack_configs: a list: slack_configs is not supported; allowed here: name, email_configs, webhook_configs'],
-    ['route: {receiver: y}\nreceivers:\n- name: y\n  webhook_configs: [{url: "ftp://x"}]', 'am.yml:4:27: receivers[0].webhook_configs[0].url: "ftp://x": url must be an http:// or https:// URL'],
-    ['route: {receiver: y, matchers: [a=b]}\nreceivers: [{name: y}]', 'am.yml:1:8: route: a mapping: the root route must not have any matchers'],
-    ['route: {receiver: y}\nreceivers: [{name: y}]\ntemplates: ["*.tmpl"]', 'am.yml:3:12: templates: a list: template files are not supported: the built-in texts are used, and headers take {{ .CommonLabels.name }}'],
-    ['route: {receiver: y}\nreceivers: [{name: y}]\nrecievers: []', 'am.yml:3:12: recievers: a list: unknown field; allowed here: global, route, receivers, inhibit_rules, templates, time_intervals, mute_time_intervals'],
+    [
+      'route: {receiver: y, group_wait: soon}\nreceivers: [{name: y}]',
+      'am.yml:1:34: route.group_wait: "soon": must be a duration such as 30s, 5m, 1h30m or 2d',
+    ],
+    [
+      'route: {receiver: y}\nreceivers:\n- name: y\n  slack_configs: []',
+      'am.yml:4:18: receivers[0].slack_configs: a list: slack_configs is not supported; allowed here: name, email_configs, webhook_configs',
+    ],
+    [
+      'route: {receiver: y}\nreceivers:\n- name: y\n  webhook_configs: [{url: "ftp://x"}]',
+      'am.yml:4:27: receivers[0].webhook_configs[0].url: "ftp://x": url must be an http:// or https:// URL',
+    ],
+    [
+      'route: {receiver: y, matchers: [a=b]}\nreceivers: [{name: y}]',
+      'am.yml:1:8: route: a mapping: the root route must not have any matchers',
+    ],
+    [
+      'route: {receiver: y}\nreceivers: [{name: y}]\ntemplates: ["*.tmpl"]',
+      'am.yml:3:12: templates: a list: template files are not supported: the built-in texts are used, and headers take {{ .CommonLabels.name }}',
+    ],
+    [
+      'route: {receiver: y}\nreceivers: [{name: y}]\nrecievers: []',
+      'am.yml:3:12: recievers: a list: unknown field; allowed here: global, route, receivers, inhibit_rules, templates, time_intervals, mute_time_intervals',
+    ],
   ])('refuses %j with its place', (text, problem) => {
     expect(problemsOf(text)).toEqual([problem])
   })
@@ -104,10 +128,15 @@ describe('the configuration', () => {
 
   it('stands in for a file with defaults that are themselves a valid file', () => {
     const text = defaultConfiguration({
-      smtp: { host: '127.0.0.1', port: 25, from: 'a@b.c', requireTls: false }, mailTo: 'ops@b.c', webhookUrl: 'http://127.0.0.1:1/',
+      smtp: { host: '127.0.0.1', port: 25, from: 'a@b.c', requireTls: false },
+      mailTo: 'ops@b.c',
+      webhookUrl: 'http://127.0.0.1:1/',
     })
     const { integrations } = read(text).receivers.get('default')!
-    expect(integrations.map(({ kind, sendResolved }) => [kind, sendResolved])).toEqual([['email', true], ['webhook', true]])
+    expect(integrations.map(({ kind, sendResolved }) => [kind, sendResolved])).toEqual([
+      ['email', true],
+      ['webhook', true],
+    ])
     expect(read(defaultConfiguration({})).receivers.get('default')!.integrations).toEqual([])
     expect(() => defaultConfiguration({ mailTo: 'x@y.z' })).toThrow(/no mail server/)
   })

@@ -4,10 +4,22 @@ import { fingerprintOf } from '../state/labels.ts'
 import { createInhibitor } from './inhibition.ts'
 import { parseMatchers } from './matcher.ts'
 
-const rule = { source: parseMatchers('severity="critical"'), target: parseMatchers('severity=~"warning|critical"'), equal: ['node', 'zone'] }
+const rule = {
+  source: parseMatchers('severity="critical"'),
+  target: parseMatchers('severity=~"warning|critical"'),
+  equal: ['node', 'zone'],
+}
 
 function alert(labels: Record<string, string>, endsAt?: number): Alert {
-  return { fingerprint: fingerprintOf(labels), labels, annotations: {}, startsAt: 0, updatedAt: 0, source: 'rule', ...(endsAt !== undefined && { endsAt }) }
+  return {
+    fingerprint: fingerprintOf(labels),
+    labels,
+    annotations: {},
+    startsAt: 0,
+    updatedAt: 0,
+    source: 'rule',
+    ...(endsAt !== undefined && { endsAt }),
+  }
 }
 
 describe('inhibition', () => {

@@ -24,10 +24,13 @@ describe('time intervals', () => {
     expect(isInside(interval(member), Date.parse(time))).toBe(expected)
   })
 
-  it.each(['{weekdays: ["someday"]}', '{times: [{start_time: "9:00", end_time: "10:00"}]}', '{days_of_month: ["0"]}', '{location: "Mars"}', '{months: ["6:5"]}'])(
-    'refuses %s',
-    (member) => {
-      expect(() => interval(member)).toThrow(/must be/)
-    },
-  )
+  it.each([
+    '{weekdays: ["someday"]}',
+    '{times: [{start_time: "9:00", end_time: "10:00"}]}',
+    '{days_of_month: ["0"]}',
+    '{location: "Mars"}',
+    '{months: ["6:5"]}',
+  ])('refuses %s', (member) => {
+    expect(() => interval(member)).toThrow(/must be/)
+  })
 })

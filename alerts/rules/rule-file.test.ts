@@ -51,8 +51,15 @@ describe('rule files', () => {
     const [group] = parseRuleFile('rules.yaml', example)
     expect(group).toMatchObject({ name: 'walkthrough', intervalMs: 10_000 })
     expect(group!.rules[0]).toMatchObject({
-      id: 'walkthrough/PodCpuHigh/warning', metric: 'cpu/usage_rate', aggregation: 'avg', windowMs: 60_000, forMs: 30_000, keepFiringForMs: 60_000,
-      condition: { kind: 'threshold', comparison: '>', value: 500 }, recovery: { comparison: '<', value: 400 }, noData: 'resolve',
+      id: 'walkthrough/PodCpuHigh/warning',
+      metric: 'cpu/usage_rate',
+      aggregation: 'avg',
+      windowMs: 60_000,
+      forMs: 30_000,
+      keepFiringForMs: 60_000,
+      condition: { kind: 'threshold', comparison: '>', value: 500 },
+      recovery: { comparison: '<', value: 400 },
+      noData: 'resolve',
       query: 'avg(pod cpu/usage_rate{namespace="default"}, 1m) > 500m',
     })
     expect(group!.rules[1]).toMatchObject({ aggregation: 'increase', condition: { value: 2 }, forMs: 0 })
@@ -73,19 +80,51 @@ describe('rule files', () => {
   })
 
   it.each([
-    ['metric: cpu', 'metric: memory/usage', 'rules.yaml:10:20: groups[0].rules[0].condition: "> 500m": must be one of > >= < <= == != followed by a number of bytes, alone or with k, M, G, T, Ki, Mi, Gi, Ti, Pi'],
-    ['metric: cpu', 'metric: gpu', /^rules.yaml:6:17: groups\[0\].rules\[0\].metric: "gpu": not a metric of the catalogue; allowed: uptime, /],
-    ['metric: cpu', 'metric: cpu/node_capacity', 'rules.yaml:6:17: groups[0].rules[0].metric: "cpu/node_capacity": is not measured for entities of type pod; allowed types: node'],
-    ['entity: { type: pod, l', 'entity: { type: galaxy }', /^rules.yaml:7:25: groups\[0\].rules\[0\].entity.type: "galaxy": allowed: cluster, node, /],
-    ['aggregation: avg', 'aggregation: median', 'rules.yaml:8:22: groups[0].rules[0].aggregation: "median": allowed: avg, max, min, last, sum, increase, rate'],
+    [
+      'metric: cpu',
+      'metric: memory/usage',
+      'rules.yaml:10:20: groups[0].rules[0].condition: "> 500m": must be one of > >= < <= == != followed by a number of bytes, alone or with k, M, G, T, Ki, Mi, Gi, Ti, Pi',
+    ],
+    [
+      'metric: cpu',
+      'metric: gpu',
+      /^rules.yaml:6:17: groups\[0\].rules\[0\].metric: "gpu": not a metric of the catalogue; allowed: uptime, /,
+    ],
+    [
+      'metric: cpu',
+      'metric: cpu/node_capacity',
+      'rules.yaml:6:17: groups[0].rules[0].metric: "cpu/node_capacity": is not measured for entities of type pod; allowed types: node',
+    ],
+    [
+      'entity: { type: pod, l',
+      'entity: { type: galaxy }',
+      /^rules.yaml:7:25: groups\[0\].rules\[0\].entity.type: "galaxy": allowed: cluster, node, /,
+    ],
+    [
+      'aggregation: avg',
+      'aggregation: median',
+      'rules.yaml:8:22: groups[0].rules[0].aggregation: "median": allowed: avg, max, min, last, sum, increase, rate',
+    ],
     ['window: 1m', 'window: soon', 'rules.yaml:9:17: groups[0].rules[0].window: "soon": must be a duration such as 30s, 5m, 1h30m or 2d'],
-    ["condition: '> 500m'", "condition: '=> 500m'", /^rules.yaml:10:20: groups\[0\].rules\[0\].condition: "=> 500m": must be one of > >= < <= == != followed by a number of millicores/],
+    [
+      "condition: '> 500m'",
+      "condition: '=> 500m'",
+      /^rules.yaml:10:20: groups\[0\].rules\[0\].condition: "=> 500m": must be one of > >= < <= == != followed by a number of millicores/,
+    ],
     ['for: 30s', 'fro: 30s', /^rules.yaml:12:14: groups\[0\].rules\[0\].fro: "30s": unknown field; allowed here: alert, metric, /],
     ['labels: \\{ team', "labels: { team: '{{ $value }}' }", /uses \$value, which would make a new alert at every evaluation/],
     ['labels: \\{ team', 'labels: { pod: x }', /label pod is set by the rule's entity/],
-    ['annotations:', "annotations: { summary: '{{ $lables.pod }}' }", /\{\{ \$lables.pod \}\} is unknown; allowed: \{\{ \$labels.name \}\} and \{\{ \$value \}\}/],
+    [
+      'annotations:',
+      "annotations: { summary: '{{ $lables.pod }}' }",
+      /\{\{ \$lables.pod \}\} is unknown; allowed: \{\{ \$labels.name \}\} and \{\{ \$value \}\}/,
+    ],
     ['annotations:', "annotations: { summary: '{{ $value | shout }}' }", /unknown function shout; allowed: humanize/],
-    ['alert: PodRestarting', 'alert: PodRestarting\n        of: limit', /must be limit, request, allocatable, capacity where the catalogue has it/],
+    [
+      'alert: PodRestarting',
+      'alert: PodRestarting\n        of: limit',
+      /must be limit, request, allocatable, capacity where the catalogue has it/,
+    ],
     ['severity: warning', 'severity: [warning]', 'rules.yaml:14:19: groups[0].rules[0].severity: a list: must be a text'],
   ])('refuses %s as %s with its place', (start, line, problem) => {
     const [first] = problemsOf(withLine(start, line))
@@ -97,7 +136,10 @@ describe('rule files', () => {
     ['> 80%', 0.8],
     ['>= 0.8', 0.8],
   ])('reads %s of a limit as a share', (condition, value) => {
-    const text = example.replace('metric: cpu/usage_rate', 'metric: cpu/usage_rate\n        of: limit').replace('> 500m', condition).replace('< 400m', '< 50%')
+    const text = example
+      .replace('metric: cpu/usage_rate', 'metric: cpu/usage_rate\n        of: limit')
+      .replace('> 500m', condition)
+      .replace('< 400m', '< 50%')
     expect(parseRuleFile('rules.yaml', text)[0]!.rules[0]).toMatchObject({ of: 'cpu/limit', condition: { value } })
   })
 
@@ -108,7 +150,9 @@ describe('rule files', () => {
 
   it('does not let names repeat', () => {
     expect(problemsOf(`${example}  - name: walkthrough\n    rules: []\n`)[0]).toMatch(/group walkthrough is there twice/)
-    expect(problemsOf(example.replace('PodRestarting', 'PodCpuHigh').replace("'> 2'", "'> 2'\n        severity: warning"))[0]).toMatch(/twice with the same severity/)
+    expect(problemsOf(example.replace('PodRestarting', 'PodCpuHigh').replace("'> 2'", "'> 2'\n        severity: warning"))[0]).toMatch(
+      /twice with the same severity/,
+    )
   })
 
   it('refuses hostile texts without falling over', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { TemplateError, compileTemplate } from './template.ts'
 
-const scope = { lookup: (path: readonly string[]) => ({ '$value': 1536, '$labels.pod': 'web-1', '.Status': 'firing' })[path.join('.')] }
+const scope = { lookup: (path: readonly string[]) => ({ $value: 1536, '$labels.pod': 'web-1', '.Status': 'firing' })[path.join('.')] }
 
 describe('templates', () => {
   it.each([

@@ -12,8 +12,16 @@ export function describeJournal(name: string, open: () => Journal): void {
 
     it('gives back what was put, and not what was removed', async () => {
       journal = open()
-      await journal.commit({ put: [{ table: 'alert', key: 'f1', value: alert }, { table: 'fact', key: 'x', value: { value: 1 } }] })
-      await journal.commit({ put: [{ table: 'alert', key: 'f1', value: { ...alert, updatedAt: 2 } }], remove: [{ table: 'fact', key: 'x' }] })
+      await journal.commit({
+        put: [
+          { table: 'alert', key: 'f1', value: alert },
+          { table: 'fact', key: 'x', value: { value: 1 } },
+        ],
+      })
+      await journal.commit({
+        put: [{ table: 'alert', key: 'f1', value: { ...alert, updatedAt: 2 } }],
+        remove: [{ table: 'fact', key: 'x' }],
+      })
       const snapshot = await journal.load()
       expect([...snapshot.alert.values()]).toEqual([{ ...alert, updatedAt: 2 }])
       expect(snapshot.fact.get('x')).toBeUndefined()

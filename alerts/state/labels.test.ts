@@ -15,6 +15,11 @@ it('keeps quotes inside values apart from the syntax', () => {
 })
 
 it('finds what label sets share', () => {
-  expect(commonLabels([{ a: '1', b: '2' }, { a: '1', b: '3' }])).toEqual({ a: '1' })
+  expect(
+    commonLabels([
+      { a: '1', b: '2' },
+      { a: '1', b: '3' },
+    ]),
+  ).toEqual({ a: '1' })
   expect(commonLabels([])).toEqual({})
 })

@@ -1,3 +1,4 @@
+import { compareText } from '../state/labels.ts'
 import type { Delivery, Integration, Notification } from '../delivery/notification.ts'
 
 /** A receiver that notes what it is told, and answers what a test wants. */
@@ -20,9 +21,15 @@ export class FakeIntegration implements Integration {
   get lines(): string[] {
     return this.told.map(({ alerts }) =>
       ['firing', 'resolved']
-        .map((status) => [status, alerts.filter((alert) => alert.status === status).map(({ labels }) => labels['pod'] ?? labels['alertname'])] as const)
+        .map(
+          (status) =>
+            [
+              status,
+              alerts.filter((alert) => alert.status === status).map(({ labels }) => labels['pod'] ?? labels['alertname'] ?? ''),
+            ] as const,
+        )
         .filter(([, names]) => names.length > 0)
-        .map(([status, names]) => `${status} ${names.sort().join(',')}`)
+        .map(([status, names]) => `${status} ${names.sort(compareText).join(',')}`)
         .join('; '),
     )
   }

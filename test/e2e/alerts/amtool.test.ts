@@ -67,10 +67,19 @@ afterAll(async () => {
 /** Debian's Alertmanager, the one that amtool belongs to. */
 async function startAlertmanager(configFile: string) {
   const port = await freePort()
-  const flags = [`--config.file=${configFile}`, `--storage.path=${folder}/theirs`, `--web.listen-address=127.0.0.1:${port}`, '--cluster.listen-address=']
+  const flags = [
+    `--config.file=${configFile}`,
+    `--storage.path=${folder}/theirs`,
+    `--web.listen-address=127.0.0.1:${port}`,
+    '--cluster.listen-address=',
+  ]
   const child = spawn('prometheus-alertmanager', flags, { stdio: 'ignore' })
   const url = `http://127.0.0.1:${port}`
-  const isReady = () => fetch(`${url}/-/ready`).then((response) => response.ok, () => false)
+  const isReady = () =>
+    fetch(`${url}/-/ready`).then(
+      (response) => response.ok,
+      () => false,
+    )
   const failed = once(child, 'error').then(([err]) => Promise.reject(err as Error))
   failed.catch(() => {})
   while (!(await Promise.race([isReady(), failed]))) await sleep(50)
@@ -109,7 +118,9 @@ function normalize(text: string): string {
     .replaceAll(/ +/g, ' ')
   if (!plain.startsWith('[{') && !plain.startsWith('[]')) return plain
   return JSON.stringify(JSON.parse(plain), (_key, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort()) : value,
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1)))
+      : value,
   )
 }
 
@@ -129,7 +140,15 @@ async function silence(...matchers: readonly string[]): Promise<[string, string]
 
 describe('amtool', () => {
   it('adds alerts and finds them, as on its own server', async () => {
-    await expectSame(['alert', 'add', 'DiskFull', 'node=n1', 'severity=warning', '--annotation=summary=Disk is full', '--generator-url=http://x/y'])
+    await expectSame([
+      'alert',
+      'add',
+      'DiskFull',
+      'node=n1',
+      'severity=warning',
+      '--annotation=summary=Disk is full',
+      '--generator-url=http://x/y',
+    ])
     await expectSame(['alert', 'add', 'alertname=NodeDown', 'node=n1', 'severity=critical'])
     await expectSame(['alert', 'add', 'Slow', 'node=n2', 'team=db', 'hour=23'])
     await expectSame(['alert', 'add', 'Old', '--start=2020-01-01T00:00:00Z', '--end=2020-01-02T00:00:00Z'])
@@ -162,11 +181,11 @@ describe('amtool', () => {
   })
 
   it('imports silences', async () => {
-    const [exported] = await Promise.all([amtool(ours.url, ['silence', 'query', '--output=json'])])
+    const exported = await amtool(ours.url, ['silence', 'query', '--output=json'])
     const file = join(folder, 'silences.json')
     writeFileSync(file, exported.out)
     await expectSame(['silence', 'import', '--force', file])
-    await expectSame(['silence', 'query', '--output=json'])
+    expect(await expectSame(['silence', 'query', '--output=json'])).toContain('team')
   })
 
   it('shows the configuration and the cluster', async () => {
@@ -179,12 +198,21 @@ describe('amtool', () => {
 
   it('agrees with us on where alerts go', async () => {
     const { route } = parseConfiguration('am.yml', readFileSync(join(folder, 'alertmanager.yml'), 'utf8'), () => '')
-    const values = { team: ['', 'db', 'web'], hour: ['', '03', '12'], severity: ['', 'critical', 'pager'], env: ['', 'test', 'dev1', 'prod'] }
+    const values = {
+      team: ['', 'db', 'web'],
+      hour: ['', '03', '12'],
+      severity: ['', 'critical', 'pager'],
+      env: ['', 'test', 'dev1', 'prod'],
+    }
     const sets = cross(Object.entries(values))
     for (const labels of sets.filter((_, index) => index % 3 === 0)) {
       const args = Object.entries(labels).map(([name, value]) => `${name}=${value}`)
       const { out } = await amtool(ours.url, ['--no-version-check', 'config', 'routes', 'test', ...args])
-      expect(out.trim(), args.join(' ')).toBe(routesFor(route, labels).map((found) => found.receiver).join(','))
+      expect(out.trim(), args.join(' ')).toBe(
+        routesFor(route, labels)
+          .map((found) => found.receiver)
+          .join(','),
+      )
     }
   })
 })

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { ServerResponse } from 'node:http'
-import type { AddressInfo, Server } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { SMTPServer } from 'smtp-server'
 
 /** One notification that a collector has taken. */
@@ -19,7 +19,7 @@ export interface Collector {
 }
 
 /** A webhook. `fault` says how each request ends: taken, or one of the ways to fail. */
-export async function startWebhook(fault: () => 'none' | '503' | '429' | 'hang up'): Promise<Collector> {
+export async function startWebhook(fault: () => 'none' | '503' | '429' | 'hang up', port = 0): Promise<Collector> {
   const taken: Taken[] = []
   const server = createServer((request, response) => {
     let body = ''
@@ -33,7 +33,7 @@ export async function startWebhook(fault: () => 'none' | '503' | '429' | 'hang u
       response.end()
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   const close = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve())
@@ -43,7 +43,7 @@ export async function startWebhook(fault: () => 'none' | '503' | '429' | 'hang u
 }
 
 /** A mail server. `fault` says whether a message is refused for the moment after it was sent. */
-export async function startMailServer(fault: () => boolean): Promise<Collector> {
+export async function startMailServer(fault: () => boolean, port = 0): Promise<Collector> {
   const taken: Taken[] = []
   const server = new SMTPServer({
     authOptional: true,
@@ -61,9 +61,9 @@ export async function startMailServer(fault: () => boolean): Promise<Collector> 
     },
   })
   server.on('error', () => {})
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = (server.server as unknown as Server).address() as AddressInfo
-  return { port, taken, close: () => new Promise((resolve) => server.close(() => resolve())) }
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const address = server.server.address() as AddressInfo
+  return { port: address.port, taken, close: () => new Promise((resolve) => server.close(() => resolve())) }
 }
 
 function fail(kind: '503' | '429' | 'hang up', response: ServerResponse): void {

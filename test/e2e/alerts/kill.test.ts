@@ -67,8 +67,8 @@ it('loses nothing and repeats nothing but what was under way, over kills at any 
   let next = 0
   for (let round = 0; round < kills; round++) {
     running = await startAlerts(folder, configFile)
-    const process_ = running
-    const killed = sleep(200 + random.fraction() * 800).then(() => process_.end('SIGKILL'))
+    const victim = running
+    const killed = sleep(200 + random.fraction() * 800).then(() => victim.end('SIGKILL'))
     let isAlive = true
     void killed.then(() => (isAlive = false))
     while (isAlive) {
@@ -81,7 +81,8 @@ it('loses nothing and repeats nothing but what was under way, over kills at any 
 
   running = await startAlerts(folder, configFile)
   const endsAt = new Date().toISOString()
-  const untold = (collector: Collector, status: Taken['status']) => acknowledged.filter((number) => idsOf(collector.taken, number, status).length === 0)
+  const untold = (collector: Collector, status: Taken['status']) =>
+    acknowledged.filter((number) => idsOf(collector.taken, number, status).length === 0)
   await expect.poll(() => [...untold(webhook, 'firing'), ...untold(mail, 'firing')], { timeout: 60_000, interval: 200 }).toEqual([])
   for (const number of acknowledged) expect(await post(number, { startsAt: '2020-01-01T00:00:00Z', endsAt })).toBe(true)
   await expect.poll(() => [...untold(webhook, 'resolved'), ...untold(mail, 'resolved')], { timeout: 60_000, interval: 200 }).toEqual([])

@@ -13,7 +13,9 @@ export interface AlertsProcess {
 
 /** Starts the alerts on a data folder and resolves once they listen. */
 export async function startAlerts(dataDir: string, configFile: string): Promise<AlertsProcess> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'alerts-process.ts'), dataDir, configFile], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'alerts-process.ts'), dataDir, configFile], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const exited = once(child, 'exit')
   const address = await firstLine(child, exited)
   return {
@@ -27,6 +29,9 @@ export async function startAlerts(dataDir: string, configFile: string): Promise<
 
 async function firstLine(child: ChildProcess, exited: Promise<unknown[]>): Promise<string> {
   const lines = createInterface({ input: child.stdout! })
-  const line = await Promise.race([once(lines, 'line'), exited.then(([code]) => Promise.reject(new Error(`alerts ended with ${String(code)}`)))])
+  const line = await Promise.race([
+    once(lines, 'line'),
+    exited.then(([code]) => Promise.reject(new Error(`alerts ended with ${String(code)}`))),
+  ])
   return (line as [string])[0]
 }
