@@ -106,6 +106,17 @@ describe('work queue', () => {
     expect(isDrained).toBe(true)
   })
 
+  test('a key that was to come out once more does not hold up the drain', async () => {
+    const { queue } = setUp()
+    queue.add('a')
+    await queue.get()
+    queue.add('a')
+    const drained = queue.drain()
+    queue.done('a')
+    await drained
+    expect(await queue.get()).toBeUndefined()
+  })
+
   test('reports depth, waiting time and working time', async () => {
     const seen: unknown[] = []
     const clock = new FakeClock()

@@ -23,7 +23,7 @@ export interface WorkQueue {
   done(key: string): void
   /** How many keys are ready and untaken. */
   readonly length: number
-  /** Takes in nothing more and drops pending delays; what is ready is still handed out. */
+  /** Takes in nothing more, drops pending delays and what was to come out once more; what is ready is still handed out. */
   shutDown(): void
   /** Shuts down and resolves when every key that was handed out is done and none is left. */
   drain(): Promise<void>
@@ -121,7 +121,8 @@ class KeyQueue implements WorkQueue {
   }
 
   get(): Promise<string | undefined> {
-    for (const key of this.#ready.keys()) return Promise.resolve(this.#take(key))
+    // Who waits already goes first.
+    if (this.#takers.length === 0) for (const key of this.#ready.keys()) return Promise.resolve(this.#take(key))
     if (this.#isShutDown) return Promise.resolve(undefined)
     return new Promise((resolve) => this.#takers.push(resolve))
   }
@@ -131,7 +132,7 @@ class KeyQueue implements WorkQueue {
     if (takenAt === undefined) return
     this.#working.delete(key)
     this.#metrics.finished?.(this.#clock.monotonic() - takenAt)
-    if (this.#again.delete(key)) this.#makeReady(key)
+    if (this.#again.delete(key) && !this.#isShutDown) this.#makeReady(key)
     this.#settleDrain()
   }
 
@@ -139,6 +140,7 @@ class KeyQueue implements WorkQueue {
     this.#isShutDown = true
     for (const { timer } of this.#delayed.values()) timer.cancel()
     this.#delayed.clear()
+    this.#serve()
     for (const taker of this.#takers.splice(0)) taker(undefined)
   }
 
@@ -153,8 +155,16 @@ class KeyQueue implements WorkQueue {
   #makeReady(key: string): void {
     this.#ready.set(key, this.#clock.monotonic())
     this.#metrics.added?.(this.#ready.size)
-    const taker = this.#takers.shift()
-    if (taker !== undefined) taker(this.#take(key))
+    // Handed out a moment later, so that several adds in a row are one run.
+    if (this.#takers.length > 0) queueMicrotask(() => this.#serve())
+  }
+
+  #serve(): void {
+    for (const key of this.#ready.keys()) {
+      const taker = this.#takers.shift()
+      if (taker === undefined) return
+      taker(this.#take(key))
+    }
   }
 
   #take(key: string): string {

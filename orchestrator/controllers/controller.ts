@@ -143,10 +143,7 @@ class Loop<T extends KubeObject> implements Controller {
     const follow = ({ kind, toKeys }: Watch) =>
       this.#caches.get(kind)!.onChange({
         added: (object) => enqueue(toKeys(object)),
-        updated: (object, previous) => {
-          enqueue(toKeys(previous))
-          enqueue(toKeys(object))
-        },
+        updated: (object, previous) => enqueue([...toKeys(previous), ...toKeys(object)]),
         deleted: (object) => enqueue(toKeys(object)),
       })
     const { owns = [], watches = [] } = this.#declaration

@@ -94,25 +94,21 @@ export const testNode = (name: string, more: Partial<CoreV1Node> = {}): CoreV1No
 
 let nextAddress = 1
 
-/** Does what a node agent does at the least: brings pods to Running, ready (or not), with an address, on a node where they have none. */
-export async function runPod(client: Client, pod: CoreV1Pod, options: { readonly now: number; readonly isReady?: boolean; readonly node?: string }): Promise<CoreV1Pod> {
+/** Does what a node agent does at the least: brings pods to Running, ready (or not), with an address, on a node where they have none. A pod that has gone meanwhile is left alone. */
+export async function runPod(client: Client, pod: CoreV1Pod, options: { readonly now: number; readonly isReady?: boolean; readonly node?: string }): Promise<void> {
   const key = { namespace: pod.metadata.namespace, name: pod.metadata.name! }
-  let current = await client.get(CoreV1Pod, key)
-  if (current.spec.nodeName === undefined) current = await client.update(CoreV1Pod, { ...current, spec: { ...current.spec, nodeName: options.node ?? 'node-1' } })
   const at = toTimestamp(options.now)
   const status = options.isReady === false ? 'False' : 'True'
-  const podIP = current.status?.podIP ?? `10.244.0.${nextAddress++}`
-  return client.updateStatus(CoreV1Pod, {
-    ...current,
-    status: {
-      phase: 'Running',
-      podIP,
-      podIPs: [{ ip: podIP }],
-      startTime: current.status?.startTime ?? at,
-      conditions: [{ type: 'Ready', status, lastTransitionTime: at }],
-      containerStatuses: current.spec.containers.map(({ name, image }) => ({ name, image: image ?? '', imageID: '', ready: status === 'True', restartCount: 0 })),
-    },
-  })
+  try {
+    if (pod.spec.nodeName === undefined) await client.patch(CoreV1Pod, key, { type: 'application/merge-patch+json', body: { spec: { nodeName: options.node ?? 'node-1' } } })
+    const current = await client.get(CoreV1Pod, key)
+    const podIP = current.status?.podIP ?? `10.244.0.${nextAddress++}`
+    const containerStatuses = current.spec.containers.map(({ name, image }) => ({ name, image: image ?? '', imageID: '', ready: status === 'True', restartCount: 0 }))
+    const conditions = [{ type: 'Ready', status, lastTransitionTime: at }]
+    await client.updateStatus(CoreV1Pod, { ...current, status: { phase: 'Running', podIP, podIPs: [{ ip: podIP }], startTime: current.status?.startTime ?? at, conditions, containerStatuses } })
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+  }
 }
 
 /** Ends the graceful deletion of every pod that is being deleted, as node agents do. */

@@ -28,6 +28,8 @@ const defaultDownscaleStabilizationMs = 300_000
 const defaultCpuInitializationPeriodMs = 300_000
 const defaultInitialReadinessDelayMs = 30_000
 const defaultTolerance = 0.1
+/** Its own writes wake an autoscaler again: a run so soon after a run, with nothing changed by the user, has nothing to add. */
+const echoMs = 500
 /** How often a write of the size is tried again when somebody else changed the target meanwhile. */
 const scaleAttempts = 3
 
@@ -56,6 +58,12 @@ export interface AutoscalerController {
 interface Memory {
   readonly history: ScalingHistory
   readonly selector?: LabelSelector
+}
+
+/** The last run of an autoscaler. */
+interface Run {
+  readonly at: number
+  readonly generation: number | undefined
 }
 
 /** One run's findings, put into the status whatever comes of it. */
@@ -88,12 +96,18 @@ class AutoscalerLoop {
   readonly #pods
   readonly #metrics
   readonly #memories = new Map<string, Memory>()
+  readonly #runs = new Map<string, Run>()
 
   constructor(options: AutoscalerOptions) {
     this.#options = options
     this.#pods = options.informers.informer(CoreV1Pod, { indexes: podIndexes })
     this.#metrics = createMetricsClient(options.client)
-    options.informers.informer(AutoscalingV2HorizontalPodAutoscaler).onChange({ deleted: (autoscaler) => this.#memories.delete(keyOf(autoscaler)) })
+    options.informers.informer(AutoscalingV2HorizontalPodAutoscaler).onChange({
+      deleted: (autoscaler) => {
+        this.#memories.delete(keyOf(autoscaler))
+        this.#runs.delete(keyOf(autoscaler))
+      },
+    })
   }
 
   *keysOf(pod: CoreV1Pod): Iterable<string> {
@@ -103,7 +117,7 @@ class AutoscalerLoop {
   }
 
   async reconcile(autoscaler: Autoscaler, context: ReconcileContext): Promise<{ readonly requeueAfterMs: number }> {
-    if (autoscaler.metadata.deletionTimestamp !== undefined) return this.#nextSync()
+    if (autoscaler.metadata.deletionTimestamp !== undefined || this.#isEcho(autoscaler, context.now)) return this.#nextSync()
     const report: Report = { conditions: new Map() }
     try {
       const target = await this.#observe(autoscaler, report, context)
@@ -113,6 +127,14 @@ class AutoscalerLoop {
       await this.#report(autoscaler, report, context)
     }
     return this.#nextSync()
+  }
+
+  #isEcho({ metadata }: Autoscaler, now: number): boolean {
+    const key = `${metadata.namespace}/${metadata.name}`
+    const last = this.#runs.get(key)
+    if (last !== undefined && last.generation === metadata.generation && now - last.at < echoMs) return true
+    this.#runs.set(key, { at: now, generation: metadata.generation })
+    return false
   }
 
   #nextSync = () => ({ requeueAfterMs: this.#options.syncPeriodMs ?? defaultSyncPeriodMs })
