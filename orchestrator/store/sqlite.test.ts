@@ -58,7 +58,7 @@ describe('a reopened folder', () => {
     ['no database at all', (file: string) => writeFile(file, 'hello '.repeat(1000))],
   ])('is refused when the file is %s', async (_, prepare) => {
     const folder = await newFolder()
-    await prepare(join(folder, 'store.sqlite'))
+    await Promise.resolve(prepare(join(folder, 'store.sqlite')))
     await expect(openSqliteStore({ folder, clock })).rejects.toMatchObject({ code: 'broken' })
   })
 })

@@ -28,7 +28,7 @@ export class Watchers {
       }
     }
     for (const [prefix, matching] of perPrefix) {
-      for (const watcher of [...(this.#byPrefix.get(prefix) ?? [])]) watcher.changed(matching, revision)
+      for (const watcher of Array.from(this.#byPrefix.get(prefix) ?? [])) watcher.changed(matching, revision)
     }
   }
 

@@ -30,8 +30,8 @@ export function serviceAccount({ store, clock, random }: ServiceAccountOptions):
       if (operation !== 'CREATE' || subresource !== '' || resourceOf(declaration) !== 'pods') return
       const pod = object as CoreV1Pod
       if (pod.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined) return checkMirror(pod)
-      const name = (pod.spec!.serviceAccountName ||= 'default')
-      pod.spec!.serviceAccount = name
+      const name = (pod.spec.serviceAccountName ||= 'default')
+      pod.spec.serviceAccount = name
       const account = find(namespace, name)
       return account === undefined ? admitLater(pod, namespace, name) : equip(pod, account, random)
     },

@@ -55,8 +55,9 @@ function allocateAddress({ allocator, attributes, key }: Step, spec: CoreV1Servi
     spec.clusterIPs = [wanted]
     return
   }
-  const address = allocator.reserveAddress(key, wanted)
-  if (isRefusal(address)) throw refuse(attributes, addressCause(allocator, wanted, address))
+  const reserved = allocator.reserveAddress(key, wanted)
+  if (typeof reserved === 'string') throw refuse(attributes, addressCause(allocator, wanted, reserved))
+  const { address } = reserved
   attributes.undo.push(() => allocator.release(address))
   spec.clusterIP = address
   spec.clusterIPs = [address]
@@ -67,8 +68,6 @@ function checkFamilies(attributes: Attributes, { ipFamilies = [], ipFamilyPolicy
   if (ipFamilyPolicy === 'RequireDualStack')
     throw refuse(attributes, invalidValue('spec.ipFamilyPolicy', ipFamilyPolicy, 'this cluster is not configured for dual-stack services'))
 }
-
-const isRefusal = (value: string | number): value is Refusal => value === 'taken' || value === 'outside' || value === 'exhausted'
 
 function addressCause({ cidr }: ServiceAllocator, wanted: string | undefined, refusal: Refusal): StatusCause {
   if (wanted === undefined) return invalidValue('spec.clusterIPs', [], 'failed to allocate a serviceIP: range is full')

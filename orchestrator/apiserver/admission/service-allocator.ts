@@ -43,18 +43,18 @@ export class ServiceAllocator {
   }
 
   /** Reserves one address, `wanted` if given. Returns it, or why not. */
-  reserveAddress(key: string, wanted?: string): string | Refusal {
+  reserveAddress(key: string, wanted?: string): { readonly address: string } | Refusal {
     if (wanted !== undefined) {
       const offset = toNumber(wanted) - this.#first
       if (!(offset > 0 && offset < this.#size - 1)) return 'outside'
       if ((this.#addresses.get(wanted) ?? key) !== key) return 'taken'
       this.#addresses.set(wanted, key)
-      return wanted
+      return { address: wanted }
     }
     const chosen = this.#choose(this.#size - 2, Math.min(maxStaticAddresses, Math.floor(this.#size / 16)), (index) => !this.#addresses.has(this.#addressAt(index)))
     if (chosen === undefined) return 'exhausted'
     this.#addresses.set(this.#addressAt(chosen), key)
-    return this.#addressAt(chosen)
+    return { address: this.#addressAt(chosen) }
   }
 
   /** Reserves one node port, `wanted` if given. */

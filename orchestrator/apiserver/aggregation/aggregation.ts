@@ -81,7 +81,7 @@ export class Aggregation implements Route, AggregatedApis {
   #read(): void {
     const entries = this.#core.store.list(prefix).entries.map(({ object }) => object as ApiregistrationV1APIService)
     const remote = entries.filter(({ spec }) => spec?.service !== undefined && spec.group && spec.version)
-    this.#byGroupVersion = new Map(remote.map((service) => [`${service.spec!.group}/${service.spec!.version}`, service]))
+    this.#byGroupVersion = new Map(remote.map((service) => [`${service.spec.group}/${service.spec.version}`, service]))
     this.#availability.follow(remote)
   }
 
@@ -94,11 +94,11 @@ export class Aggregation implements Route, AggregatedApis {
   }
 
   #backendOf({ spec, metadata }: ApiregistrationV1APIService, { path, method }: { readonly path: string; readonly method: string }, user: User): Backend {
-    const { name = '', namespace = '', port } = spec!.service!
+    const { name = '', namespace = '', port } = spec.service!
     const address = pickEndpoint(this.#core, { name, namespace }, port === undefined ? '' : String(port))
     if (address === undefined) throw unavailable(`no endpoints available for service ${JSON.stringify(name)} of APIService ${JSON.stringify(metadata.name)}`)
     const isAddress = /^[\d.]+$|:/.test(address.host)
-    const ca = spec!.caBundle ? Buffer.from(spec!.caBundle, 'base64').toString() : undefined
+    const ca = spec.caBundle ? Buffer.from(spec.caBundle, 'base64').toString() : undefined
     return {
       ...address,
       path,
@@ -109,14 +109,14 @@ export class Aggregation implements Route, AggregatedApis {
         ...(ca === undefined ? {} : { ca }),
         // Pods serve under their service's name; an external host under its own.
         servername: isAddress ? `${name}.${namespace}.svc` : address.host,
-        rejectUnauthorized: spec!.insecureSkipTLSVerify !== true,
+        rejectUnauthorized: spec.insecureSkipTLSVerify !== true,
       },
     }
   }
 }
 
 function probeRequest({ spec }: ApiregistrationV1APIService): { readonly path: string; readonly method: string } {
-  return { path: `/apis/${spec!.group}/${spec!.version}`, method: 'GET' }
+  return { path: `/apis/${spec.group}/${spec.version}`, method: 'GET' }
 }
 
 /** Whom the request is from. Header values that HTTP cannot carry are percent-encoded. */

@@ -60,7 +60,7 @@ export class Availability {
   /** What discovery says of the service's group version. */
   announcementOf({ spec, metadata }: ApiregistrationV1APIService): ExtraGroupVersion {
     const watched = this.#watched.get(metadata.name!)
-    return { group: spec!.group!, version: spec!.version!, resources: watched?.resources ?? [], isStale: watched?.isAvailable !== true }
+    return { group: spec.group!, version: spec.version!, resources: watched?.resources ?? [], isStale: watched?.isAvailable !== true }
   }
 
   async stop(): Promise<void> {
@@ -132,7 +132,7 @@ function resourcesOf({ spec }: ApiregistrationV1APIService, document: unknown): 
   return resources
     .filter(({ name }) => typeof name === 'string' && !name.includes('/'))
     .map(({ name, singularName, namespaced, kind, verbs, shortNames, categories }) => ({
-      kind: { group: spec!.group!, version: spec!.version!, kind, plural: name, isNamespaced: namespaced },
+      kind: { group: spec.group!, version: spec.version!, kind, plural: name, isNamespaced: namespaced },
       verbs,
       ...(singularName ? { singular: singularName } : {}),
       ...(shortNames === undefined ? {} : { shortNames }),

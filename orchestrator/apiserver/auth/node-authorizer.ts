@@ -1,4 +1,4 @@
-import type { CoreV1Pod, CoreV1PodSpec, CoreV1Volume } from '../../api/generated/kinds.ts'
+import type { CoreV1Container, CoreV1Pod, CoreV1PodSpec, CoreV1Volume } from '../../api/generated/kinds.ts'
 import type { Store } from '../../store/store.ts'
 import type { AccessAttributes, Authorizer, Decision } from './authorizer.ts'
 import type { User } from './user.ts'
@@ -18,6 +18,8 @@ const writable = new Set([
   'create certificatesigningrequests.certificates.k8s.io', 'get certificatesigningrequests.certificates.k8s.io',
 ])
 const reads = new Set(['get', 'list', 'watch'])
+const ownKinds = new Set(['nodes', 'leases.coordination.k8s.io', 'csinodes.storage.k8s.io'])
+const ownVerbs = new Set(['get', 'update', 'patch', 'delete'])
 const updates = new Set(['update', 'patch'])
 
 const allowed: Decision = { isAllowed: true, reason: '' }
@@ -52,26 +54,13 @@ export class NodeAuthorizer implements Authorizer {
   #isAllowed(node: string, attributes: AccessAttributes): boolean {
     const { verb, group, resource, subresource, name, namespace } = attributes
     const qualified = group === '' ? resource : `${resource}.${group}`
-    if (subresource === '' && reads.has(verb) && readable.has(qualified)) return true
-    if (subresource === '' && writable.has(`${verb} ${qualified}`)) return true
-    switch (qualified) {
-      case 'nodes':
-        return verb === 'create' || (name === node && (updates.has(verb) || (verb === 'delete' && subresource === '')))
-      case 'leases.coordination.k8s.io':
-        return namespace === 'kube-node-lease' && (verb === 'create' || (name === node && (updates.has(verb) || verb === 'delete')))
-      case 'csinodes.storage.k8s.io':
-        return name === node || verb === 'create'
-      case 'pods':
-        return this.#mayWritePod(node, attributes)
-      case 'serviceaccounts':
-        return this.#refers(node, attributes) && ((verb === 'create' && subresource === 'token') || (reads.has(verb) && subresource === ''))
-      case 'secrets':
-      case 'configmaps':
-      case 'persistentvolumeclaims':
-        return subresource === '' && reads.has(verb) && this.#refers(node, attributes)
-      default:
-        return false
-    }
+    if (subresource === '' && ((reads.has(verb) && readable.has(qualified)) || writable.has(`${verb} ${qualified}`))) return true
+    // Its own object; one that does not exist yet has no name to check, admission does that.
+    if (ownKinds.has(qualified)) return (verb === 'create' || (name === node && ownVerbs.has(verb))) && (resource !== 'leases' || namespace === 'kube-node-lease')
+    if (qualified === 'pods') return this.#mayWritePod(node, attributes)
+    if (group !== '' || !ownedByPods.has(resource)) return false
+    const isToken = resource === 'serviceaccounts' && subresource === 'token' && verb === 'create'
+    return (isToken || (subresource === '' && reads.has(verb))) && this.#refers(node, attributes)
   }
 
   #mayWritePod(node: string, { verb, subresource, namespace, name }: AccessAttributes): boolean {
@@ -104,11 +93,14 @@ function namesOf(spec: CoreV1PodSpec, resource: string): Set<string> {
   if (resource === 'secrets') for (const { name } of spec.imagePullSecrets ?? []) add(name)
   for (const volume of spec.volumes ?? []) for (const name of namesOfVolume(volume, resource)) add(name)
   const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])]
-  for (const { env = [], envFrom = [] } of containers) {
-    for (const { valueFrom } of env) add(resource === 'secrets' ? valueFrom?.secretKeyRef?.name : resource === 'configmaps' ? valueFrom?.configMapKeyRef?.name : undefined)
-    for (const source of envFrom) add(resource === 'secrets' ? source.secretRef?.name : resource === 'configmaps' ? source.configMapRef?.name : undefined)
-  }
+  for (const container of containers) for (const name of namesOfEnvironment(container, resource)) add(name)
   return names
+}
+
+function namesOfEnvironment({ env = [], envFrom = [] }: Pick<CoreV1Container, 'env' | 'envFrom'>, resource: string): (string | undefined)[] {
+  if (resource === 'secrets') return [...env.map(({ valueFrom }) => valueFrom?.secretKeyRef?.name), ...envFrom.map(({ secretRef }) => secretRef?.name)]
+  if (resource === 'configmaps') return [...env.map(({ valueFrom }) => valueFrom?.configMapKeyRef?.name), ...envFrom.map(({ configMapRef }) => configMapRef?.name)]
+  return []
 }
 
 function namesOfVolume(volume: CoreV1Volume, resource: string): (string | undefined)[] {

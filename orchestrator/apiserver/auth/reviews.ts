@@ -60,7 +60,7 @@ export function createReviews({ authenticator, authorizer, rbac, issuer, clock }
     [
       'selfsubjectreviews.authentication.k8s.io',
       (object, { user }) =>
-        ({ ...object, metadata: { creationTimestamp: toTimestamp(clock.now()) }, status: { userInfo: toUserInfo(user) } }) as AuthenticationV1SelfSubjectReview as KubeObject,
+        ({ ...object, metadata: { creationTimestamp: toTimestamp(clock.now()) }, status: { userInfo: toUserInfo(user) } }) as AuthenticationV1SelfSubjectReview,
     ],
     [
       'tokenreviews.authentication.k8s.io',

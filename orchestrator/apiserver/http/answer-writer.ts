@@ -143,7 +143,7 @@ async function drained(sink: NodeJS.EventEmitter & { readonly destroyed: boolean
   end.abort()
 }
 
-const acceptsGzip = ({ headers }: IncomingMessage) => /\bgzip\b/.test(String(headers['accept-encoding'] ?? ''))
+const acceptsGzip = ({ headers }: IncomingMessage) => [headers['accept-encoding'] ?? ''].flat().some((value) => /\bgzip\b/.test(value))
 
 /** A quoted string of HTTP; what a header cannot carry becomes `?`. */
 function quoted(text: string): string {

@@ -85,7 +85,7 @@ export class HttpServer {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       void this.#upgrade(request, socket, head)
     })
-    server.on('secureConnection', (socket) => this.#track(socket as unknown as Socket))
+    server.on('secureConnection', (socket) => this.#track(socket))
     // Broken handshakes and half-closed sessions are the client's affair.
     server.on('tlsClientError', (_, socket) => socket.destroy())
     server.on('clientError', (_: Error, socket: Duplex) => socket.destroy())

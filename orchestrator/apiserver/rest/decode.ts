@@ -51,9 +51,11 @@ export function parseBody(body: RequestBody): Decoded {
  * The request's body as an object of the expected shape: names its kind, has no fields the definition does not know, quantities in
  * canonical form. `fieldValidation` decides whether unknown and repeated fields are refused, warned of or dropped silently.
  */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the definition decides the type; callers say which one it is
 export function decodeBody<T = KubeObject>(request: ApiRequest, expected: Expected): T {
   const { object, duplicates } = readObject(request, expected)
-  return conform(object, expected, duplicates, request) as T
+  const conforming: unknown = conform(object, expected, duplicates, request)
+  return conforming as T
 }
 
 /** The body of a kind's object. One of a retired kind is turned into the kind that it lives on as. */
@@ -85,7 +87,7 @@ export function conform(object: Record<string, unknown>, expected: Expected, dup
     if (level === 'Strict') throw strictDecodingError(expected, warnings)
     if (level === 'Warn') request.warnings.push(...warnings)
   }
-  const pruned = pruneUnknown(expected.definition, object) as Record<string, unknown>
+  const pruned = pruneUnknown<Record<string, unknown>>(expected.definition, object)
   pruned['apiVersion'] = apiVersionOf(expected)
   pruned['kind'] = expected.kind
   return pruned

@@ -38,6 +38,7 @@ export function initializeMetadata({ clock, random }: Core, { view }: Pick<Targe
     }
     meta.name = `${meta.generateName.slice(0, maxGeneratedPrefix)}${random.suffix(suffixLength)}`
   }
+  dropEmpty(meta)
   delete meta.selfLink
   delete meta.deletionTimestamp
   delete meta.deletionGracePeriodSeconds
@@ -61,10 +62,20 @@ export function carryMetadata(target: Target, object: KubeObject, previous: Kube
   if (meta.resourceVersion && meta.resourceVersion !== before.resourceVersion) throw staleVersion(target, meta.resourceVersion)
   if (meta.uid && meta.uid !== before.uid)
     throw conflict(view.declaration.kind, name, `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${before.uid}`)
+  dropEmpty(meta)
   delete meta.selfLink
+  if (before.managedFields !== undefined) meta.managedFields ??= before.managedFields
   for (const field of serverFields) {
     if (before[field] === undefined) delete meta[field]
     else (meta as Record<string, unknown>)[field] = before[field]
+  }
+}
+
+/** Upstream's encoding leaves out what is empty. */
+function dropEmpty(meta: MetaV1ObjectMeta): void {
+  for (const field of ['labels', 'annotations', 'finalizers', 'ownerReferences', 'managedFields'] as const) {
+    const value = meta[field]
+    if (value !== undefined && Object.keys(value).length === 0) delete meta[field]
   }
 }
 

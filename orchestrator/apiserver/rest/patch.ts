@@ -62,9 +62,9 @@ function applyPatch(current: KubeObject, { type, value }: Patch, definition: str
 function checkSameKind(object: Record<string, unknown>, expected: Expected): void {
   const wanted = apiVersionOf(expected)
   if (object['apiVersion'] !== undefined && object['apiVersion'] !== wanted)
-    throw badRequest(`the API version in the data (${String(object['apiVersion'])}) does not match the expected API version (${wanted})`)
+    throw badRequest(`the API version in the data (${JSON.stringify(object['apiVersion'])}) does not match the expected API version (${wanted})`)
   if (object['kind'] !== undefined && object['kind'] !== expected.kind)
-    throw badRequest(`the kind in the data (${String(object['kind'])}) does not match the expected kind (${expected.kind})`)
+    throw badRequest(`the kind in the data (${JSON.stringify(object['kind'])}) does not match the expected kind (${expected.kind})`)
 }
 
 /** An applied configuration, checked: it must name its kind. */

@@ -36,9 +36,9 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
   const isWatchPath = segments[start] === 'watch' && segments.length > start + 1
   const place = locate(segments.slice(isWatchPath ? start + 1 : start), raw.slice(isWatchPath ? start + 1 : start))
   const isWatch = isWatchPath || isTrue(query.get('watch'))
-  const verb = resourceVerb(method, place.name !== '', isWatch && (place.name === '' || place.subresource === '') && isRead(method))
-  const name = place.name === '' && (verb === 'list' || verb === 'watch' || verb === 'deletecollection') ? nameOfSelector(query) : place.name
-  return { method, path, isResource: true, group, version, verb: name !== '' && isWatchPath ? 'watch' : verb, ...place, name }
+  const verb = resourceVerb(method, place.name !== '', isWatch && place.subresource === '')
+  const name = place.name === '' && collectionVerbs.has(verb) ? nameOfSelector(query) : place.name
+  return { method, path, isResource: true, group, version, verb, ...place, name }
 }
 
 function decodeSegments(raw: readonly string[]): string[] | undefined {
@@ -63,7 +63,7 @@ function locate(parts: readonly string[], raw: readonly string[]): Pick<RequestI
   return { namespace, resource, name, subresource: hasRest || rest.length === 0 || rest[0] === '' ? subresource : `${subresource}/${rest.join('/')}`, rest: hasRest ? `/${rest.join('/')}` : '' }
 }
 
-const isRead = (method: string) => method === 'GET' || method === 'HEAD'
+const collectionVerbs = new Set(['list', 'watch', 'deletecollection'])
 
 function resourceVerb(method: string, hasName: boolean, isWatch: boolean): string {
   switch (method) {

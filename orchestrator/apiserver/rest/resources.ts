@@ -109,10 +109,11 @@ export class Resources {
   }
 
   async #update(target: Target, request: ApiRequest): Promise<Answer> {
-    const { declaration, keyOf } = target.view
+    const { view } = target
+    const { declaration } = view
     const object = decodeObject(request, declaration, target.retired)
     const context = contextOf(this.#core, request, declaration)
-    if (declaration.createsOnUpdate === true && this.#core.store.get(keyOf(target.namespace, target.name)) === undefined) {
+    if (declaration.createsOnUpdate === true && this.#core.store.get(view.keyOf(target.namespace, target.name)) === undefined) {
       object.metadata.name ??= target.name
       return renderObject(declaration, await createObject(this.#core, target, object, context), { code: 201, request, now: this.#core.clock.now() })
     }
@@ -131,12 +132,13 @@ export class Resources {
   }
 
   async #apply(target: Target, patch: Patch, request: ApiRequest): Promise<Answer> {
-    const { declaration, keyOf } = target.view
+    const { view } = target
+    const { declaration } = view
     const applied = appliedObject(patch, declaration, expectedOf(declaration), request)
     const apply = applierOf(this.#core, request, declaration)
     const { track: _, ...context } = contextOf(this.#core, request, declaration)
     const now = this.#core.clock.now()
-    if (this.#core.store.get(keyOf(target.namespace, target.name)) === undefined) {
+    if (this.#core.store.get(view.keyOf(target.namespace, target.name)) === undefined) {
       applied.metadata.name ??= target.name
       const created = await createObject(this.#core, target, copyJson(apply(undefined, applied)), { ...context, keepsManagedFields: true })
       return renderObject(declaration, created, { code: 201, request, now })

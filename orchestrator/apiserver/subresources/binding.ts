@@ -25,7 +25,7 @@ export const binding: SubresourceHandler = async (core, target, request) => {
     if (pod.metadata.deletionTimestamp !== undefined) throw refuse(`pod ${target.name} is being deleted, cannot be assigned to a host`)
     if (pod.spec?.nodeName) throw refuse(`pod ${target.name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`)
     if ((pod.spec?.schedulingGates ?? []).length > 0) throw refuse(`pod ${target.name} has non-empty .spec.schedulingGates`)
-    pod.spec = { ...pod.spec!, nodeName: node.name }
+    pod.spec = { ...pod.spec, nodeName: node.name }
     Object.assign(pod.metadata, { annotations: merged(pod.metadata.annotations, metadata?.annotations), labels: merged(pod.metadata.labels, metadata?.labels) })
     const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled')
     pod.status = { ...pod.status, conditions: [...others, { type: 'PodScheduled', status: 'True', lastProbeTime: null as unknown as string, lastTransitionTime: now }] }

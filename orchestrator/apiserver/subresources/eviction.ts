@@ -1,6 +1,5 @@
 import type { CoreV1Pod, PolicyV1Eviction, PolicyV1PodDisruptionBudget } from '../../api/generated/kinds.ts'
 import { matchesLabels, selectorFromObject } from '../../api/labels.ts'
-import type { KubeObject } from '../../api/object.ts'
 import { badRequest, internalError, methodNotAllowed, notFound, StatusError, tooManyRequests } from '../../api/status-error.ts'
 import { isStoreError } from '../../store/store.ts'
 import { copyJson } from '../rest/copy.ts'
@@ -54,7 +53,7 @@ async function takeDisruption(core: Core, { namespace, name }: Target, pod: Core
     const next = copyJson(budget.object) as PolicyV1PodDisruptionBudget
     next.status = { ...status!, disruptionsAllowed: allowed - 1, disruptedPods: { ...status?.disruptedPods, [name]: new Date(core.clock.now()).toISOString() } }
     try {
-      await core.store.put(budget.key, next as unknown as KubeObject, budget.revision)
+      await core.store.put(budget.key, next, budget.revision)
       return
     } catch (error) {
       if (!isStoreError(error, 'conflict')) throw error

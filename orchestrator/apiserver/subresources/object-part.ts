@@ -77,7 +77,7 @@ export const finalize = objectPart('finalize', (current, given) => {
 export const ephemeralContainers = objectPart('ephemeralcontainers', (current, given) => {
   const pod = copyJson(current) as CoreV1Pod
   const { ephemeralContainers: containers } = (given as CoreV1Pod).spec ?? {}
-  if (containers !== undefined) pod.spec = { ...pod.spec!, ephemeralContainers: containers }
+  if (containers !== undefined) pod.spec = { ...pod.spec, ephemeralContainers: containers }
   return pod
 })
 
@@ -86,8 +86,8 @@ export const resize = objectPart('resize', (current, given) => {
   const pod = copyJson(current) as CoreV1Pod
   const wanted = new Map((given as CoreV1Pod).spec?.containers.map((container) => [container.name, container]))
   pod.spec = {
-    ...pod.spec!,
-    containers: pod.spec!.containers.map((container) => {
+    ...pod.spec,
+    containers: pod.spec.containers.map((container) => {
       const { resources, resizePolicy } = wanted.get(container.name) ?? container
       return { ...container, ...(resources === undefined ? {} : { resources }), ...(resizePolicy === undefined ? {} : { resizePolicy }) }
     }),

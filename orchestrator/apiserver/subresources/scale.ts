@@ -43,7 +43,7 @@ function wantedScale(request: ApiRequest): ((current: AutoscalingV1Scale) => Aut
   }
   if (request.info.verb !== 'patch') return undefined
   const patch = parsePatch(request.body)
-  return (current) => patchObject(current as KubeObject, patch, expected, request) as AutoscalingV1Scale
+  return (current) => patchObject(current, patch, expected, request) as AutoscalingV1Scale
 }
 
 function checkScale({ spec }: AutoscalingV1Scale, name: string): void {

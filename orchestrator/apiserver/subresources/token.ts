@@ -21,7 +21,7 @@ export function tokenHandler(tokens: ServiceAccountTokens): SubresourceHandler {
     const wanted = decodeBody<AuthenticationV1TokenRequest>(request, expected)
     const account = core.store.get(view.keyOf(namespace, name))?.object as KubeObject | undefined
     if (account === undefined) throw notFound(view.declaration.kind, name)
-    const { audiences = [], expirationSeconds = defaultSeconds, boundObjectRef } = wanted.spec ?? {}
+    const { audiences = [], expirationSeconds = defaultSeconds, boundObjectRef } = wanted.spec as Partial<AuthenticationV1TokenRequest['spec']>
     checkSeconds(expirationSeconds)
     const bound = boundObjectRef === undefined ? undefined : findBound(core, target, boundObjectRef)
     const issued = await tokens.issue({

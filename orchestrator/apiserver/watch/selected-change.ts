@@ -1,4 +1,3 @@
-import type { KubeObject } from '../../api/object.ts'
 import type { Change, Entry } from '../../store/store.ts'
 import type { WatchPlan } from './watch-plan.ts'
 
@@ -15,7 +14,7 @@ export interface SelectedChange {
 export function selectChange({ view, selection }: Pick<WatchPlan, 'view' | 'selection'>, change: Change): SelectedChange | undefined {
   const { type, entry, previous } = change
   if (selection.isEverything) return { type: type === 'created' ? 'ADDED' : type === 'updated' ? 'MODIFIED' : 'DELETED', entry }
-  const matches = (candidate: Entry | undefined) => candidate !== undefined && selection.matches(view.present(candidate).object as KubeObject)
+  const matches = (candidate: Entry | undefined) => candidate !== undefined && selection.matches(view.present(candidate).object)
   const did = matches(previous)
   const does = type !== 'deleted' && matches(entry)
   if (did && does) return { type: 'MODIFIED', entry }
