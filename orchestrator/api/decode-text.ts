@@ -120,7 +120,13 @@ export function decodeYaml(bytes: Uint8Array | string): Decoded {
 }
 
 /** YAML 1.1 as Kubernetes reads it has its booleans (`yes`, `off`) and octals, but no dates, sexagesimal numbers, binaries or sets. */
-const specialTags = new Set(['tag:yaml.org,2002:timestamp', 'tag:yaml.org,2002:binary', 'tag:yaml.org,2002:omap', 'tag:yaml.org,2002:pairs', 'tag:yaml.org,2002:set'])
+const specialTags = new Set([
+  'tag:yaml.org,2002:timestamp',
+  'tag:yaml.org,2002:binary',
+  'tag:yaml.org,2002:omap',
+  'tag:yaml.org,2002:pairs',
+  'tag:yaml.org,2002:set',
+])
 
 function withoutSpecialTags(tags: Tags): Tags {
   return tags.filter((tag) => typeof tag === 'string' || !(specialTags.has(tag.tag) || ('format' in tag && tag.format === 'TIME')))

@@ -79,7 +79,7 @@ function versionRank(version: string): readonly number[] {
 }
 
 function builtInResource(declaration: KindDeclaration): Resource {
-  const { group, version, plural } = (declaration.alias?.kind ?? declaration.kind)
+  const { group, version, plural } = declaration.alias?.kind ?? declaration.kind
   const row = resourceRows.find((candidate) => candidate.plural === plural && candidate.group === group && candidate.version === version)
   const { kind, singular, shortNames, categories, verbs } = declaration
   return { kind, singular, shortNames, categories, verbs, subresources: declaration.alias === undefined ? (row?.subresources ?? []) : [] }
@@ -93,8 +93,12 @@ function groupsOf(extras: readonly ExtraGroupVersion[]): Group[] {
     versions.set(key, entry)
     return entry.resources
   }
-  for (const declaration of [...kinds, ...legacyDeclarations]) place(declaration.kind.group, declaration.kind.version, false).push(builtInResource(declaration))
-  for (const extra of extras) place(extra.group, extra.version, extra.isStale ?? false).push(...extra.resources.map((resource) => ({ ...resource, subresources: [] })))
+  for (const declaration of [...kinds, ...legacyDeclarations])
+    place(declaration.kind.group, declaration.kind.version, false).push(builtInResource(declaration))
+  for (const extra of extras)
+    place(extra.group, extra.version, extra.isStale ?? false).push(
+      ...extra.resources.map((resource) => ({ ...resource, subresources: [] })),
+    )
   const names = [...new Set([...versions.values()].map(({ group }) => group))].sort((a, b) => groupRank(a) - groupRank(b))
   return names.map((name) => ({
     name,
@@ -150,7 +154,9 @@ function discoveredResource(resource: Resource): object {
 
 /** Legacy `APIVersions` of `/api`. */
 export function apiVersions(serverAddress: string): object {
-  const versions = groupsOf([]).find(({ name }) => name === '')!.versions.map(({ version }) => version)
+  const versions = groupsOf([])
+    .find(({ name }) => name === '')!
+    .versions.map(({ version }) => version)
   return { kind: 'APIVersions', versions, serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }] }
 }
 
@@ -173,7 +179,9 @@ export function apiGroup(name: string, extras: readonly ExtraGroupVersion[] = []
 
 /** Legacy `APIResourceList` of `/api/v1` (group '') or `/apis/<group>/<version>`; `undefined` for an unknown one. */
 export function apiResourceList(group: string, version: string, extras: readonly ExtraGroupVersion[] = []): object | undefined {
-  const entry = groupsOf(extras).find(({ name }) => name === group)?.versions.find((candidate) => candidate.version === version)
+  const entry = groupsOf(extras)
+    .find(({ name }) => name === group)
+    ?.versions.find((candidate) => candidate.version === version)
   if (entry === undefined) return undefined
   return {
     kind: 'APIResourceList',
@@ -199,7 +207,9 @@ function resourceListItems(resource: Resource): object[] {
     singularName: '',
     namespaced: kind.isNamespaced,
     // Group and version are named only where they differ from the list's, as upstream does.
-    ...(subresource.group === kind.group && subresource.version === kind.version ? {} : { group: subresource.group, version: subresource.version }),
+    ...(subresource.group === kind.group && subresource.version === kind.version
+      ? {}
+      : { group: subresource.group, version: subresource.version }),
     kind: subresource.kind,
     verbs: subresource.verbs,
   }))

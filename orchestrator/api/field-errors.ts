@@ -8,7 +8,11 @@ function printed(value: unknown): string {
 const withDetail = (text: string, detail: string) => (detail === '' ? text : `${text}: ${detail}`)
 
 /** `Required value: detail`. */
-export const required = (field: string, detail = ''): StatusCause => ({ reason: 'FieldValueRequired', message: withDetail('Required value', detail), field })
+export const required = (field: string, detail = ''): StatusCause => ({
+  reason: 'FieldValueRequired',
+  message: withDetail('Required value', detail),
+  field,
+})
 
 /** `Invalid value: "x": detail`. */
 export const invalidValue = (field: string, value: unknown, detail = ''): StatusCause => ({
@@ -25,16 +29,32 @@ export const notSupported = (field: string, value: unknown, supported: readonly 
 })
 
 /** `Duplicate value: "x"`. */
-export const duplicate = (field: string, value: unknown): StatusCause => ({ reason: 'FieldValueDuplicate', message: `Duplicate value: ${printed(value)}`, field })
+export const duplicate = (field: string, value: unknown): StatusCause => ({
+  reason: 'FieldValueDuplicate',
+  message: `Duplicate value: ${printed(value)}`,
+  field,
+})
 
 /** `Not found: "x"`. */
-export const missing = (field: string, value: unknown): StatusCause => ({ reason: 'FieldValueNotFound', message: `Not found: ${printed(value)}`, field })
+export const missing = (field: string, value: unknown): StatusCause => ({
+  reason: 'FieldValueNotFound',
+  message: `Not found: ${printed(value)}`,
+  field,
+})
 
 /** `Forbidden: detail`. */
-export const forbiddenField = (field: string, detail: string): StatusCause => ({ reason: 'FieldValueForbidden', message: `Forbidden: ${detail}`, field })
+export const forbiddenField = (field: string, detail: string): StatusCause => ({
+  reason: 'FieldValueForbidden',
+  message: `Forbidden: ${detail}`,
+  field,
+})
 
 /** `Too long: may not be more than N bytes`. */
-export const tooLong = (field: string, maxBytes: number): StatusCause => ({ reason: 'FieldValueTooLong', message: `Too long: may not be more than ${maxBytes} bytes`, field })
+export const tooLong = (field: string, maxBytes: number): StatusCause => ({
+  reason: 'FieldValueTooLong',
+  message: `Too long: may not be more than ${maxBytes} bytes`,
+  field,
+})
 
 /** What upstream says of a change to a field that may not change. */
 export const immutableMessage = 'field is immutable'

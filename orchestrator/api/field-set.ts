@@ -61,7 +61,12 @@ export function intersectionOf(a: FieldSet, b: FieldSet): FieldSet {
   return combine(a, b, intersectionOf, (isMember, other) => isMember && other)
 }
 
-function combine(a: FieldSet, b: FieldSet, combineChildren: (a: FieldSet, b: FieldSet) => FieldSet, decide: (a: boolean, b: boolean) => boolean): FieldSet {
+function combine(
+  a: FieldSet,
+  b: FieldSet,
+  combineChildren: (a: FieldSet, b: FieldSet) => FieldSet,
+  decide: (a: boolean, b: boolean) => boolean,
+): FieldSet {
   const children = new Map<string, FieldSet>()
   for (const [key, child] of a.children) {
     const combined = combineChildren(child, b.children.get(key) ?? emptySet)
@@ -87,7 +92,9 @@ function elementText(key: string): string {
   if (key.startsWith('v:')) return `[=${text}]`
   try {
     const keys = JSON.parse(text) as Record<string, unknown>
-    return `[${Object.entries(keys).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`
+    return `[${Object.entries(keys)
+      .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+      .join(',')}]`
   } catch {
     return `[${text}]`
   }

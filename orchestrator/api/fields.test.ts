@@ -4,7 +4,13 @@ import type { CoreV1Pod } from './generated/kinds.ts'
 import { findKind } from './kinds.ts'
 
 const pods = findKind('', 'v1', 'pods')!
-const pod: CoreV1Pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', namespace: 'default' }, spec: { containers: [], nodeName: 'n,1' }, status: { phase: 'Running' } }
+const pod: CoreV1Pod = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'a', namespace: 'default' },
+  spec: { containers: [], nodeName: 'n,1' },
+  status: { phase: 'Running' },
+}
 
 describe('field selectors', () => {
   it.each([

@@ -23,8 +23,7 @@ export function parseFieldSelector(declaration: KindDeclaration, text: string): 
     const match = /^((?:[^\\=!]|\\.)*)(==|!=|=)(.*)$/s.exec(term)
     if (match === null) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`)
     const field = match[1]!.trim()
-    if (!Object.hasOwn(declaration.selectableFields, field))
-      throw badRequest(`field label not supported: ${field}`)
+    if (!Object.hasOwn(declaration.selectableFields, field)) throw badRequest(`field label not supported: ${field}`)
     requirements.push({ field, operator: match[2] === '!=' ? '!=' : '=', value: match[3]!.replace(/\\([\\,=])/g, '$1') })
   }
   return requirements

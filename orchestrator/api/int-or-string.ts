@@ -14,7 +14,10 @@ export function scaledValue(value: IntOrString, total: number, rounding: 'up' | 
 }
 
 /** The numeric port of a container port reference: the number itself, or the port named so. */
-export function resolvePort(port: IntOrString, named: readonly { readonly name?: string; readonly containerPort: number }[]): number | undefined {
+export function resolvePort(
+  port: IntOrString,
+  named: readonly { readonly name?: string; readonly containerPort: number }[],
+): number | undefined {
   if (typeof port === 'number') return port
   const found = named.find((candidate) => candidate.name === port)
   if (found !== undefined) return found.containerPort

@@ -29,11 +29,15 @@ interface Holder {
 function parseOperation(operation: unknown, index: number): Operation {
   const { op, path, from, value } = (operation ?? {}) as Record<string, unknown>
   if (typeof op !== 'string' || !['add', 'remove', 'replace', 'move', 'copy', 'test'].includes(op))
-    throw badRequest(`error decoding patch: operation ${index}: op: ${JSON.stringify(op)}: supported values: add, remove, replace, move, copy, test`)
+    throw badRequest(
+      `error decoding patch: operation ${index}: op: ${JSON.stringify(op)}: supported values: add, remove, replace, move, copy, test`,
+    )
   if (typeof path !== 'string') throw badRequest(`error decoding patch: operation ${index}: path: must be a string`)
-  if ((op === 'move' || op === 'copy') && typeof from !== 'string') throw badRequest(`error decoding patch: operation ${index}: from: must be a string`)
+  if ((op === 'move' || op === 'copy') && typeof from !== 'string')
+    throw badRequest(`error decoding patch: operation ${index}: from: must be a string`)
   const needsValue = op === 'add' || op === 'replace' || op === 'test'
-  if (needsValue && !Object.hasOwn(operation as object, 'value')) throw badRequest(`error decoding patch: operation ${index}: value: must be given`)
+  if (needsValue && !Object.hasOwn(operation as object, 'value'))
+    throw badRequest(`error decoding patch: operation ${index}: value: must be given`)
   return {
     op: op as Operation['op'],
     path: parsePointer(path, index),
@@ -44,8 +48,12 @@ function parseOperation(operation: unknown, index: number): Operation {
 
 function parsePointer(pointer: string, index: number): string[] {
   if (pointer === '') return []
-  if (!pointer.startsWith('/')) throw badRequest(`error decoding patch: operation ${index}: path: ${JSON.stringify(pointer)} must start with '/'`)
-  return pointer.slice(1).split('/').map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+  if (!pointer.startsWith('/'))
+    throw badRequest(`error decoding patch: operation ${index}: path: ${JSON.stringify(pointer)} must start with '/'`)
+  return pointer
+    .slice(1)
+    .split('/')
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
 const pointerText = (path: readonly string[]) => path.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
@@ -62,7 +70,8 @@ function applyOperation(holder: Holder, { op, path, from, value }: Operation): v
     case 'copy':
       return add(holder, path, structuredClone(read(holder, from!, op)))
     case 'move': {
-      if (path.length > from!.length && from!.every((part, at) => part === path[at])) throw refused(op, path, 'a value cannot move into itself')
+      if (path.length > from!.length && from!.every((part, at) => part === path[at]))
+        throw refused(op, path, 'a value cannot move into itself')
       return add(holder, path, remove(holder, from!, op))
     }
     case 'test':
@@ -83,7 +92,9 @@ function test(holder: Holder, path: readonly string[], value: unknown): void {
 }
 
 function refused(op: string, path: readonly string[], why: string): StatusError {
-  return unprocessable(`the server rejected our request due to an error in our request: ${op} operation on ${JSON.stringify(pointerText(path))}: ${why}`)
+  return unprocessable(
+    `the server rejected our request due to an error in our request: ${op} operation on ${JSON.stringify(pointerText(path))}: ${why}`,
+  )
 }
 
 function read(holder: Holder, path: readonly string[], op: string): unknown {

@@ -123,7 +123,10 @@ export function testKindDeclaration(declaration: KindDeclaration, extra: Readonl
 }
 
 /** What every kind that is stored as another one promises. */
-export function testStorage(declaration: KindDeclaration & { readonly storage: NonNullable<KindDeclaration['storage']> }, extra: Readonly<Record<string, unknown>> = {}): void {
+export function testStorage(
+  declaration: KindDeclaration & { readonly storage: NonNullable<KindDeclaration['storage']> },
+  extra: Readonly<Record<string, unknown>> = {},
+): void {
   const { definition, kind, storage } = declaration
   describe(`${apiVersionOf(kind)} ${kind.kind}, stored as ${apiVersionOf(storage.kind)}`, () => {
     it('comes back from storage as it went in', () => {

@@ -83,4 +83,5 @@ export interface KindDeclaration<T extends KubeObject = KubeObject> {
 }
 
 /** What one hand-written file adds to the declaration that the tables give. */
-export type KindPart<T extends KubeObject> = Pick<KindDeclaration<T>, 'kind'> & Partial<Omit<KindDeclaration<T>, 'definition' | 'verbs' | 'singular'>>
+export type KindPart<T extends KubeObject> = Pick<KindDeclaration<T>, 'kind'> &
+  Partial<Omit<KindDeclaration<T>, 'definition' | 'verbs' | 'singular'>>

@@ -50,7 +50,8 @@ const extras: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 const extraOf = ({ kind }: KindDeclaration) => extras[`${apiVersionOf(kind)} ${kind.kind}`]
 
 for (const declaration of kinds) testKindDeclaration(declaration, extraOf(declaration))
-for (const declaration of kinds) if (declaration.storage !== undefined) testStorage({ ...declaration, storage: declaration.storage }, extraOf(declaration))
+for (const declaration of kinds)
+  if (declaration.storage !== undefined) testStorage({ ...declaration, storage: declaration.storage }, extraOf(declaration))
 
 describe('the list of kinds', () => {
   it('has every kind of the tables once', () => {
@@ -70,7 +71,9 @@ describe('the list of kinds', () => {
   })
 
   it('stores every older version as a kind of the list', () => {
-    const stored = kinds.flatMap(({ storage }) => (storage === undefined ? [] : [findKind(storage.kind.group, storage.kind.version, storage.kind.plural)]))
+    const stored = kinds.flatMap(({ storage }) =>
+      storage === undefined ? [] : [findKind(storage.kind.group, storage.kind.version, storage.kind.plural)],
+    )
     expect(stored.filter((declaration) => declaration === undefined || declaration.storage !== undefined)).toEqual([])
   })
 })

@@ -57,7 +57,10 @@ export const kinds: readonly KindDeclaration[] = resourceRows.map((row) => decla
 
 /** A retired kind's declaration: its successor's, under the old name. It cannot be listed or watched, so that nothing sees an object twice. */
 function declareLegacy({ kind, alias }: LegacyKind): KindDeclaration {
-  const { storage: _, ...successor } = kinds.find((candidate) => candidate.kind.group === alias.kind.group && candidate.kind.version === alias.kind.version && candidate.kind.kind === alias.kind.kind)!
+  const { storage: _, ...successor } = kinds.find(
+    (candidate) =>
+      candidate.kind.group === alias.kind.group && candidate.kind.version === alias.kind.version && candidate.kind.kind === alias.kind.kind,
+  )!
   return { ...successor, kind, alias, shortNames: [], categories: [], verbs: ['create', 'delete', 'get', 'patch', 'update'] }
 }
 
@@ -65,8 +68,12 @@ function declareLegacy({ kind, alias }: LegacyKind): KindDeclaration {
 export const legacyDeclarations: readonly KindDeclaration[] = legacyKinds.map(declareLegacy)
 
 const served = [...kinds, ...legacyDeclarations]
-const byPlural = new Map(served.map((declaration) => [keyOf(declaration.kind.group, declaration.kind.version, declaration.kind.plural), declaration]))
-const byName = new Map(served.map((declaration) => [keyOf(declaration.kind.group, declaration.kind.version, declaration.kind.kind), declaration]))
+const byPlural = new Map(
+  served.map((declaration) => [keyOf(declaration.kind.group, declaration.kind.version, declaration.kind.plural), declaration]),
+)
+const byName = new Map(
+  served.map((declaration) => [keyOf(declaration.kind.group, declaration.kind.version, declaration.kind.kind), declaration]),
+)
 
 /** The kind behind a URL: `findKind('apps', 'v1', 'deployments')`. Retired kinds are found too; they have an `alias`. */
 export function findKind(group: string, version: string, plural: string): KindDeclaration | undefined {

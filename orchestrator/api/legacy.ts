@@ -11,12 +11,16 @@ export interface LegacyKind {
 type Fields = Record<string, unknown>
 
 const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
-const objectAt = (value: unknown, field: string): Fields | undefined => (isObject(value) && isObject(value[field]) ? value[field] : undefined)
+const objectAt = (value: unknown, field: string): Fields | undefined =>
+  isObject(value) && isObject(value[field]) ? value[field] : undefined
 
 function legacy(group: string, version: string, target: Kind, convertBody: (body: Fields) => Fields): LegacyKind {
   return {
     kind: { ...target, group, version },
-    alias: { kind: target, convert: (body) => ({ ...convertBody(body as unknown as Fields), apiVersion: apiVersionOf(target) }) as unknown as KubeObject },
+    alias: {
+      kind: target,
+      convert: (body) => ({ ...convertBody(body as unknown as Fields), apiVersion: apiVersionOf(target) }) as unknown as KubeObject,
+    },
   }
 }
 
@@ -49,7 +53,9 @@ function withPodVolumes(body: Fields): Fields {
   const podSpec = objectAt(template, 'spec')
   const containers = podSpec?.['containers']
   if (!Array.isArray(containers)) return body
-  const misplaced = containers.flatMap((container) => (isObject(container) && Array.isArray(container['volumes']) ? (container['volumes'] as unknown[]) : []))
+  const misplaced = containers.flatMap((container) =>
+    isObject(container) && Array.isArray(container['volumes']) ? (container['volumes'] as unknown[]) : [],
+  )
   if (misplaced.length === 0) return body
   const volumes = [...(Array.isArray(podSpec!['volumes']) ? (podSpec!['volumes'] as unknown[]) : []), ...misplaced]
   const cleaned = containers.map((container) => {
@@ -61,7 +67,8 @@ function withPodVolumes(body: Fields): Fields {
 }
 
 const toDeployment = (body: Fields) => withPodVolumes(withoutSpecField(withSelector(body), 'rollbackTo'))
-const toDaemonSet = (body: Fields) => withPodVolumes(withUpdateStrategy(withoutSpecField(withSelector(body), 'templateGeneration'), 'OnDelete'))
+const toDaemonSet = (body: Fields) =>
+  withPodVolumes(withUpdateStrategy(withoutSpecField(withSelector(body), 'templateGeneration'), 'OnDelete'))
 const toStatefulSet = (body: Fields) => withPodVolumes(withUpdateStrategy(withSelector(body), 'OnDelete'))
 
 /** Every retired kind that is still understood. */

@@ -33,7 +33,10 @@ export function checkSubdomain(name: string): readonly string[] {
   return check(name, { max: 253, pattern: subdomainPattern, message: subdomainMessage })
 }
 
-function check(name: string, { max, pattern, message }: { readonly max: number; readonly pattern: RegExp; readonly message: string }): string[] {
+function check(
+  name: string,
+  { max, pattern, message }: { readonly max: number; readonly pattern: RegExp; readonly message: string },
+): string[] {
   const errors: string[] = []
   if (name.length > max) errors.push(tooLongMessage(max))
   if (!pattern.test(name)) errors.push(message)
@@ -51,7 +54,9 @@ export function checkQualifiedName(name: string): readonly string[] {
   if (name.length <= 63 && qualifiedPattern.test(name)) return []
   const parts = name.split('/')
   if (parts.length > 2)
-    return [`a qualified name ${qualifiedNameMessage.replace('name part must', 'must')} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`]
+    return [
+      `a qualified name ${qualifiedNameMessage.replace('name part must', 'must')} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+    ]
   const errors: string[] = []
   const local = parts.at(-1)!
   if (parts.length === 2) {
@@ -83,7 +88,9 @@ export function checkPortName(name: string): readonly string[] {
 
 /** What is wrong with an environment variable's name. */
 export function checkEnvName(name: string): readonly string[] {
-  return /^[ -<>-~]+$/.test(name) ? [] : ["a valid environment variable name must consist only of printable ASCII characters other than '='"]
+  return /^[ -<>-~]+$/.test(name)
+    ? []
+    : ["a valid environment variable name must consist only of printable ASCII characters other than '='"]
 }
 
 /** What is wrong with the key of a ConfigMap or Secret. */
@@ -94,7 +101,8 @@ export function checkConfigKey(key: string): readonly string[] {
     errors.push(
       "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
     )
-  if (key === '.' || key === '..' || key.startsWith('..')) errors.push(key === '.' ? "must not be '.'" : key === '..' ? "must not be '..'" : "must not start with '..'")
+  if (key === '.' || key === '..' || key.startsWith('..'))
+    errors.push(key === '.' ? "must not be '.'" : key === '..' ? "must not be '..'" : "must not start with '..'")
   return errors
 }
 

@@ -26,7 +26,16 @@ function readOperations(): Operation[] {
 }
 
 function parseOperation(line: string): Operation {
-  const [method, path, action, group, version, kind, parameters, consumes] = line.split('\t') as [string, string, string, string, string, string, string?, string?]
+  const [method, path, action, group, version, kind, parameters, consumes] = line.split('\t') as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string?,
+    string?,
+  ]
   const list = (text: string | undefined) => (text === undefined || text === '' ? [] : text.split(','))
   return { method, path, action, group, version, kind, parameters: list(parameters), consumes: list(consumes) }
 }
@@ -44,7 +53,12 @@ function legacyOperations({ kind, alias }: LegacyKind, operations: readonly Oper
     name === kind.kind
   return operations
     .filter(isOffered)
-    .map((operation) => ({ ...operation, group: kind.group, version: kind.version, path: operation.path.replace(prefix, `/apis/${kind.group}/${kind.version}/`) }))
+    .map((operation) => ({
+      ...operation,
+      group: kind.group,
+      version: kind.version,
+      path: operation.path.replace(prefix, `/apis/${kind.group}/${kind.version}/`),
+    }))
 }
 
 /** `/apis/apps/v1/…` → `apis/apps/v1`; `undefined` for paths outside of any group version. */
@@ -56,7 +70,10 @@ function groupVersionPathOf(path: string): string | undefined {
 export function openApiV3Index(): { readonly paths: Readonly<Record<string, { readonly serverRelativeURL: string }>> } {
   const operations = readOperations()
   // Documents are a function of the tables alone, so the tables' hash tells when one changes.
-  const tables = createHash('sha256').update(readFileSync(new URL('data/kubernetes-1.35-types.json', import.meta.url))).update(JSON.stringify(operations)).digest('hex')
+  const tables = createHash('sha256')
+    .update(readFileSync(new URL('data/kubernetes-1.35-types.json', import.meta.url)))
+    .update(JSON.stringify(operations))
+    .digest('hex')
   const paths = [...new Set(operations.map(({ path }) => groupVersionPathOf(path)).filter((path) => path !== undefined))].sort()
   const hashOf = (path: string) => createHash('sha256').update(tables).update(path).digest('hex').toUpperCase()
   return { paths: Object.fromEntries(paths.map((path) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(path)}` }])) }
@@ -96,7 +113,10 @@ function addLegacyGvks(groupVersionPath: string, schemas: Record<string, Schema>
     if (`apis/${kind.group}/${kind.version}` !== groupVersionPath) continue
     const name = definitionsByGvk().get(`${alias.kind.group}/${alias.kind.version}/${alias.kind.kind}`)
     if (name !== undefined && schemas[name] !== undefined)
-      schemas[name] = { ...schemas[name], 'x-kubernetes-group-version-kind': [{ group: kind.group, version: kind.version, kind: kind.kind }] }
+      schemas[name] = {
+        ...schemas[name],
+        'x-kubernetes-group-version-kind': [{ group: kind.group, version: kind.version, kind: kind.kind }],
+      }
   }
 }
 
@@ -125,7 +145,9 @@ function bodyDefinition(operation: Operation, definitions: ReadonlyMap<string, s
 }
 
 const definitionKey = ({ group, version, path }: Operation, kind: string): string => {
-  const legacy = legacyKinds.find((candidate) => candidate.kind.group === group && candidate.kind.version === version && path.includes(`/${candidate.kind.plural}`))
+  const legacy = legacyKinds.find(
+    (candidate) => candidate.kind.group === group && candidate.kind.version === version && path.includes(`/${candidate.kind.plural}`),
+  )
   return legacy === undefined ? `${group}/${version}/${kind}` : `${legacy.alias.kind.group}/${legacy.alias.kind.version}/${kind}`
 }
 
@@ -146,14 +168,25 @@ function operationV3(operation: Operation, definitions: ReadonlyMap<string, stri
   }
   const body = operation.parameters.some(isBody) ? bodyDefinition(operation, definitions) : undefined
   const answer = answerDefinition(operation, definitions)
-  const parameters = operation.parameters.filter((name) => !isBody(name)).map((name) => {
-    const { type, ...rest } = parameterOf(name, operation.path)
-    return { ...rest, schema: { type, uniqueItems: true } }
-  })
+  const parameters = operation.parameters
+    .filter((name) => !isBody(name))
+    .map((name) => {
+      const { type, ...rest } = parameterOf(name, operation.path)
+      return { ...rest, schema: { type, uniqueItems: true } }
+    })
   return {
     parameters,
-    ...(body === undefined ? {} : { requestBody: { content: Object.fromEntries(operation.consumes.map((type) => [type, { schema: refTo(body) }])), ...(operation.action.startsWith('delete') ? {} : { required: true }) } }),
-    responses: { '200': { description: responseText, ...(answer === undefined ? {} : { content: { 'application/json': { schema: refTo(answer) } } }) } },
+    ...(body === undefined
+      ? {}
+      : {
+          requestBody: {
+            content: Object.fromEntries(operation.consumes.map((type) => [type, { schema: refTo(body) }])),
+            ...(operation.action.startsWith('delete') ? {} : { required: true }),
+          },
+        }),
+    responses: {
+      '200': { description: responseText, ...(answer === undefined ? {} : { content: { 'application/json': { schema: refTo(answer) } } }) },
+    },
     ...extensionsOf(operation),
   }
 }
@@ -163,16 +196,21 @@ function definitionSchema(row: TypeRow, refTo: (ref: string) => string): Schema 
   const { fields, gvk, required, ...shape } = row
   return {
     ...shapeSchema(shape, refTo),
-    ...(fields === undefined ? {} : { properties: Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, shapeSchema(field, refTo)])) }),
+    ...(fields === undefined
+      ? {}
+      : { properties: Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, shapeSchema(field, refTo)])) }),
     ...(required === undefined ? {} : { required }),
-    ...(gvk === undefined ? {} : { 'x-kubernetes-group-version-kind': gvk.map(([group, version, kind]: Gvk) => ({ group, version, kind })) }),
+    ...(gvk === undefined
+      ? {}
+      : { 'x-kubernetes-group-version-kind': gvk.map(([group, version, kind]: Gvk) => ({ group, version, kind })) }),
   }
 }
 
 function shapeSchema(row: ShapeRow, refTo: (ref: string) => string): Schema {
   const { type, format, ref, items, values, ...extensions } = row
   const schema: Schema = {}
-  for (const [name, value] of Object.entries(extensions)) schema[name === 'default' || name === 'enum' ? name : `x-kubernetes-${name}`] = value
+  for (const [name, value] of Object.entries(extensions))
+    schema[name === 'default' || name === 'enum' ? name : `x-kubernetes-${name}`] = value
   if (ref !== undefined) {
     const target = { $ref: refTo(ref) }
     return Object.keys(schema).length === 0 ? target : { allOf: [target], ...schema }
@@ -200,8 +238,16 @@ export function openApiV2(): object {
 function operationV2(operation: Operation, definitions: ReadonlyMap<string, string>): object {
   const body = operation.parameters.some(isBody) ? bodyDefinition(operation, definitions) : undefined
   const answer = answerDefinition(operation, definitions)
-  const parameters: object[] = operation.parameters.filter((name) => !isBody(name)).map((name) => ({ ...parameterOf(name, operation.path), uniqueItems: true }))
-  if (body !== undefined) parameters.push({ in: 'body', name: 'body', schema: { $ref: `#/definitions/${body}` }, ...(operation.action.startsWith('delete') ? {} : { required: true }) })
+  const parameters: object[] = operation.parameters
+    .filter((name) => !isBody(name))
+    .map((name) => ({ ...parameterOf(name, operation.path), uniqueItems: true }))
+  if (body !== undefined)
+    parameters.push({
+      in: 'body',
+      name: 'body',
+      schema: { $ref: `#/definitions/${body}` },
+      ...(operation.action.startsWith('delete') ? {} : { required: true }),
+    })
   return {
     consumes: operation.consumes.length === 0 ? ['*/*'] : operation.consumes,
     produces: ['application/json', 'application/yaml'],

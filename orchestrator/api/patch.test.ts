@@ -93,23 +93,35 @@ describe('strategic merge patch', () => {
   })
 
   it('replaces lists without a key', () => {
-    expect(merge(containers({ name: 'a', args: ['1', '2'] }), containers({ name: 'a', args: ['3'] }))).toEqual(containers({ name: 'a', args: ['3'] }))
+    expect(merge(containers({ name: 'a', args: ['1', '2'] }), containers({ name: 'a', args: ['3'] }))).toEqual(
+      containers({ name: 'a', args: ['3'] }),
+    )
   })
 
   it('deletes items and maps by directive', () => {
     expect(merge(containers({ name: 'a' }, { name: 'b' }), containers({ $patch: 'delete', name: 'a' }))).toEqual(containers({ name: 'b' }))
-    expect(merge({ spec: { strategy: { type: 'x', rollingUpdate: {} } } }, { spec: { strategy: { $patch: 'replace', type: 'Recreate' } } })).toEqual({ spec: { strategy: { type: 'Recreate' } } })
+    expect(
+      merge({ spec: { strategy: { type: 'x', rollingUpdate: {} } } }, { spec: { strategy: { $patch: 'replace', type: 'Recreate' } } }),
+    ).toEqual({ spec: { strategy: { type: 'Recreate' } } })
     expect(merge(containers({ name: 'a' }), containers({ $patch: 'replace' }, { name: 'z' }))).toEqual(containers({ name: 'z' }))
   })
 
   it('retains only the named keys', () => {
     const patch = { spec: { strategy: { $retainKeys: ['type'], type: 'Recreate' } } }
-    expect(merge({ spec: { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } } } }, patch)).toEqual({ spec: { strategy: { type: 'Recreate' } } })
+    expect(merge({ spec: { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } } } }, patch)).toEqual({
+      spec: { strategy: { type: 'Recreate' } },
+    })
   })
 
   it('orders items as told, others after the one they followed', () => {
-    const patch = { spec: { template: { spec: { '$setElementOrder/containers': [{ name: 'b' }, { name: 'a' }], containers: [{ name: 'b', image: 'y' }] } } } }
-    expect(merge(containers({ name: 'a' }, { name: 'x' }, { name: 'b' }), patch)).toEqual(containers({ name: 'b', image: 'y' }, { name: 'a' }, { name: 'x' }))
+    const patch = {
+      spec: {
+        template: { spec: { '$setElementOrder/containers': [{ name: 'b' }, { name: 'a' }], containers: [{ name: 'b', image: 'y' }] } },
+      },
+    }
+    expect(merge(containers({ name: 'a' }, { name: 'x' }, { name: 'b' }), patch)).toEqual(
+      containers({ name: 'b', image: 'y' }, { name: 'a' }, { name: 'x' }),
+    )
   })
 
   it('unites and empties lists of scalars that merge', () => {
@@ -119,20 +131,26 @@ describe('strategic merge patch', () => {
   })
 
   it('merges labels and deletes by null', () => {
-    expect(merge({ metadata: { labels: { a: '1', b: '2' } } }, { metadata: { labels: { a: null, c: '3' } } })).toEqual({ metadata: { labels: { b: '2', c: '3' } } })
+    expect(merge({ metadata: { labels: { a: '1', b: '2' } } }, { metadata: { labels: { a: null, c: '3' } } })).toEqual({
+      metadata: { labels: { b: '2', c: '3' } },
+    })
   })
 
   it('takes conditions by type, ports by container port', () => {
     const status = (list: object[]) => ({ status: { conditions: list } })
-    expect(merge(status([{ type: 'A', status: 'True' }]), status([{ type: 'A', status: 'False' }]))).toEqual(status([{ type: 'A', status: 'False' }]))
+    expect(merge(status([{ type: 'A', status: 'True' }]), status([{ type: 'A', status: 'False' }]))).toEqual(
+      status([{ type: 'A', status: 'False' }]),
+    )
     const ports = (list: object[]) => containers({ name: 'a', ports: list })
-    expect(merge(ports([{ containerPort: 80, name: 'x' }]), ports([{ containerPort: 80, protocol: 'TCP' }]))).toEqual(ports([{ containerPort: 80, name: 'x', protocol: 'TCP' }]))
+    expect(merge(ports([{ containerPort: 80, name: 'x' }]), ports([{ containerPort: 80, protocol: 'TCP' }]))).toEqual(
+      ports([{ containerPort: 80, name: 'x', protocol: 'TCP' }]),
+    )
   })
 
   it('refuses unknown directives and items without their key', () => {
     expect(codeOf(() => merge({}, { spec: { $patch: 'explode' } }))).toBe(400)
     expect(codeOf(() => merge(containers({ name: 'a' }), containers({ image: 'x' })))).toBe(400)
-    expect(codeOf(() => merge({}, [] as unknown as object))).toBe(400)
+    expect(codeOf(() => merge({}, []))).toBe(400)
   })
 
   it('changes neither document nor patch, whatever they hold', () => {

@@ -15,7 +15,8 @@ const ownForms: Readonly<Record<string, (value: unknown) => Fields>> = {
   [`${meta}.Verbs`]: (value) => ({ items: value }),
   [`${meta}.FieldsV1`]: rawJson,
   'k8s.io.apimachinery.pkg.runtime.RawExtension': rawJson,
-  'k8s.io.apimachinery.pkg.util.intstr.IntOrString': (value) => (typeof value === 'string' ? { type: 1, strVal: value } : { type: 0, intVal: value }),
+  'k8s.io.apimachinery.pkg.util.intstr.IntOrString': (value) =>
+    typeof value === 'string' ? { type: 1, strVal: value } : { type: 0, intVal: value },
   'k8s.io.api.authorization.v1.ExtraValue': (value) => ({ items: value }),
 }
 
@@ -55,7 +56,16 @@ function encodeField(writer: Writer, field: MessageField, value: unknown): void 
 }
 
 const zeros: Readonly<Record<string, unknown>> = { string: '', bytes: '', bool: false, int32: 0, int64: 0, double: 0 }
-const wireTypes: Readonly<Record<MessageField['kind'], number>> = { string: 2, bytes: 2, bool: 0, int32: 0, int64: 0, double: 1, message: 2, map: 2 }
+const wireTypes: Readonly<Record<MessageField['kind'], number>> = {
+  string: 2,
+  bytes: 2,
+  bool: 0,
+  int32: 0,
+  int64: 0,
+  double: 1,
+  message: 2,
+  map: 2,
+}
 const tag = ({ number, kind }: MessageField) => number * 8 + wireTypes[kind]
 
 function writeValue(writer: Writer, field: MessageField, value: unknown): void {

@@ -6,8 +6,27 @@ import { messageNames, messageOf } from './protobuf-table.ts'
 import { statusOf } from './status-error.ts'
 
 const objects: readonly (readonly [string, Record<string, unknown> & { apiVersion: string; kind: string }])[] = [
-  ['k8s.io.api.core.v1.Secret', { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a', labels: { owner: 'helm' } }, data: { release: 'aGVsbG8=' }, type: 'helm.sh/release.v1' }],
-  ['k8s.io.api.core.v1.ConfigMap', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data: { __proto__x: '1', é: 'ü' }, binaryData: { b: 'AAEC' }, immutable: false }],
+  [
+    'k8s.io.api.core.v1.Secret',
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'a', labels: { owner: 'helm' } },
+      data: { release: 'aGVsbG8=' },
+      type: 'helm.sh/release.v1',
+    },
+  ],
+  [
+    'k8s.io.api.core.v1.ConfigMap',
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'a' },
+      data: { __proto__x: '1', é: 'ü' },
+      binaryData: { b: 'AAEC' },
+      immutable: false,
+    },
+  ],
   [
     'k8s.io.api.apps.v1.Deployment',
     {
@@ -54,15 +73,53 @@ const objects: readonly (readonly [string, Record<string, unknown> & { apiVersio
       status: { desiredReplicas: 0 },
     },
   ],
-  ['k8s.io.apimachinery.pkg.apis.meta.v1.DeleteOptions', { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0, propagationPolicy: 'Background', preconditions: { uid: 'u' } }],
-  ['k8s.io.api.policy.v1.Eviction', { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'a', namespace: 'b' }, deleteOptions: { gracePeriodSeconds: 30 } }],
-  ['k8s.io.api.authentication.v1.TokenRequest', { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata: {}, spec: { audiences: ['x'], expirationSeconds: 3600 }, status: { token: '', expirationTimestamp: '2025-01-01T00:00:00Z' } }],
+  [
+    'k8s.io.apimachinery.pkg.apis.meta.v1.DeleteOptions',
+    { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0, propagationPolicy: 'Background', preconditions: { uid: 'u' } },
+  ],
+  [
+    'k8s.io.api.policy.v1.Eviction',
+    { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'a', namespace: 'b' }, deleteOptions: { gracePeriodSeconds: 30 } },
+  ],
+  [
+    'k8s.io.api.authentication.v1.TokenRequest',
+    {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      metadata: {},
+      spec: { audiences: ['x'], expirationSeconds: 3600 },
+      status: { token: '', expirationTimestamp: '2025-01-01T00:00:00Z' },
+    },
+  ],
   [
     'k8s.io.api.authorization.v1.SubjectAccessReview',
-    { apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', metadata: {}, spec: { user: 'a', extra: { b: ['c', 'd'] }, resourceAttributes: { verb: 'get' } }, status: { allowed: false } },
+    {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      metadata: {},
+      spec: { user: 'a', extra: { b: ['c', 'd'] }, resourceAttributes: { verb: 'get' } },
+      status: { allowed: false },
+    },
   ],
-  ['k8s.io.api.coordination.v1.Lease', { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'a' }, spec: { renewTime: '2025-01-01T00:00:00.123456Z', leaseDurationSeconds: 40 } }],
-  ['k8s.io.api.apps.v1.ControllerRevision', { apiVersion: 'apps/v1', kind: 'ControllerRevision', metadata: { name: 'a' }, data: { spec: { x: [1] } }, revision: 9_007_199_254_740_991 }],
+  [
+    'k8s.io.api.coordination.v1.Lease',
+    {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { name: 'a' },
+      spec: { renewTime: '2025-01-01T00:00:00.123456Z', leaseDurationSeconds: 40 },
+    },
+  ],
+  [
+    'k8s.io.api.apps.v1.ControllerRevision',
+    {
+      apiVersion: 'apps/v1',
+      kind: 'ControllerRevision',
+      metadata: { name: 'a' },
+      data: { spec: { x: [1] } },
+      revision: 9_007_199_254_740_991,
+    },
+  ],
 ]
 
 const codeOf = (bytes: Uint8Array): number | undefined => {
@@ -82,14 +139,28 @@ describe('protobuf bodies', () => {
   })
 
   it('keeps an explicit zero of a pointer and drops a plain one', () => {
-    const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: {}, spec: { parallelism: 0, template: { metadata: {}, spec: { containers: [] } } }, status: { succeeded: 0 } }
+    const job = {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: {},
+      spec: { parallelism: 0, template: { metadata: {}, spec: { containers: [] } } },
+      status: { succeeded: 0 },
+    }
     expect(decodeProtobuf(encodeProtobuf(job, 'k8s.io.api.batch.v1.Job'))).toMatchObject({ spec: { parallelism: 0 }, status: {} })
     expect(decodeProtobuf(encodeProtobuf(job, 'k8s.io.api.batch.v1.Job'))).not.toHaveProperty('status.succeeded')
   })
 
   it('reads negative numbers', () => {
-    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: {}, spec: { containers: [], priority: -5, terminationGracePeriodSeconds: -1 }, status: {} }
-    expect(decodeProtobuf(encodeProtobuf(pod, 'k8s.io.api.core.v1.Pod'))).toMatchObject({ spec: { priority: -5, terminationGracePeriodSeconds: -1 } })
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {},
+      spec: { containers: [], priority: -5, terminationGracePeriodSeconds: -1 },
+      status: {},
+    }
+    expect(decodeProtobuf(encodeProtobuf(pod, 'k8s.io.api.core.v1.Pod'))).toMatchObject({
+      spec: { priority: -5, terminationGracePeriodSeconds: -1 },
+    })
   })
 
   it('compiles every message of the table', () => {
@@ -106,11 +177,14 @@ describe('protobuf bodies', () => {
   it('answers any bytes with an object or a BadRequest', () => {
     const bytes = encodeProtobuf(objects[2]![1], objects[2]![0])
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat({ max: bytes.length - 5 }), fc.nat({ max: 255 })), { minLength: 1, maxLength: 8 }), (changes) => {
-        const broken = Uint8Array.from(bytes)
-        for (const [at, value] of changes) broken[at + 4] = value
-        expect([undefined, 400]).toContain(codeOf(broken))
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.nat({ max: bytes.length - 5 }), fc.nat({ max: 255 })), { minLength: 1, maxLength: 8 }),
+        (changes) => {
+          const broken = Uint8Array.from(bytes)
+          for (const [at, value] of changes) broken[at + 4] = value
+          expect([undefined, 400]).toContain(codeOf(broken))
+        },
+      ),
       { numRuns: 500 },
     )
   })

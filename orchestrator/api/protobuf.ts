@@ -61,14 +61,24 @@ function readTypeMeta(reader: ProtobufReader): { apiVersion: string; kind: strin
 }
 
 /** Kinds that every group version shares. */
-const sharedKinds = new Set(['DeleteOptions', 'ListOptions', 'GetOptions', 'CreateOptions', 'UpdateOptions', 'PatchOptions', 'Status', 'WatchEvent'])
+const sharedKinds = new Set([
+  'DeleteOptions',
+  'ListOptions',
+  'GetOptions',
+  'CreateOptions',
+  'UpdateOptions',
+  'PatchOptions',
+  'Status',
+  'WatchEvent',
+])
 
 function messageNameOf(apiVersion: string, kind: string): string {
   if (sharedKinds.has(kind)) return `k8s.io.apimachinery.pkg.apis.meta.v1.${kind}`
   const slash = apiVersion.indexOf('/')
   const [group, version] = slash < 0 ? ['', apiVersion] : [apiVersion.slice(0, slash), apiVersion.slice(slash + 1)]
   const definition = definitionByGvk(group, version, kind)
-  const name = definition === undefined ? legacyMessage(group, version, kind) : definition.replace(/^io\.k8s\./, 'k8s.io.').replaceAll('-', '_')
+  const name =
+    definition === undefined ? legacyMessage(group, version, kind) : definition.replace(/^io\.k8s\./, 'k8s.io.').replaceAll('-', '_')
   if (!hasMessage(name)) throw badRequest(`no kind "${kind}" is registered for version "${apiVersion}" in protobuf`)
   return name
 }
@@ -141,7 +151,16 @@ function readMapEntry(reader: ProtobufReader, { field, depth }: Place, object: F
   define(map, key, value ?? (field.mapValue!.kind === 'message' ? {} : ''))
 }
 
-const expectedWireTypes: Readonly<Record<MessageField['kind'], number>> = { string: 2, bytes: 2, bool: 0, int32: 0, int64: 0, double: 1, message: 2, map: 2 }
+const expectedWireTypes: Readonly<Record<MessageField['kind'], number>> = {
+  string: 2,
+  bytes: 2,
+  bool: 0,
+  int32: 0,
+  int64: 0,
+  double: 1,
+  message: 2,
+  map: 2,
+}
 
 function readValue(reader: ProtobufReader, field: MessageField, wireType: number, depth: number): unknown {
   if (wireType !== expectedWireTypes[field.kind]) throw new ProtobufError(`wrong wire type ${wireType} for field ${field.name}`)
@@ -165,7 +184,8 @@ function readValue(reader: ProtobufReader, field: MessageField, wireType: number
 
 /** Messages whose JSON is not an object of their fields. `undefined` stands for Go's null. */
 const ownForms: Readonly<Record<string, (fields: Fields, depth: number) => unknown>> = {
-  'k8s.io.apimachinery.pkg.api.resource.Quantity': (fields) => (fields['string'] === undefined || fields['string'] === '' ? '0' : fields['string']),
+  'k8s.io.apimachinery.pkg.api.resource.Quantity': (fields) =>
+    fields['string'] === undefined || fields['string'] === '' ? '0' : fields['string'],
   'k8s.io.apimachinery.pkg.apis.meta.v1.Time': (fields) => timeText(fields, 0),
   'k8s.io.apimachinery.pkg.apis.meta.v1.MicroTime': (fields) => timeText(fields, 6),
   'k8s.io.apimachinery.pkg.apis.meta.v1.Duration': (fields) => formatDuration(Number(fields['duration'] ?? 0) / 1e6),
@@ -174,9 +194,12 @@ const ownForms: Readonly<Record<string, (fields: Fields, depth: number) => unkno
   'k8s.io.apimachinery.pkg.runtime.RawExtension': rawJson,
   'k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1.JSON': rawJson,
   'k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrArray': (fields) => fields['schema'] ?? fields['jSONSchemas'],
-  'k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray': (fields) => fields['schema'] ?? fields['property'],
-  'k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool': (fields) => fields['schema'] ?? fields['allows'] ?? false,
-  'k8s.io.apimachinery.pkg.util.intstr.IntOrString': (fields) => (fields['type'] === 1 ? (fields['strVal'] ?? '') : (fields['intVal'] ?? 0)),
+  'k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray': (fields) =>
+    fields['schema'] ?? fields['property'],
+  'k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool': (fields) =>
+    fields['schema'] ?? fields['allows'] ?? false,
+  'k8s.io.apimachinery.pkg.util.intstr.IntOrString': (fields) =>
+    fields['type'] === 1 ? (fields['strVal'] ?? '') : (fields['intVal'] ?? 0),
   'k8s.io.api.authentication.v1.ExtraValue': (fields) => fields['items'] ?? [],
   'k8s.io.api.authorization.v1.ExtraValue': (fields) => fields['items'] ?? [],
   'k8s.io.api.certificates.v1.ExtraValue': (fields) => fields['items'] ?? [],

@@ -1,6 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { addQuantities, canonicalQuantity, compareQuantities, formatQuantity, milliValueOf, parseQuantity, quantityFromUnits, quantityMilliValue, quantityValue, subtractQuantities, tryParseQuantity, valueOf } from './quantity.ts'
+import {
+  addQuantities,
+  canonicalQuantity,
+  compareQuantities,
+  formatQuantity,
+  milliValueOf,
+  parseQuantity,
+  quantityFromUnits,
+  quantityMilliValue,
+  quantityValue,
+  subtractQuantities,
+  tryParseQuantity,
+  valueOf,
+} from './quantity.ts'
 
 describe('quantities', () => {
   it.each([

@@ -26,7 +26,8 @@ export function tryParseQuantity(text: string | number): Quantity | undefined {
   const digits = BigInt(whole + fraction)
   const sign = match[1] === '-' ? -1n : 1n
   const shift = binaryShift[suffix]
-  if (shift !== undefined) return { nanos: sign * divideUp((digits * nanosPerUnit) << shift, 10n ** BigInt(fraction.length)), format: 'BinarySI' }
+  if (shift !== undefined)
+    return { nanos: sign * divideUp((digits * nanosPerUnit) << shift, 10n ** BigInt(fraction.length)), format: 'BinarySI' }
   const isExponent = suffix.length > 1
   const exponent = isExponent ? Number(suffix.slice(1)) : decimalExponent[suffix]!
   if (Math.abs(exponent) > maxExponent) return undefined

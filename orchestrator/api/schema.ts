@@ -45,7 +45,11 @@ function checkStruct(definition: Definition, object: Record<string, unknown>, pl
 
 /** The common case without building a path. */
 function isSimpleMatch(shape: Shape, value: unknown): boolean {
-  return (shape.type === 'string' && typeof value === 'string') || (shape.type === 'boolean' && typeof value === 'boolean') || shape.type === 'any'
+  return (
+    (shape.type === 'string' && typeof value === 'string') ||
+    (shape.type === 'boolean' && typeof value === 'boolean') ||
+    shape.type === 'any'
+  )
 }
 
 function checkValue(shape: Shape, value: unknown, place: Place, report: Draft): void {
@@ -66,7 +70,8 @@ function checkValue(shape: Shape, value: unknown, place: Place, report: Draft): 
     case 'map':
       if (!isPlainObject(value)) return mismatch(shape, value, place, report)
       for (const key in value) {
-        if (!isSimpleMatch(shape.values!, value[key])) checkValue(shape.values!, value[key], { ...place, path: join(place.path, key), goPath: place.goPath }, report)
+        if (!isSimpleMatch(shape.values!, value[key]))
+          checkValue(shape.values!, value[key], { ...place, path: join(place.path, key), goPath: place.goPath }, report)
       }
       return
     default:
@@ -81,12 +86,15 @@ function checkScalar(shape: Shape, value: unknown, place: Place, report: Draft):
       if (!isBase64(value)) report.typeErrors.push(`illegal base64 data at input byte ${badBase64At(value)}`)
       return
     case 'quantity':
-      if ((typeof value !== 'string' && typeof value !== 'number') || tryParseQuantity(value) === undefined) report.typeErrors.push(quantityMessage)
+      if ((typeof value !== 'string' && typeof value !== 'number') || tryParseQuantity(value) === undefined)
+        report.typeErrors.push(quantityMessage)
       return
     case 'time':
       if (typeof value !== 'string') return mismatch(shape, value, place, report)
       if (!timePattern.test(value) || Number.isNaN(Date.parse(value)))
-        report.typeErrors.push(`parsing time ${JSON.stringify(value)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(value)} as "2006"`)
+        report.typeErrors.push(
+          `parsing time ${JSON.stringify(value)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(value)} as "2006"`,
+        )
       return
     default:
       if (!isPlainScalar(shape.type, value)) mismatch(shape, value, place, report)
@@ -123,7 +131,9 @@ function isInteger(value: unknown, type: ShapeType): boolean {
 }
 
 function mismatch(shape: Shape, value: unknown, place: Place, report: Draft): void {
-  report.typeErrors.push(`json: cannot unmarshal ${jsonTypeName(value)} into Go struct field ${place.struct}.${place.goPath} of type ${shape.goType}`)
+  report.typeErrors.push(
+    `json: cannot unmarshal ${jsonTypeName(value)} into Go struct field ${place.struct}.${place.goPath} of type ${shape.goType}`,
+  )
 }
 
 function jsonTypeName(value: unknown): string {
@@ -136,7 +146,8 @@ function jsonTypeName(value: unknown): string {
 }
 
 const join = (path: string, name: string) => (path === '' ? name : `${path}.${name}`)
-const isPlainObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isPlainObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The object without unknown fields and nulls, with quantities in canonical form. Shares what needs no change with `object`. */
 export function pruneUnknown<T>(definition: string, object: T): T {
@@ -173,7 +184,9 @@ function pruneValue(shape: Shape, value: unknown): unknown {
       return Array.isArray(value) ? pruneArray(shape, value) : value
     case 'map':
       // Null values of a map stand for the zero value in Go; only maps of texts occur with them.
-      return isPlainObject(value) ? rebuild(value, (_, entry) => (entry === null ? zeroOf(shape.values!) : pruneValue(shape.values!, entry))) : value
+      return isPlainObject(value)
+        ? rebuild(value, (_, entry) => (entry === null ? zeroOf(shape.values!) : pruneValue(shape.values!, entry)))
+        : value
     case 'quantity':
       return typeof value === 'string' || typeof value === 'number' ? canonicalQuantity(value) : value
     case 'time':
@@ -217,7 +230,9 @@ export function strictWarnings(unknownFields: readonly string[], duplicates: rea
 
 /** The 400 of `fieldValidation=Strict`. */
 export function strictDecodingError(kind: Pick<Kind, 'version' | 'kind'>, warnings: readonly string[]): StatusError {
-  return badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: strict decoding error: ${warnings.join(', ')}`)
+  return badRequest(
+    `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: strict decoding error: ${warnings.join(', ')}`,
+  )
 }
 
 export { decodeJson, decodeYaml, type Decoded } from './decode-text.ts'

@@ -10,10 +10,13 @@ const definition = 'io.k8s.api.apps.v1.Deployment'
 const now = Date.UTC(2025, 0, 1)
 const base = { apiVersion: 'apps/v1', kind: 'Deployment' }
 
-const applied = (spec: object, metadata: object = {}) => ({ ...base, metadata: { name: 'a', ...metadata }, spec }) as unknown as AppsV1Deployment
-const apply = (live: KubeObject | undefined, body: KubeObject, manager = 'helm', force = false) => applyServerSide(live, body, { manager, force, definition, now }) as AppsV1Deployment
+const applied = (spec: object, metadata: object = {}) =>
+  ({ ...base, metadata: { name: 'a', ...metadata }, spec }) as unknown as AppsV1Deployment
+const apply = (live: KubeObject | undefined, body: KubeObject, manager = 'helm', force = false) =>
+  applyServerSide(live, body, { manager, force, definition, now }) as AppsV1Deployment
 const container = (fields: object) => ({ template: { spec: { containers: [{ name: 'main', ...fields }] } } })
-const fieldsOf = (object: KubeObject, manager: string) => object.metadata.managedFields?.find((entry) => entry.manager === manager)?.fieldsV1
+const fieldsOf = (object: KubeObject, manager: string) =>
+  object.metadata.managedFields?.find((entry) => entry.manager === manager)?.fieldsV1
 
 const failureOf = (run: () => unknown) => {
   try {
@@ -26,7 +29,10 @@ const failureOf = (run: () => unknown) => {
 
 describe('server-side apply', () => {
   it('records the fields that a first apply sets', () => {
-    const object = apply(undefined, applied({ replicas: 2, ...container({ image: 'x', ports: [{ containerPort: 80 }], args: ['1'] }) }, { labels: { app: 'a' } }))
+    const object = apply(
+      undefined,
+      applied({ replicas: 2, ...container({ image: 'x', ports: [{ containerPort: 80 }], args: ['1'] }) }, { labels: { app: 'a' } }),
+    )
     expect(object.metadata.managedFields).toEqual([
       {
         manager: 'helm',
@@ -66,7 +72,10 @@ describe('server-side apply', () => {
   })
 
   it('removes what its manager no longer applies, unless somebody else owns it', () => {
-    const first = apply(undefined, applied({ replicas: 2, minReadySeconds: 5, ...container({ image: 'x', workingDir: '/' }) }, { labels: { a: '1', b: '2' } }))
+    const first = apply(
+      undefined,
+      applied({ replicas: 2, minReadySeconds: 5, ...container({ image: 'x', workingDir: '/' }) }, { labels: { a: '1', b: '2' } }),
+    )
     const shared = apply(first, applied({ minReadySeconds: 5 }), 'other')
     const object = apply(shared, applied({ ...container({ image: 'x' }) }, { labels: { a: '1' } }))
     expect(object.spec).toEqual({ minReadySeconds: 5, ...container({ image: 'x' }) })
@@ -74,7 +83,19 @@ describe('server-side apply', () => {
   })
 
   it('removes list items that it brought, and keeps those of others', () => {
-    const first = apply(undefined, applied({ template: { spec: { containers: [{ name: 'main', image: 'x' }, { name: 'side', image: 'y' }] } } }))
+    const first = apply(
+      undefined,
+      applied({
+        template: {
+          spec: {
+            containers: [
+              { name: 'main', image: 'x' },
+              { name: 'side', image: 'y' },
+            ],
+          },
+        },
+      }),
+    )
     const second = apply(first, applied({ template: { spec: { containers: [{ name: 'third', image: 'z' }] } } }), 'other')
     const object = apply(second, applied(container({ image: 'x' })))
     expect(object.spec.template.spec!.containers.map(({ name }) => name).sort()).toEqual(['main', 'third'])
@@ -86,8 +107,14 @@ describe('server-side apply', () => {
     expect(failureOf(() => apply(live, body, 'other'))).toMatchObject({
       code: 409,
       reason: 'Conflict',
-      message: 'Apply failed with 2 conflicts: conflicts with "helm" using apps/v1:\n- .spec.replicas\n- .spec.template.spec.containers[name="main"].image',
-      details: { causes: [{ reason: 'FieldManagerConflict', message: 'conflict with "helm" using apps/v1', field: '.spec.replicas' }, { field: '.spec.template.spec.containers[name="main"].image' }] },
+      message:
+        'Apply failed with 2 conflicts: conflicts with "helm" using apps/v1:\n- .spec.replicas\n- .spec.template.spec.containers[name="main"].image',
+      details: {
+        causes: [
+          { reason: 'FieldManagerConflict', message: 'conflict with "helm" using apps/v1', field: '.spec.replicas' },
+          { field: '.spec.template.spec.containers[name="main"].image' },
+        ],
+      },
     })
     const forced = apply(live, body, 'other', true)
     expect(forced.spec.replicas).toBe(3)
@@ -108,12 +135,16 @@ describe('server-side apply', () => {
 
   it('holds fields written before the first apply for their unknown writer', () => {
     const live = applied({ replicas: 1 })
-    expect(failureOf(() => apply(live, applied({ replicas: 2 })))?.message).toContain('conflict with "before-first-apply" using apps/v1: .spec.replicas')
+    expect(failureOf(() => apply(live, applied({ replicas: 2 })))?.message).toContain(
+      'conflict with "before-first-apply" using apps/v1: .spec.replicas',
+    )
     expect(apply(live, applied({ minReadySeconds: 1 })).spec).toEqual({ replicas: 1, minReadySeconds: 1 })
   })
 
   it('takes bodies with managedFields for a mistake', () => {
-    expect(failureOf(() => apply(undefined, applied({}, { managedFields: [{ manager: 'a' }] })))?.message).toBe('metadata.managedFields must be nil')
+    expect(failureOf(() => apply(undefined, applied({}, { managedFields: [{ manager: 'a' }] })))?.message).toBe(
+      'metadata.managedFields must be nil',
+    )
   })
 
   it('lets a plain write take ownership, so that the next apply conflicts', () => {
@@ -144,7 +175,11 @@ describe('server-side apply', () => {
 
 describe('field sets', () => {
   const set = fc.letrec<{ tree: object }>((tie) => ({
-    tree: fc.oneof({ maxDepth: 3 }, fc.constant({}), fc.dictionary(fc.constantFrom('.', 'f:a', 'f:b', 'f:c', 'k:{"name":"x"}'), tie('tree'), { maxKeys: 3 })),
+    tree: fc.oneof(
+      { maxDepth: 3 },
+      fc.constant({}),
+      fc.dictionary(fc.constantFrom('.', 'f:a', 'f:b', 'f:c', 'k:{"name":"x"}'), tie('tree'), { maxKeys: 3 }),
+    ),
   })).tree
 
   it('reads back what it writes', () => {

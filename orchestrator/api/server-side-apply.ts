@@ -35,7 +35,18 @@ const unmanaged = parseFieldSet({
   'f:apiVersion': {},
   'f:kind': {},
   'f:metadata': Object.fromEntries(
-    ['name', 'namespace', 'uid', 'resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp', 'selfLink', 'managedFields', 'deletionGracePeriodSeconds'].map((field) => [`f:${field}`, {}]),
+    [
+      'name',
+      'namespace',
+      'uid',
+      'resourceVersion',
+      'generation',
+      'creationTimestamp',
+      'deletionTimestamp',
+      'selfLink',
+      'managedFields',
+      'deletionGracePeriodSeconds',
+    ].map((field) => [`f:${field}`, {}]),
   ),
 })
 
@@ -102,21 +113,32 @@ export function applyServerSide(live: KubeObject | undefined, applied: KubeObjec
   const dropped = differenceOf(own?.set ?? emptySet, appliedSet)
   const kept = remaining.reduce((union, { set }) => unionOf(union, set), appliedSet)
   const pruned = removeFields(merged, differenceOf(dropped, kept), kept, structure) as KubeObject
-  const isUntouched = own !== undefined && equalSets(own.set, appliedSet) && isDeepStrictEqual(pruned, live) && remaining.length === others.length
+  const isUntouched =
+    own !== undefined && equalSets(own.set, appliedSet) && isDeepStrictEqual(pruned, live) && remaining.length === others.length
   if (isUntouched) return live
   return withManagers(pruned, [...remaining, { entry: newEntry(applied.apiVersion, 'Apply', options), set: appliedSet }])
 }
 
 /** Names and versions come from the live object; an applied body merely addresses it. */
 function withoutIdentity(applied: KubeObject): KubeObject {
-  const { name: _, namespace: __, uid: ___, resourceVersion: ____, creationTimestamp: _____, generation: ______, ...metadata } = applied.metadata
+  const {
+    name: _,
+    namespace: __,
+    uid: ___,
+    resourceVersion: ____,
+    creationTimestamp: _____,
+    generation: ______,
+    ...metadata
+  } = applied.metadata
   return { ...applied, metadata }
 }
 
 function firstManagers(live: KubeObject, options: ApplyOptions): Manager[] {
   const managers = managersOf(live)
   if (managers.length > 0) return managers
-  return [{ entry: newEntry(live.apiVersion, 'Update', { ...options, manager: beforeFirstApply }), set: managedSet(live, options.definition) }]
+  return [
+    { entry: newEntry(live.apiVersion, 'Update', { ...options, manager: beforeFirstApply }), set: managedSet(live, options.definition) },
+  ]
 }
 
 function withManagers(object: KubeObject, managers: readonly Manager[]): KubeObject {
@@ -127,11 +149,22 @@ function withManagers(object: KubeObject, managers: readonly Manager[]): KubeObj
 function refuseConflicts(others: readonly Manager[], changed: FieldSet): void {
   const conflicts = others.flatMap(({ entry, set }) => {
     const paths = pathsOf(intersectionOf(set, changed))
-    return paths.length === 0 ? [] : [{ title: `"${entry.manager}"${entry.subresource ? ` with subresource "${entry.subresource}"` : ''} using ${entry.apiVersion}`, paths }]
+    return paths.length === 0
+      ? []
+      : [
+          {
+            title: `"${entry.manager}"${entry.subresource ? ` with subresource "${entry.subresource}"` : ''} using ${entry.apiVersion}`,
+            paths,
+          },
+        ]
   })
   if (conflicts.length === 0) return
-  const causes: StatusCause[] = conflicts.flatMap(({ title, paths }) => paths.map((field) => ({ reason: 'FieldManagerConflict', message: `conflict with ${title}`, field })))
-  const texts = conflicts.map(({ title, paths }) => (paths.length === 1 ? `conflict with ${title}: ${paths[0]}` : `conflicts with ${title}:\n${paths.map((path) => `- ${path}`).join('\n')}`))
+  const causes: StatusCause[] = conflicts.flatMap(({ title, paths }) =>
+    paths.map((field) => ({ reason: 'FieldManagerConflict', message: `conflict with ${title}`, field })),
+  )
+  const texts = conflicts.map(({ title, paths }) =>
+    paths.length === 1 ? `conflict with ${title}: ${paths[0]}` : `conflicts with ${title}:\n${paths.map((path) => `- ${path}`).join('\n')}`,
+  )
   throw applyConflict(`Apply failed with ${causes.length} conflict${causes.length === 1 ? '' : 's'}: ${texts.join('\n')}`, causes)
 }
 
@@ -145,11 +178,16 @@ export interface TrackOptions {
 
 /**
  * Records in `object.metadata.managedFields` which fields a create, update or patch changed, and takes them from their former owners. Only for
- * objects that somebody has applied: nobody asks for the owners of the others, and they would cost every write. Changes `object`.
+ * objects that somebody has applied: nobody asks for the owners of the others, and they would cost every write. Writes on
+ * `/status` keep the owners as they are. Changes `object`.
  */
 export function trackUpdate(object: KubeObject, previous: KubeObject | undefined, options: TrackOptions): void {
   if (previous === undefined || (previous.metadata.managedFields ?? []).length === 0) {
     delete object.metadata.managedFields
+    return
+  }
+  if (options.subresource === 'status') {
+    object.metadata.managedFields = previous.metadata.managedFields!
     return
   }
   const structure = structureOf(options.definition)
@@ -161,9 +199,13 @@ export function trackUpdate(object: KubeObject, previous: KubeObject | undefined
     object.metadata.managedFields = previous.metadata.managedFields!
     return
   }
-  const isOwn = ({ entry }: Manager) => entry.operation === 'Update' && entry.manager === options.manager && (entry.subresource ?? '') === (options.subresource ?? '')
+  const isOwn = ({ entry }: Manager) =>
+    entry.operation === 'Update' && entry.manager === options.manager && (entry.subresource ?? '') === (options.subresource ?? '')
   const own = managers.find(isOwn)
-  const others = managers.filter((manager) => manager !== own).map(({ entry, set }) => ({ entry, set: differenceOf(set, lost) })).filter(({ set }) => !isEmptySet(set))
+  const others = managers
+    .filter((manager) => manager !== own)
+    .map(({ entry, set }) => ({ entry, set: differenceOf(set, lost) }))
+    .filter(({ set }) => !isEmptySet(set))
   const ownSet = unionOf(differenceOf(own?.set ?? emptySet, removed), changed)
   const updated = [...others, ...(isEmptySet(ownSet) ? [] : [{ entry: newEntry(object.apiVersion, 'Update', options), set: ownSet }])]
   object.metadata.managedFields = withManagers(object, updated).metadata.managedFields!

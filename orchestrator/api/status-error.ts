@@ -109,7 +109,11 @@ export const unauthorized = (): StatusError => failure(401, 'Unauthorized', 'Una
 export const badRequest = (message: string): StatusError => failure(400, 'BadRequest', message)
 
 /** 422: the object is well-formed and not acceptable. `kind` and `group` name the object, `causes` each field at fault. */
-export function invalid(kind: { readonly group: string; readonly kind: string }, name: string, causes: readonly StatusCause[]): StatusError {
+export function invalid(
+  kind: { readonly group: string; readonly kind: string },
+  name: string,
+  causes: readonly StatusCause[],
+): StatusError {
   const qualifiedKind = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`
   const texts = [...new Set(causes.map((cause) => (cause.field === undefined ? cause.message : `${cause.field}: ${cause.message}`)))]
   const joined = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`
@@ -131,7 +135,11 @@ export const notAcceptable = (accepted: readonly string[]): StatusError =>
   failure(406, 'NotAcceptable', `only the following media types are accepted: ${accepted.join(', ')}`)
 
 export const unsupportedMediaType = (supported: readonly string[]): StatusError =>
-  failure(415, 'UnsupportedMediaType', `the body of the request was in an unknown format - accepted media types include: ${supported.join(', ')}`)
+  failure(
+    415,
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${supported.join(', ')}`,
+  )
 
 export const tooLarge = (limitBytes: number): StatusError =>
   failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limitBytes}`)
@@ -153,8 +161,7 @@ export function internalError(error: unknown): StatusError {
 }
 
 /** The server could not find the requested path at all (no resource behind it). */
-export const pathNotFound = (): StatusError =>
-  failure(404, 'NotFound', 'the server could not find the requested resource', {})
+export const pathNotFound = (): StatusError => failure(404, 'NotFound', 'the server could not find the requested resource', {})
 
 /** The `Status` of an error that came out of a client or a server, if it has one. */
 export function statusOf(error: unknown): Status | undefined {

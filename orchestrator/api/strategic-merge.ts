@@ -11,7 +11,10 @@ const deletePrefix = '$deleteFromPrimitiveList/'
 /** What a map or a struct gives for its members: nothing is known of values without a schema. */
 type ShapeOf = (field: string) => Shape | undefined
 
-const shapesOf = (definition: Definition): ShapeOf => (field) => definition.fields.get(field)
+const shapesOf =
+  (definition: Definition): ShapeOf =>
+  (field) =>
+    definition.fields.get(field)
 const noShapes: ShapeOf = () => undefined
 
 function memberShapes(shape: Shape | undefined): ShapeOf {
@@ -38,7 +41,12 @@ function mergeObject(original: Fields, patch: Fields, shapes: ShapeOf): Fields {
   for (const [field, value] of Object.entries(patch)) {
     if (field.startsWith('$')) continue
     if (value === null) delete result[field]
-    else define(result, field, mergeMember(Object.hasOwn(result, field) ? result[field] : undefined, value, { field, patch, shape: shapes(field) }))
+    else
+      define(
+        result,
+        field,
+        mergeMember(Object.hasOwn(result, field) ? result[field] : undefined, value, { field, patch, shape: shapes(field) }),
+      )
   }
   applyLooseDirectives(result, patch, shapes)
   return result

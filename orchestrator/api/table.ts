@@ -34,8 +34,20 @@ export function toTable<T extends KubeObject>(declaration: KindDeclaration<T>, o
       ...(options.continue === undefined ? {} : { continue: options.continue }),
       ...(remainingItemCount === undefined ? {} : { remainingItemCount }),
     },
-    columnDefinitions: options.withColumns === false ? [] : declaration.columns.map(({ name, type, format = '', description = '', priority = 0 }) => ({ name, type, format, description, priority })),
-    rows: objects.map((object) => ({ cells: declaration.cells(object, options.now), ...rowObject(object, options.includeObject ?? 'Metadata') })),
+    columnDefinitions:
+      options.withColumns === false
+        ? []
+        : declaration.columns.map(({ name, type, format = '', description = '', priority = 0 }) => ({
+            name,
+            type,
+            format,
+            description,
+            priority,
+          })),
+    rows: objects.map((object) => ({
+      cells: declaration.cells(object, options.now),
+      ...rowObject(object, options.includeObject ?? 'Metadata'),
+    })),
   }
 }
 

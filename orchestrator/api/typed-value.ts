@@ -36,19 +36,26 @@ function structureOfShape(shape: Shape | undefined): Structure {
 const keyDefaults: Readonly<Record<string, unknown>> = { protocol: 'TCP' }
 
 function itemKey(item: unknown, keys: readonly string[]): string {
-  const values = keys.map((key) => [key, (isObject(item) ? item[key] : undefined) ?? keyDefaults[key]]).filter(([, value]) => value !== undefined)
+  const values = keys
+    .map((key) => [key, (isObject(item) ? item[key] : undefined) ?? keyDefaults[key]])
+    .filter(([, value]) => value !== undefined)
   return `k:${JSON.stringify(Object.fromEntries(values.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))))}`
 }
 
 /** A value's parts by their FieldsV1 key, with what each is; `undefined` for a value that has no parts of its own. */
 function partsOf(value: unknown, structure: Structure): Map<string, { value: unknown; structure: Structure }> | undefined {
   if (structure.type === 'fields' && isObject(value)) {
-    return new Map(Object.entries(value).map(([field, part]) => [`f:${field}`, { value: part, structure: structureOfShape(structure.shapeOf(field)) }]))
+    return new Map(
+      Object.entries(value).map(([field, part]) => [`f:${field}`, { value: part, structure: structureOfShape(structure.shapeOf(field)) }]),
+    )
   }
   if (structure.type === 'items' && Array.isArray(value)) {
-    return new Map(value.map((item) => [itemKey(item, structure.keys), { value: item as unknown, structure: structureOfShape(structure.items) }]))
+    return new Map(
+      value.map((item) => [itemKey(item, structure.keys), { value: item as unknown, structure: structureOfShape(structure.items) }]),
+    )
   }
-  if (structure.type === 'set' && Array.isArray(value)) return new Map(value.map((item) => [`v:${JSON.stringify(item)}`, { value: item as unknown, structure: atomic }]))
+  if (structure.type === 'set' && Array.isArray(value))
+    return new Map(value.map((item) => [`v:${JSON.stringify(item)}`, { value: item as unknown, structure: atomic }]))
   return undefined
 }
 
@@ -67,11 +74,15 @@ const memberIfItem = (key: string, set: FieldSet): FieldSet => (key.startsWith('
 export function changedFields(before: unknown, after: unknown, structure: Structure): FieldSet {
   if (before === undefined) return fieldSetOf(after, structure)
   const [old, parts] = [partsOf(before, structure), partsOf(after, structure)]
-  if (old === undefined || parts === undefined || old.size === 0 || parts.size === 0) return isDeepStrictEqual(before, after) ? emptySet : fieldSetOf(after, structure)
+  if (old === undefined || parts === undefined || old.size === 0 || parts.size === 0)
+    return isDeepStrictEqual(before, after) ? emptySet : fieldSetOf(after, structure)
   const children = new Map<string, FieldSet>()
   for (const [key, part] of parts) {
     const known = old.get(key)
-    const changed = known === undefined ? memberIfItem(key, fieldSetOf(part.value, part.structure)) : changedFields(known.value, part.value, part.structure)
+    const changed =
+      known === undefined
+        ? memberIfItem(key, fieldSetOf(part.value, part.structure))
+        : changedFields(known.value, part.value, part.structure)
     if (!isEmptySet(changed)) children.set(key, changed)
   }
   return { isMember: false, children }
@@ -81,16 +92,22 @@ export function changedFields(before: unknown, after: unknown, structure: Struct
 export function mergeTyped(live: unknown, applied: unknown, structure: Structure): unknown {
   if (structure.type === 'fields' && isObject(live) && isObject(applied)) {
     const merged: Record<string, unknown> = { ...live }
-    for (const [field, value] of Object.entries(applied)) merged[field] = mergeTyped(live[field], value, structureOfShape(structure.shapeOf(field)))
+    for (const [field, value] of Object.entries(applied))
+      merged[field] = mergeTyped(live[field], value, structureOfShape(structure.shapeOf(field)))
     return merged
   }
   if (structure.type === 'items' && Array.isArray(live) && Array.isArray(applied)) return mergeItems(live, applied, structure)
-  if (structure.type === 'set' && Array.isArray(live) && Array.isArray(applied)) return [...new Set([...(live as unknown[]), ...(applied as unknown[])])]
+  if (structure.type === 'set' && Array.isArray(live) && Array.isArray(applied))
+    return [...new Set([...(live as unknown[]), ...(applied as unknown[])])]
   return applied
 }
 
 /** Applied items come in their own order; items that only the live list has keep their place after the item that they followed. */
-function mergeItems(live: readonly unknown[], applied: readonly unknown[], { items, keys }: Extract<Structure, { type: 'items' }>): unknown[] {
+function mergeItems(
+  live: readonly unknown[],
+  applied: readonly unknown[],
+  { items, keys }: Extract<Structure, { type: 'items' }>,
+): unknown[] {
   const keyOf = (item: unknown) => itemKey(item, keys)
   const byKey = new Map(live.map((item) => [keyOf(item), item]))
   const result = applied.map((item) => (byKey.has(keyOf(item)) ? mergeTyped(byKey.get(keyOf(item)), item, structureOfShape(items)) : item))

@@ -40,7 +40,14 @@ const isObject = (value: unknown): value is Fields => typeof value === 'object' 
 function checkFields(definition: Definition, object: Fields, path: string, causes: StatusCause[]): void {
   for (const name of definition.required) {
     const type = definition.fields.get(name)?.type
-    const isZeroFilled = type === 'int32' || type === 'int64' || type === 'boolean' || type === 'double' || type === 'array' || type === 'map' || type === 'any'
+    const isZeroFilled =
+      type === 'int32' ||
+      type === 'int64' ||
+      type === 'boolean' ||
+      type === 'double' ||
+      type === 'array' ||
+      type === 'map' ||
+      type === 'any'
     if (!isZeroFilled && (object[name] === undefined || object[name] === '')) causes.push(required(path === '' ? name : `${path}.${name}`))
   }
 }
@@ -71,14 +78,20 @@ export function validateUpdate<T extends KubeObject>(declaration: KindDeclaratio
 }
 
 /** What may be wrong with a write on `/status`: metadata only; controllers are trusted with the rest. */
-export function validateStatusUpdate<T extends KubeObject>(declaration: KindDeclaration<T>, object: T, previous: T): readonly StatusCause[] {
+export function validateStatusUpdate<T extends KubeObject>(
+  declaration: KindDeclaration<T>,
+  object: T,
+  previous: T,
+): readonly StatusCause[] {
   return [...validateMetadata(declaration, object.metadata), ...validateMetadataUpdate(object.metadata, previous.metadata)]
 }
 
 function validateMetadata({ nameRule, kind }: KindDeclaration, metadata: MetaV1ObjectMeta): StatusCause[] {
   const causes: StatusCause[] = []
   const { name = '', generateName = '', namespace = '', labels, annotations } = metadata
-  if (generateName !== '') for (const message of checkGenerateName(nameRule, generateName)) causes.push(invalidValue('metadata.generateName', generateName, message))
+  if (generateName !== '')
+    for (const message of checkGenerateName(nameRule, generateName))
+      causes.push(invalidValue('metadata.generateName', generateName, message))
   if (name === '') causes.push(required('metadata.name', generateName === '' ? 'name or generateName is required' : ''))
   else for (const message of checkName(nameRule, name)) causes.push(invalidValue('metadata.name', name, message))
   if (kind.isNamespaced && namespace === '') causes.push(required('metadata.namespace'))
@@ -125,7 +138,11 @@ function validateOwners(owners: NonNullable<MetaV1ObjectMeta['ownerReferences']>
     if (controller === undefined) controller = owner.name
     else
       causes.push(
-        invalidValue('metadata.ownerReferences', owners, `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${owner.name}`),
+        invalidValue(
+          'metadata.ownerReferences',
+          owners,
+          `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${owner.name}`,
+        ),
       )
   })
   return causes
@@ -148,7 +165,13 @@ function validateMetadataUpdate(metadata: MetaV1ObjectMeta, previous: MetaV1Obje
   }
   if (previous.deletionTimestamp !== undefined) {
     const added = (metadata.finalizers ?? []).filter((finalizer) => previous.finalizers?.includes(finalizer) !== true)
-    if (added.length > 0) causes.push(forbiddenField('metadata.finalizers', `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((name) => JSON.stringify(name)).join(', ')}}`))
+    if (added.length > 0)
+      causes.push(
+        forbiddenField(
+          'metadata.finalizers',
+          `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((name) => JSON.stringify(name)).join(', ')}}`,
+        ),
+      )
   }
   return causes
 }
@@ -174,7 +197,8 @@ export function validateLabelSelector(selector: MetaV1LabelSelector, field: stri
     if (operator === 'In' || operator === 'NotIn') {
       if (values.length === 0) causes.push(required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
     } else if (operator === 'Exists' || operator === 'DoesNotExist') {
-      if (values.length > 0) causes.push(forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+      if (values.length > 0)
+        causes.push(forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
     } else causes.push(invalidValue(`${path}.operator`, operator, `not a valid selector operator (one of ${selectorOperators.join(', ')})`))
     for (const message of checkQualifiedName(key)) causes.push(invalidValue(`${path}.key`, key, message))
     values.forEach((value, at) => {
@@ -185,7 +209,11 @@ export function validateLabelSelector(selector: MetaV1LabelSelector, field: stri
 }
 
 /** Causes for values that occur twice among items. */
-export function validateUnique<T>(items: readonly T[], fieldOf: (item: T, index: number) => string, valueOf: (item: T) => unknown): StatusCause[] {
+export function validateUnique<T>(
+  items: readonly T[],
+  fieldOf: (item: T, index: number) => string,
+  valueOf: (item: T) => unknown,
+): StatusCause[] {
   const seen = new Set<string>()
   const causes: StatusCause[] = []
   items.forEach((item, index) => {

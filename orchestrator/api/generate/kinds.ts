@@ -21,7 +21,11 @@ interface TypeRow extends Shape {
 
 const folder = fileURLToPath(new URL('..', import.meta.url))
 const types = JSON.parse(readFileSync(`${folder}data/kubernetes-1.35-types.json`, 'utf8')) as Record<string, TypeRow>
-const operations = readFileSync(`${folder}data/kubernetes-1.35-operations.tsv`, 'utf8').trim().split('\n').slice(1).map((line) => line.split('\t'))
+const operations = readFileSync(`${folder}data/kubernetes-1.35-operations.tsv`, 'utf8')
+  .trim()
+  .split('\n')
+  .slice(1)
+  .map((line) => line.split('\t'))
 
 const capital = (text: string) => text[0]!.toUpperCase() + text.slice(1)
 

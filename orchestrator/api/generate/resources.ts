@@ -38,7 +38,8 @@ const verbs: Readonly<Record<string, string>> = {
   watch: 'watch',
 }
 const connectVerbs: Readonly<Record<string, string>> = { GET: 'get', POST: 'create', PUT: 'update', DELETE: 'delete', PATCH: 'patch' }
-const pathPattern = /^\/(?:api|apis\/([^/]+))\/([^/]+)\/(?:watch\/)?(namespaces\/\{namespace\}\/)?([a-z]+)(?:\/\{name\}(?:\/([a-z]+)(?:\/\{path\})?)?)?$/
+const pathPattern =
+  /^\/(?:api|apis\/([^/]+))\/([^/]+)\/(?:watch\/)?(namespaces\/\{namespace\}\/)?([a-z]+)(?:\/\{name\}(?:\/([a-z]+)(?:\/\{path\})?)?)?$/
 
 function readResources(): Resource[] {
   const lines = readFileSync(`${folder}data/kubernetes-1.35-operations.tsv`, 'utf8').trim().split('\n').slice(1)
@@ -49,9 +50,15 @@ function readResources(): Resource[] {
     if (match === null || action === '') continue
     const [, pathGroup = '', pathVersion, namespaced, plural, subresource] = match
     const key = `${pathGroup}/${pathVersion}/${plural}`
-    const resource: Resource =
-      resources.get(key) ??
-      { group: pathGroup, version: pathVersion!, kind: '', plural: plural!, isNamespaced: false, verbs: new Set(), subresources: new Map() }
+    const resource: Resource = resources.get(key) ?? {
+      group: pathGroup,
+      version: pathVersion!,
+      kind: '',
+      plural: plural!,
+      isNamespaced: false,
+      verbs: new Set(),
+      subresources: new Map(),
+    }
     resources.set(key, resource)
     const verb = action === 'connect' ? connectVerbs[method] : verbs[action]
     if (namespaced !== undefined) resource.isNamespaced = true
@@ -59,7 +66,14 @@ function readResources(): Resource[] {
       resource.kind = kind
       resource.verbs.add(verb!)
     } else {
-      const entry = resource.subresources.get(subresource) ?? { name: subresource, group, version, kind, verbs: [], verbSet: new Set<string>() }
+      const entry = resource.subresources.get(subresource) ?? {
+        name: subresource,
+        group,
+        version,
+        kind,
+        verbs: [],
+        verbSet: new Set<string>(),
+      }
       resource.subresources.set(subresource, entry)
       if (verb !== undefined) entry.verbSet.add(verb)
     }

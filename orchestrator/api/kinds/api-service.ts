@@ -17,20 +17,26 @@ export const apiService: KindPart<ApiregistrationV1APIService> = {
     const { group = '', version = '', groupPriorityMinimum, versionPriority, service, caBundle, insecureSkipTLSVerify } = spec
     const causes: StatusCause[] = []
     const name = `${version}.${group}`
-    if (metadata.name !== name) causes.push(invalidValue('metadata.name', metadata.name, `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(name)}`))
+    if (metadata.name !== name)
+      causes.push(invalidValue('metadata.name', metadata.name, `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(name)}`))
     if (version === '') causes.push(required('spec.version'))
     if (!(groupPriorityMinimum > 0 && groupPriorityMinimum <= maxGroupPriority))
-      causes.push(invalidValue('spec.groupPriorityMinimum', groupPriorityMinimum ?? 0, `must be positive and less than ${maxGroupPriority}`))
+      causes.push(
+        invalidValue('spec.groupPriorityMinimum', groupPriorityMinimum ?? 0, `must be positive and less than ${maxGroupPriority}`),
+      )
     if (!(versionPriority > 0 && versionPriority <= maxVersionPriority))
       causes.push(invalidValue('spec.versionPriority', versionPriority ?? 0, `must be positive and less than ${maxVersionPriority}`))
     if (service === undefined) {
-      if (caBundle !== undefined && caBundle !== '') causes.push(invalidValue('spec.caBundle', `${caBundle.length} bytes`, 'local APIServices may not have a caBundle'))
-      if (insecureSkipTLSVerify === true) causes.push(invalidValue('spec.insecureSkipTLSVerify', true, 'local APIServices may not have insecureSkipTLSVerify'))
+      if (caBundle !== undefined && caBundle !== '')
+        causes.push(invalidValue('spec.caBundle', `${caBundle.length} bytes`, 'local APIServices may not have a caBundle'))
+      if (insecureSkipTLSVerify === true)
+        causes.push(invalidValue('spec.insecureSkipTLSVerify', true, 'local APIServices may not have insecureSkipTLSVerify'))
       return causes
     }
     if (!service.namespace) causes.push(required('spec.service.namespace'))
     if (!service.name) causes.push(required('spec.service.name'))
-    if (insecureSkipTLSVerify === true && caBundle) causes.push(forbiddenField('spec.insecureSkipTLSVerify', 'may not be true if caBundle is present'))
+    if (insecureSkipTLSVerify === true && caBundle)
+      causes.push(forbiddenField('spec.insecureSkipTLSVerify', 'may not be true if caBundle is present'))
     return causes
   },
   columns: [nameColumn, textColumn('Service'), textColumn('Available'), ageColumn],

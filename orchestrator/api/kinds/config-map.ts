@@ -7,7 +7,9 @@ import { bytesOfBase64, countOf, maxBytes, validateKeys, validateSealed } from '
 export const configMap: KindPart<CoreV1ConfigMap> = {
   kind: CoreV1ConfigMap,
   validate({ data = {}, binaryData = {} }) {
-    const bytes = Object.values(data).reduce((sum, text) => sum + Buffer.byteLength(text), 0) + Object.values(binaryData).reduce((sum, text) => sum + bytesOfBase64(text), 0)
+    const bytes =
+      Object.values(data).reduce((sum, text) => sum + Buffer.byteLength(text), 0) +
+      Object.values(binaryData).reduce((sum, text) => sum + bytesOfBase64(text), 0)
     const repeated = Object.keys(data).filter((key) => Object.hasOwn(binaryData, key))
     return [
       ...validateKeys(data, 'data'),

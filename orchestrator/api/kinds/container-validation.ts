@@ -1,5 +1,13 @@
 import { duplicate, forbiddenField, invalidValue, missing, notSupported, required } from '../field-errors.ts'
-import type { CoreV1Container, CoreV1ContainerPort, CoreV1EnvVar, CoreV1EphemeralContainer, CoreV1LifecycleHandler, CoreV1Probe, CoreV1VolumeMount } from '../generated/kinds.ts'
+import type {
+  CoreV1Container,
+  CoreV1ContainerPort,
+  CoreV1EnvVar,
+  CoreV1EphemeralContainer,
+  CoreV1LifecycleHandler,
+  CoreV1Probe,
+  CoreV1VolumeMount,
+} from '../generated/kinds.ts'
 import { checkEnvName, checkLabel, checkPortName } from '../names.ts'
 import type { StatusCause } from '../status-error.ts'
 import { notNegative, validateResources } from './resource-validation.ts'
@@ -40,7 +48,8 @@ export function validateContainer(container: CoreV1Container | CoreV1EphemeralCo
   else for (const message of checkLabel(name)) causes.push(invalidValue(`${path}.name`, name, message))
   if (!image) causes.push(required(`${path}.image`))
   else if (image !== image.trim()) causes.push(invalidValue(`${path}.image`, image, 'must not have leading or trailing whitespace'))
-  if (imagePullPolicy !== undefined && !pullPolicies.includes(imagePullPolicy)) causes.push(notSupported(`${path}.imagePullPolicy`, imagePullPolicy, pullPolicies))
+  if (imagePullPolicy !== undefined && !pullPolicies.includes(imagePullPolicy))
+    causes.push(notSupported(`${path}.imagePullPolicy`, imagePullPolicy, pullPolicies))
   if (terminationMessagePolicy !== undefined && !messagePolicies.includes(terminationMessagePolicy))
     causes.push(notSupported(`${path}.terminationMessagePolicy`, terminationMessagePolicy, messagePolicies))
   causes.push(...validatePorts(container.ports ?? [], `${path}.ports`, context.hostNetwork))
@@ -58,9 +67,15 @@ function validateSecurity({ securityContext }: CoreV1Container | CoreV1Ephemeral
   const { privileged, allowPrivilegeEscalation, runAsUser, runAsGroup } = securityContext
   const causes: StatusCause[] = []
   if (privileged === true && allowPrivilegeEscalation === false)
-    causes.push(invalidValue(`${path}.securityContext`, securityContext, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'))
-  for (const [name, id] of [['runAsUser', runAsUser], ['runAsGroup', runAsGroup]] as const)
-    if (id !== undefined && (id < 0 || id > 2_147_483_647)) causes.push(invalidValue(`${path}.securityContext.${name}`, id, 'must be between 0 and 2147483647, inclusive'))
+    causes.push(
+      invalidValue(`${path}.securityContext`, securityContext, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'),
+    )
+  for (const [name, id] of [
+    ['runAsUser', runAsUser],
+    ['runAsGroup', runAsGroup],
+  ] as const)
+    if (id !== undefined && (id < 0 || id > 2_147_483_647))
+      causes.push(invalidValue(`${path}.securityContext.${name}`, id, 'must be between 0 and 2147483647, inclusive'))
   return causes
 }
 
@@ -78,7 +93,8 @@ function validatePorts(ports: readonly CoreV1ContainerPort[], field: string, hos
     if (!containerPort) causes.push(required(`${path}.containerPort`))
     else if (!isPort(containerPort)) causes.push(invalidValue(`${path}.containerPort`, containerPort, portRange))
     if (hostPort !== 0 && !isPort(hostPort)) causes.push(invalidValue(`${path}.hostPort`, hostPort, portRange))
-    if (hostNetwork && hostPort !== containerPort) causes.push(invalidValue(`${path}.containerPort`, containerPort, 'must match `hostPort` when `hostNetwork` is true'))
+    if (hostNetwork && hostPort !== containerPort)
+      causes.push(invalidValue(`${path}.containerPort`, containerPort, 'must match `hostPort` when `hostNetwork` is true'))
     if (!protocol) causes.push(required(`${path}.protocol`))
     else if (!protocols.includes(protocol)) causes.push(notSupported(`${path}.protocol`, protocol, protocols))
     return causes
@@ -91,11 +107,15 @@ function validateEnv(variable: CoreV1EnvVar, path: string): StatusCause[] {
   const causes = checkEnvName(name).map((message) => invalidValue(`${path}.name`, name, message))
   if (valueFrom === undefined) return causes
   const sources = Object.values(valueFrom).filter((source) => source !== undefined).length
-  if (sources === 0) causes.push(invalidValue(`${path}.valueFrom`, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`'))
+  if (sources === 0)
+    causes.push(
+      invalidValue(`${path}.valueFrom`, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`'),
+    )
   else if (value) causes.push(invalidValue(`${path}.valueFrom`, '', 'may not be specified when `value` is not empty'))
   else if (sources > 1) causes.push(invalidValue(`${path}.valueFrom`, '', 'may not have more than one field specified at a time'))
   if (valueFrom.fieldRef !== undefined && !valueFrom.fieldRef.fieldPath) causes.push(required(`${path}.valueFrom.fieldRef.fieldPath`))
-  if (valueFrom.resourceFieldRef !== undefined && !valueFrom.resourceFieldRef.resource) causes.push(required(`${path}.valueFrom.resourceFieldRef.resource`))
+  if (valueFrom.resourceFieldRef !== undefined && !valueFrom.resourceFieldRef.resource)
+    causes.push(required(`${path}.valueFrom.resourceFieldRef.resource`))
   for (const source of ['configMapKeyRef', 'secretKeyRef'] as const) {
     if (valueFrom[source] !== undefined && !valueFrom[source].key) causes.push(required(`${path}.valueFrom.${source}.key`))
   }
@@ -123,7 +143,8 @@ function validateMounts(mounts: readonly CoreV1VolumeMount[], field: string, { v
     paths.add(mount.mountPath)
     if (mount.subPath) causes.push(...validateSubPath(mount.subPath, `${path}.subPath`))
     if (mount.subPathExpr) {
-      if (mount.subPath) causes.push(invalidValue(`${path}.subPathExpr`, mount.subPathExpr, 'subPathExpr and subPath are mutually exclusive'))
+      if (mount.subPath)
+        causes.push(invalidValue(`${path}.subPathExpr`, mount.subPathExpr, 'subPathExpr and subPath are mutually exclusive'))
       causes.push(...validateSubPath(mount.subPathExpr, `${path}.subPathExpr`))
     }
     return causes
@@ -142,7 +163,8 @@ function validateProbes(container: CoreV1Container | CoreV1EphemeralContainer, p
   for (const [name, probe] of Object.entries({ livenessProbe, readinessProbe, startupProbe })) {
     if (probe === undefined) continue
     causes.push(...validateProbe(probe, `${path}.${name}`))
-    if (name !== 'readinessProbe' && (probe.successThreshold ?? 1) !== 1) causes.push(invalidValue(`${path}.${name}.successThreshold`, probe.successThreshold, 'must be 1'))
+    if (name !== 'readinessProbe' && (probe.successThreshold ?? 1) !== 1)
+      causes.push(invalidValue(`${path}.${name}.successThreshold`, probe.successThreshold, 'must be 1'))
   }
   if (lifecycle?.postStart !== undefined) causes.push(...validateHandler(lifecycle.postStart, `${path}.lifecycle.postStart`))
   if (lifecycle?.preStop !== undefined) causes.push(...validateHandler(lifecycle.preStop, `${path}.lifecycle.preStop`))
@@ -165,14 +187,17 @@ type Handler = Pick<CoreV1Probe, 'grpc'> & CoreV1LifecycleHandler
 function validateHandler(handler: Handler, path: string): StatusCause[] {
   const { exec, httpGet, tcpSocket, grpc, sleep } = handler
   const causes: StatusCause[] = []
-  const given = Object.entries({ exec, httpGet, tcpSocket, grpc, sleep }).filter(([, value]) => value !== undefined).map(([name]) => name)
+  const given = Object.entries({ exec, httpGet, tcpSocket, grpc, sleep })
+    .filter(([, value]) => value !== undefined)
+    .map(([name]) => name)
   if (given.length === 0) causes.push(required(path, 'must specify a handler type'))
   for (const name of given.slice(1)) causes.push(forbiddenField(`${path}.${name}`, 'may not specify more than 1 handler type'))
   if (exec !== undefined && (exec.command ?? []).length === 0) causes.push(required(`${path}.exec.command`))
   if (httpGet !== undefined) {
     if (!httpGet.path) causes.push(required(`${path}.httpGet.path`))
     causes.push(...validatePortReference(httpGet.port, `${path}.httpGet.port`))
-    if (httpGet.scheme !== undefined && !schemes.includes(httpGet.scheme)) causes.push(notSupported(`${path}.httpGet.scheme`, httpGet.scheme, schemes))
+    if (httpGet.scheme !== undefined && !schemes.includes(httpGet.scheme))
+      causes.push(notSupported(`${path}.httpGet.scheme`, httpGet.scheme, schemes))
   }
   if (tcpSocket !== undefined) causes.push(...validatePortReference(tcpSocket.port, `${path}.tcpSocket.port`))
   if (grpc !== undefined && !isPort(grpc.port ?? 0)) causes.push(invalidValue(`${path}.grpc.port`, grpc.port ?? 0, portRange))

@@ -20,9 +20,18 @@ export const cronJob: KindPart<BatchV1CronJob> = {
     setPodTemplateDefaults(spec.jobTemplate?.spec?.template)
   },
   validate({ metadata, spec }) {
-    const { schedule, concurrencyPolicy = '', jobTemplate, startingDeadlineSeconds, successfulJobsHistoryLimit, failedJobsHistoryLimit } = spec
+    const {
+      schedule,
+      concurrencyPolicy = '',
+      jobTemplate,
+      startingDeadlineSeconds,
+      successfulJobsHistoryLimit,
+      failedJobsHistoryLimit,
+    } = spec
     return [
-      ...((metadata.name ?? '').length > maxNameLength ? [invalidValue('metadata.name', metadata.name, `must be no more than ${maxNameLength} characters`)] : []),
+      ...((metadata.name ?? '').length > maxNameLength
+        ? [invalidValue('metadata.name', metadata.name, `must be no more than ${maxNameLength} characters`)]
+        : []),
       ...(schedule ? validateSchedule(schedule) : [required('spec.schedule')]),
       ...(policies.includes(concurrencyPolicy) ? [] : [notSupported('spec.concurrencyPolicy', concurrencyPolicy, policies)]),
       ...validateCounts({
@@ -30,7 +39,9 @@ export const cronJob: KindPart<BatchV1CronJob> = {
         'spec.successfulJobsHistoryLimit': successfulJobsHistoryLimit,
         'spec.failedJobsHistoryLimit': failedJobsHistoryLimit,
       }),
-      ...(jobTemplate?.spec === undefined ? [required('spec.jobTemplate.spec')] : validateJobSpec(jobTemplate.spec, 'spec.jobTemplate.spec')),
+      ...(jobTemplate?.spec === undefined
+        ? [required('spec.jobTemplate.spec')]
+        : validateJobSpec(jobTemplate.spec, 'spec.jobTemplate.spec')),
     ]
   },
   columns: [
@@ -61,9 +72,18 @@ const field = String.raw`(?:[\d*?A-Za-z]+(?:-[\dA-Za-z]+)?(?:\/\d+)?)(?:,(?:[\d*
 const schedulePattern = new RegExp(`^(?:${field})(?:\\s+(?:${field})){4}$`)
 
 function validateSchedule(schedule: string) {
-  if (schedule.includes('TZ')) return [invalidValue('spec.schedule', schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead")]
+  if (schedule.includes('TZ'))
+    return [invalidValue('spec.schedule', schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead')]
   if (/^@(?:yearly|annually|monthly|weekly|daily|midnight|hourly)$/.test(schedule) || /^@every \S+$/.test(schedule)) return []
   if (schedulePattern.test(schedule)) return []
   const count = schedule.trim().split(/\s+/).length
-  return [invalidValue('spec.schedule', schedule, count === 5 ? 'failed to parse the fields of the schedule' : `expected exactly 5 fields, found ${count}: [${schedule.trim().split(/\s+/).join(' ')}]`)]
+  return [
+    invalidValue(
+      'spec.schedule',
+      schedule,
+      count === 5
+        ? 'failed to parse the fields of the schedule'
+        : `expected exactly 5 fields, found ${count}: [${schedule.trim().split(/\s+/).join(' ')}]`,
+    ),
+  ]
 }

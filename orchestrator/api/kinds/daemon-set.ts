@@ -5,7 +5,15 @@ import { ageCell, ageColumn, integerColumn, nameColumn, textColumn } from '../ta
 import { validateImmutable } from '../validation.ts'
 import { setPodTemplateDefaults } from './pod-defaults.ts'
 import { validatePodTemplate } from './pod-validation.ts'
-import { mapText, selectorText, templateCells, templateColumns, validateCounts, validateIntOrPercent, validateTemplateSelector } from './workload.ts'
+import {
+  mapText,
+  selectorText,
+  templateCells,
+  templateColumns,
+  validateCounts,
+  validateIntOrPercent,
+  validateTemplateSelector,
+} from './workload.ts'
 
 const strategies = ['OnDelete', 'RollingUpdate']
 
@@ -28,7 +36,9 @@ export const daemonSet: KindPart<AppsV1DaemonSet> = {
       ...validateTemplateSelector(spec.selector, spec.template),
       ...validatePodTemplate(spec.template, 'spec.template', ['Always']),
       ...validateCounts({ 'spec.minReadySeconds': minReadySeconds, 'spec.revisionHistoryLimit': revisionHistoryLimit }),
-      ...(strategies.includes(updateStrategy?.type ?? '') ? [] : [notSupported('spec.updateStrategy.type', updateStrategy?.type ?? '', strategies)]),
+      ...(strategies.includes(updateStrategy?.type ?? '')
+        ? []
+        : [notSupported('spec.updateStrategy.type', updateStrategy?.type ?? '', strategies)]),
       ...validateIntOrPercent(updateStrategy?.rollingUpdate?.maxUnavailable, 'spec.updateStrategy.rollingUpdate.maxUnavailable'),
       ...validateIntOrPercent(updateStrategy?.rollingUpdate?.maxSurge, 'spec.updateStrategy.rollingUpdate.maxSurge'),
     ]

@@ -7,7 +7,15 @@ import { ageCell, ageColumn, integerColumn, nameColumn, textColumn } from '../ta
 import { validateImmutable } from '../validation.ts'
 import { setPodTemplateDefaults } from './pod-defaults.ts'
 import { validatePodTemplate } from './pod-validation.ts'
-import { scaleOf, selectorText, templateCells, templateColumns, validateCounts, validateIntOrPercent, validateTemplateSelector } from './workload.ts'
+import {
+  scaleOf,
+  selectorText,
+  templateCells,
+  templateColumns,
+  validateCounts,
+  validateIntOrPercent,
+  validateTemplateSelector,
+} from './workload.ts'
 
 const isZero = (value: string | number | undefined) => value === 0 || value === '0%'
 
@@ -27,7 +35,11 @@ export const deployment: KindPart<AppsV1Deployment> = {
     setPodTemplateDefaults(spec.template)
   },
   validate: ({ spec }) => [
-    ...validateCounts({ 'spec.replicas': spec.replicas, 'spec.minReadySeconds': spec.minReadySeconds, 'spec.revisionHistoryLimit': spec.revisionHistoryLimit }),
+    ...validateCounts({
+      'spec.replicas': spec.replicas,
+      'spec.minReadySeconds': spec.minReadySeconds,
+      'spec.revisionHistoryLimit': spec.revisionHistoryLimit,
+    }),
     ...validateTemplateSelector(spec.selector, spec.template),
     ...validatePodTemplate(spec.template, 'spec.template', ['Always']),
     ...validateStrategy(spec),
@@ -35,10 +47,23 @@ export const deployment: KindPart<AppsV1Deployment> = {
   validateUpdate: (object, previous) => validateImmutable('spec.selector', object.spec.selector, previous.spec.selector),
   scale: {
     read: ({ metadata, spec, status }) =>
-      scaleOf({ metadata, replicas: spec.replicas ?? 0, statusReplicas: status?.replicas ?? 0, selector: selectorFromObject(spec.selector) }),
+      scaleOf({
+        metadata,
+        replicas: spec.replicas ?? 0,
+        statusReplicas: status?.replicas ?? 0,
+        selector: selectorFromObject(spec.selector),
+      }),
     write: (object, replicas) => ({ ...object, spec: { ...object.spec, replicas } }),
   },
-  columns: [nameColumn, textColumn('Ready'), integerColumn('Up-to-date'), integerColumn('Available'), ageColumn, ...templateColumns, textColumn('Selector', 1)],
+  columns: [
+    nameColumn,
+    textColumn('Ready'),
+    integerColumn('Up-to-date'),
+    integerColumn('Available'),
+    ageColumn,
+    ...templateColumns,
+    textColumn('Selector', 1),
+  ],
   cells: (object, now) => [
     object.metadata.name ?? '',
     `${object.status?.readyReplicas ?? 0}/${object.spec.replicas ?? 0}`,
@@ -54,7 +79,8 @@ function validateStrategy({ strategy, progressDeadlineSeconds = 600, minReadySec
   const causes: StatusCause[] = []
   const rolling = strategy?.rollingUpdate
   if (strategy?.type === 'Recreate') {
-    if (rolling !== undefined) causes.push(forbiddenField('spec.strategy.rollingUpdate', 'may not be specified when strategy `type` is \'Recreate\''))
+    if (rolling !== undefined)
+      causes.push(forbiddenField('spec.strategy.rollingUpdate', "may not be specified when strategy `type` is 'Recreate'"))
   } else if (strategy?.type === 'RollingUpdate') {
     causes.push(...validateIntOrPercent(rolling?.maxUnavailable, 'spec.strategy.rollingUpdate.maxUnavailable'))
     causes.push(...validateIntOrPercent(rolling?.maxSurge, 'spec.strategy.rollingUpdate.maxSurge'))

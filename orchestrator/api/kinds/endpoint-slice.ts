@@ -25,13 +25,21 @@ export const endpointSlice: KindPart<DiscoveryV1EndpointSlice> = {
       if (addresses.length === 0) return [required(path, 'must contain at least 1 address')]
       const version = addressType === 'IPv4' ? 4 : addressType === 'IPv6' ? 6 : undefined
       return addresses.flatMap((address, at) =>
-        version !== undefined && isIP(address) !== version ? [invalidValue(`${path}[${at}]`, address, `must be a valid ${addressType} address`)] : [],
+        version !== undefined && isIP(address) !== version
+          ? [invalidValue(`${path}[${at}]`, address, `must be a valid ${addressType} address`)]
+          : [],
       )
     }),
   ],
   validateUpdate: (object, previous) => validateImmutable('addressType', object.addressType, previous.addressType),
   columns: [nameColumn, textColumn('AddressType'), textColumn('Ports'), textColumn('Endpoints'), ageColumn],
-  cells: (object, now) => [object.metadata.name ?? '', object.addressType, slicePorts(object), sliceAddresses(object), ageCell(object, now)],
+  cells: (object, now) => [
+    object.metadata.name ?? '',
+    object.addressType,
+    slicePorts(object),
+    sliceAddresses(object),
+    ageCell(object, now),
+  ],
 }
 
 function slicePorts({ ports = [] }: DiscoveryV1EndpointSlice): string {

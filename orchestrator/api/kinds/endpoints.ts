@@ -33,7 +33,9 @@ export const endpoints: KindPart<CoreV1Endpoints> = {
 
 function endpointsText({ subsets = [] }: CoreV1Endpoints): string {
   const texts = subsets.flatMap(({ addresses = [], ports = [] }) =>
-    ports.length === 0 ? addresses.map(({ ip }) => ip) : ports.flatMap(({ port }) => addresses.map(({ ip }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`))),
+    ports.length === 0
+      ? addresses.map(({ ip }) => ip)
+      : ports.flatMap(({ port }) => addresses.map(({ ip }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`))),
   )
   return texts.length === 0 ? '<none>' : shorten(texts)
 }

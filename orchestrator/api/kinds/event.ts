@@ -134,5 +134,7 @@ export const event: KindPart<EventsV1Event> = {
     object.eventTime === previous.eventTime ? [] : [forbiddenField('eventTime', 'may not change once set')],
   columns,
   cells: (object, now) => cells(toCore(object), now),
-  selectableFields: Object.fromEntries(Object.entries(fieldsOf('regarding')).map(([name, read]) => [name, (object: EventsV1Event) => read(toCore(object))])),
+  selectableFields: Object.fromEntries(
+    Object.entries(fieldsOf('regarding')).map(([name, read]) => [name, (object: EventsV1Event) => read(toCore(object))]),
+  ),
 }

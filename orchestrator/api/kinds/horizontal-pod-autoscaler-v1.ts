@@ -1,4 +1,8 @@
-import type { AutoscalingV1HorizontalPodAutoscaler, AutoscalingV2HorizontalPodAutoscaler, AutoscalingV2MetricSpec } from '../generated/kinds.ts'
+import type {
+  AutoscalingV1HorizontalPodAutoscaler,
+  AutoscalingV2HorizontalPodAutoscaler,
+  AutoscalingV2MetricSpec,
+} from '../generated/kinds.ts'
 
 /** What v1 has no fields for travels in annotations, so that a client of v1 loses nothing by writing back what it read. */
 const annotations = {
@@ -22,7 +26,8 @@ function parsed(object: V1, name: string): unknown {
   }
 }
 
-const isCpuUtilization = ({ type, resource }: AutoscalingV2MetricSpec) => type === 'Resource' && resource?.name === 'cpu' && resource.target?.averageUtilization !== undefined
+const isCpuUtilization = ({ type, resource }: AutoscalingV2MetricSpec) =>
+  type === 'Resource' && resource?.name === 'cpu' && resource.target?.averageUtilization !== undefined
 
 /** The v2 form of a v1 autoscaler. */
 export function toV2(object: V1): V2 {
@@ -30,7 +35,9 @@ export function toV2(object: V1): V2 {
   const others = parsed(object, annotations.metrics)
   const behavior = parsed(object, annotations.behavior) as V2['spec']['behavior']
   const cpu: AutoscalingV2MetricSpec[] =
-    target === undefined ? [] : [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target } } }]
+    target === undefined
+      ? []
+      : [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target } } }]
   const metrics = [...cpu, ...(Array.isArray(others) ? (others as AutoscalingV2MetricSpec[]) : [])]
   return {
     ...object,
@@ -74,7 +81,8 @@ export function fromV2(object: V2): V1 {
   const cpu = metrics.find(isCpuUtilization)
   const others = metrics.filter((metric) => metric !== cpu)
   const { conditions, currentMetrics = [], ...status } = object.status ?? { desiredReplicas: 0 }
-  const current = currentMetrics.find(({ type, resource }) => type === 'Resource' && resource?.name === 'cpu')?.resource?.current.averageUtilization
+  const current = currentMetrics.find(({ type, resource }) => type === 'Resource' && resource?.name === 'cpu')?.resource?.current
+    .averageUtilization
   const extra = {
     ...(others.length === 0 ? {} : { [annotations.metrics]: JSON.stringify(others) }),
     ...(behavior === undefined ? {} : { [annotations.behavior]: JSON.stringify(behavior) }),
@@ -84,7 +92,8 @@ export function fromV2(object: V2): V1 {
   return {
     ...object,
     apiVersion: 'autoscaling/v1',
-    metadata: Object.keys(extra).length === 0 ? object.metadata : { ...object.metadata, annotations: { ...object.metadata.annotations, ...extra } },
+    metadata:
+      Object.keys(extra).length === 0 ? object.metadata : { ...object.metadata, annotations: { ...object.metadata.annotations, ...extra } },
     spec: {
       scaleTargetRef,
       ...(minReplicas === undefined ? {} : { minReplicas }),

@@ -22,7 +22,13 @@ const maxWindowSeconds = 3600
 const maxPeriodSeconds = 1800
 const selectPolicies = ['Disabled', 'Max', 'Min']
 const policyTypes = ['Percent', 'Pods']
-const sources = { ContainerResource: 'containerResource', External: 'external', Object: 'object', Pods: 'pods', Resource: 'resource' } as const
+const sources = {
+  ContainerResource: 'containerResource',
+  External: 'external',
+  Object: 'object',
+  Pods: 'pods',
+  Resource: 'resource',
+} as const
 
 const columns = [
   nameColumn,
@@ -47,7 +53,9 @@ const cellsOf = (object: AutoscalingV2HorizontalPodAutoscaler, now: number) => [
 function setDefaults({ spec }: AutoscalingV2HorizontalPodAutoscaler): void {
   spec.minReplicas ??= 1
   if ((spec.metrics ?? []).length === 0)
-    spec.metrics = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: defaultUtilization } } }]
+    spec.metrics = [
+      { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: defaultUtilization } } },
+    ]
   if (spec.behavior === undefined) return
   const up = [
     { type: 'Pods', value: 4, periodSeconds: 15 },
@@ -84,7 +92,10 @@ export const horizontalPodAutoscalerV1: KindPart<AutoscalingV1HorizontalPodAutos
   setDefaults({ spec, metadata }) {
     spec.minReplicas ??= 1
     // Metrics of other kinds travel in an annotation; only an autoscaler without any gets the default.
-    if (spec.targetCPUUtilizationPercentage === undefined && metadata.annotations?.['autoscaling.alpha.kubernetes.io/metrics'] === undefined)
+    if (
+      spec.targetCPUUtilizationPercentage === undefined &&
+      metadata.annotations?.['autoscaling.alpha.kubernetes.io/metrics'] === undefined
+    )
       spec.targetCPUUtilizationPercentage = defaultUtilization
   },
   validate: (object) => validateSpec(toV2(object).spec).map(asV1Cause),
@@ -95,13 +106,20 @@ export const horizontalPodAutoscalerV1: KindPart<AutoscalingV1HorizontalPodAutos
 const asV1Cause = (cause: StatusCause): StatusCause =>
   cause.field === 'spec.metrics[0].resource.target.averageUtilization' ? { ...cause, field: 'spec.targetCPUUtilizationPercentage' } : cause
 
-function validateSpec({ minReplicas = 1, maxReplicas, scaleTargetRef, metrics = [], behavior }: AutoscalingV2HorizontalPodAutoscalerSpec): StatusCause[] {
+function validateSpec({
+  minReplicas = 1,
+  maxReplicas,
+  scaleTargetRef,
+  metrics = [],
+  behavior,
+}: AutoscalingV2HorizontalPodAutoscalerSpec): StatusCause[] {
   const causes: StatusCause[] = []
   const scalesToZero = metrics.some(({ type }) => type === 'Object' || type === 'External')
   const lowest = scalesToZero ? 0 : 1
   if (minReplicas < lowest) causes.push(invalidValue('spec.minReplicas', minReplicas, `must be greater than or equal to ${lowest}`))
   if (!(maxReplicas >= 1)) causes.push(invalidValue('spec.maxReplicas', maxReplicas ?? 0, 'must be greater than 0'))
-  else if (maxReplicas < minReplicas) causes.push(invalidValue('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'))
+  else if (maxReplicas < minReplicas)
+    causes.push(invalidValue('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'))
   for (const field of ['kind', 'name'] as const) {
     const value = scaleTargetRef?.[field] ?? ''
     if (value === '') causes.push(required(`spec.scaleTargetRef.${field}`))
@@ -124,47 +142,63 @@ function validateMetric(metric: AutoscalingV2MetricSpec, path: string): StatusCa
   if (source === undefined) return [...causes, required(`${path}.${field}`, 'must populate information for the given metric source')]
   const name = 'metric' in source ? source.metric?.name : 'name' in source ? source.name : undefined
   if (!name) causes.push(required(`${path}.${field}${'metric' in source ? '.metric' : ''}.name`, 'must specify a metric name'))
-  if (field === 'containerResource' && !metric.containerResource!.container) causes.push(required(`${path}.${field}.container`, 'must specify a container'))
+  if (field === 'containerResource' && !metric.containerResource!.container)
+    causes.push(required(`${path}.${field}.container`, 'must specify a container'))
   return [...causes, ...validateTarget(source.target, `${path}.${field}.target`, metric.type)]
 }
 
 function validateTarget(target: AutoscalingV2MetricTarget | undefined, path: string, metricType: string): StatusCause[] {
   if (!target?.type) return [required(`${path}.type`, 'must specify a metric target type')]
   const causes: StatusCause[] = []
-  if (!['AverageValue', 'Utilization', 'Value'].includes(target.type)) causes.push(invalidValue(`${path}.type`, target.type, 'must be either Utilization, Value, or AverageValue'))
+  if (!['AverageValue', 'Utilization', 'Value'].includes(target.type))
+    causes.push(invalidValue(`${path}.type`, target.type, 'must be either Utilization, Value, or AverageValue'))
   const { value, averageValue, averageUtilization } = target
   for (const [field, amount] of Object.entries({ value, averageValue }))
-    if (amount !== undefined && (tryParseQuantity(amount)?.nanos ?? 0n) <= 0n) causes.push(invalidValue(`${path}.${field}`, amount, 'must be positive'))
-  if (averageUtilization !== undefined && averageUtilization < 1) causes.push(invalidValue(`${path}.averageUtilization`, averageUtilization, 'must be greater than 0'))
+    if (amount !== undefined && (tryParseQuantity(amount)?.nanos ?? 0n) <= 0n)
+      causes.push(invalidValue(`${path}.${field}`, amount, 'must be positive'))
+  if (averageUtilization !== undefined && averageUtilization < 1)
+    causes.push(invalidValue(`${path}.averageUtilization`, averageUtilization, 'must be greater than 0'))
   return [...causes, ...validateTargetChoice(target, path, metricType)]
 }
 
 /** Which of its values a target of a metric type must have. */
-function validateTargetChoice({ value, averageValue, averageUtilization }: AutoscalingV2MetricTarget, path: string, metricType: string): StatusCause[] {
+function validateTargetChoice(
+  { value, averageValue, averageUtilization }: AutoscalingV2MetricTarget,
+  path: string,
+  metricType: string,
+): StatusCause[] {
   const causes: StatusCause[] = []
   if (metricType === 'Resource' || metricType === 'ContainerResource') {
-    if (averageUtilization === undefined && averageValue === undefined) causes.push(required(`${path}.averageUtilization`, 'must set either a target raw value or a target utilization'))
-    if (averageUtilization !== undefined && averageValue !== undefined) causes.push(forbiddenField(`${path}.averageValue`, 'may not set both a target raw value and a target utilization'))
+    if (averageUtilization === undefined && averageValue === undefined)
+      causes.push(required(`${path}.averageUtilization`, 'must set either a target raw value or a target utilization'))
+    if (averageUtilization !== undefined && averageValue !== undefined)
+      causes.push(forbiddenField(`${path}.averageValue`, 'may not set both a target raw value and a target utilization'))
   } else if (metricType === 'Pods') {
     if (averageValue === undefined) causes.push(required(`${path}.averageValue`, 'must specify a positive target averageValue'))
-  } else if (value === undefined && averageValue === undefined) causes.push(required(`${path}.averageValue`, 'must set either a target value for metric or a per-pod target'))
+  } else if (value === undefined && averageValue === undefined)
+    causes.push(required(`${path}.averageValue`, 'must set either a target value for metric or a per-pod target'))
   return causes
 }
 
 function validateRules(rules: AutoscalingV2HPAScalingRules, path: string): StatusCause[] {
   const { stabilizationWindowSeconds: window, selectPolicy, policies = [], tolerance } = rules
   const causes: StatusCause[] = []
-  if (window !== undefined && window < 0) causes.push(invalidValue(`${path}.stabilizationWindowSeconds`, window, 'must be greater than or equal to zero'))
-  if (window !== undefined && window > maxWindowSeconds) causes.push(invalidValue(`${path}.stabilizationWindowSeconds`, window, `must be less than or equal to ${maxWindowSeconds}`))
-  if (selectPolicy !== undefined && !selectPolicies.includes(selectPolicy)) causes.push(notSupported(`${path}.selectPolicy`, selectPolicy, selectPolicies))
+  if (window !== undefined && window < 0)
+    causes.push(invalidValue(`${path}.stabilizationWindowSeconds`, window, 'must be greater than or equal to zero'))
+  if (window !== undefined && window > maxWindowSeconds)
+    causes.push(invalidValue(`${path}.stabilizationWindowSeconds`, window, `must be less than or equal to ${maxWindowSeconds}`))
+  if (selectPolicy !== undefined && !selectPolicies.includes(selectPolicy))
+    causes.push(notSupported(`${path}.selectPolicy`, selectPolicy, selectPolicies))
   if (policies.length === 0) causes.push(required(`${path}.policies`, 'must specify at least one Policy'))
-  if (tolerance !== undefined && (tryParseQuantity(tolerance)?.nanos ?? 0n) < 0n) causes.push(invalidValue(`${path}.tolerance`, tolerance, notNegative))
+  if (tolerance !== undefined && (tryParseQuantity(tolerance)?.nanos ?? 0n) < 0n)
+    causes.push(invalidValue(`${path}.tolerance`, tolerance, notNegative))
   policies.forEach(({ type, value, periodSeconds }, index) => {
     const field = `${path}.policies[${index}]`
     if (!policyTypes.includes(type)) causes.push(notSupported(`${field}.type`, type ?? '', policyTypes))
     if (!(value > 0)) causes.push(invalidValue(`${field}.value`, value ?? 0, 'must be greater than zero'))
     if (!(periodSeconds > 0)) causes.push(invalidValue(`${field}.periodSeconds`, periodSeconds ?? 0, 'must be greater than zero'))
-    else if (periodSeconds > maxPeriodSeconds) causes.push(invalidValue(`${field}.periodSeconds`, periodSeconds, `must be less than or equal to ${maxPeriodSeconds}`))
+    else if (periodSeconds > maxPeriodSeconds)
+      causes.push(invalidValue(`${field}.periodSeconds`, periodSeconds, `must be less than or equal to ${maxPeriodSeconds}`))
   })
   return causes
 }

@@ -9,7 +9,8 @@ const pathTypes = ['Exact', 'ImplementationSpecific', 'Prefix']
 export function validateIngress({ spec }: NetworkingV1Ingress): StatusCause[] {
   const rules = spec.rules ?? []
   const causes: StatusCause[] = []
-  if (rules.length === 0 && spec.defaultBackend === undefined) causes.push(invalidValue('spec', {}, 'either `defaultBackend` or `rules` must be specified'))
+  if (rules.length === 0 && spec.defaultBackend === undefined)
+    causes.push(invalidValue('spec', {}, 'either `defaultBackend` or `rules` must be specified'))
   if (spec.defaultBackend !== undefined) causes.push(...validateBackend(spec.defaultBackend, 'spec.defaultBackend'))
   rules.forEach(({ http }, index) => {
     if (http === undefined) return
@@ -18,7 +19,8 @@ export function validateIngress({ spec }: NetworkingV1Ingress): StatusCause[] {
     http.paths?.forEach(({ path = '', pathType, backend }, at) => {
       if (!pathType) causes.push(required(`${field}[${at}].pathType`, 'pathType must be specified'))
       else if (!pathTypes.includes(pathType)) causes.push(notSupported(`${field}[${at}].pathType`, pathType, pathTypes))
-      if (pathType !== 'ImplementationSpecific' && !path.startsWith('/')) causes.push(invalidValue(`${field}[${at}].path`, path, 'must be an absolute path'))
+      if (pathType !== 'ImplementationSpecific' && !path.startsWith('/'))
+        causes.push(invalidValue(`${field}[${at}].path`, path, 'must be an absolute path'))
       if (backend === undefined) causes.push(required(`${field}[${at}].backend`))
       else causes.push(...validateBackend(backend, `${field}[${at}].backend`))
     })
@@ -30,7 +32,8 @@ function validateBackend({ service, resource }: NetworkingV1IngressBackend, path
   if (service !== undefined && resource !== undefined) return [forbiddenField(path, 'cannot set both resource and service backends')]
   if (service === undefined) return resource === undefined ? [required(path, 'service or resource must be specified')] : []
   const causes: StatusCause[] = service.name ? [] : [required(`${path}.service.name`)]
-  if (service.port?.name === undefined && service.port?.number === undefined) causes.push(required(`${path}.service.port`, 'port name or number is required'))
+  if (service.port?.name === undefined && service.port?.number === undefined)
+    causes.push(required(`${path}.service.port`, 'port name or number is required'))
   return causes
 }
 

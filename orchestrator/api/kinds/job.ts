@@ -35,7 +35,9 @@ export const job: KindPart<BatchV1Job> = {
   validateUpdate(object, previous) {
     const isSuspended = previous.spec.suspend === true && previous.status?.startTime === undefined
     return [
-      ...(object.spec.completionMode === 'Indexed' ? [] : validateImmutable('spec.completions', object.spec.completions, previous.spec.completions)),
+      ...(object.spec.completionMode === 'Indexed'
+        ? []
+        : validateImmutable('spec.completions', object.spec.completions, previous.spec.completions)),
       ...validateImmutable('spec.selector', object.spec.selector, previous.spec.selector),
       ...(isSuspended ? [] : validateImmutable('spec.template', object.spec.template, previous.spec.template)),
       ...validateImmutable('spec.completionMode', object.spec.completionMode, previous.spec.completionMode),
@@ -47,7 +49,15 @@ export const job: KindPart<BatchV1Job> = {
     setGeneratedSelector(object)
     setLabelDefaults(object.metadata, object.spec)
   },
-  columns: [nameColumn, textColumn('Status'), textColumn('Completions'), textColumn('Duration'), ageColumn, ...templateColumns, textColumn('Selector', 1)],
+  columns: [
+    nameColumn,
+    textColumn('Status'),
+    textColumn('Completions'),
+    textColumn('Duration'),
+    ageColumn,
+    ...templateColumns,
+    textColumn('Selector', 1),
+  ],
   cells: (object, now) => [
     object.metadata.name ?? '',
     statusText(object),
@@ -72,7 +82,12 @@ function setGeneratedSelector({ metadata, spec }: BatchV1Job): void {
   const name = metadata.name ?? ''
   const template = (spec.template ??= {})
   const templateMetadata = (template.metadata ??= {})
-  const generated = { 'controller-uid': uid, 'job-name': name, 'batch.kubernetes.io/controller-uid': uid, 'batch.kubernetes.io/job-name': name }
+  const generated = {
+    'controller-uid': uid,
+    'job-name': name,
+    'batch.kubernetes.io/controller-uid': uid,
+    'batch.kubernetes.io/job-name': name,
+  }
   templateMetadata.labels = { ...templateMetadata.labels, ...generated }
   spec.selector = { ...spec.selector, matchLabels: { ...spec.selector?.matchLabels, 'batch.kubernetes.io/controller-uid': uid } }
 }
@@ -88,9 +103,15 @@ export function validateJobSpec(spec: BatchV1JobSpec, path: string): StatusCause
       [`${path}.backoffLimit`]: backoffLimit,
       [`${path}.ttlSecondsAfterFinished`]: ttlSecondsAfterFinished,
     }),
-    ...(completionMode === undefined || completionModes.includes(completionMode) ? [] : [notSupported(`${path}.completionMode`, completionMode, completionModes)]),
-    ...(completionMode === 'Indexed' && completions === undefined ? [required(`${path}.completions`, 'when completion mode is Indexed')] : []),
-    ...(completionMode === 'Indexed' && (parallelism ?? 0) > 100_000 ? [invalidValue(`${path}.parallelism`, parallelism, 'must be less than or equal to 100000 when completion mode is Indexed')] : []),
+    ...(completionMode === undefined || completionModes.includes(completionMode)
+      ? []
+      : [notSupported(`${path}.completionMode`, completionMode, completionModes)]),
+    ...(completionMode === 'Indexed' && completions === undefined
+      ? [required(`${path}.completions`, 'when completion mode is Indexed')]
+      : []),
+    ...(completionMode === 'Indexed' && (parallelism ?? 0) > 100_000
+      ? [invalidValue(`${path}.parallelism`, parallelism, 'must be less than or equal to 100000 when completion mode is Indexed')]
+      : []),
     ...validatePodTemplate(spec.template, `${path}.template`, restartPolicies),
   ]
 }

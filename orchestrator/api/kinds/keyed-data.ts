@@ -28,6 +28,8 @@ export function validateSealed(object: MaybeImmutable, previous: MaybeImmutable)
   const sealed = 'field is immutable when `immutable` is set'
   return [
     ...(object.immutable === true ? [] : [forbiddenField('immutable', sealed)]),
-    ...(['data', 'binaryData'] as const).flatMap((field) => validateImmutable(field, object[field], previous[field]).map(() => forbiddenField(field, sealed))),
+    ...(['data', 'binaryData'] as const).flatMap((field) =>
+      validateImmutable(field, object[field], previous[field]).map(() => forbiddenField(field, sealed)),
+    ),
   ]
 }

@@ -42,16 +42,24 @@ function validateItem(item: CoreV1LimitRangeItem, path: string): StatusCause[] {
   for (const field of ['max', 'min', 'default', 'defaultRequest', 'maxLimitRequestRatio'] as const)
     causes.push(...validateAmounts(item[field] ?? {}, `${path}.${field}`, checkQualifiedName))
   if (item.type === 'Pod')
-    for (const field of ['default', 'defaultRequest'] as const) if (Object.keys(item[field] ?? {}).length > 0) causes.push(forbiddenField(`${path}.${field}`, "may not be specified when `type` is 'Pod'"))
+    for (const field of ['default', 'defaultRequest'] as const)
+      if (Object.keys(item[field] ?? {}).length > 0)
+        causes.push(forbiddenField(`${path}.${field}`, "may not be specified when `type` is 'Pod'"))
   causes.push(...validateOrder(item.min, item.max, { field: `${path}.min`, low: 'min', high: 'max' }))
   causes.push(...validateOrder(item.min, item.defaultRequest, { field: `${path}.defaultRequest`, low: 'min', high: 'default request' }))
   causes.push(...validateOrder(item.defaultRequest, item.max, { field: `${path}.defaultRequest`, low: 'default request', high: 'max' }))
-  causes.push(...validateOrder(item.defaultRequest, item.default, { field: `${path}.defaultRequest`, low: 'default request', high: 'default limit' }))
+  causes.push(
+    ...validateOrder(item.defaultRequest, item.default, { field: `${path}.defaultRequest`, low: 'default request', high: 'default limit' }),
+  )
   causes.push(...validateOrder(item.default, item.max, { field: `${path}.default`, low: 'default', high: 'max' }))
   return causes
 }
 
-function validateOrder(lower: Amounts, upper: Amounts, { field, low, high }: { readonly field: string; readonly low: string; readonly high: string }): StatusCause[] {
+function validateOrder(
+  lower: Amounts,
+  upper: Amounts,
+  { field, low, high }: { readonly field: string; readonly low: string; readonly high: string },
+): StatusCause[] {
   return Object.entries(lower ?? {}).flatMap(([name, text]) => {
     const [a, b] = [tryParseQuantity(text), upper?.[name] === undefined ? undefined : tryParseQuantity(upper[name])]
     if (a === undefined || b === undefined || compareQuantities(a, b) <= 0) return []

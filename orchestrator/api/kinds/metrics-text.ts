@@ -35,7 +35,10 @@ function metricText(spec: AutoscalingV2MetricSpec, status: AutoscalingV2MetricSt
   }
 }
 
-function resourceText(source: AutoscalingV2ResourceMetricSource | undefined, status: AutoscalingV2ResourceMetricStatus | undefined): string {
+function resourceText(
+  source: AutoscalingV2ResourceMetricSource | undefined,
+  status: AutoscalingV2ResourceMetricStatus | undefined,
+): string {
   const target = source?.target
   const current = status?.current
   if (target?.averageValue !== undefined) return `${source?.name}: ${current?.averageValue ?? '<unknown>'}/${target.averageValue}`

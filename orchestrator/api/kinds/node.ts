@@ -64,7 +64,9 @@ function statusText({ spec, status }: CoreV1Node): string {
 
 function rolesText({ metadata }: CoreV1Node): string {
   const labels = metadata.labels ?? {}
-  const roles = Object.keys(labels).filter((label) => label.startsWith(rolePrefix) && label.length > rolePrefix.length).map((label) => label.slice(rolePrefix.length))
+  const roles = Object.keys(labels)
+    .filter((label) => label.startsWith(rolePrefix) && label.length > rolePrefix.length)
+    .map((label) => label.slice(rolePrefix.length))
   if (labels['kubernetes.io/role']) roles.push(labels['kubernetes.io/role'])
   return roles.length === 0 ? '<none>' : [...new Set(roles)].sort().join(',')
 }

@@ -7,7 +7,12 @@ import { validateImmutable, validateLabelSelector } from '../validation.ts'
 import { isNegativeAmount, notNegative } from './resource-validation.ts'
 
 /** How a volume may be mounted, as the tables abbreviate it. */
-const accessModes: Readonly<Record<string, string>> = { ReadWriteOnce: 'RWO', ReadOnlyMany: 'ROX', ReadWriteMany: 'RWX', ReadWriteOncePod: 'RWOP' }
+const accessModes: Readonly<Record<string, string>> = {
+  ReadWriteOnce: 'RWO',
+  ReadOnlyMany: 'ROX',
+  ReadWriteMany: 'RWX',
+  ReadWriteOncePod: 'RWOP',
+}
 /** The class's name before it had a field. */
 const classAnnotation = 'volume.beta.kubernetes.io/storage-class'
 
@@ -75,12 +80,14 @@ function validateClaimSpec(spec: CoreV1PersistentVolumeClaimSpec, path: string):
   const modes = spec.accessModes ?? []
   const storage = spec.resources?.requests?.['storage']
   if (modes.length === 0) causes.push(required(`${path}.accessModes`, 'at least 1 access mode is required'))
-  for (const mode of modes) if (!Object.hasOwn(accessModes, mode)) causes.push(notSupported(`${path}.accessModes`, mode, Object.keys(accessModes)))
+  for (const mode of modes)
+    if (!Object.hasOwn(accessModes, mode)) causes.push(notSupported(`${path}.accessModes`, mode, Object.keys(accessModes)))
   if (modes.length > 1 && modes.includes('ReadWriteOncePod'))
     causes.push(forbiddenField(`${path}.accessModes`, 'may not use ReadWriteOncePod with other access modes'))
   if (storage === undefined) causes.push(required(`${path}.resources[storage]`))
   else if (isNegativeAmount(storage)) causes.push(invalidValue(`${path}.resources[storage]`, storage, notNegative))
   if (spec.selector !== undefined) causes.push(...validateLabelSelector(spec.selector, `${path}.selector`))
-  if (!['Filesystem', 'Block'].includes(spec.volumeMode ?? 'Filesystem')) causes.push(notSupported(`${path}.volumeMode`, spec.volumeMode, ['Block', 'Filesystem']))
+  if (!['Filesystem', 'Block'].includes(spec.volumeMode ?? 'Filesystem'))
+    causes.push(notSupported(`${path}.volumeMode`, spec.volumeMode, ['Block', 'Filesystem']))
   return causes
 }

@@ -30,7 +30,9 @@ export const persistentVolume: KindPart<CoreV1PersistentVolume> = {
     return [
       ...(accessModes.length === 0 ? [required('spec.accessModes')] : []),
       ...(Object.keys(capacity).length === 0 ? [required('spec.capacity')] : []),
-      ...(capacity['storage'] === undefined && Object.keys(capacity).length > 0 ? [notSupported('spec.capacity', capacity, ['storage'])] : []),
+      ...(capacity['storage'] === undefined && Object.keys(capacity).length > 0
+        ? [notSupported('spec.capacity', capacity, ['storage'])]
+        : []),
       ...(sources.length === 0 ? [required('spec', 'must specify a volume type')] : []),
       ...sources.slice(1).map((source) => forbiddenField(`spec.${source}`, 'may not specify more than 1 volume type')),
       ...(reclaimPolicies.includes(persistentVolumeReclaimPolicy)

@@ -67,7 +67,8 @@ function setContainerDefaults(container: CoreV1Container | CoreV1EphemeralContai
     port.protocol ||= 'TCP'
     if (spec.hostNetwork === true && !port.hostPort) port.hostPort = port.containerPort
   })
-  for (const probe of [container.livenessProbe, container.readinessProbe, container.startupProbe]) if (probe !== undefined) setProbeDefaults(probe)
+  for (const probe of [container.livenessProbe, container.readinessProbe, container.startupProbe])
+    if (probe !== undefined) setProbeDefaults(probe)
   setHandlerDefaults(container.lifecycle?.postStart)
   setHandlerDefaults(container.lifecycle?.preStop)
   container.env?.forEach(setEnvDefaults)
@@ -86,7 +87,8 @@ function roundResources(resources: Record<string, string> | undefined): void {
   for (const name in resources) {
     if (!/[nu]$|\.\d{4}/.test(resources[name]!)) continue
     const quantity = tryParseQuantity(resources[name]!)
-    if (quantity !== undefined) resources[name] = formatQuantity({ ...quantityFromMilli(quantityMilliValue(quantity)), format: quantity.format })
+    if (quantity !== undefined)
+      resources[name] = formatQuantity({ ...quantityFromMilli(quantityMilliValue(quantity)), format: quantity.format })
   }
 }
 

@@ -42,8 +42,10 @@ function deletedStatus({ status }: CoreV1Pod, reason: string): string {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed' ? reason : 'Terminating'
 }
 
-const isGated = ({ status }: CoreV1Pod) => status?.conditions?.some(({ type, reason }) => type === 'PodScheduled' && reason === 'SchedulingGated') === true
-const isInitialized = ({ status }: CoreV1Pod) => status?.conditions?.some(({ type, status: value }) => type === 'Initialized' && value === 'True') === true
+const isGated = ({ status }: CoreV1Pod) =>
+  status?.conditions?.some(({ type, reason }) => type === 'PodScheduled' && reason === 'SchedulingGated') === true
+const isInitialized = ({ status }: CoreV1Pod) =>
+  status?.conditions?.some(({ type, status: value }) => type === 'Initialized' && value === 'True') === true
 
 interface InitText {
   readonly reason: string | undefined
@@ -79,7 +81,15 @@ function initReason({ state }: CoreV1ContainerStatus): string | undefined {
   return waiting && waiting !== 'PodInitializing' ? `Init:${waiting}` : undefined
 }
 
-function terminationText({ reason, signal, exitCode }: { readonly reason?: string; readonly signal?: number; readonly exitCode: number }): string {
+function terminationText({
+  reason,
+  signal,
+  exitCode,
+}: {
+  readonly reason?: string
+  readonly signal?: number
+  readonly exitCode: number
+}): string {
   if (reason) return reason
   return signal ? `Signal:${signal}` : `ExitCode:${exitCode}`
 }

@@ -1,6 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
 import { forbiddenField, invalidValue, notSupported, required } from '../field-errors.ts'
-import type { CoreV1NodeSelector, CoreV1Pod, CoreV1PodSpec, CoreV1PodTemplateSpec, CoreV1Toleration, CoreV1TopologySpreadConstraint } from '../generated/kinds.ts'
+import type {
+  CoreV1NodeSelector,
+  CoreV1Pod,
+  CoreV1PodSpec,
+  CoreV1PodTemplateSpec,
+  CoreV1Toleration,
+  CoreV1TopologySpreadConstraint,
+} from '../generated/kinds.ts'
 import { checkLabel, checkQualifiedName, checkSubdomain } from '../names.ts'
 import type { StatusCause } from '../status-error.ts'
 import { validateAnnotations, validateLabels, validateLabelSelector, validateUnique } from '../validation.ts'
@@ -14,7 +21,11 @@ const tolerationEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 const unsatisfiablePolicies = ['DoNotSchedule', 'ScheduleAnyway']
 
 /** A workload's template: metadata and spec. `restartPolicies` narrows what the workload allows. */
-export function validatePodTemplate(template: CoreV1PodTemplateSpec | undefined, field: string, allowedPolicies: readonly string[] = restartPolicies): StatusCause[] {
+export function validatePodTemplate(
+  template: CoreV1PodTemplateSpec | undefined,
+  field: string,
+  allowedPolicies: readonly string[] = restartPolicies,
+): StatusCause[] {
   if (template === undefined) return [required(field)]
   return [
     ...validateLabels(template.metadata?.labels ?? {}, `${field}.metadata.labels`),
@@ -32,7 +43,9 @@ export function validatePodSpec(spec: CoreV1PodSpec, path: string, allowedPolici
     ...((spec.containers ?? []).length === 0 ? [required(`${path}.containers`)] : []),
     ...validateContainers(spec.containers ?? [], `${path}.containers`, context),
     ...validateContainers(spec.initContainers ?? [], `${path}.initContainers`, context),
-    ...(spec.ephemeralContainers ?? []).flatMap((container, index) => validateContainer(container, `${path}.ephemeralContainers[${index}]`, context)),
+    ...(spec.ephemeralContainers ?? []).flatMap((container, index) =>
+      validateContainer(container, `${path}.ephemeralContainers[${index}]`, context),
+    ),
     ...validateNamesAcrossLists(spec, path),
     ...validatePolicies(spec, path, allowedPolicies),
     ...validateNames(spec, path),
@@ -68,7 +81,9 @@ function validatePolicies(spec: CoreV1PodSpec, path: string, allowedPolicies: re
   if (activeDeadlineSeconds !== undefined && (activeDeadlineSeconds < 1 || activeDeadlineSeconds > 2_147_483_647))
     causes.push(invalidValue(`${path}.activeDeadlineSeconds`, activeDeadlineSeconds, 'must be between 1 and 2147483647, inclusive'))
   if (spec.hostPID === true && spec.shareProcessNamespace === true)
-    causes.push(invalidValue(`${path}.securityContext.shareProcessNamespace`, true, 'ShareProcessNamespace and HostPID cannot both be enabled'))
+    causes.push(
+      invalidValue(`${path}.securityContext.shareProcessNamespace`, true, 'ShareProcessNamespace and HostPID cannot both be enabled'),
+    )
   return causes
 }
 
@@ -81,15 +96,23 @@ function validateNames(spec: CoreV1PodSpec, path: string): StatusCause[] {
     ['priorityClassName', spec.priorityClassName, checkSubdomain],
     ['runtimeClassName', spec.runtimeClassName, checkSubdomain],
   ]
-  return rules.flatMap(([field, name, check]) => (name ? check(name).map((message) => invalidValue(`${path}.${field}`, name, message)) : []))
+  return rules.flatMap(([field, name, check]) =>
+    name ? check(name).map((message) => invalidValue(`${path}.${field}`, name, message)) : [],
+  )
 }
 
 /** One host port can be taken once per protocol and address. */
 function validateHostPorts({ containers = [] }: Partial<CoreV1PodSpec>, path: string): StatusCause[] {
   const taken = containers.flatMap(({ ports = [] }, container) =>
-    ports.flatMap((port, index) => (port.hostPort && isPort(port.hostPort) ? [{ ...port, field: `${path}.containers[${container}].ports[${index}].hostPort` }] : [])),
+    ports.flatMap((port, index) =>
+      port.hostPort && isPort(port.hostPort) ? [{ ...port, field: `${path}.containers[${container}].ports[${index}].hostPort` }] : [],
+    ),
   )
-  return validateUnique(taken, ({ field }) => field, ({ protocol, hostIP, hostPort }) => [protocol, hostIP ?? '', hostPort]).map((cause, at) => {
+  return validateUnique(
+    taken,
+    ({ field }) => field,
+    ({ protocol, hostIP, hostPort }) => [protocol, hostIP ?? '', hostPort],
+  ).map((cause, at) => {
     const conflict = taken.find(({ field }) => field === cause.field) ?? taken[at]!
     return { ...cause, message: `Duplicate value: ${conflict.hostPort}` }
   })
@@ -100,10 +123,19 @@ function validateTolerations(tolerations: readonly CoreV1Toleration[], field: st
     const path = `${field}[${index}]`
     const causes: StatusCause[] = []
     if (key) for (const message of checkQualifiedName(key)) causes.push(invalidValue(`${path}.key`, key, message))
-    else if (operator !== 'Exists') causes.push(invalidValue(`${path}.operator`, operator, "operator must be Exists when `key` is empty, which means \"match all values and all keys\""))
+    else if (operator !== 'Exists')
+      causes.push(
+        invalidValue(
+          `${path}.operator`,
+          operator,
+          'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+        ),
+      )
     if (!['Equal', 'Exists', ''].includes(operator)) causes.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists']))
-    if (operator === 'Exists' && value) causes.push(invalidValue(`${path}.operator`, value, 'value must be empty when `operator` is \'Exists\''))
-    if (tolerationSeconds !== undefined && effect !== 'NoExecute') causes.push(invalidValue(`${path}.effect`, effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"))
+    if (operator === 'Exists' && value)
+      causes.push(invalidValue(`${path}.operator`, value, "value must be empty when `operator` is 'Exists'"))
+    if (tolerationSeconds !== undefined && effect !== 'NoExecute')
+      causes.push(invalidValue(`${path}.effect`, effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"))
     if (effect && !tolerationEffects.includes(effect)) causes.push(notSupported(`${path}.effect`, effect, tolerationEffects))
     return causes
   })
@@ -114,7 +146,8 @@ function validateAffinity({ affinity }: CoreV1PodSpec, path: string): StatusCaus
   const causes: StatusCause[] = []
   const node = affinity.nodeAffinity
   const requiredNodes = node?.requiredDuringSchedulingIgnoredDuringExecution
-  if (requiredNodes !== undefined) causes.push(...validateNodeSelector(requiredNodes, `${path}.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution`))
+  if (requiredNodes !== undefined)
+    causes.push(...validateNodeSelector(requiredNodes, `${path}.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution`))
   node?.preferredDuringSchedulingIgnoredDuringExecution?.forEach(({ weight }, index) => {
     causes.push(...validateWeight(weight, `${path}.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[${index}]`))
   })
@@ -132,7 +165,8 @@ function validateAffinity({ affinity }: CoreV1PodSpec, path: string): StatusCaus
   return causes
 }
 
-const validateWeight = (weight: number, field: string): StatusCause[] => (weight >= 1 && weight <= 100 ? [] : [invalidValue(`${field}.weight`, weight ?? 0, 'must be in the range 1-100')])
+const validateWeight = (weight: number, field: string): StatusCause[] =>
+  weight >= 1 && weight <= 100 ? [] : [invalidValue(`${field}.weight`, weight ?? 0, 'must be in the range 1-100')]
 
 function validateTerm(topologyKey: string | undefined, field: string): StatusCause[] {
   if (!topologyKey) return [required(`${field}.topologyKey`, 'can not be empty')]
@@ -147,10 +181,14 @@ function validateNodeSelector({ nodeSelectorTerms = [] }: Partial<CoreV1NodeSele
     matchExpressions.flatMap(({ key, operator, values = [] }, index) => {
       const field = `${path}.nodeSelectorTerms[${term}].matchExpressions[${index}]`
       const causes = checkQualifiedName(key ?? '').map((message) => invalidValue(`${field}.key`, key ?? '', message))
-      if (!nodeSelectorOperators.includes(operator)) causes.push(invalidValue(`${field}.operator`, operator ?? '', 'not a valid selector operator'))
-      else if ((operator === 'In' || operator === 'NotIn') && values.length === 0) causes.push(required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
-      else if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0) causes.push(forbiddenField(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
-      else if ((operator === 'Gt' || operator === 'Lt') && values.length !== 1) causes.push(required(`${field}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"))
+      if (!nodeSelectorOperators.includes(operator))
+        causes.push(invalidValue(`${field}.operator`, operator ?? '', 'not a valid selector operator'))
+      else if ((operator === 'In' || operator === 'NotIn') && values.length === 0)
+        causes.push(required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
+      else if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0)
+        causes.push(forbiddenField(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+      else if ((operator === 'Gt' || operator === 'Lt') && values.length !== 1)
+        causes.push(required(`${field}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"))
       return causes
     }),
   )
@@ -162,7 +200,8 @@ function validateSpread(constraints: readonly CoreV1TopologySpreadConstraint[], 
     const causes: StatusCause[] = []
     if (!(maxSkew > 0)) causes.push(invalidValue(`${path}.maxSkew`, maxSkew ?? 0, 'must be greater than zero'))
     if (!topologyKey) causes.push(required(`${path}.topologyKey`, 'can not be empty'))
-    if (!unsatisfiablePolicies.includes(whenUnsatisfiable)) causes.push(notSupported(`${path}.whenUnsatisfiable`, whenUnsatisfiable ?? '', unsatisfiablePolicies))
+    if (!unsatisfiablePolicies.includes(whenUnsatisfiable))
+      causes.push(notSupported(`${path}.whenUnsatisfiable`, whenUnsatisfiable ?? '', unsatisfiablePolicies))
     if (labelSelector !== undefined) causes.push(...validateLabelSelector(labelSelector, `${path}.labelSelector`))
     return causes
   })
@@ -176,12 +215,22 @@ export function validatePodUpdate(pod: CoreV1Pod, previous: CoreV1Pod): StatusCa
   const causes: StatusCause[] = []
   const { spec } = pod
   const before = previous.spec
-  if (before.activeDeadlineSeconds !== undefined && (spec.activeDeadlineSeconds === undefined || spec.activeDeadlineSeconds > before.activeDeadlineSeconds))
-    causes.push(invalidValue('spec.activeDeadlineSeconds', spec.activeDeadlineSeconds ?? null, `must be less than or equal to previous value`))
-  const kept = (before.tolerations ?? []).every((toleration) => spec.tolerations?.some((candidate) => isDeepStrictEqual({ ...candidate, tolerationSeconds: 0 }, { ...toleration, tolerationSeconds: 0 })))
+  if (
+    before.activeDeadlineSeconds !== undefined &&
+    (spec.activeDeadlineSeconds === undefined || spec.activeDeadlineSeconds > before.activeDeadlineSeconds)
+  )
+    causes.push(
+      invalidValue('spec.activeDeadlineSeconds', spec.activeDeadlineSeconds ?? null, `must be less than or equal to previous value`),
+    )
+  const kept = (before.tolerations ?? []).every((toleration) =>
+    spec.tolerations?.some((candidate) =>
+      isDeepStrictEqual({ ...candidate, tolerationSeconds: 0 }, { ...toleration, tolerationSeconds: 0 }),
+    ),
+  )
   if (!kept) causes.push(forbiddenField('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds'))
   const gates = new Set((before.schedulingGates ?? []).map(({ name }) => name))
-  if (spec.schedulingGates?.some(({ name }) => !gates.has(name)) === true) causes.push(forbiddenField('spec.schedulingGates', 'only deletion is allowed, but found new scheduling gate'))
+  if (spec.schedulingGates?.some(({ name }) => !gates.has(name)) === true)
+    causes.push(forbiddenField('spec.schedulingGates', 'only deletion is allowed, but found new scheduling gate'))
   if (!isDeepStrictEqual(comparable(spec, before), comparable(before, before))) causes.push(forbiddenField('spec', fixedMessage))
   return causes
 }

@@ -18,7 +18,12 @@ export const pod: KindPart<CoreV1Pod> = {
     object.status = { phase: 'Pending', qosClass: qosClassOf(object.spec) }
     if ((object.spec.schedulingGates ?? []).length > 0)
       object.status.conditions = [
-        { type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message: 'Scheduling is blocked due to non-empty scheduling gates' },
+        {
+          type: 'PodScheduled',
+          status: 'False',
+          reason: 'SchedulingGated',
+          message: 'Scheduling is blocked due to non-empty scheduling gates',
+        },
       ]
   },
   prepareForStatusUpdate(object, previous) {
@@ -30,7 +35,12 @@ export const pod: KindPart<CoreV1Pod> = {
     nameColumn,
     { name: 'Ready', type: 'string', description: 'The aggregate readiness state of this pod for accepting traffic.' },
     { name: 'Status', type: 'string', description: 'The aggregate status of the containers in this pod.' },
-    { name: 'Restarts', type: 'string', description: 'The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.' },
+    {
+      name: 'Restarts',
+      type: 'string',
+      description:
+        'The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.',
+    },
     ageColumn,
     textColumn('IP', 1),
     textColumn('Node', 1),
@@ -67,6 +77,8 @@ export const pod: KindPart<CoreV1Pod> = {
 function readinessGates({ spec, status }: CoreV1Pod): string {
   const gates = spec.readinessGates ?? []
   if (gates.length === 0) return '<none>'
-  const passed = gates.filter(({ conditionType }) => status?.conditions?.some((condition) => condition.type === conditionType && condition.status === 'True'))
+  const passed = gates.filter(({ conditionType }) =>
+    status?.conditions?.some((condition) => condition.type === conditionType && condition.status === 'True'),
+  )
   return `${passed.length}/${gates.length}`
 }

@@ -17,7 +17,14 @@ import { ageCell, ageColumn, nameColumn, textColumn } from '../table-cells.ts'
 const group = 'rbac.authorization.k8s.io'
 const createdColumns = [nameColumn, { name: 'Created At', type: 'date' as const }]
 const createdCells = ({ metadata }: KubeObject) => [metadata.name ?? '', metadata.creationTimestamp ?? '']
-const bindingColumns = [nameColumn, textColumn('Role'), ageColumn, textColumn('Users', 1), textColumn('Groups', 1), textColumn('ServiceAccounts', 1)]
+const bindingColumns = [
+  nameColumn,
+  textColumn('Role'),
+  ageColumn,
+  textColumn('Users', 1),
+  textColumn('Groups', 1),
+  textColumn('ServiceAccounts', 1),
+]
 
 interface Binding extends KubeObject {
   roleRef: RbacV1RoleRef
@@ -30,9 +37,12 @@ function validateRules(rules: readonly RbacV1PolicyRule[] | undefined, isNamespa
     const causes: StatusCause[] = []
     if (verbs.length === 0) causes.push(required(`${path}.verbs`, 'verbs must contain at least one value'))
     if (nonResourceURLs.length > 0) {
-      if (isNamespaced) causes.push(invalidValue(`${path}.nonResourceURLs`, nonResourceURLs, 'namespaced rules cannot apply to non-resource URLs'))
+      if (isNamespaced)
+        causes.push(invalidValue(`${path}.nonResourceURLs`, nonResourceURLs, 'namespaced rules cannot apply to non-resource URLs'))
       if (apiGroups.length > 0 || resources.length > 0)
-        causes.push(invalidValue(`${path}.nonResourceURLs`, nonResourceURLs, 'rules cannot apply to both regular resources and non-resource URLs'))
+        causes.push(
+          invalidValue(`${path}.nonResourceURLs`, nonResourceURLs, 'rules cannot apply to both regular resources and non-resource URLs'),
+        )
       return causes
     }
     if (apiGroups.length === 0) causes.push(required(`${path}.apiGroups`, 'resource rules must supply at least one api group'))
@@ -55,7 +65,8 @@ function validateBinding({ roleRef, subjects = [] }: Binding, kinds: readonly st
   subjects.forEach(({ kind, name, namespace }, index) => {
     const path = `subjects[${index}]`
     if (!name) causes.push(required(`${path}.name`))
-    if (!['ServiceAccount', 'User', 'Group'].includes(kind)) causes.push(notSupported(`${path}.kind`, kind ?? '', ['Group', 'ServiceAccount', 'User']))
+    if (!['ServiceAccount', 'User', 'Group'].includes(kind))
+      causes.push(notSupported(`${path}.kind`, kind ?? '', ['Group', 'ServiceAccount', 'User']))
     if (kind === 'ServiceAccount' && !namespace && kinds.length === 1) causes.push(required(`${path}.namespace`))
   })
   return causes
@@ -66,7 +77,11 @@ const validateRoleRef = ({ roleRef }: Binding, previous: Binding): StatusCause[]
 
 function bindingCells(object: Binding, now: number): string[] {
   const subjects = object.subjects ?? []
-  const named = (kind: string) => subjects.filter((subject) => subject.kind === kind).map(({ name, namespace }) => (kind === 'ServiceAccount' ? `${namespace}/${name}` : name)).join(', ')
+  const named = (kind: string) =>
+    subjects
+      .filter((subject) => subject.kind === kind)
+      .map(({ name, namespace }) => (kind === 'ServiceAccount' ? `${namespace}/${name}` : name))
+      .join(', ')
   return [
     object.metadata.name ?? '',
     `${object.roleRef?.kind}/${object.roleRef?.name}`,

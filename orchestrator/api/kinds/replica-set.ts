@@ -24,10 +24,23 @@ export const replicaSet: KindPart<AppsV1ReplicaSet> = {
   },
   scale: {
     read: ({ metadata, spec, status }) =>
-      scaleOf({ metadata, replicas: spec.replicas ?? 0, statusReplicas: status?.replicas ?? 0, selector: selectorFromObject(spec.selector) }),
+      scaleOf({
+        metadata,
+        replicas: spec.replicas ?? 0,
+        statusReplicas: status?.replicas ?? 0,
+        selector: selectorFromObject(spec.selector),
+      }),
     write: (object, replicas) => ({ ...object, spec: { ...object.spec, replicas } }),
   },
-  columns: [nameColumn, integerColumn('Desired'), integerColumn('Current'), integerColumn('Ready'), ageColumn, ...templateColumns, textColumn('Selector', 1)],
+  columns: [
+    nameColumn,
+    integerColumn('Desired'),
+    integerColumn('Current'),
+    integerColumn('Ready'),
+    ageColumn,
+    ...templateColumns,
+    textColumn('Selector', 1),
+  ],
   cells: (object, now) => [
     object.metadata.name ?? '',
     object.spec.replicas ?? 0,

@@ -28,7 +28,13 @@ export const replicationController: KindPart<CoreV1ReplicationController> = {
       ...validatePodTemplate(template, 'spec.template', ['Always']),
       ...(template?.spec?.activeDeadlineSeconds === undefined
         ? []
-        : [invalidValue('spec.template.spec.activeDeadlineSeconds', template.spec.activeDeadlineSeconds, 'activeDeadlineSeconds in ReplicationController is not Supported')]),
+        : [
+            invalidValue(
+              'spec.template.spec.activeDeadlineSeconds',
+              template.spec.activeDeadlineSeconds,
+              'activeDeadlineSeconds in ReplicationController is not Supported',
+            ),
+          ]),
     ]
   },
   prepareForCreate(object) {
@@ -39,7 +45,15 @@ export const replicationController: KindPart<CoreV1ReplicationController> = {
       scaleOf({ metadata, replicas: spec.replicas ?? 0, statusReplicas: status?.replicas ?? 0, selector: selectorFromMap(spec.selector) }),
     write: (object, replicas) => ({ ...object, spec: { ...object.spec, replicas } }),
   },
-  columns: [nameColumn, integerColumn('Desired'), integerColumn('Current'), integerColumn('Ready'), ageColumn, ...templateColumns, textColumn('Selector', 1)],
+  columns: [
+    nameColumn,
+    integerColumn('Desired'),
+    integerColumn('Current'),
+    integerColumn('Ready'),
+    ageColumn,
+    ...templateColumns,
+    textColumn('Selector', 1),
+  ],
   cells: (object, now) => [
     object.metadata.name ?? '',
     object.spec.replicas ?? 0,

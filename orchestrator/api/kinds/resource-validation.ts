@@ -27,7 +27,9 @@ export function validateResources(resources: CoreV1ResourceRequirements | undefi
     ...validateAmounts(requests, `${field}.requests`, checkContainerResourceName),
     ...Object.keys(requests).flatMap((name) => validateRequest(name, { limits, requests, field })),
     ...Object.keys(limits).flatMap((name) =>
-      !canOvercommit(name) && requests[name] === undefined ? [forbiddenField(`${field}.limits`, `Limit must be set for non overcommitable resources`)] : [],
+      !canOvercommit(name) && requests[name] === undefined
+        ? [forbiddenField(`${field}.limits`, `Limit must be set for non overcommitable resources`)]
+        : [],
     ),
   ]
 }
@@ -44,12 +46,25 @@ function validateRequest(name: string, { limits, requests, field }: Sides): Stat
   const limit = tryParseQuantity(limits[name])
   if (request === undefined || limit === undefined) return []
   const order = compareQuantities(request, limit)
-  if (order !== 0 && !canOvercommit(name)) return [invalidValue(`${field}.requests`, formatQuantity(request), `must be equal to ${name} limit of ${formatQuantity(limit)}`)]
-  return order > 0 ? [invalidValue(`${field}.requests`, formatQuantity(request), `must be less than or equal to ${name} limit of ${formatQuantity(limit)}`)] : []
+  if (order !== 0 && !canOvercommit(name))
+    return [invalidValue(`${field}.requests`, formatQuantity(request), `must be equal to ${name} limit of ${formatQuantity(limit)}`)]
+  return order > 0
+    ? [
+        invalidValue(
+          `${field}.requests`,
+          formatQuantity(request),
+          `must be less than or equal to ${name} limit of ${formatQuantity(limit)}`,
+        ),
+      ]
+    : []
 }
 
 /** Named amounts: each name by `checkName`, each amount a quantity that is not negative. */
-export function validateAmounts(amounts: Readonly<Record<string, string>>, field: string, checkName: (name: string) => readonly string[]): StatusCause[] {
+export function validateAmounts(
+  amounts: Readonly<Record<string, string>>,
+  field: string,
+  checkName: (name: string) => readonly string[],
+): StatusCause[] {
   return Object.entries(amounts).flatMap(([name, amount]) => [
     ...checkName(name).map((message) => invalidValue(`${field}[${name}]`, name, message)),
     ...(isNegativeAmount(amount) ? [invalidValue(`${field}[${name}]`, amount, notNegative)] : []),

@@ -23,10 +23,15 @@ interface AccessSpec {
 function validateAccess(spec: AccessSpec, isSelf: boolean): StatusCause[] {
   const causes: StatusCause[] = []
   if (spec.resourceAttributes !== undefined && spec.nonResourceAttributes !== undefined)
-    causes.push(invalidValue('spec.nonResourceAttributes', spec.nonResourceAttributes, 'cannot be specified in combination with resourceAttributes'))
+    causes.push(
+      invalidValue('spec.nonResourceAttributes', spec.nonResourceAttributes, 'cannot be specified in combination with resourceAttributes'),
+    )
   if (spec.resourceAttributes === undefined && spec.nonResourceAttributes === undefined)
-    causes.push(invalidValue('spec.resourceAttributes', null, 'exactly one of nonResourceAttributes or resourceAttributes must be specified'))
-  if (!isSelf && !spec.user && (spec.groups ?? []).length === 0) causes.push(invalidValue('spec.user', '', 'at least one of user or group must be specified'))
+    causes.push(
+      invalidValue('spec.resourceAttributes', null, 'exactly one of nonResourceAttributes or resourceAttributes must be specified'),
+    )
+  if (!isSelf && !spec.user && (spec.groups ?? []).length === 0)
+    causes.push(invalidValue('spec.user', '', 'at least one of user or group must be specified'))
   return causes
 }
 
@@ -47,11 +52,16 @@ const localSubjectAccessReview: KindPart<AuthorizationV1LocalSubjectAccessReview
   isReviewOnly: true,
   validate: ({ spec }) => [
     ...validateAccess(spec, false),
-    ...(spec.nonResourceAttributes === undefined ? [] : [forbiddenField('spec.nonResourceAttributes', 'disallowed on this kind of request')]),
+    ...(spec.nonResourceAttributes === undefined
+      ? []
+      : [forbiddenField('spec.nonResourceAttributes', 'disallowed on this kind of request')]),
   ],
 }
 
-const selfSubjectRulesReview: KindPart<AuthorizationV1SelfSubjectRulesReview> = { kind: AuthorizationV1SelfSubjectRulesReview, isReviewOnly: true }
+const selfSubjectRulesReview: KindPart<AuthorizationV1SelfSubjectRulesReview> = {
+  kind: AuthorizationV1SelfSubjectRulesReview,
+  isReviewOnly: true,
+}
 
 const tokenReview: KindPart<AuthenticationV1TokenReview> = {
   kind: AuthenticationV1TokenReview,

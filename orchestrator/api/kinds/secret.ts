@@ -33,7 +33,10 @@ export const secret: KindPart<CoreV1Secret> = {
       ...(isToken && !metadata.annotations?.[account] ? [required(`metadata.annotations[${account}]`)] : []),
     ]
   },
-  validateUpdate: (object, previous) => [...(object.type === previous.type ? [] : [immutable('type', object.type)]), ...validateSealed(object, previous)],
+  validateUpdate: (object, previous) => [
+    ...(object.type === previous.type ? [] : [immutable('type', object.type)]),
+    ...validateSealed(object, previous),
+  ],
   columns: [nameColumn, textColumn('Type'), integerColumn('Data'), ageColumn],
   cells: (object, now) => [object.metadata.name ?? '', object.type ?? '', countOf(object.data), ageCell(object, now)],
   selectableFields: { type: ({ type }) => type ?? '' },

@@ -35,16 +35,31 @@ export const service: KindPart<CoreV1Service> = {
     if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true
     if (spec.clusterIP !== undefined && spec.clusterIP !== '' && spec.clusterIPs === undefined) spec.clusterIPs = [spec.clusterIP]
   },
-  validate: ({ spec }) => [...validateType(spec), ...validatePorts(spec), ...validateAffinity(spec), ...validateAddresses(spec), ...validateLabels(spec.selector ?? {}, 'spec.selector')],
+  validate: ({ spec }) => [
+    ...validateType(spec),
+    ...validatePorts(spec),
+    ...validateAffinity(spec),
+    ...validateAddresses(spec),
+    ...validateLabels(spec.selector ?? {}, 'spec.selector'),
+  ],
   validateUpdate({ spec }, { spec: previous }) {
-    if (spec.type === 'ExternalName' || previous.type === 'ExternalName' || !previous.clusterIP || spec.clusterIP === previous.clusterIP) return []
+    if (spec.type === 'ExternalName' || previous.type === 'ExternalName' || !previous.clusterIP || spec.clusterIP === previous.clusterIP)
+      return []
     return [invalidValue('spec.clusterIPs[0]', [spec.clusterIP ?? ''], 'may not change once set')]
   },
   prepareForCreate(object) {
     object.status = { loadBalancer: {} }
   },
   prepareForUpdate: keepAllocated,
-  columns: [nameColumn, textColumn('Type'), textColumn('Cluster-IP'), textColumn('External-IP'), textColumn('Port(s)'), ageColumn, textColumn('Selector', 1)],
+  columns: [
+    nameColumn,
+    textColumn('Type'),
+    textColumn('Cluster-IP'),
+    textColumn('External-IP'),
+    textColumn('Port(s)'),
+    ageColumn,
+    textColumn('Selector', 1),
+  ],
   cells: (object, now) => [
     object.metadata.name ?? '',
     object.spec.type ?? 'ClusterIP',
@@ -85,11 +100,15 @@ function validateType(spec: CoreV1ServiceSpec): StatusCause[] {
   if (!types.includes(type)) causes.push(notSupported('spec.type', type, types))
   if (type === 'ExternalName') {
     if (!externalName) causes.push(required('spec.externalName'))
-    else for (const message of checkSubdomain(externalName.replace(/\.$/, ''))) causes.push(invalidValue('spec.externalName', externalName, message))
-    if (spec.clusterIP) causes.push(forbiddenField('spec.clusterIPs', "may not be set for ExternalName services"))
+    else
+      for (const message of checkSubdomain(externalName.replace(/\.$/, '')))
+        causes.push(invalidValue('spec.externalName', externalName, message))
+    if (spec.clusterIP) causes.push(forbiddenField('spec.clusterIPs', 'may not be set for ExternalName services'))
   }
-  if (isHeadless(spec) && hasNodePorts(spec)) causes.push(invalidValue('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${type} services`))
-  if (loadBalancerClass !== undefined && type !== 'LoadBalancer') causes.push(forbiddenField('spec.loadBalancerClass', "may only be used when `type` is 'LoadBalancer'"))
+  if (isHeadless(spec) && hasNodePorts(spec))
+    causes.push(invalidValue('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${type} services`))
+  if (loadBalancerClass !== undefined && type !== 'LoadBalancer')
+    causes.push(forbiddenField('spec.loadBalancerClass', "may only be used when `type` is 'LoadBalancer'"))
   return causes
 }
 
@@ -103,15 +122,21 @@ function validatePorts(spec: CoreV1ServiceSpec): StatusCause[] {
     const causes = validatePort(port, path, ports.length > 1)
     if (port.name && names.has(port.name)) causes.push(duplicate(`${path}.name`, port.name))
     if (port.name) names.add(port.name)
-    if (port.nodePort && !hasNodePorts(spec)) causes.push(forbiddenField(`${path}.nodePort`, `may not be used when \`type\` is '${spec.type}'`))
+    if (port.nodePort && !hasNodePorts(spec))
+      causes.push(forbiddenField(`${path}.nodePort`, `may not be used when \`type\` is '${spec.type}'`))
     const key = `${port.protocol}/${port.port}`
-    if (taken.has(key)) causes.push(duplicate(path, { name: port.name ?? '', protocol: port.protocol, port: port.port, targetPort: port.targetPort }))
+    if (taken.has(key))
+      causes.push(duplicate(path, { name: port.name ?? '', protocol: port.protocol, port: port.port, targetPort: port.targetPort }))
     taken.add(key)
     return causes
   })
 }
 
-function validatePort({ name, port, protocol = '', targetPort, nodePort }: CoreV1ServicePort, path: string, needsName: boolean): StatusCause[] {
+function validatePort(
+  { name, port, protocol = '', targetPort, nodePort }: CoreV1ServicePort,
+  path: string,
+  needsName: boolean,
+): StatusCause[] {
   const causes: StatusCause[] = []
   if (needsName && !name) causes.push(required(`${path}.name`))
   if (name) for (const message of checkLabel(name)) causes.push(invalidValue(`${path}.name`, name, message))
@@ -126,10 +151,21 @@ function validateAffinity({ sessionAffinity = '', sessionAffinityConfig }: CoreV
   if (!affinities.includes(sessionAffinity)) return [notSupported('spec.sessionAffinity', sessionAffinity, affinities)]
   const seconds = sessionAffinityConfig?.clientIP?.timeoutSeconds
   if (sessionAffinity !== 'ClientIP' || seconds === undefined || (seconds > 0 && seconds <= maxAffinitySeconds)) return []
-  return [invalidValue('spec.sessionAffinityConfig.clientIP.timeoutSeconds', seconds, `must be greater than 0 and less than ${maxAffinitySeconds}`)]
+  return [
+    invalidValue(
+      'spec.sessionAffinityConfig.clientIP.timeoutSeconds',
+      seconds,
+      `must be greater than 0 and less than ${maxAffinitySeconds}`,
+    ),
+  ]
 }
 
-function validateAddresses({ clusterIP, externalIPs = [], externalTrafficPolicy, internalTrafficPolicy }: CoreV1ServiceSpec): StatusCause[] {
+function validateAddresses({
+  clusterIP,
+  externalIPs = [],
+  externalTrafficPolicy,
+  internalTrafficPolicy,
+}: CoreV1ServiceSpec): StatusCause[] {
   const causes: StatusCause[] = []
   const addressMessage = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
   if (clusterIP && clusterIP !== 'None' && isIP(clusterIP) === 0) causes.push(invalidValue('spec.clusterIPs[0]', clusterIP, addressMessage))

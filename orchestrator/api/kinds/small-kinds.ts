@@ -38,15 +38,34 @@ const controllerRevision: KindPart<AppsV1ControllerRevision> = {
 const certificateSigningRequest: KindPart<CertificatesV1CertificateSigningRequest> = {
   kind: CertificatesV1CertificateSigningRequest,
   validate: ({ spec }) => [
-    ...(spec.signerName ? (spec.signerName.includes('/') ? [] : [invalidValue('spec.signerName', spec.signerName, 'must be a fully qualified domain and path of the form "example.com/signer-name"')]) : [required('spec.signerName')]),
+    ...(spec.signerName
+      ? spec.signerName.includes('/')
+        ? []
+        : [
+            invalidValue(
+              'spec.signerName',
+              spec.signerName,
+              'must be a fully qualified domain and path of the form "example.com/signer-name"',
+            ),
+          ]
+      : [required('spec.signerName')]),
     ...(spec.request ? [] : [invalidValue('spec.request', '', 'PEM block type must be CERTIFICATE REQUEST')]),
     ...((spec.usages ?? []).length > 0 ? [] : [required('spec.usages', 'usages must contain at least one value')]),
-    ...(spec.expirationSeconds !== undefined && spec.expirationSeconds < 600 ? [invalidValue('spec.expirationSeconds', spec.expirationSeconds, 'may not specify a duration less than 600 seconds (10 minutes)')] : []),
+    ...(spec.expirationSeconds !== undefined && spec.expirationSeconds < 600
+      ? [invalidValue('spec.expirationSeconds', spec.expirationSeconds, 'may not specify a duration less than 600 seconds (10 minutes)')]
+      : []),
   ],
   prepareForUpdate(object, previous) {
     object.spec = previous.spec
   },
-  columns: [nameColumn, ageColumn, textColumn('SignerName'), textColumn('Requestor'), textColumn('RequestedDuration'), textColumn('Condition')],
+  columns: [
+    nameColumn,
+    ageColumn,
+    textColumn('SignerName'),
+    textColumn('Requestor'),
+    textColumn('RequestedDuration'),
+    textColumn('Condition'),
+  ],
   cells({ metadata, spec, status, ...object }, now) {
     const types = (status?.conditions ?? []).map(({ type }) => type)
     const decision = types.includes('Denied') ? 'Denied' : types.includes('Approved') ? 'Approved' : 'Pending'
@@ -91,7 +110,10 @@ const ingressClass: KindPart<NetworkingV1IngressClass> = {
   columns: [nameColumn, textColumn('Controller'), textColumn('Parameters'), ageColumn],
   cells(object, now) {
     const parameters = object.spec.parameters
-    const text = parameters === undefined ? '<none>' : `${parameters.kind}${parameters.apiGroup === undefined ? '' : `.${parameters.apiGroup}`}/${parameters.name}`
+    const text =
+      parameters === undefined
+        ? '<none>'
+        : `${parameters.kind}${parameters.apiGroup === undefined ? '' : `.${parameters.apiGroup}`}/${parameters.name}`
     return [object.metadata.name ?? '', object.spec.controller ?? '', text, ageCell(object, now)]
   },
 }
@@ -100,8 +122,12 @@ const lease: KindPart<CoordinationV1Lease> = {
   kind: CoordinationV1Lease,
   createsOnUpdate: true,
   validate: ({ spec }) => [
-    ...(spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0 ? [invalidValue('spec.leaseDurationSeconds', spec.leaseDurationSeconds, 'must be greater than 0')] : []),
-    ...(spec.leaseTransitions !== undefined && spec.leaseTransitions < 0 ? [invalidValue('spec.leaseTransitions', spec.leaseTransitions, 'must be greater than or equal to 0')] : []),
+    ...(spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0
+      ? [invalidValue('spec.leaseDurationSeconds', spec.leaseDurationSeconds, 'must be greater than 0')]
+      : []),
+    ...(spec.leaseTransitions !== undefined && spec.leaseTransitions < 0
+      ? [invalidValue('spec.leaseTransitions', spec.leaseTransitions, 'must be greater than or equal to 0')]
+      : []),
   ],
   columns: [nameColumn, textColumn('Holder'), ageColumn],
   cells: (object, now) => [object.metadata.name ?? '', object.spec.holderIdentity ?? '', ageCell(object, now)],
@@ -122,7 +148,9 @@ const networkPolicy: KindPart<NetworkingV1NetworkPolicy> = {
 const podDisruptionBudget: KindPart<PolicyV1PodDisruptionBudget> = {
   kind: PolicyV1PodDisruptionBudget,
   validate: ({ spec }) => [
-    ...(spec.minAvailable !== undefined && spec.maxUnavailable !== undefined ? [invalidValue('spec', spec, 'minAvailable and maxUnavailable cannot be both set')] : []),
+    ...(spec.minAvailable !== undefined && spec.maxUnavailable !== undefined
+      ? [invalidValue('spec', spec, 'minAvailable and maxUnavailable cannot be both set')]
+      : []),
     ...validateIntOrPercent(spec.minAvailable, 'spec.minAvailable'),
     ...validateIntOrPercent(spec.maxUnavailable, 'spec.maxUnavailable'),
     ...(spec.selector === undefined ? [] : validateLabelSelector(spec.selector, 'spec.selector')),
@@ -167,7 +195,13 @@ const priorityClass: KindPart<SchedulingV1PriorityClass> = {
     ...validateImmutable('preemptionPolicy', object.preemptionPolicy, previous.preemptionPolicy),
   ],
   columns: [nameColumn, integerColumn('Value'), { name: 'Global-Default', type: 'boolean' }, ageColumn, textColumn('PreemptionPolicy')],
-  cells: (object, now) => [object.metadata.name ?? '', object.value, object.globalDefault ?? false, ageCell(object, now), object.preemptionPolicy ?? ''],
+  cells: (object, now) => [
+    object.metadata.name ?? '',
+    object.value,
+    object.globalDefault ?? false,
+    ageCell(object, now),
+    object.preemptionPolicy ?? '',
+  ],
 }
 
 const runtimeClass: KindPart<NodeV1RuntimeClass> = {

@@ -41,13 +41,19 @@ export const statefulSet: KindPart<AppsV1StatefulSet> = {
     // Volumes of claim templates can be mounted as if the template had them.
     ...validatePodTemplate(withClaimVolumes(spec), 'spec.template', ['Always']),
   ],
-  validateUpdate: (object, previous) => (isDeepStrictEqual(fixedFields(object.spec), fixedFields(previous.spec)) ? [] : [forbiddenField('spec', fixedMessage)]),
+  validateUpdate: (object, previous) =>
+    isDeepStrictEqual(fixedFields(object.spec), fixedFields(previous.spec)) ? [] : [forbiddenField('spec', fixedMessage)],
   prepareForCreate(object) {
     object.status = { replicas: 0, availableReplicas: 0 }
   },
   scale: {
     read: ({ metadata, spec, status }) =>
-      scaleOf({ metadata, replicas: spec.replicas ?? 0, statusReplicas: status?.replicas ?? 0, selector: selectorFromObject(spec.selector) }),
+      scaleOf({
+        metadata,
+        replicas: spec.replicas ?? 0,
+        statusReplicas: status?.replicas ?? 0,
+        selector: selectorFromObject(spec.selector),
+      }),
     write: (object, replicas) => ({ ...object, spec: { ...object.spec, replicas } }),
   },
   columns: [nameColumn, textColumn('Ready'), ageColumn, ...templateColumns],
@@ -59,10 +65,22 @@ export const statefulSet: KindPart<AppsV1StatefulSet> = {
   ],
 }
 
-function validateSpec({ podManagementPolicy = '', updateStrategy, replicas, minReadySeconds, revisionHistoryLimit }: AppsV1StatefulSetSpec): StatusCause[] {
-  const causes = validateCounts({ 'spec.replicas': replicas, 'spec.minReadySeconds': minReadySeconds, 'spec.revisionHistoryLimit': revisionHistoryLimit })
-  if (!policies.includes(podManagementPolicy)) causes.push(invalidValue('spec.podManagementPolicy', podManagementPolicy, `must be '${policies.join("' or '")}'`))
-  if (!strategies.includes(updateStrategy?.type ?? '')) causes.push(notSupported('spec.updateStrategy', updateStrategy?.type ?? '', strategies))
+function validateSpec({
+  podManagementPolicy = '',
+  updateStrategy,
+  replicas,
+  minReadySeconds,
+  revisionHistoryLimit,
+}: AppsV1StatefulSetSpec): StatusCause[] {
+  const causes = validateCounts({
+    'spec.replicas': replicas,
+    'spec.minReadySeconds': minReadySeconds,
+    'spec.revisionHistoryLimit': revisionHistoryLimit,
+  })
+  if (!policies.includes(podManagementPolicy))
+    causes.push(invalidValue('spec.podManagementPolicy', podManagementPolicy, `must be '${policies.join("' or '")}'`))
+  if (!strategies.includes(updateStrategy?.type ?? ''))
+    causes.push(notSupported('spec.updateStrategy', updateStrategy?.type ?? '', strategies))
   const partition = updateStrategy?.rollingUpdate?.partition
   return [...causes, ...validateCounts({ 'spec.updateStrategy.rollingUpdate.partition': partition })]
 }
@@ -78,6 +96,15 @@ function withClaimVolumes({ template, volumeClaimTemplates = [] }: AppsV1Statefu
 }
 
 function fixedFields(spec: AppsV1StatefulSetSpec): object {
-  const { replicas: _, ordinals: __, template: ___, updateStrategy: ____, revisionHistoryLimit: _____, persistentVolumeClaimRetentionPolicy: ______, minReadySeconds: _______, ...fixed } = spec
+  const {
+    replicas: _,
+    ordinals: __,
+    template: ___,
+    updateStrategy: ____,
+    revisionHistoryLimit: _____,
+    persistentVolumeClaimRetentionPolicy: ______,
+    minReadySeconds: _______,
+    ...fixed
+  } = spec
   return fixed
 }

@@ -25,7 +25,14 @@ export const storageClass: KindPart<StorageV1StorageClass> = {
     ...validateImmutable('reclaimPolicy', object.reclaimPolicy, previous.reclaimPolicy),
     ...validateImmutable('volumeBindingMode', object.volumeBindingMode, previous.volumeBindingMode),
   ],
-  columns: [nameColumn, textColumn('Provisioner'), textColumn('ReclaimPolicy'), textColumn('VolumeBindingMode'), { name: 'AllowVolumeExpansion', type: 'boolean' }, ageColumn],
+  columns: [
+    nameColumn,
+    textColumn('Provisioner'),
+    textColumn('ReclaimPolicy'),
+    textColumn('VolumeBindingMode'),
+    { name: 'AllowVolumeExpansion', type: 'boolean' },
+    ageColumn,
+  ],
   cells(object, now) {
     const isDefault = defaultAnnotations.some((name) => object.metadata.annotations?.[name] === 'true')
     return [

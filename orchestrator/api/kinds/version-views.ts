@@ -44,7 +44,11 @@ function sameShape(kind: Kind, stored: Kind): KindPart<KubeObject> {
 function reshaped(kind: Kind, stored: Kind, { up, down }: { readonly up: Convert; readonly down: Convert }): KindPart<KubeObject> {
   return {
     kind,
-    storage: { kind: stored, toStorage: (object) => relabelled(stored)(up(object)), fromStorage: (object) => relabelled(kind)(down(object)) },
+    storage: {
+      kind: stored,
+      toStorage: (object) => relabelled(stored)(up(object)),
+      fromStorage: (object) => relabelled(kind)(down(object)),
+    },
   }
 }
 
@@ -74,7 +78,10 @@ function flattenRequest({ exactly, ...request }: Fields): Fields {
 const flattenDevice = ({ name, basic }: Fields): Fields => ({ name, ...fieldsOf(basic) })
 const nestDevice = ({ name, ...basic }: Fields): Fields => ({ name, basic })
 
-const along = (path: readonly string[], map: (item: Fields) => Fields): Convert => (object) => mapList(object, path, map) as unknown as KubeObject
+const along =
+  (path: readonly string[], map: (item: Fields) => Fields): Convert =>
+  (object) =>
+    mapList(object, path, map) as unknown as KubeObject
 const requests = (path: readonly string[]) => ({ up: along(path, nestRequest), down: along(path, flattenRequest) })
 
 /** Older versions of kinds: views of the newest one, which alone is stored. */
@@ -93,5 +100,8 @@ export const versionViews: readonly KindPart<KubeObject>[] = [
   sameShape(StorageV1beta1VolumeAttributesClass, StorageV1VolumeAttributesClass),
   reshaped(ResourceV1beta1ResourceClaim, ResourceV1ResourceClaim, requests(['spec', 'devices', 'requests'])),
   reshaped(ResourceV1beta1ResourceClaimTemplate, ResourceV1ResourceClaimTemplate, requests(['spec', 'spec', 'devices', 'requests'])),
-  reshaped(ResourceV1beta1ResourceSlice, ResourceV1ResourceSlice, { up: along(['spec', 'devices'], flattenDevice), down: along(['spec', 'devices'], nestDevice) }),
+  reshaped(ResourceV1beta1ResourceSlice, ResourceV1ResourceSlice, {
+    up: along(['spec', 'devices'], flattenDevice),
+    down: along(['spec', 'devices'], nestDevice),
+  }),
 ]

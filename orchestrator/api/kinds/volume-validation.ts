@@ -25,7 +25,9 @@ export function validateVolumes(volumes: readonly CoreV1Volume[], field: string)
 
 function validateSource(volume: CoreV1Volume, path: string): StatusCause[] {
   const sources = Object.keys(volume).filter((key) => key !== 'name')
-  const causes: StatusCause[] = sources.slice(1).map((source) => forbiddenField(`${path}.${source}`, 'may not specify more than 1 volume type'))
+  const causes: StatusCause[] = sources
+    .slice(1)
+    .map((source) => forbiddenField(`${path}.${source}`, 'may not specify more than 1 volume type'))
   const { emptyDir, hostPath, secret, configMap, persistentVolumeClaim, downwardAPI } = volume
   if (emptyDir?.sizeLimit !== undefined && (tryParseQuantity(emptyDir.sizeLimit)?.nanos ?? 0n) < 0n)
     causes.push(forbiddenField(`${path}.emptyDir.sizeLimit`, 'SizeLimit field must be a valid resource quantity'))
@@ -38,7 +40,8 @@ function validateSource(volume: CoreV1Volume, path: string): StatusCause[] {
     if (!configMap.name) causes.push(required(`${path}.configMap.name`))
     causes.push(...validateFiles(configMap, `${path}.configMap`))
   }
-  if (persistentVolumeClaim !== undefined && !persistentVolumeClaim.claimName) causes.push(required(`${path}.persistentVolumeClaim.claimName`))
+  if (persistentVolumeClaim !== undefined && !persistentVolumeClaim.claimName)
+    causes.push(required(`${path}.persistentVolumeClaim.claimName`))
   downwardAPI?.items?.forEach((item, index) => {
     if (!item.path) causes.push(required(`${path}.downwardAPI.items[${index}].path`))
     else causes.push(...validateSubPath(item.path, `${path}.downwardAPI.items[${index}].path`))

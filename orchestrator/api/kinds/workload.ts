@@ -54,7 +54,10 @@ export function scaleOf({ metadata, replicas, statusReplicas, selector }: ScaleS
 }
 
 /** A selector that must be there and select the template's own pods. */
-export function validateTemplateSelector(selector: MetaV1LabelSelector | undefined, template: CoreV1PodTemplateSpec | undefined): StatusCause[] {
+export function validateTemplateSelector(
+  selector: MetaV1LabelSelector | undefined,
+  template: CoreV1PodTemplateSpec | undefined,
+): StatusCause[] {
   if (selector === undefined) return [required('spec.selector')]
   const parsed = selectorFromObject(selector)!
   if (parsed.length === 0) return [invalidValue('spec.selector', selector, 'empty selector is invalid for deployment')]
@@ -70,12 +73,22 @@ export function validateTemplateLabels(selector: LabelSelector, template: CoreV1
 
 /** Counts that must not be negative, by field path. */
 export function validateCounts(counts: Readonly<Record<string, number | undefined>>): StatusCause[] {
-  return Object.entries(counts).flatMap(([field, count]) => (count !== undefined && count < 0 ? [invalidValue(field, count, notNegative)] : []))
+  return Object.entries(counts).flatMap(([field, count]) =>
+    count !== undefined && count < 0 ? [invalidValue(field, count, notNegative)] : [],
+  )
 }
 
 /** A count or a percentage, as `maxSurge`. */
 export function validateIntOrPercent(value: string | number | undefined, field: string): StatusCause[] {
   if (value === undefined) return []
   if (typeof value === 'number') return value < 0 ? [invalidValue(field, value, notNegative)] : []
-  return /^\d+%$/.test(value) ? [] : [invalidValue(field, value, "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')")]
+  return /^\d+%$/.test(value)
+    ? []
+    : [
+        invalidValue(
+          field,
+          value,
+          "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+        ),
+      ]
 }
