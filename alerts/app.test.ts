@@ -194,6 +194,8 @@ describe('the process', () => {
         ],
       },
     })
+    expect((await call('/api/v1/rules?rule=g/Cpu')).body).toEqual(body)
+    expect((await call('/api/v1/rules?rule=none')).body).toEqual({ status: 'success', data: { groups: [] } })
   })
 
   it('answers for its health, its receivers and its figures', async () => {

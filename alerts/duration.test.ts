@@ -19,6 +19,10 @@ describe('durations', () => {
   })
 
   it('writes what it reads back', () => {
-    fc.assert(fc.property(fc.nat(), (ms) => expect(parseDuration(formatDuration(ms))).toBe(ms)))
+    fc.assert(
+      fc.property(fc.nat(), (ms) => {
+        expect(parseDuration(formatDuration(ms))).toBe(ms)
+      }),
+    )
   })
 })

@@ -2,29 +2,37 @@ import type { FastifyInstance } from 'fastify'
 import type { RuleStatus } from '../evaluation/evaluator.ts'
 import type { SeriesState } from '../evaluation/evaluation.plan.ts'
 import { alertAnnotations, alertLabels } from '../rules/rule.ts'
-import type { Rule } from '../rules/rule.ts'
+import type { Rule, RuleGroup } from '../rules/rule.ts'
 import { zeroTime } from '../delivery/message.ts'
 import { formatTime } from './body.ts'
+import { readParameter } from './query.ts'
+import type { Query } from './query.ts'
 import type { ApiContext } from './server.ts'
 
 /** How pressing a state is: a rule shows the most pressing one of its series. */
 const urgency = { inactive: 0, pending: 1, firing: 2 } as const
 
-/** `/api/v1/rules`: every rule with its health and its series, in the shape of Prometheus' answer. */
+/** `/api/v1/rules`: every rule (or the one that `rule` names) with its health and its series, in the shape of Prometheus' answer. */
 export function serveRules(server: FastifyInstance, { evaluator, evaluationIntervalMs }: ApiContext): void {
-  server.get('/api/v1/rules', () => ({
-    status: 'success',
-    data: {
-      groups: evaluator.status().map(({ group, rules }) => ({
-        name: group.name,
-        file: group.file,
-        interval: (group.intervalMs ?? evaluationIntervalMs) / 1000,
-        lastEvaluation: formatOptional(Math.max(...rules.map((rule) => rule.evaluatedAt ?? 0), 0)),
-        evaluationTime: rules.reduce((total, rule) => total + rule.durationMs, 0) / 1000,
-        rules: rules.map(showRule),
-      })),
-    },
-  }))
+  server.get('/api/v1/rules', (request) => {
+    const wanted = readParameter(request.query as Query, 'rule')
+    const groups = evaluator.status().flatMap(({ group, rules: all }) => {
+      const rules = all.filter((status) => wanted === undefined || status.rule.id === wanted)
+      return rules.length === 0 && wanted !== undefined ? [] : [showGroup(group, rules, evaluationIntervalMs)]
+    })
+    return { status: 'success', data: { groups } }
+  })
+}
+
+function showGroup(group: RuleGroup, rules: readonly RuleStatus[], evaluationIntervalMs: number) {
+  return {
+    name: group.name,
+    file: group.file,
+    interval: (group.intervalMs ?? evaluationIntervalMs) / 1000,
+    lastEvaluation: formatOptional(Math.max(...rules.map((rule) => rule.evaluatedAt ?? 0), 0)),
+    evaluationTime: rules.reduce((total, rule) => total + rule.durationMs, 0) / 1000,
+    rules: rules.map(showRule),
+  }
 }
 
 function showRule(status: RuleStatus) {
