@@ -33,6 +33,8 @@ export interface CollectorOptions extends AccessOptions {
   readonly maxStoreBytes?: number
   /** Keep only pods whose label `binnacle.node` is this name, where several nodes share a Docker engine. Containers of no node stay. */
   readonly nodeFilter?: string
+  /** The same for the label `binnacle.cluster`, where several clusters share an engine. */
+  readonly clusterFilter?: string
   /** Process that is reported as the system container `kubelet`; this one by default. */
   readonly agentPid?: number
   /** Samples from elsewhere, such as `createSimulatedSource`, instead of this machine's. */
@@ -98,7 +100,7 @@ export function createCollector(options: CollectorOptions): Collector {
 }
 
 function createLocalSource(options: CollectorOptions): LocalSource {
-  const { clock, log, nodeName, docker, nodeFilter, intervalMs = 1000, historyMs = 120_000 } = options
+  const { clock, log, nodeName, docker, nodeFilter, clusterFilter, intervalMs = 1000, historyMs = 120_000 } = options
   if (!(intervalMs >= minIntervalMs)) throw new RangeError(`intervalMs: ${intervalMs} is not allowed, at least ${minIntervalMs} ms`)
   if (!(historyMs >= 2 * intervalMs))
     throw new RangeError(`historyMs: ${historyMs} is not allowed, at least two intervals (${2 * intervalMs} ms)`)
@@ -113,7 +115,7 @@ function createLocalSource(options: CollectorOptions): LocalSource {
     sysRoot: options.sysRoot ?? '/sys',
     etcRoot: options.etcRoot ?? '/etc',
     intervalMs,
-    nodeFilter,
+    owner: { node: nodeFilter, cluster: clusterFilter },
     engine: docker === undefined ? undefined : connectDocker(docker),
     agentPid: options.agentPid ?? process.pid,
   })

@@ -67,7 +67,7 @@ async function setUp(
     store: new StatsStore({ capacity: 60, maxBytes: 1e8 }),
     nodeName: 'n1',
     intervalMs: 1000,
-    nodeFilter,
+    owner: { node: nodeFilter },
     engine,
     agentPid: undefined,
   })

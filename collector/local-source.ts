@@ -9,6 +9,7 @@ import type { Hierarchy } from './cgroup/hierarchy.ts'
 import type { Container, ContainerDescription } from './container.ts'
 import { DiskUsage } from './disk-usage.ts'
 import { describe, isForeign } from './docker/describe.ts'
+import type { OwnerFilter } from './docker/describe.ts'
 import type { DockerEngine, DockerInspection } from './docker/docker-engine.ts'
 import { DockerSource } from './docker/docker-source.ts'
 import type { DockerState } from './docker/docker-source.ts'
@@ -35,8 +36,8 @@ export interface LocalSourceOptions {
   readonly sysRoot: string
   readonly etcRoot: string
   readonly intervalMs: number
-  /** Only this node's pods are kept where several nodes share a Docker engine. */
-  readonly nodeFilter: string | undefined
+  /** Only these pods are kept where several nodes share a Docker engine. */
+  readonly owner: OwnerFilter
   readonly engine: DockerEngine | undefined
   readonly agentPid: number | undefined
 }
@@ -224,9 +225,9 @@ export class LocalSource implements Source {
   }
 
   #onRunning(inspection: DockerInspection): void {
-    const { nodeFilter, procRoot } = this.#options
+    const { owner, procRoot } = this.#options
     const description = describe(inspection, this.#hierarchy, procRoot)
-    if (nodeFilter !== undefined && isForeign(inspection.labels, nodeFilter)) {
+    if (isForeign(inspection.labels, owner)) {
       this.#foreign.add(inspection.id)
       this.#remove(description.name)
       return

@@ -29,14 +29,12 @@ export function listEvents(store: StatsStore, name: string, query: Readonly<Reco
   const matching = store
     .events()
     .filter((event) => types.has(event.type) && isAsked(event) && event.timestampMs >= startMs && event.timestampMs <= endMs)
-  return matching
-    .slice(maxEvents < 0 ? 0 : Math.max(0, matching.length - maxEvents))
-    .map(({ containerName, timestampMs, type }) => ({
-      container_name: containerName,
-      timestamp: timeOf(timestampMs),
-      event_type: type,
-      event_data: {},
-    }))
+  return matching.slice(maxEvents < 0 ? 0 : Math.max(0, matching.length - maxEvents)).map(({ containerName, timestampMs, type }) => ({
+    container_name: containerName,
+    timestamp: timeOf(timestampMs),
+    event_type: type,
+    event_data: {},
+  }))
 }
 
 function spanEnd(query: Readonly<Record<string, unknown>>, name: string, otherwise: number): number {

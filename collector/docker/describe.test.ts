@@ -77,10 +77,12 @@ test('pods are known by their labels, and the sandbox by its type or name', () =
   expect(podOf({ 'io.kubernetes.pod.name': 'web-1' })).toBeUndefined()
 })
 
-test('containers of another node are foreign, containers of no node are not', () => {
-  expect(isForeign({ 'binnacle.node': 'n2' }, 'n1')).toBe(true)
-  expect(isForeign({ 'binnacle.node': 'n1' }, 'n1')).toBe(false)
-  expect(isForeign({}, 'n1')).toBe(false)
+test('containers of another node or cluster are foreign, containers of none are not', () => {
+  expect(isForeign({ 'binnacle.node': 'n2' }, { node: 'n1' })).toBe(true)
+  expect(isForeign({ 'binnacle.node': 'n1' }, { node: 'n1' })).toBe(false)
+  expect(isForeign({}, { node: 'n1', cluster: 'c1' })).toBe(false)
+  expect(isForeign({ 'binnacle.node': 'n1', 'binnacle.cluster': 'c2' }, { node: 'n1', cluster: 'c1' })).toBe(true)
+  expect(isForeign({ 'binnacle.node': 'n1', 'binnacle.cluster': 'c2' }, {})).toBe(false)
 })
 
 test.each([

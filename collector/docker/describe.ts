@@ -13,6 +13,7 @@ const label = {
   container: 'io.kubernetes.container.name',
   type: 'io.kubernetes.docker.type',
   node: 'binnacle.node',
+  cluster: 'binnacle.cluster',
 } as const
 
 /** The name that the sandbox has among a pod's containers. */
@@ -27,10 +28,16 @@ export function podOf(labels: Readonly<Record<string, string>>): PodIdentity | u
   return { name, namespace, uid, container, isSandbox }
 }
 
-/** Whether a container is another node's: several nodes can share one Docker engine. Containers of no pod are every node's. */
-export function isForeign(labels: Readonly<Record<string, string>>, nodeName: string): boolean {
-  const node = labels[label.node]
-  return node !== undefined && node !== nodeName
+/** Whose containers are looked at where several nodes, of one or more clusters, share a Docker engine. */
+export interface OwnerFilter {
+  readonly node?: string | undefined
+  readonly cluster?: string | undefined
+}
+
+/** Whether a container is another node's or another cluster's. Containers that belong to none are every node's. */
+export function isForeign(labels: Readonly<Record<string, string>>, filter: OwnerFilter): boolean {
+  const differs = (wanted: string | undefined, found: string | undefined) => wanted !== undefined && found !== undefined && wanted !== found
+  return differs(filter.node, labels[label.node]) || differs(filter.cluster, labels[label.cluster])
 }
 
 /** A running container as the collector knows it. Its cgroup is where its first process says it is. */

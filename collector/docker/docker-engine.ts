@@ -79,11 +79,16 @@ export function connectDocker(address: DockerAddress): DockerEngine {
 }
 
 function connectionOptions(address: DockerAddress): Docker.DockerOptions {
-  if ('socket' in address) return { socketPath: address.socket }
+  if ('socket' in address) return onSocket(address.socket)
   const url = new URL(address.url)
-  if (url.protocol === 'unix:') return { socketPath: url.pathname }
+  if (url.protocol === 'unix:') return onSocket(url.pathname)
   const protocol = url.protocol === 'https:' ? 'https' : 'http'
   return { host: url.hostname, port: url.port === '' ? 2375 : Number(url.port), protocol }
+}
+
+/** dockerode mixes DOCKER_HOST of the environment into its options, and a host there would win over the socket. */
+function onSocket(socketPath: string): Docker.DockerOptions {
+  return { socketPath, host: undefined, port: undefined }
 }
 
 /** A line longer than this is no event. */

@@ -1,7 +1,11 @@
+import { request as plainRequest } from 'node:http'
+import { request } from 'node:https'
 import { gunzipSync } from 'node:zlib'
 import { afterEach, expect, test } from 'vitest'
 import { FakeClock } from '../../lib/fake-clock.ts'
+import { systemClock } from '../../lib/clock.ts'
 import { silentLog } from '../../lib/log.ts'
+import { createAuthority, issueCertificate } from '../../lib/pki.ts'
 import { parseExposition } from '../prometheus/strict-parser.ts'
 import { createSimulatedSource } from '../simulated.ts'
 import type { UsageReport } from '../usage.ts'
@@ -85,10 +89,9 @@ test('the summary can be cut to CPU and memory', async () => {
 test('large answers are compressed for clients that accept it, and only for them', async () => {
   const address = await start()
   const { hostname, port } = new URL(address)
-  const { request } = await import('node:http')
   const raw = (encoding: string) =>
     new Promise<{ encoding: string | undefined; body: Buffer }>((resolve, reject) => {
-      request({ hostname, port, path: '/metrics', headers: { 'accept-encoding': encoding } }, (response) => {
+      plainRequest({ hostname, port, path: '/metrics', headers: { 'accept-encoding': encoding } }, (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
         response.on('end', () => resolve({ encoding: response.headers['content-encoding'], body: Buffer.concat(chunks) }))
@@ -110,6 +113,32 @@ test('with a token every path asks for it', async () => {
     expect((await get(address + path, { headers: { authorization: 'Bearer wrong' } })).status).toBe(401)
     expect((await get(address + path, { headers: { authorization: 'Bearer secret' } })).status).toBe(200)
   }
+})
+
+test('with a client authority every path asks for a certificate of it', async () => {
+  const now = systemClock.now()
+  const authority = await createAuthority('collector-ca', now)
+  const stranger = await createAuthority('other-ca', now)
+  const { cert: certificate, key } = await issueCertificate(authority, {
+    commonName: 'collector',
+    hosts: ['127.0.0.1'],
+    isServer: true,
+    now,
+  })
+  const address = await start({ tls: { certificate, key, clientCa: authority.cert } })
+  const statusWith = (client: { cert?: string; key?: string }) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      request(`${address}/metrics`, { ca: authority.cert, ...client }, (response) => {
+        response.resume()
+        resolve(response.statusCode)
+      })
+        .on('error', reject)
+        .end()
+    })
+  expect(address).toMatch(/^https:/)
+  expect(await statusWith({})).toBe(401)
+  expect(await statusWith(await issueCertificate(stranger, { commonName: 'monitor', isClient: true, now }))).toBe(401)
+  expect(await statusWith(await issueCertificate(authority, { commonName: 'monitor', isClient: true, now }))).toBe(200)
 })
 
 test('a port in use rejects the start and leaves nothing listening', async () => {

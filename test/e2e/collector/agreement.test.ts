@@ -31,7 +31,7 @@ async function samplesOf(collector: Collector, id: string): Promise<Sample[]> {
 }
 
 async function dockerStats(container: Docker.Container): Promise<DockerStats> {
-  return (await container.stats({ stream: false, 'one-shot': true })) as unknown as DockerStats
+  return container.stats({ stream: false, 'one-shot': true })
 }
 
 /** The counter at a time between two samples. */

@@ -92,10 +92,10 @@ test('OOM kills are counted, and go on counting when the container is made anew'
   const first = await host.run('hog-1', script, options)
   const kills = (count: number) =>
     eventually(`${count} OOM kills`, async () => ((await containerOf(collector, 'hog'))?.memory?.oomKills === count ? true : undefined))
-  await kills(1)
+  expect(await kills(1)).toBe(true)
   await first.remove({ force: true })
   await host.run('hog-2', script, options)
-  await kills(2)
+  expect(await kills(2)).toBe(true)
 })
 
 test('while Docker is away figures go on, and after it is back everything is right again', { timeout: 60_000 }, async () => {
