@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createInformerFactory } from '../client/informer-factory.ts'
-import type { InformerFactory } from '../client/informer.ts'
+import type { Informer, InformerFactory } from '../client/informer.ts'
 import type { Client } from '../client/client.ts'
 import type { EventRecorder } from '../client/events.ts'
 import { createEventRecorder } from '../client/events.ts'
@@ -133,6 +133,8 @@ class ComposedAgent implements NodeAgent {
     const recorder = createEventRecorder({ ...options, component: 'kubelet', host: options.nodeName })
     const pods = informers.informer(CoreV1Pod, { fieldSelector: `spec.nodeName=${options.nodeName}` })
     const services = informers.informer(CoreV1Service)
+    const node = informers.informer(CoreV1Node, { fieldSelector: `metadata.name=${options.nodeName}` })
+    if (options.informers === undefined) this.#informerRun = informers.run(this.#abort.signal)
     const shared = this.#podServices({ facts, hostDns, recorder, services: () => services.list() })
     const manager = new PodManager({
       ...options,
@@ -160,7 +162,7 @@ class ComposedAgent implements NodeAgent {
     await this.#server.start()
     this.#registrar = this.#createRegistrar(facts, recorder)
     this.#registrar.start()
-    this.#followNode(informers)
+    this.#followNode(node)
     await Promise.all([services.waitForSync(this.#abort.signal), manager.start()])
   }
 
@@ -178,7 +180,6 @@ class ComposedAgent implements NodeAgent {
       readFile(options.resolvConfPath ?? '/etc/resolv.conf', 'utf8').catch(() => ''),
     ])
     const informers = options.informers ?? createInformerFactory(options)
-    if (options.informers === undefined) this.#informerRun = informers.run(this.#abort.signal)
     return { options, facts, hostDns: parseResolvConf(resolvConf), informers }
   }
 
@@ -252,8 +253,7 @@ class ComposedAgent implements NodeAgent {
   }
 
   /** The node's own object, for its pod range, and to register again where somebody deletes it. */
-  #followNode(informers: InformerFactory): void {
-    const node = informers.informer(CoreV1Node, { fieldSelector: `metadata.name=${this.#options.nodeName}` })
+  #followNode(node: Informer<CoreV1Node>): void {
     node.onChange({
       added: (object) => this.#noteNode(object),
       updated: (object) => this.#noteNode(object),

@@ -3,7 +3,7 @@ import type { CoreV1Container, CoreV1ContainerState, CoreV1ContainerStateTermina
 import { qosClassOf } from '../container/resources.ts'
 import type { ObservedContainer } from '../runtime/runtime.ts'
 import { podConditions } from './pod-conditions.ts'
-import { backoffKeyOf, initContainersOf, isRestartable, isSidecar, newestAttempt, newestSandbox } from './pod-view.ts'
+import { backoffKeyOf, initContainersOf, isInPostStart, isRestartable, isSidecar, newestAttempt, newestSandbox } from './pod-view.ts'
 import type { PodView } from './pod-view.ts'
 import { backOffMessage } from './sync-pod.plan.ts'
 import type { PodPlan } from './sync-pod.plan.ts'
@@ -58,7 +58,7 @@ function containerStatus(container: CoreV1Container, view: PodView, plan: PodPla
     name: container.name,
     state,
     lastState,
-    ready: isDoneInit || (state.running !== undefined && verdict?.isReady === true && !view.busy.has(container.name)),
+    ready: isDoneInit || (state.running !== undefined && verdict?.isReady === true && !isInPostStart(container, view.busy)),
     started: state.running !== undefined && verdict?.isStarted === true,
     restartCount: newest?.attempt ?? told?.restartCount ?? 0,
     image: newest?.image ?? container.image ?? '',
@@ -86,7 +86,7 @@ function containerState(
   if (hold !== undefined) return { waiting: { reason: hold.reason, message: hold.message } }
   if (newest?.state === 'exited') {
     const since = newest.finishedAtMs ?? facts.nowMs
-    const isHeld = view.restartBackoff.remainingMs(backoffKeyOf(container.name), since, facts.nowMs) > 0
+    const isHeld = !view.busy.has(container.name) && view.restartBackoff.remainingMs(backoffKeyOf(container.name), since, facts.nowMs) > 0
     if (isHeld && isRestartable(view.pod, container, newest.exitCode ?? 0)) {
       return { waiting: { reason: 'CrashLoopBackOff', message: backOffMessage(view, container.name) } }
     }

@@ -72,5 +72,9 @@ export function isRestartable(pod: CoreV1Pod, container: CoreV1Container, exitCo
   return exitCode !== 0 || (policy === 'Always' && (!isInit || isSidecar(container)))
 }
 
+/** Runs, and its postStart hook may not have ended: it does not count as started yet. */
+export const isInPostStart = (container: CoreV1Container, busy: ReadonlySet<string>): boolean =>
+  container.lifecycle?.postStart !== undefined && busy.has(container.name)
+
 /** The name by which messages tell pods apart, as in the kubelet. */
 export const describePod = (pod: CoreV1Pod): string => `${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`

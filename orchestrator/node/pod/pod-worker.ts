@@ -2,13 +2,14 @@ import type { Timer } from '../../../lib/clock.ts'
 import type { CoreV1Pod, CoreV1PodStatus } from '../../api/generated/kinds.ts'
 import { isConfigurationError } from '../container/configuration-error.ts'
 import { containerReference, isImageError } from '../images/image-manager.ts'
+import { mergeObserved } from '../runtime/merge-observed.ts'
 import { isUnavailable } from '../runtime/runtime.ts'
 import type { ObservedContainer } from '../runtime/runtime.ts'
 import { Backoff } from './backoff.ts'
 import { NetworkNotReadyError, PodOperations } from './pod-operations.ts'
 import type { PodServices } from './pod-services.ts'
 import { isSameStatus, podStatus } from './pod-status.ts'
-import { backoffKeyOf, describePod, newestSandbox, sandboxKey } from './pod-view.ts'
+import { backoffKeyOf, describePod, isInPostStart, newestSandbox, sandboxKey } from './pod-view.ts'
 import type { Hold, PodView, ProbeVerdict } from './pod-view.ts'
 import { killKey, planPod } from './sync-pod.plan.ts'
 import type { PodAction, PodPlan } from './sync-pod.plan.ts'
@@ -94,13 +95,11 @@ export class PodWorker {
 
   /** The runtime says something of a container. */
   observe(container: ObservedContainer): void {
-    const known = this.#containers.get(container.id)
-    if (known?.state === 'exited' && container.state !== 'exited') return
-    const merged = { ...known, ...container }
+    const merged = mergeObserved(this.#containers.get(container.id), container)
     this.#containers.set(container.id, merged)
-    if (container.state === 'exited') {
+    if (merged.state === 'exited') {
       this.#services.prober.untrack(container.id)
-      if (container.kind === 'container' && merged.terminationMessage === undefined) this.#readTerminationMessage(merged)
+      if (merged.kind === 'container' && merged.terminationMessage === undefined) this.#readTerminationMessage(merged)
     }
     this.wake()
   }
@@ -197,7 +196,7 @@ export class PodWorker {
       if (observed.kind !== 'container' || observed.state !== 'running') continue
       const container = specs.find(({ name }) => name === observed.name)
       // While a postStart hook runs the container does not count as started.
-      if (container === undefined || this.#isStopping || this.#busy.has(observed.name)) continue
+      if (container === undefined || this.#isStopping || isInPostStart(container, this.#busy)) continue
       const podIp = this.#addressOf()
       this.#services.prober.track({ pod: this.#pod, container, observed, podIp }, () => this.wake())
     }

@@ -62,10 +62,19 @@ export class StatusWriter {
     this.#wanted.set(uid, wanted)
     if (this.#busy.has(uid)) return
     this.#busy.add(uid)
-    void this.#drain(uid).finally(() => this.#busy.delete(uid))
+    void this.#drain(uid)
   }
 
   async #drain(uid: string): Promise<void> {
+    try {
+      await this.#writeAll(uid)
+    } finally {
+      // In the same turn as the last look at what is wanted: nothing can slip between the two.
+      this.#busy.delete(uid)
+    }
+  }
+
+  async #writeAll(uid: string): Promise<void> {
     const backoff = createBackoff({ initialMs: firstRetryMs, maxMs: lastRetryMs, random: this.#options.random })
     let base: CoreV1Pod | undefined
     for (let wanted = this.#wanted.get(uid); wanted !== undefined && !this.#abort.signal.aborted; wanted = this.#wanted.get(uid)) {

@@ -8,8 +8,8 @@ const logConfig = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': 
 /** The memory killer takes containers of a pod before its sandbox. */
 const sandboxOomScoreAdjust = -998
 
-/** What Docker is asked for to make a sandbox. */
-export function sandboxOptions(config: SandboxConfig, image: string): Docker.ContainerCreateOptions {
+/** What Docker is asked for to make a sandbox. `minOomScoreAdjust`: no lower score, where the engine may not set one. */
+export function sandboxOptions(config: SandboxConfig, image: string, minOomScoreAdjust: number): Docker.ContainerCreateOptions {
   const isHost = config.network.kind === 'host'
   return {
     name: dockerName(config.pod, 'POD', config.attempt),
@@ -30,7 +30,7 @@ export function sandboxOptions(config: SandboxConfig, image: string): Docker.Con
       ...(config.cgroupParent === undefined ? {} : { CgroupParent: config.cgroupParent }),
       ...(config.sysctls === undefined ? {} : { Sysctls: { ...config.sysctls } }),
       CpuShares: 2,
-      OomScoreAdj: sandboxOomScoreAdjust,
+      OomScoreAdj: Math.max(sandboxOomScoreAdjust, minOomScoreAdjust),
       LogConfig: { Type: 'none', Config: {} },
       ReadonlyRootfs: true,
       SecurityOpt: ['no-new-privileges'],
@@ -41,8 +41,19 @@ export function sandboxOptions(config: SandboxConfig, image: string): Docker.Con
   }
 }
 
+/** A container that shows whether the engine may set OOM scores below 0. */
+export function oomProbeOptions(image: string, labels: Record<string, string>): Docker.ContainerCreateOptions {
+  return {
+    Image: image,
+    Entrypoint: ['/pause'],
+    Cmd: [],
+    Labels: labels,
+    HostConfig: { NetworkMode: 'none', OomScoreAdj: sandboxOomScoreAdjust, LogConfig: { Type: 'none', Config: {} } },
+  }
+}
+
 /** What Docker is asked for to make a container in a sandbox. */
-export function containerOptions(config: ContainerConfig): Docker.ContainerCreateOptions {
+export function containerOptions(config: ContainerConfig, minOomScoreAdjust: number): Docker.ContainerCreateOptions {
   const sandboxMode = `container:${config.sandboxId}`
   return {
     name: dockerName(config.pod, config.name, config.attempt),
@@ -70,14 +81,14 @@ export function containerOptions(config: ContainerConfig): Docker.ContainerCreat
         BindOptions: { Propagation: mount.propagation ?? 'rprivate' },
       })),
       ...(config.cgroupParent === undefined ? {} : { CgroupParent: config.cgroupParent }),
-      ...resourceOptions(config.resources),
+      ...resourceOptions(config.resources, minOomScoreAdjust),
       ...securityOptions(config.security),
       LogConfig: logConfig,
     } as Docker.HostConfig,
   }
 }
 
-function resourceOptions(resources: ContainerResources): Docker.HostConfig {
+function resourceOptions(resources: ContainerResources, minOomScoreAdjust: number): Docker.HostConfig {
   return {
     CpuShares: resources.cpuShares,
     ...(resources.cpuQuotaMicroseconds === undefined
@@ -85,7 +96,7 @@ function resourceOptions(resources: ContainerResources): Docker.HostConfig {
       : { CpuQuota: resources.cpuQuotaMicroseconds, CpuPeriod: resources.cpuPeriodMicroseconds ?? 100_000 }),
     // The same value for memory and swap means no swap, as the kubelet has it.
     ...(resources.memoryBytes === undefined ? {} : { Memory: resources.memoryBytes, MemorySwap: resources.memoryBytes }),
-    OomScoreAdj: resources.oomScoreAdjust,
+    OomScoreAdj: Math.max(resources.oomScoreAdjust, minOomScoreAdjust),
   }
 }
 

@@ -16,9 +16,10 @@ import type {
   RuntimeInfo,
   SandboxConfig,
 } from '../runtime.ts'
-import { containerOptions, sandboxOptions } from './docker-create.ts'
+import { containerOptions, oomProbeOptions, sandboxOptions } from './docker-create.ts'
 import { callDocker, statusCodeOf, toRuntimeError } from './docker-engine.ts'
-import { factsOfEvent, jsonLines, mergeObserved } from './docker-events.ts'
+import { mergeObserved } from '../merge-observed.ts'
+import { factsOfEvent, jsonLines } from './docker-events.ts'
 import type { DockerEvent } from './docker-events.ts'
 import { DockerImages, pauseImage } from './docker-images.ts'
 import { identityOf, label, ownerFilter } from './docker-labels.ts'
@@ -32,6 +33,9 @@ const goArchitecture: Readonly<Record<string, string>> = { x86_64: 'amd64', aarc
 
 /** Exit code of a process that was killed by signal 9: by us, or by the kernel for its memory. */
 const killedExitCode = 137
+
+/** The kernel's lowest OOM score adjustment. */
+const lowestOomScore = -1000
 
 /** How many inspects run at once when a snapshot needs details. */
 const inspectConcurrency = 8
@@ -48,6 +52,7 @@ export class DockerRuntime implements ContainerRuntime {
   readonly #nodePath: string
   readonly #known = new Map<string, ObservedContainer>()
   readonly #terminals = new Set<string>()
+  #minOomScore: Promise<number> | undefined
 
   constructor(options: { readonly docker: Docker; readonly clock: Clock; readonly nodePath: string }) {
     this.#docker = options.docker
@@ -73,10 +78,11 @@ export class DockerRuntime implements ContainerRuntime {
   async prepare(network: NetworkConfig | undefined): Promise<void> {
     const { architecture } = await this.info()
     await Promise.all([this.images.ensurePauseImage(architecture), network === undefined ? undefined : ensureNetwork(this.#docker, network)])
+    this.#minOomScore ??= this.#probeOomScore(network?.clusterId)
   }
 
   async createSandbox(config: SandboxConfig): Promise<ObservedContainer> {
-    const options = sandboxOptions(config, pauseImage)
+    const options = sandboxOptions(config, pauseImage, (await this.#minOomScore) ?? lowestOomScore)
     const id = await this.#createReplacing(options)
     try {
       return await this.startContainer(id)
@@ -91,7 +97,7 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async createContainer(config: ContainerConfig): Promise<ObservedContainer> {
-    const id = await this.#createReplacing(containerOptions(config))
+    const id = await this.#createReplacing(containerOptions(config, (await this.#minOomScore) ?? lowestOomScore))
     if (config.tty) this.#terminals.add(id)
     return this.#note({ ...this.#known.get(id)!, image: config.image, imageId: config.imageId })
   }
@@ -210,6 +216,16 @@ export class DockerRuntime implements ContainerRuntime {
   async close(): Promise<void> {
     const { agent } = this.#docker.modem as { agent?: { destroy(): void } }
     agent?.destroy()
+  }
+
+  /** An engine without CAP_SYS_RESOURCE (rootless, or in a container) cannot start what asks for a score below 0: seen once, not at every pod. */
+  async #probeOomScore(clusterId: string | undefined): Promise<number> {
+    const labels: Record<string, string> = clusterId === undefined ? {} : { [label.cluster]: clusterId }
+    const container = await this.#docker.createContainer(oomProbeOptions(pauseImage, labels)).catch(() => undefined)
+    if (container === undefined) return lowestOomScore
+    const canLower = await container.start().then(() => true, () => false)
+    await container.remove({ force: true }).catch(() => {})
+    return canLower ? lowestOomScore : 0
   }
 
   /** A name left over from an attempt that was cut short is taken away first: names tell pod, container and attempt. */

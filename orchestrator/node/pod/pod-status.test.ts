@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest'
+import { Backoff } from './backoff.ts'
+import { observed, sandbox, testContainer, testPod, view } from './pod-fixtures.ts'
+import type { PodView } from './pod-view.ts'
+import { isSameStatus, podStatus } from './pod-status.ts'
+import { planPod } from './sync-pod.plan.ts'
+
+const nowMs = Date.UTC(2030, 0, 1)
+const ready = new Map([['main-0', { isStarted: true, isReady: true }], ['main-1', { isStarted: true, isReady: true }]])
+const looping = () => {
+  const backoff = new Backoff(10_000, 300_000)
+  backoff.lengthen('main', nowMs, nowMs)
+  return backoff
+}
+
+const statusOf = (given: Partial<PodView>) => {
+  const whole = view({ firstSeenMs: nowMs, ...given })
+  return podStatus(whole, planPod(whole, nowMs), { hostIp: '10.0.0.1', scheme: 'docker', nowMs })
+}
+
+const conditionsOf = (given: Partial<PodView>) => Object.fromEntries((statusOf(given).conditions ?? []).map(({ type, status }) => [type, status]))
+
+describe('the status of a pod', () => {
+  it.each([
+    ['nothing yet', { sandboxes: [] }, 'Pending'],
+    ['running', { containers: [observed('main', 'running')], verdicts: ready }, 'Running'],
+    ['restarting', { containers: [observed('main', 'exited', { finishedAtMs: nowMs })], restartBackoff: looping() }, 'Running'],
+    ['one of two', { pod: testPod({ containers: [testContainer('main'), testContainer('b')] }), containers: [observed('main', 'running')] }, 'Pending'],
+    ['done', { pod: testPod({ restartPolicy: 'Never' }), containers: [observed('main', 'exited')] }, 'Succeeded'],
+    ['failed', { pod: testPod({ restartPolicy: 'Never' }), containers: [observed('main', 'exited', { exitCode: 2 })] }, 'Failed'],
+    ['init', { pod: testPod({ initContainers: [testContainer('a')] }), containers: [observed('a', 'running')] }, 'Pending'],
+    ['past its deadline', { pod: testPod({ activeDeadlineSeconds: 0 }), containers: [observed('main', 'running')] }, 'Failed'],
+  ])('has the phase of a pod that is %s', (_title, given: Partial<PodView>, phase) => {
+    expect(statusOf(given).phase).toBe(phase)
+  })
+
+  it('tells addresses, QoS and start', () => {
+    expect(statusOf({})).toMatchObject({
+      hostIP: '10.0.0.1', podIP: '10.0.0.5', podIPs: [{ ip: '10.0.0.5' }], qosClass: 'BestEffort', startTime: '2030-01-01T00:00:00Z',
+    })
+  })
+
+  it('gives pods on the host network the host address', () => {
+    expect(statusOf({ pod: testPod({ hostNetwork: true }), sandboxes: [sandbox('running', { ip: undefined as never })] }).podIP).toBe('10.0.0.1')
+  })
+
+  it('waits in the words that people know', () => {
+    const waiting = (given: Partial<PodView>) => statusOf(given).containerStatuses?.[0]?.state?.waiting
+    expect(waiting({ sandboxes: [] })).toEqual({ reason: 'ContainerCreating' })
+    expect(waiting({ pod: testPod({ initContainers: [testContainer('a')] }) })).toEqual({ reason: 'PodInitializing' })
+    expect(waiting({ containers: [observed('main', 'exited', { finishedAtMs: nowMs, exitCode: 1 })], restartBackoff: looping() })).toEqual({
+      reason: 'CrashLoopBackOff',
+      message: 'back-off 10s restarting failed container=main pod=web_default(uid-1)',
+    })
+    expect(waiting({ holds: new Map([['main', { reason: 'ErrImagePull', message: 'no such host', sinceMs: 0, retryAtMs: nowMs + 1 }]]) })).toEqual({
+      reason: 'ErrImagePull',
+      message: 'no such host',
+    })
+  })
+
+  it('keeps the state before and the count', () => {
+    const [status] = statusOf({
+      containers: [observed('main', 'exited', { exitCode: 137, isOomKilled: true }), observed('main', 'running', { attempt: 1 })],
+      verdicts: ready,
+    }).containerStatuses!
+    expect(status).toMatchObject({ restartCount: 1, ready: true, started: true, containerID: 'docker://main-1', lastState: { terminated: { reason: 'OOMKilled', exitCode: 137 } } })
+  })
+
+  it('has the conditions of a running pod', () => {
+    expect(conditionsOf({ containers: [observed('main', 'running')], verdicts: ready })).toEqual({
+      PodReadyToStartContainers: 'True', Initialized: 'True', Ready: 'True', ContainersReady: 'True', PodScheduled: 'True',
+    })
+    expect(conditionsOf({ containers: [observed('main', 'running')], verdicts: new Map([['main-0', { isStarted: true, isReady: false }]]) })).toMatchObject({
+      Ready: 'False', ContainersReady: 'False',
+    })
+  })
+
+  it('keeps the conditions of others and the times of its own', () => {
+    const told = [{ type: 'Initialized', status: 'True', lastTransitionTime: '2029-01-01T00:00:00Z' }, { type: 'DisruptionTarget', status: 'True' }]
+    const { conditions } = statusOf({ pod: { ...testPod(), status: { conditions: told } } })
+    expect(conditions?.find(({ type }) => type === 'Initialized')?.lastTransitionTime).toBe('2029-01-01T00:00:00Z')
+    expect(conditions?.at(-1)).toEqual(told[1])
+  })
+
+  it('waits for readiness gates', () => {
+    const pod = testPod({ readinessGates: [{ conditionType: 'example.com/ok' }] })
+    expect(conditionsOf({ pod, containers: [observed('main', 'running')], verdicts: ready })).toMatchObject({ Ready: 'False', ContainersReady: 'True' })
+  })
+
+  it('is the same whatever the order of its fields', () => {
+    expect(isSameStatus({ phase: 'Running', hostIP: 'a' }, { hostIP: 'a', phase: 'Running' })).toBe(true)
+    expect(isSameStatus({ phase: 'Running' }, { phase: 'Pending' })).toBe(false)
+  })
+})

@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest'
+import { Backoff } from './backoff.ts'
+import { observed, sandbox, testContainer, testPod, view } from './pod-fixtures.ts'
+import { sandboxKey } from './pod-view.ts'
+import type { PodView } from './pod-view.ts'
+import { planPod } from './sync-pod.plan.ts'
+import type { PodAction } from './sync-pod.plan.ts'
+
+const nowMs = 100_000
+const verdict = { isStarted: true, isReady: true }
+
+/** An action in a word: what, of whom, which attempt. */
+function word(action: PodAction): string {
+  switch (action.type) {
+    case 'create-sandbox':
+      return `create-sandbox ${action.attempt}`
+    case 'remove-sandbox':
+      return `remove-sandbox ${action.sandbox.id}`
+    case 'start-container':
+      return `start ${action.container.name} ${action.attempt}`
+    case 'kill-container':
+      return `kill ${action.container.id} ${action.graceSeconds}`
+    case 'remove-container':
+      return `remove ${action.container.id}`
+    default:
+      return action.type
+  }
+}
+
+const deleted = { deletionTimestamp: '2030-01-01T00:00:00Z', deletionGracePeriodSeconds: 7 }
+const failedTwice = () => {
+  const backoff = new Backoff(10_000, 300_000)
+  backoff.lengthen('main', 0, 0)
+  backoff.lengthen('main', 99_000, 99_000)
+  return backoff
+}
+const sidecarPod = testPod({ initContainers: [testContainer('proxy', { restartPolicy: 'Always' }), testContainer('setup')] })
+
+const cases: readonly (readonly [title: string, view: Partial<PodView>, actions: readonly string[]])[] = [
+  ['a new pod gets a sandbox', { sandboxes: [] }, ['create-sandbox 0']],
+  ['one step of a kind at a time', { sandboxes: [], busy: new Set([sandboxKey]) }, []],
+  ['a sandbox that failed waits', { sandboxes: [], holds: new Map([[sandboxKey, { reason: '', message: '', sinceMs: 0, retryAtMs: nowMs + 1 }]]) }, []],
+  ['its containers start in it', {}, ['start main 0']],
+  ['a container that is being started is left alone', { busy: new Set(['main']) }, []],
+  ['what runs is left alone', { containers: [observed('main', 'running')], verdicts: new Map([['main-0', verdict]]) }, []],
+  ['a container made and never started is removed', { containers: [observed('main', 'created')] }, ['remove main-0']],
+  ['an ended container starts again at once the first time', { containers: [observed('main', 'exited')] }, ['start main 1']],
+  ['and waits the next time', { containers: [observed('main', 'exited', { finishedAtMs: 99_000 })], restartBackoff: failedTwice() }, []],
+  ['Never: it does not start again, the sandbox goes', { pod: testPod({ restartPolicy: 'Never' }), containers: [observed('main', 'exited')] }, ['remove-sandbox s0']],
+  ['OnFailure: success ends it', { pod: testPod({ restartPolicy: 'OnFailure' }), containers: [observed('main', 'exited')] }, ['remove-sandbox s0']],
+  ['OnFailure: failure starts it again', { pod: testPod({ restartPolicy: 'OnFailure' }), containers: [observed('main', 'exited', { exitCode: 1 })] }, ['start main 1']],
+  [
+    'a pod that the API calls ended never starts again',
+    { pod: { ...testPod(), status: { phase: 'Failed' } }, sandboxes: [], containers: [] },
+    [],
+  ],
+  ['an image that cannot be had waits', { holds: new Map([['main', { reason: 'ErrImagePull', message: '', sinceMs: 0, retryAtMs: nowMs + 5 }]]) }, []],
+  [
+    'an unhealthy container is killed',
+    { containers: [observed('main', 'running')], verdicts: new Map([['main-0', { ...verdict, unhealthy: 'x' }]]) },
+    ['kill main-0 30'],
+  ],
+  ['init containers come first', { pod: testPod({ initContainers: [testContainer('a'), testContainer('b')] }) }, ['start a 0']],
+  [
+    'one after the other',
+    { pod: testPod({ initContainers: [testContainer('a'), testContainer('b')] }), containers: [observed('a', 'exited')] },
+    ['start b 0'],
+  ],
+  [
+    'then the others',
+    { pod: testPod({ initContainers: [testContainer('a')] }), containers: [observed('a', 'exited')] },
+    ['start main 0'],
+  ],
+  [
+    'an init container that fails for good ends the pod',
+    { pod: testPod({ restartPolicy: 'Never', initContainers: [testContainer('a')] }), containers: [observed('a', 'exited', { exitCode: 1 })] },
+    ['remove-sandbox s0'],
+  ],
+  ['a sidecar must have started before the next', { pod: sidecarPod, containers: [observed('proxy', 'running')] }, []],
+  [
+    'and goes on beside it',
+    { pod: sidecarPod, containers: [observed('proxy', 'running')], verdicts: new Map([['proxy-0', verdict]]) },
+    ['start setup 0'],
+  ],
+  ['a dead sandbox is taken away first', { sandboxes: [sandbox('exited')], containers: [observed('main', 'exited')] }, ['remove-sandbox s0']],
+  ['a container that outlived its sandbox is killed', { sandboxes: [sandbox('exited')], containers: [observed('main', 'running')] }, ['kill main-0 0']],
+  [
+    'old attempts are removed but for one',
+    {
+      containers: [observed('main', 'exited', { attempt: 0 }), observed('main', 'exited', { attempt: 1 }), observed('main', 'running', { attempt: 2 })],
+      verdicts: new Map([['main-2', verdict]]),
+    },
+    ['remove main-0'],
+  ],
+  ['a deleted pod is stopped with its grace', { pod: testPod({}, deleted), containers: [observed('main', 'running')] }, ['kill main-0 7']],
+  [
+    'sidecars last',
+    { pod: { ...sidecarPod, metadata: { ...sidecarPod.metadata, ...deleted } }, containers: [observed('proxy', 'running'), observed('main', 'running')] },
+    ['kill main-0 7'],
+  ],
+  ['then all of it is taken away', { pod: testPod({}, deleted), containers: [observed('main', 'exited')] }, ['clean-up']],
+  ['not while something is under way', { pod: testPod({}, deleted), busy: new Set(['main']) }, []],
+  ['then the API is told', { pod: testPod({}, deleted), isCleanedUp: true }, ['finish']],
+  ['which needs no telling where it has forgotten the pod', { isGone: true, isCleanedUp: true }, []],
+  ['a pod that is gone is stopped', { isGone: true, containers: [observed('main', 'running')] }, ['kill main-0 30']],
+  [
+    'a pod past its deadline is stopped',
+    { pod: testPod({ activeDeadlineSeconds: 10 }), containers: [observed('main', 'running')] },
+    ['kill main-0 30'],
+  ],
+]
+
+describe('the plan of a pod', () => {
+  it.each(cases)('%s', (_title, given, actions) => {
+    expect(planPod(view(given), nowMs).actions.map(word)).toEqual(actions)
+  })
+
+  it('wakes when the backoff is over', () => {
+    const plan = planPod(view({ containers: [observed('main', 'exited', { finishedAtMs: 99_000 })], restartBackoff: failedTwice() }), nowMs)
+    expect(plan.wakeAtMs).toBe(99_000 + 20_000)
+  })
+
+  it('wakes at the deadline', () => {
+    const plan = planPod(view({ pod: testPod({ activeDeadlineSeconds: 500 }), containers: [observed('main', 'running')] }), nowMs)
+    expect(plan.wakeAtMs).toBe(500_000)
+  })
+
+  it('counts on where only the API remembers restarts', () => {
+    const pod = { ...testPod(), status: { containerStatuses: [{ name: 'main', containerID: 'docker://x', restartCount: 4, image: '', imageID: '', ready: false }] } }
+    expect(planPod(view({ pod }), nowMs).actions.map(word)).toEqual(['start main 5'])
+  })
+})
