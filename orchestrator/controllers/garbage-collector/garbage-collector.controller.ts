@@ -45,42 +45,49 @@ interface Dependent {
   readonly object: KubeObject
 }
 
+interface Member {
+  readonly kind: Kind
+  readonly informer: Informer<KubeObject>
+}
+
 /** Who owns whom, over the caches of all kinds. */
 class OwnerGraph {
-  readonly #informers: readonly Informer<KubeObject>[]
-  readonly #kinds = new Map<string, Informer<KubeObject>>()
+  readonly #members: readonly Member[]
+  readonly #byKind = new Map<string, Member>()
   #wake: Wake = () => {}
 
   constructor({ informers, kinds }: GarbageCollectorOptions) {
     const indexes = { owner: ({ metadata }: KubeObject) => (metadata.ownerReferences ?? []).map(({ uid }) => uid) }
-    this.#informers = kinds.map((kind) => informers.informer(kind, { indexes }))
-    for (const informer of this.#informers) this.#kinds.set(`${informer.kind.group}/${informer.kind.kind}`, informer)
+    // The kind as it was given: the informer may be shared with somebody who named it by another constant.
+    this.#members = kinds.map((kind) => ({ kind, informer: informers.informer(kind, { indexes }) }))
+    for (const member of this.#members) this.#byKind.set(`${member.kind.group}/${member.kind.kind}`, member)
   }
 
   get hasSynced(): boolean {
-    return this.#informers.every(({ hasSynced }) => hasSynced)
+    return this.#members.every(({ informer }) => informer.hasSynced)
   }
 
   connect(wake: Wake): void {
     this.#wake = wake
-    for (const informer of this.#informers) informer.onChange({ deleted: (object) => this.#wakeRelatives(object) })
+    for (const { informer } of this.#members) informer.onChange({ deleted: (object) => this.#wakeRelatives(object) })
   }
 
   *dependentsOf(uid: string): Iterable<Dependent> {
-    for (const informer of this.#informers) for (const object of informer.byIndex('owner', uid)) yield { kind: informer.kind, object }
+    for (const { kind, informer } of this.#members) for (const object of informer.byIndex('owner', uid)) yield { kind, object }
   }
 
   /** How an owner stands, by the caches where they know it, else by asking the server. Owners of kinds that aren't collected count as solid. */
   async stateOf(reference: MetaV1OwnerReference, dependent: KubeObject, client: Client): Promise<OwnerState> {
-    const informer = this.#informerOf(reference)
-    if (informer === undefined) return 'solid'
+    const member = this.#memberOf(reference)
+    if (member === undefined) return 'solid'
+    const { kind, informer } = member
     const { namespace } = dependent.metadata
-    if (informer.kind.isNamespaced && namespace === undefined) return 'solid'
-    const target = { ...(informer.kind.isNamespaced ? { namespace } : {}), name: reference.name }
-    const cached = informer.get(informer.kind.isNamespaced ? `${namespace}/${reference.name}` : reference.name)
+    if (kind.isNamespaced && namespace === undefined) return 'solid'
+    const target = { ...(kind.isNamespaced ? { namespace } : {}), name: reference.name }
+    const cached = informer.get(kind.isNamespaced ? `${namespace}/${reference.name}` : reference.name)
     if (cached?.metadata.uid === reference.uid) return stateOfOwner(cached)
     try {
-      const fresh = await client.get(informer.kind, target)
+      const fresh = await client.get(kind, target)
       return fresh.metadata.uid === reference.uid ? stateOfOwner(fresh) : 'absent'
     } catch (error) {
       if (isNotFound(error)) return 'absent'
@@ -88,18 +95,18 @@ class OwnerGraph {
     }
   }
 
-  #informerOf({ apiVersion, kind }: MetaV1OwnerReference): Informer<KubeObject> | undefined {
+  #memberOf({ apiVersion, kind }: MetaV1OwnerReference): Member | undefined {
     const slash = apiVersion.indexOf('/')
-    return this.#kinds.get(`${slash < 0 ? '' : apiVersion.slice(0, slash)}/${kind}`)
+    return this.#byKind.get(`${slash < 0 ? '' : apiVersion.slice(0, slash)}/${kind}`)
   }
 
   /** An object is gone: its dependents may have to follow, and an owner may wait for just this. */
   #wakeRelatives({ metadata }: KubeObject): void {
     for (const { kind, object } of this.dependentsOf(metadata.uid!)) this.#wake(kind, keyOf(object))
     for (const reference of metadata.ownerReferences ?? []) {
-      const informer = this.#informerOf(reference)
-      const key = informer?.kind.isNamespaced === true ? `${metadata.namespace}/${reference.name}` : reference.name
-      if (informer?.get(key)?.metadata.deletionTimestamp !== undefined) this.#wake(informer.kind, key)
+      const member = this.#memberOf(reference)
+      const key = member?.kind.isNamespaced === true ? `${metadata.namespace}/${reference.name}` : reference.name
+      if (member?.informer.get(key)?.metadata.deletionTimestamp !== undefined) this.#wake(member.kind, key)
     }
   }
 }

@@ -75,7 +75,7 @@ async function markSilent(node: CoreV1Node, { client, events, log, now }: Reconc
 
 async function keepTaints(node: CoreV1Node, { client, now }: ReconcileContext): Promise<CoreV1Node> {
   const taints = planTaints(node, now)
-  if (taints === (node.spec?.taints ?? taints)) return node
+  if (taints === node.spec?.taints || (node.spec?.taints === undefined && taints.length === 0)) return node
   const { resourceVersion, name } = node.metadata
   const body = { metadata: { resourceVersion }, spec: { taints: taints.length === 0 ? null : taints } }
   return client.patch(CoreV1Node, { name: name! }, { type: 'application/merge-patch+json', body })

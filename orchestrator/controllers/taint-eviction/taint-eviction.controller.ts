@@ -46,9 +46,9 @@ async function evict(pod: CoreV1Pod, { client, events, now }: ReconcileContext):
   const condition = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint' }
   const conditions = withCondition(pod.status?.conditions ?? [], condition, now)
   try {
-    events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`)
     await client.updateStatus(CoreV1Pod, { ...pod, status: { ...pod.status, conditions: [...conditions] } })
     await client.delete(CoreV1Pod, { namespace, name: name! }, { preconditions: { uid } })
+    events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`)
   } catch (error) {
     if (!isNotFound(error)) throw error
   }
