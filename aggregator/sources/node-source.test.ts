@@ -92,6 +92,17 @@ describe('the node source', () => {
     source.stop()
   })
 
+  it('scrapes a node as soon as it says where it listens', async () => {
+    const { clock, nodes, source, batches } = createSource(summaryOf)
+    nodes.put({ ...createFakeNode('n1'), status: {} })
+    source.start()
+    await clock.advance(100)
+    nodes.put(createFakeNode('n1', 'n1'))
+    await clock.advance(0)
+    expect(batches).toEqual(['n1'])
+    source.stop()
+  })
+
   it('says so when a node has no address', async () => {
     const { clock, nodes, source, scrapes } = createSource(summaryOf)
     nodes.put({ ...createFakeNode('n1'), status: {} })

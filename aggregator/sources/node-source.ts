@@ -40,6 +40,8 @@ export interface SourceStatus {
 
 interface NodeLoop {
   readonly abort: AbortController
+  /** Aborting it ends the wait for the next scrape. */
+  wake: AbortController
   status: SourceStatus
 }
 
@@ -59,6 +61,10 @@ export class NodeSource {
   start(): void {
     this.#unsubscribe = this.#options.nodes.onChange({
       added: (node) => this.#begin(node.metadata.name!),
+      // A node is made before its agent has said where it listens: no need to wait for the next round then.
+      updated: (node, previous) => {
+        if (addressOf(previous) === undefined && addressOf(node) !== undefined) this.#loops.get(node.metadata.name!)?.wake.abort()
+      },
       deleted: (node) => this.#end(node.metadata.name!),
     })
   }
@@ -75,7 +81,7 @@ export class NodeSource {
 
   #begin(name: string): void {
     if (this.#loops.has(name)) return
-    const loop: NodeLoop = { abort: new AbortController(), status: initialStatus(name) }
+    const loop: NodeLoop = { abort: new AbortController(), wake: new AbortController(), status: initialStatus(name) }
     this.#loops.set(name, loop)
     void this.#run(name, loop)
   }
@@ -97,7 +103,9 @@ export class NodeSource {
     while (!signal.aborted) {
       const begunAt = clock.monotonic()
       await this.#scrape(name, loop)
-      await clock.sleep(nextSlot(begunAt, { phase, resolutionMs }, clock.monotonic()) - clock.monotonic(), signal)
+      const delay = nextSlot(begunAt, { phase, resolutionMs }, clock.monotonic()) - clock.monotonic()
+      await clock.sleep(delay, AbortSignal.any([signal, loop.wake.signal]))
+      if (loop.wake.signal.aborted) loop.wake = new AbortController()
     }
   }
 
@@ -142,7 +150,8 @@ export class NodeSource {
 
   #fail(loop: NodeLoop, error: ScrapeError, address: NodeAddress | undefined): void {
     const { status } = loop
-    if (status.isHealthy || status.scrapes === 0) {
+    const isComing = status.scrapes === 0 && error.code === 'address'
+    if ((status.isHealthy || status.scrapes === 0) && !isComing) {
       this.#options.log.warn({ node: status.node, stage: error.code, err: error.message }, `the node cannot be scraped: ${error.advice}`)
     }
     loop.status = {
