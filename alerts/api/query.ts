@@ -35,7 +35,7 @@ export function readReceiverFilter(query: Query): (names: readonly string[]) => 
 }
 
 /** Turns a matcher's error into a 400. */
-export function badRequest<T>(action: () => T): T {
+function badRequest<T>(action: () => T): T {
   try {
     return action()
   } catch (err) {

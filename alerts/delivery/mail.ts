@@ -75,7 +75,7 @@ export function createMailIntegration(settings: MailSettings): Integration {
 }
 
 /** The message for nodemailer. The visible recipients are all of them, whoever is still to be told. */
-export function composeMail(settings: MailSettings, notification: Notification, recipients: readonly string[]) {
+function composeMail(settings: MailSettings, notification: Notification, recipients: readonly string[]) {
   const scope = messageScope(notification)
   const domain = /@([A-Za-z0-9.-]+)>?$/.exec(settings.from)?.[1] ?? 'binnacle.local'
   const messageId = (id: string) => `<${id}@${domain}>`

@@ -118,7 +118,7 @@ export function htmlBody(notification: Notification): string {
 }
 
 /** Text that shows as itself inside HTML. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
   return text.replaceAll(/[&<>"']/g, (character) => entities[character]!)
 }

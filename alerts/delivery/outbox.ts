@@ -66,6 +66,7 @@ export class Outbox {
     const old = this.#integrations
     this.#integrations = integrations
     for (const integration of old.values()) integration.close()
+    for (const { kind } of integrations.values()) this.#countersOf(kind)
   }
 
   /** Takes over what the disk holds, before anything new is added. */
@@ -198,18 +199,25 @@ export class Outbox {
       const reason = delivery.outcome === 'retry' ? `given up: ${delivery.reason}` : delivery.reason
       return { remove: [removal(notification)], entries: [...refusals, ...entry('failed', reason)] }
     }
+    // A receiver that is away for days must not push everything else out of the journal.
+    const isNoted = Number.isInteger(Math.log2(notification.attempts))
+    const retries = isNoted ? entry('retried', delivery.reason) : []
     log.warn({ ...fields, reason: delivery.reason, retryInMs: rest.notBefore - now }, 'notification will be tried again')
-    return { put: [{ table: 'notification', key: rest.id, value: rest }], entries: [...refusals, ...entry('retried', delivery.reason)] }
+    return { put: [{ table: 'notification', key: rest.id, value: rest }], entries: [...refusals, ...retries] }
   }
 
   #count(integration: string, rest: Notification | undefined, delivery: Delivery): void {
-    const kind = integration.replace(/\[.*/, '')
-    const counters = this.counters.get(kind) ?? { attempts: 0, delivered: 0, retried: 0, failed: 0 }
+    const counters = this.#countersOf(integration.replace(/\[.*/, ''))
     counters.attempts++
     if (rest !== undefined) counters.retried++
     else if (delivery.outcome === 'delivered') counters.delivered++
     else counters.failed++
+  }
+
+  #countersOf(kind: string): DeliveryCounters {
+    const counters = this.counters.get(kind) ?? { attempts: 0, delivered: 0, retried: 0, failed: 0 }
     this.counters.set(kind, counters)
+    return counters
   }
 
   #slotsOf(key: string): Slots {

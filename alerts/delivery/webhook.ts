@@ -100,7 +100,7 @@ function composeHeaders(settings: WebhookSettings, notification: Notification, b
 }
 
 /** `t=<seconds>,v1=<hex>`: the time is signed too, so that an old request cannot be played back later. */
-export function sign(secret: string, body: Buffer, now: number): string {
+function sign(secret: string, body: Buffer, now: number): string {
   const seconds = Math.floor(now / 1000)
   return `t=${seconds},v1=${createHmac('sha256', secret).update(`${seconds}.`).update(body).digest('hex')}`
 }

@@ -19,7 +19,7 @@ export type Observation =
   | { readonly kind: 'failed'; readonly reason: string }
 
 /** `recovering`: the condition is over, and `keep_firing_for` is not. For receivers it is still firing. */
-export type Phase = 'inactive' | 'pending' | 'firing' | 'recovering'
+type Phase = 'inactive' | 'pending' | 'firing' | 'recovering'
 
 /** Where one series of one rule stands. Inactive ones are kept only by rules on absence, which must know what was there. */
 export interface SeriesState {

@@ -1,6 +1,6 @@
 import { findMetric } from '../../aggregator/catalog.ts'
 import type { MetricWindow, Series } from '../../aggregator/window.ts'
-import { entityLabels, identityLabels, resourceLabel, selects } from '../rules/entity.ts'
+import { entityFilter, entityLabels, identityLabels, resourceLabel, selects } from '../rules/entity.ts'
 import type { Aggregation, Combination, Rule } from '../rules/rule.ts'
 import { labelsKey } from '../state/labels.ts'
 import type { Labels } from '../state/labels.ts'
@@ -41,7 +41,7 @@ export function observe(rule: Rule, window: MetricWindow, span: Span): SeriesVal
   const divisors = rule.of === undefined ? undefined : readDivisors(rule, window, span)
   const labelNames = rule.groupBy ?? [...identityLabels(rule.entity.type), resourceLabel]
   const members: Member[] = []
-  for (const series of window.series(rule.metric, { type: rule.entity.type }, { since: span.since - lookbackMs, until: span.until })) {
+  for (const series of window.series(rule.metric, entityFilter(rule.entity), { since: span.since - lookbackMs, until: span.until })) {
     if (!selects(rule.entity, series.entity)) continue
     const sample = aggregate(rule.aggregation, series, span, isCumulative)
     if (sample === undefined) continue
@@ -56,7 +56,7 @@ export function observe(rule: Rule, window: MetricWindow, span: Span): SeriesVal
 }
 
 /** One value of the samples of one series inside the span, or `undefined` where there are too few. */
-export function aggregate(aggregation: Aggregation, series: Series, span: Span, isCumulative: boolean): Sample | undefined {
+function aggregate(aggregation: Aggregation, series: Series, span: Span, isCumulative: boolean): Sample | undefined {
   const { timestamps, values } = series
   let start = 0
   while (start < timestamps.length && timestamps[start]! < span.since) start++
@@ -99,7 +99,7 @@ function countGrowth(values: Float64Array): number {
 
 function readDivisors(rule: Rule, window: MetricWindow, span: Span): Map<string, number> {
   const divisors = new Map<string, number>()
-  for (const series of window.series(rule.of!, { type: rule.entity.type }, { since: span.since - lookbackMs, until: span.until })) {
+  for (const series of window.series(rule.of!, entityFilter(rule.entity), { since: span.since - lookbackMs, until: span.until })) {
     const last = series.values.at(-1)
     if (last !== undefined) divisors.set(seriesKey(series), last)
   }

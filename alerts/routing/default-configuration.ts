@@ -18,7 +18,7 @@ export interface NotificationDefaults {
 }
 
 /** Thrown for defaults that do not go together. */
-export class DefaultsError extends Error {
+class DefaultsError extends Error {
   readonly code = 'EALERTSDEFAULTS'
 }
 

@@ -26,7 +26,7 @@ export function redact(value: unknown): unknown {
 }
 
 /** A URL without what may be secret in it: user, path and query. Always a URL that parses. */
-export function redactUrl(url: URL): string {
+function redactUrl(url: URL): string {
   const isBare = url.username === '' && url.password === '' && url.search === '' && url.pathname === '/'
   return isBare ? url.origin : `${url.origin}/xxxxx`
 }

@@ -1,4 +1,4 @@
-import type { Entity, EntityType } from '../../aggregator/window.ts'
+import type { Entity, EntityFilter, EntityType } from '../../aggregator/window.ts'
 import { matchesAll } from '../routing/matcher.ts'
 import type { Matcher } from '../routing/matcher.ts'
 import type { Labels } from '../state/labels.ts'
@@ -64,6 +64,12 @@ export function entityLabels(entity: Entity, names: readonly string[], resource?
   return labels
 }
 
+/** What of a selector the window itself can sort out; `selects` decides about the rest. */
+export function entityFilter(selector: EntitySelector): EntityFilter {
+  const equal = selector.matchers.filter(({ operator, value }) => operator === '=' && value !== '')
+  return { type: selector.type, labels: Object.fromEntries(equal.map(({ name, value }) => [windowName(name), value])) }
+}
+
 /** Whether a rule looks at an entity. */
 export function selects(selector: EntitySelector, entity: Entity): boolean {
   if (entity.type !== selector.type) return false
@@ -76,6 +82,10 @@ export function selects(selector: EntitySelector, entity: Entity): boolean {
 }
 
 function labelOf(entity: Entity, name: string): string | undefined {
-  const windowName = Object.hasOwn(windowLabels, name) ? windowLabels[name]! : name
-  return Object.hasOwn(entity.labels, windowName) ? entity.labels[windowName] : undefined
+  const key = windowName(name)
+  return Object.hasOwn(entity.labels, key) ? entity.labels[key] : undefined
+}
+
+function windowName(name: string): string {
+  return Object.hasOwn(windowLabels, name) ? windowLabels[name]! : name
 }

@@ -13,7 +13,7 @@ export type Combination = (typeof combinations)[number]
 
 /** What happens to an alert whose series has no samples any more: it ends, it stays as it is, or the lack counts as a breach. */
 export const noDataPolicies = ['resolve', 'keep', 'alert'] as const
-export type NoDataPolicy = (typeof noDataPolicies)[number]
+type NoDataPolicy = (typeof noDataPolicies)[number]
 
 export const comparisons = ['>', '>=', '<', '<=', '==', '!='] as const
 export type Comparison = (typeof comparisons)[number]

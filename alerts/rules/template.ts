@@ -56,7 +56,7 @@ export function compileTemplate(source: string): Template {
 }
 
 /** A number as notifications print it: whole numbers whole, others to six digits. */
-export function formatNumber(value: number): string {
+function formatNumber(value: number): string {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)))
 }
 

@@ -20,7 +20,7 @@ const schema = `
 `
 
 /** Thrown for a data file that this version cannot use. */
-export class DatabaseError extends Error {
+class DatabaseError extends Error {
   readonly code = 'EALERTSDATA'
 }
 

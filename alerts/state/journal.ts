@@ -4,7 +4,7 @@ import type { Notification, SentRecord } from '../delivery/notification.ts'
 import type { Silence } from './silence.ts'
 
 /** What is kept, by table and key. Values are JSON objects. */
-export interface Tables {
+interface Tables {
   /** By fingerprint. */
   readonly alert: Alert
   /** By rule and series: `StoredState.key`. */
@@ -48,7 +48,7 @@ export interface JournalEntry {
   readonly text: string
 }
 
-export type EntryKind =
+type EntryKind =
   | 'transition'
   | 'received'
   | 'suppressed'

@@ -5,7 +5,7 @@ import type { Change, EntryQuery, Journal, JournalEntry, Snapshot } from './jour
 import type { JournalReply, JournalRequest } from './journal-worker.ts'
 
 /** Thrown when the disk did not take a change, or the thread is gone. */
-export class JournalError extends Error {
+class JournalError extends Error {
   readonly code: string
 
   constructor(message: string, code = 'EALERTSJOURNAL') {
