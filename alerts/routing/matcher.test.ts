@@ -10,13 +10,15 @@ describe('matchers', () => {
     ['a=~"b|c"', { a: 'c' }, true],
     ['a=~b', { a: 'bb' }, false],
     ['a!~"b.*"', { a: 'x' }, true],
+    ['a=~"(?i)web|db"', { a: 'DB' }, true],
+    ['a=~"(?i)web|db"', { a: 'DBX' }, false],
     ['a = "x y"', { a: 'x y' }, true],
     ['a="q\\"uote"', { a: 'q"uote' }, true],
   ])('%s on %j is %s', (text, labels, expected) => {
     expect(parseMatcher(text).matches(labels as Record<string, string>)).toBe(expected)
   })
 
-  it.each(['a', '=b', 'a~b', 'a="b', 'a=b"', '1a=b', 'a=~"("', `a=~"${'x'.repeat(1001)}"`])('refuses %s', (text) => {
+  it.each(['a', '=b', 'a~b', 'a="b', 'a=b"', '1a=b', 'a=~"("', 'a=~"[[:alpha:]]"', `a=~"${'x'.repeat(1001)}"`])('refuses %s', (text) => {
     expect(() => parseMatcher(text)).toThrow(MatcherError)
   })
 

@@ -31,11 +31,18 @@ export function createMatcher(name: string, operator: MatchOperator, value: stri
   return { name, operator, value, matches: (labels) => pattern.test(labels[name] ?? '') === (operator === '=~') }
 }
 
-/** `^(?:text)$` as a regular expression; throws `MatcherError` where it is none. */
+/**
+ * `^(?:text)$` as a regular expression; throws `MatcherError` where it is none. Go's flags at the beginning (`(?i)`) are taken; its POSIX classes,
+ * which would mean something else here, are refused.
+ */
 export function compileAnchored(text: string): RegExp {
   if (text.length > maxPatternLength) throw new MatcherError(`bad regular expression: longer than ${maxPatternLength} characters`)
+  if (text.includes('[[:'))
+    throw new MatcherError(`bad regular expression ${JSON.stringify(text)}: classes such as [[:alpha:]] are not supported`)
+  const flagged = /^\(\?([ims]+)\)([\s\S]*)$/.exec(text)
+  const source = flagged === null ? `(?:${text})` : `(?${flagged[1]}:${flagged[2]})`
   try {
-    return new RegExp(`^(?:${text})$`)
+    return new RegExp(`^${source}$`)
   } catch (err) {
     throw new MatcherError(`bad regular expression ${JSON.stringify(text)}: ${(err as Error).message}`, { cause: err })
   }

@@ -12,7 +12,7 @@ import type { AlertsProcess } from './process-control.ts'
 const kills = 6
 /** Deliveries at the same time to one receiver: what a kill can leave open. */
 const concurrency = 8
-const random = seededRandom(Number(process.env['SEED'] ?? 20300101))
+const random = seededRandom(20300101)
 
 let folder: string
 let webhook: Collector
