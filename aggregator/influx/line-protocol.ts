@@ -10,7 +10,6 @@ const maxLabelsLength = 8192
 /** Labels of entities that are no tags, as in Heapster's default schema: each would make a series per restart of a pod. */
 const untagged: ReadonlySet<string> = new Set(['pod_id', 'namespace_id', 'host_id', 'hostname'])
 
-const newline = 10
 const minus = 45
 const zero = 48
 
@@ -213,11 +212,4 @@ function escapeTag(text: string): string {
 
 function escapeMeasurement(name: string): string {
   return name.replaceAll(/[, ]/g, '\\$&')
-}
-
-/** Counts the lines of an encoded body. */
-export function countLines(lines: Uint8Array): number {
-  let count = 0
-  for (let at = lines.indexOf(newline); at >= 0; at = lines.indexOf(newline, at + 1)) count++
-  return count
 }
