@@ -16,7 +16,6 @@ export interface ApiRequest {
   readonly user: User
   readonly accepted: Accepted
   readonly userAgent: string
-  readonly signal: AbortSignal
   /** `undefined` when there is none. */
   readonly body: RequestBody | undefined
   /** Collects `Warning` headers. */

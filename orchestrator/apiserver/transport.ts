@@ -18,8 +18,8 @@ const userAgent = 'binnacle-server'
 export function createLocalTransport(handler: Handler, clock: Clock): Transport {
   return {
     request: async (request) => {
-      const signal = request.signal ?? new AbortController().signal
-      const answer = await handler.handle(toApiRequest(request, signal))
+      request.signal?.throwIfAborted()
+      const answer = await handler.handle(toApiRequest(request))
       return valueOf(answer, request)
     },
     stream: (request, signal) => stream(handler, clock, request, signal),
@@ -27,13 +27,13 @@ export function createLocalTransport(handler: Handler, clock: Clock): Transport 
 }
 
 async function* stream(handler: Handler, clock: Clock, request: TransportRequest, signal: AbortSignal): AsyncGenerator<WatchEvent<KubeObject>> {
-  const answer = await handler.handle(toApiRequest({ ...request, query: { ...request.query, watch: 'true' } }, signal))
+  const answer = await handler.handle(toApiRequest({ ...request, query: { ...request.query, watch: 'true' } }))
   if (answer.type === 'watch') yield* streamValues(answer.plan, clock, signal)
   else if (answer.type === 'proxy') yield* answer.stream(signal)
   else throw badRequest(`${request.path} cannot be watched`)
 }
 
-function toApiRequest({ method, path, query, body, contentType }: TransportRequest, signal: AbortSignal): ApiRequest {
+function toApiRequest({ method, path, query, body, contentType }: TransportRequest): ApiRequest {
   const parameters = new URLSearchParams(query)
   const info = parseRequestInfo(method, path, parameters)
   if (info === undefined) throw badRequest(`the path ${JSON.stringify(path)} is not percent-encoded correctly`)
@@ -43,7 +43,6 @@ function toApiRequest({ method, path, query, body, contentType }: TransportReque
     user: loopbackUser,
     accepted: parseAccept(undefined)[0]!,
     userAgent,
-    signal,
     body: body === undefined ? undefined : { value: body, contentType: contentType ?? 'application/json' },
     warnings: [],
   }

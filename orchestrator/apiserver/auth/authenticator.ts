@@ -85,7 +85,8 @@ export class Authenticator {
     }
     const isFrontProxy =
       this.#frontProxyCa !== undefined && isIssuedBy(certificate, this.#frontProxyCa) && (this.#allowedNames.length === 0 || this.#allowedNames.includes(name))
-    return { isFrontProxy, isRejected: !isFrontProxy }
+    // A front proxy speaks for others only; by itself it is nobody.
+    return { isFrontProxy, isRejected: true }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { RbacV1ClusterRole, RbacV1ClusterRoleBinding, RbacV1PolicyRule, RbacV1RoleBinding, RbacV1Subject } from '../../api/generated/kinds.ts'
-import { type LabelSelector, matchesLabels, selectorFromObject } from '../../api/labels.ts'
+import { matchesLabels, selectorFromObject } from '../../api/labels.ts'
 import type { Store } from '../../store/store.ts'
 import type { AccessAttributes, Authorizer, Decision } from './authorizer.ts'
 import type { User } from './user.ts'
@@ -59,27 +59,19 @@ export class RbacAuthorizer implements Authorizer {
   rulesOfRole(roleRef: { readonly kind: string; readonly name: string }, namespace: string): readonly RbacV1PolicyRule[] {
     const key = roleRef.kind === 'ClusterRole' ? `${prefix}clusterroles/${roleRef.name}` : `${prefix}roles/${namespace}/${roleRef.name}`
     const role = this.#store.get(key)?.object as RbacV1ClusterRole | undefined
-    if (role === undefined) return []
-    const selectors = role.aggregationRule?.clusterRoleSelectors ?? []
-    return selectors.length === 0 ? (role.rules ?? []) : this.#aggregatedRules(role, selectors.map(selectorFromObject))
+    return role === undefined ? [] : this.#effectiveRules(role, new Set())
   }
 
-  #aggregatedRules(role: RbacV1ClusterRole, selectors: readonly (LabelSelector | undefined)[]): RbacV1PolicyRule[] {
-    const roles = this.#store.list(`${prefix}clusterroles/`).entries.map(({ object }) => object as RbacV1ClusterRole)
-    const isSelected = ({ metadata }: RbacV1ClusterRole) => selectors.some((selector) => selector !== undefined && matchesLabels(selector, metadata.labels))
-    return roles.filter((other) => other.metadata.name !== role.metadata.name && isSelected(other)).flatMap((other) => this.#ownRules(other, role))
-  }
-
-  /** A selected role may itself be an aggregate (`edit` within `admin`); one level more is enough, cycles end there. */
-  #ownRules(role: RbacV1ClusterRole, within: RbacV1ClusterRole): readonly RbacV1PolicyRule[] {
-    const selectors = (role.aggregationRule?.clusterRoleSelectors ?? []).map(selectorFromObject)
+  /** A role's own rules, or those of all that it aggregates, which may be aggregates themselves; each counts once. */
+  #effectiveRules(role: RbacV1ClusterRole, seen: Set<string>): readonly RbacV1PolicyRule[] {
+    seen.add(role.metadata.name!)
+    const selectors = (role.aggregationRule?.clusterRoleSelectors ?? []).map(selectorFromObject).filter((selector) => selector !== undefined)
     if (selectors.length === 0) return role.rules ?? []
     return this.#store
       .list(`${prefix}clusterroles/`)
       .entries.map(({ object }) => object as RbacV1ClusterRole)
-      .filter((other) => other.metadata.name !== within.metadata.name && other.aggregationRule === undefined)
-      .filter((other) => selectors.some((selector) => selector !== undefined && matchesLabels(selector, other.metadata.labels)))
-      .flatMap((other) => other.rules ?? [])
+      .filter(({ metadata }) => selectors.some((selector) => matchesLabels(selector, metadata.labels)))
+      .flatMap((other) => (seen.has(other.metadata.name!) ? [] : this.#effectiveRules(other, seen)))
   }
 
   #decide(attributes: AccessAttributes): Decision {

@@ -107,18 +107,16 @@ export class HttpServer {
     const startedAt = clock.monotonic()
     request.on('error', () => {})
     response.on('error', () => {})
-    const end = new AbortController()
     const exchange: { -readonly [K in keyof Exchange]: Exchange[K] } = { request, response, accepted: jsonAccepted, warnings: [], isPretty: false }
     let info: RequestInfo | undefined
     try {
       const { path, query } = splitUrl(request.url ?? '/')
       info = parseRequestInfo(request.method ?? 'GET', path, query)
       response.on('close', () => {
-        end.abort()
         metrics.observe(info, response.statusCode, clock.monotonic() - startedAt)
       })
       exchange.isPretty = query.get('pretty') === 'true' || query.get('pretty') === '1'
-      const apiRequest = await this.#toApiRequest(request, { info, query, signal: end.signal })
+      const apiRequest = await this.#toApiRequest(request, { info, query })
       exchange.accepted = apiRequest.accepted
       exchange.warnings = apiRequest.warnings
       await writer.write(exchange, await this.#options.handler.handle(apiRequest))
@@ -130,8 +128,8 @@ export class HttpServer {
     if (!request.complete) request.resume()
   }
 
-  async #toApiRequest(request: IncomingMessage, parts: { readonly info: RequestInfo | undefined; readonly query: URLSearchParams; readonly signal: AbortSignal }): Promise<ApiRequest> {
-    const { info, query, signal } = parts
+  async #toApiRequest(request: IncomingMessage, parts: { readonly info: RequestInfo | undefined; readonly query: URLSearchParams }): Promise<ApiRequest> {
+    const { info, query } = parts
     if (info === undefined) throw badRequest(`the path is not percent-encoded correctly`)
     const { authenticator, authorizer } = this.#options
     const user = impersonated(authorizer, await authenticator.authenticate(socketOf(request), request.headers), request.headers)
@@ -140,7 +138,7 @@ export class HttpServer {
     const isPassedOn = info.rest !== '' || passedOn.has(info.subresource) || !this.#options.handler.servesItself(info)
     if (accepted === undefined && !isPassedOn && info.isResource) throw nothingAcceptable()
     const hasBody = !isPassedOn && info.method !== 'GET' && info.method !== 'HEAD'
-    return { info, query, user, accepted: accepted ?? jsonAccepted, userAgent: request.headers['user-agent'] ?? '', signal, body: hasBody ? await readBody(request) : undefined, warnings: [] }
+    return { info, query, user, accepted: accepted ?? jsonAccepted, userAgent: request.headers['user-agent'] ?? '', body: hasBody ? await readBody(request) : undefined, warnings: [] }
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -148,9 +146,7 @@ export class HttpServer {
     try {
       const { path, query } = splitUrl(request.url ?? '/')
       const info = parseRequestInfo(request.method ?? 'GET', path, query)
-      const end = new AbortController()
-      socket.on('close', () => end.abort())
-      const answer = await this.#options.handler.handle(await this.#toApiRequest(request, { info, query, signal: end.signal }))
+      const answer = await this.#options.handler.handle(await this.#toApiRequest(request, { info, query }))
       if (answer.type !== 'proxy') throw badRequest('this path does not support protocol upgrades')
       answer.upgrade(request, socket, head)
     } catch (error) {
