@@ -221,7 +221,7 @@ export function isBuiltIn(group: string, version: string): boolean {
   return [...kinds, ...legacyDeclarations].some(({ kind }) => kind.group === group && kind.version === version)
 }
 
-/** The kind behind a subresource's body, e.g. `autoscaling/v1 Scale` of `deployments/scale`; `undefined` where there is no such subresource. */
+/** The kind behind a subresource's body, e.g. `autoscaling/v1 Scale` of `deployments/scale`; `undefined` for an unknown subresource. */
 export function findSubresource(kind: Kind, subresource: string): SubresourceRow | undefined {
   const declaration = findKind(kind.group, kind.version, kind.plural)
   return declaration === undefined ? undefined : builtInResource(declaration).subresources.find(({ name }) => name === subresource)

@@ -11,7 +11,10 @@ interface Operation {
   readonly value?: unknown
 }
 
-/** RFC 6902. The result of the operations on a copy; `document` stays as it is. Throws 400 for malformed operations, 422 where one cannot be applied. */
+/**
+ * RFC 6902. The result of the operations on a copy; `document` stays as it is. Throws 400 for malformed operations, 422 where one cannot be
+ * applied.
+ */
 export function applyJsonPatch(document: unknown, operations: unknown): unknown {
   if (!Array.isArray(operations)) throw badRequest('error decoding patch: json: a JSON patch must be an array of operations')
   if (operations.length > maxOperations)

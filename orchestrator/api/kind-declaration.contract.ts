@@ -43,7 +43,7 @@ function minimalValue(shape: Shape, depth: number): unknown {
   }
 }
 
-/** An object that a client could send, with what the schema alone asks for; `extra` replaces top-level fields that the kind's rules want. */
+/** An object that a client could send, with what the schema alone asks for; `extra` replaces top-level fields. */
 export function minimalObject(declaration: KindDeclaration, extra: Readonly<Record<string, unknown>> = {}): KubeObject {
   const { kind, definition } = declaration
   const { fields, required } = definitionOf(definition)
@@ -58,7 +58,7 @@ export function minimalObject(declaration: KindDeclaration, extra: Readonly<Reco
   }
 }
 
-/** What every kind's declaration promises, whatever the kind. `extra` completes the minimal object where rules ask for more than the schema. */
+/** What every kind's declaration promises. `extra` completes the minimal object where rules ask for more than the schema. */
 export function testKindDeclaration(declaration: KindDeclaration, extra: Readonly<Record<string, unknown>> = {}): void {
   const { kind, definition } = declaration
   const create = () => {

@@ -24,7 +24,7 @@ export interface ScaleDeclaration<T extends KubeObject> {
   write(object: T, replicas: number): T
 }
 
-/** How a kind that is another kind's view is kept: once, as the storage kind. Both directions give fresh objects or share unchanged parts. */
+/** How a kind that is another kind's view is kept: once, as the storage kind. Both directions may share unchanged parts. */
 export interface StorageDeclaration<T extends KubeObject> {
   readonly kind: Kind
   toStorage(object: T): KubeObject
@@ -42,7 +42,8 @@ export interface AliasDeclaration {
 export type FieldReader<T> = { read(object: T): string }['read']
 
 /**
- * All that the server knows of a kind: what the interface tables say (name, verbs, definition) and what they cannot (defaults, rules, columns).
+ * All that the server knows of a kind: what the interface tables say (name, verbs, definition) and what they cannot (defaults, rules,
+ * columns).
  * Functions named `set…` and `prepare…` change the private copy that they are given; all others leave their arguments alone.
  */
 export interface KindDeclaration<T extends KubeObject = KubeObject> {

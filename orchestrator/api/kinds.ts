@@ -55,7 +55,7 @@ const parts = new Map(writtenParts.map((part) => [keyOf(part.kind.group, part.ki
 /** Every kind that has a collection, in the order of the interface tables. */
 export const kinds: readonly KindDeclaration[] = resourceRows.map((row) => declare(row, parts.get(keyOf(row.group, row.version, row.kind))))
 
-/** A retired kind's declaration: its successor's, under the old name. It cannot be listed or watched, so that nothing sees an object twice. */
+/** A retired kind's declaration: its successor's, under the old name. It has no list or watch, so that nothing sees an object twice. */
 function declareLegacy({ kind, alias }: LegacyKind): KindDeclaration {
   const { storage: _, ...successor } = kinds.find(
     (candidate) =>

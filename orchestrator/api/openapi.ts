@@ -51,14 +51,12 @@ function legacyOperations({ kind, alias }: LegacyKind, operations: readonly Oper
     group === alias.kind.group &&
     version === alias.kind.version &&
     name === kind.kind
-  return operations
-    .filter(isOffered)
-    .map((operation) => ({
-      ...operation,
-      group: kind.group,
-      version: kind.version,
-      path: operation.path.replace(prefix, `/apis/${kind.group}/${kind.version}/`),
-    }))
+  return operations.filter(isOffered).map((operation) => ({
+    ...operation,
+    group: kind.group,
+    version: kind.version,
+    path: operation.path.replace(prefix, `/apis/${kind.group}/${kind.version}/`),
+  }))
 }
 
 /** `/apis/apps/v1/…` → `apis/apps/v1`; `undefined` for paths outside of any group version. */

@@ -157,6 +157,7 @@ describe('decoding', () => {
     expect(() => decodeYaml('')).toThrow('the document is empty')
     const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${Array.from('bcdefghij', (name, at) => `${name}: &${name} [${Array.from({ length: 9 }, () => `*${'abcdefghi'[at]}`).join(',')}]`).join('\n')}`
     expect(() => decodeYaml(bomb)).toThrow('error converting YAML to JSON')
+    expect(() => decodeYaml('['.repeat(200_000))).toThrow('error converting YAML to JSON')
     expect(() => decodeJson(`${'['.repeat(2000)}${']'.repeat(2000)}`)).toThrow('exceeded max depth')
   })
 })

@@ -235,4 +235,5 @@ export function strictDecodingError(kind: Pick<Kind, 'version' | 'kind'>, warnin
   )
 }
 
-export { decodeJson, decodeYaml, type Decoded } from './decode-text.ts'
+export { decodeJson, type Decoded } from './decode-json.ts'
+export { decodeYaml } from './decode-yaml.ts'

@@ -93,8 +93,8 @@ function newEntry(apiVersion: string, operation: 'Apply' | 'Update', options: Om
 }
 
 /**
- * Server-side apply: the live object (absent: to be created) with the applied fields, fields that this manager no longer applies and nobody else
- * owns removed, and managedFields kept. Answers `live` itself when nothing changes. Throws the 409 with `FieldManagerConflict` causes where
+ * Server-side apply: the live object (absent: to be created) with the applied fields, without fields that this manager no longer applies
+ * and nobody else owns, and with managedFields kept. Answers `live` itself when nothing changes. Throws the 409 with `FieldManagerConflict` causes where
  * another manager owns a field with another value and `force` is off, and a BadRequest for a body with managedFields.
  */
 export function applyServerSide(live: KubeObject | undefined, applied: KubeObject, options: ApplyOptions): KubeObject {
@@ -177,8 +177,8 @@ export interface TrackOptions {
 }
 
 /**
- * Records in `object.metadata.managedFields` which fields a create, update or patch changed, and takes them from their former owners. Only for
- * objects that somebody has applied: nobody asks for the owners of the others, and they would cost every write. Writes on
+ * Records in `object.metadata.managedFields` which fields a create, update or patch changed, and takes them from their former owners. Only
+ * for objects that somebody has applied: nobody asks for the owners of the others, and they would cost every write. Writes on
  * `/status` keep the owners as they are. Changes `object`.
  */
 export function trackUpdate(object: KubeObject, previous: KubeObject | undefined, options: TrackOptions): void {

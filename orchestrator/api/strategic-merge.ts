@@ -23,8 +23,8 @@ function memberShapes(shape: Shape | undefined): ShapeOf {
 }
 
 /**
- * Kubernetes' strategic merge patch by the merge keys of `definition`: maps merge, nulls delete, lists with a merge key merge by it, lists of
- * scalars with the merge strategy unite, all other lists are replaced. The directives `$patch` (replace, delete, merge), `$retainKeys`,
+ * Kubernetes' strategic merge patch by the merge keys of `definition`: maps merge, nulls delete, lists with a merge key merge by it, lists
+ * of scalars with the merge strategy unite, all other lists are replaced. The directives `$patch` (replace, delete, merge), `$retainKeys`,
  * `$deleteFromPrimitiveList/…` and `$setElementOrder/…` are obeyed. `document` stays as it is. Throws 400 for bad directives.
  */
 export function applyStrategicMergePatch(document: unknown, patch: unknown, definition: string): unknown {

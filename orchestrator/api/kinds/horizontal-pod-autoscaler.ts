@@ -99,6 +99,9 @@ export const horizontalPodAutoscalerV1: KindPart<AutoscalingV1HorizontalPodAutos
       spec.targetCPUUtilizationPercentage = defaultUtilization
   },
   validate: (object) => validateSpec(toV2(object).spec).map(asV1Cause),
+  prepareForCreate(object) {
+    object.status = { currentReplicas: 0, desiredReplicas: 0 }
+  },
   columns,
   cells: (object, now) => cellsOf(toV2(object), now),
 }

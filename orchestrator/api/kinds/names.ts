@@ -1,4 +1,4 @@
-/** Short names and categories of resources, which the interface tables do not hold. Keys: `plural.group`, or the plural alone in the core group. */
+/** Short names and categories of resources, which the tables do not hold. Keys: `plural.group`, or the plural alone in the core group. */
 export interface ResourceNames {
   readonly shortNames?: readonly string[]
   readonly categories?: readonly string[]

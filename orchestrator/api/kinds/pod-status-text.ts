@@ -20,7 +20,7 @@ interface Restarts {
 const isReady = (pod: CoreV1Pod) => pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true
 const isSidecar = (container: CoreV1Container | undefined) => container?.restartPolicy === 'Always'
 
-/** The texts of a pod's row, by the rules of upstream's printer: the first unfinished init container decides, else the last container with a reason. */
+/** The texts of a pod's row, as upstream's printer: the first unfinished init container decides, else the first container with a reason. */
 export function describePod(pod: CoreV1Pod, now: number): PodText {
   const { spec, status } = pod
   const sidecars = new Set((spec.initContainers ?? []).filter(isSidecar).map(({ name }) => name))

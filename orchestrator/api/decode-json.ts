@@ -1,4 +1,3 @@
-import { isAlias, isMap, isPair, isScalar, isSeq, parseAllDocuments, type Document, type Tags, type YAMLMap } from 'yaml'
 import { badRequest } from './status-error.ts'
 
 /** A body as text, and the fields that it gave more than once. */
@@ -26,7 +25,8 @@ export function decodeJson(bytes: Uint8Array | string): Decoded {
   return { value, duplicates: findDuplicates(text) }
 }
 
-function decodeUtf8(bytes: Uint8Array): string {
+/** The text of UTF-8 bytes. */
+export function decodeUtf8(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
 }
 
@@ -104,56 +104,4 @@ function isKey(text: string, end: number): boolean {
     if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return false
   }
   return false
-}
-
-/** Parses one YAML document, or JSON; throws a BadRequest for malformed text. Aliases are resolved within bounds. */
-export function decodeYaml(bytes: Uint8Array | string): Decoded {
-  const text = typeof bytes === 'string' ? bytes : decodeUtf8(bytes)
-  const documents = parseAllDocuments(text, { uniqueKeys: false, version: '1.1', schema: 'yaml-1.1', customTags: withoutSpecialTags })
-  const document = Array.isArray(documents) ? documents.find((candidate) => candidate.contents !== null) : undefined
-  if (document === undefined) throw badRequest('error converting YAML to JSON: the document is empty')
-  const error = document.errors[0]
-  if (error !== undefined) throw badRequest(`error converting YAML to JSON: yaml: ${error.message.split('\n')[0]}`)
-  const duplicates: string[] = []
-  collectDuplicates(document.contents, '', duplicates)
-  return { value: toPlain(document), duplicates }
-}
-
-/** YAML 1.1 as Kubernetes reads it has its booleans (`yes`, `off`) and octals, but no dates, sexagesimal numbers, binaries or sets. */
-const specialTags = new Set([
-  'tag:yaml.org,2002:timestamp',
-  'tag:yaml.org,2002:binary',
-  'tag:yaml.org,2002:omap',
-  'tag:yaml.org,2002:pairs',
-  'tag:yaml.org,2002:set',
-])
-
-function withoutSpecialTags(tags: Tags): Tags {
-  return tags.filter((tag) => typeof tag === 'string' || !(specialTags.has(tag.tag) || ('format' in tag && tag.format === 'TIME')))
-}
-
-function toPlain(document: Document): unknown {
-  try {
-    return document.toJS({ maxAliasCount: 100 })
-  } catch (error) {
-    throw badRequest(`error converting YAML to JSON: yaml: ${(error as Error).message}`)
-  }
-}
-
-function collectDuplicates(node: unknown, path: string, duplicates: string[]): void {
-  if (isMap(node)) collectMapDuplicates(node, path, duplicates)
-  else if (isSeq(node)) node.items.forEach((item, index) => collectDuplicates(item, `${path}[${index}]`, duplicates))
-  else if (isAlias(node)) return
-}
-
-function collectMapDuplicates(map: YAMLMap, path: string, duplicates: string[]): void {
-  const seen = new Set<string>()
-  for (const pair of map.items) {
-    if (!isPair(pair) || !isScalar(pair.key)) continue
-    const key = String(pair.key.value)
-    const child = path === '' ? key : `${path}.${key}`
-    if (seen.has(key)) duplicates.push(child)
-    seen.add(key)
-    collectDuplicates(pair.value, child, duplicates)
-  }
 }
