@@ -14,6 +14,7 @@ afterEach(() => folder?.dispose())
 function setUp(clock = new FakeClock()) {
   const made = makeMachineFolder({ ...cgroupV1('/docker/a'), ...cgroupV1('/plain') })
   folder = made
+  const faults: string[] = []
   const store = new StatsStore({ capacity: 60, maxBytes: 1e7 })
   const housekeeping = new Housekeeping({
     clock,
@@ -23,6 +24,7 @@ function setUp(clock = new FakeClock()) {
     intervalMs: 1000,
     machineReaders: [],
     onGone: () => {},
+    onFault: (container) => faults.push(container.description.name),
   })
   const add = (name: string, id: string) => {
     const description: ContainerDescription = {
@@ -40,7 +42,7 @@ function setUp(clock = new FakeClock()) {
     housekeeping.watch(container)
     return container
   }
-  return { clock, store, housekeeping, add }
+  return { clock, store, housekeeping, add, faults }
 }
 
 test('containers are read on a fixed grid, plain cgroups once in ten passes', async () => {
@@ -103,4 +105,17 @@ test('watching a container again does not leak descriptors', () => {
   const { openFiles } = housekeeping.cost()
   for (let index = 0; index < 20; index++) housekeeping.watch(container)
   expect(housekeeping.cost().openFiles).toBe(openFiles)
+})
+
+test('an error in reading one container is told once and keeps no other from being read', () => {
+  const { housekeeping, add, faults } = setUp()
+  const broken = add('/docker/a', 'a')
+  const healthy = add('/plain', '')
+  broken.ring.begin = () => {
+    throw new Error('broken')
+  }
+  housekeeping.pass()
+  housekeeping.pass()
+  expect(faults).toEqual(['/docker/a'])
+  expect(healthy.ring.count).toBeGreaterThan(0)
 })

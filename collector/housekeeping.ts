@@ -31,6 +31,8 @@ export interface HousekeepingOptions {
   readonly machineReaders: readonly Reader[]
   /** Called once for each container whose cgroup is found to be gone. */
   readonly onGone: (container: Container) => void
+  /** Called for the first error in reading a container; it is tried again in each pass, and the others are read all the same. */
+  readonly onFault: (container: Container, error: unknown) => void
 }
 
 /** Limits, failure counts and plain cgroups are read once in so many passes. */
@@ -42,6 +44,7 @@ interface Watched {
   /** Spreads slow reads over the passes. */
   readonly slot: number
   hasBeenRead: boolean
+  hasFailed: boolean
 }
 
 /**
@@ -75,7 +78,7 @@ export class Housekeeping {
     const extraReaders = description.name === '/' ? machineReaders : []
     const files = new ContainerFiles({ hierarchy, procRoot, description, extraReaders })
     const slot = known?.slot ?? this.#nextSlot++ % slowEvery
-    this.#watched.set(description.name, { container, files, slot, hasBeenRead: false })
+    this.#watched.set(description.name, { container, files, slot, hasBeenRead: false, hasFailed: false })
   }
 
   /** Closes a container's files. */
@@ -92,7 +95,12 @@ export class Housekeeping {
     if (this.#passes % slowEvery === 0) this.#slowest = undefined
     for (const watched of this.#watched.values()) {
       if (!this.#isDue(watched)) continue
-      if (this.#read(watched) === 'gone') gone.push(watched.container)
+      try {
+        if (this.#read(watched) === 'gone') gone.push(watched.container)
+      } catch (error) {
+        if (!watched.hasFailed) this.#options.onFault(watched.container, error)
+        watched.hasFailed = true
+      }
     }
     this.#passes++
     this.#lastPassMs = clock.monotonic() - startedAt

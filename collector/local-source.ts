@@ -85,6 +85,7 @@ export class LocalSource implements Source {
       intervalMs,
       machineReaders: [createMachineReader({ wholeDisks: this.#wholeDisks, networkFile })],
       onGone: (container) => this.#forget(container),
+      onFault: ({ description }, err) => log.error({ err, container: description.name }, 'a container can not be read'),
     })
     if (engine !== undefined) {
       const listener = {

@@ -57,6 +57,9 @@ async function measurePasses(): Promise<{ cpu: number; wall: number }> {
     intervalMs: 1000,
     machineReaders: [],
     onGone: () => {},
+    onFault: (_, error) => {
+      throw error
+    },
   })
   const engine = connectDocker({ socket: socketPath })
   for (const { id } of containers) {

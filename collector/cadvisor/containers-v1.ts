@@ -64,7 +64,7 @@ export function containerInfo(container: Container, store: StatsStore, request: 
 }
 
 /** The cgroups directly below one. */
-export function childrenOf(name: string, store: StatsStore): Container[] {
+function childrenOf(name: string, store: StatsStore): Container[] {
   const prefix = name === '/' ? '/' : `${name}/`
   return [...store.all()].filter(({ description }) => {
     const { name: candidate } = description

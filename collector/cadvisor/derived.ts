@@ -36,7 +36,7 @@ export function derivedStats({ ring }: Container) {
 }
 
 /** cAdvisor's `Percentiles` of the values that are there. */
-export function percentiles(values: readonly number[]) {
+function percentiles(values: readonly number[]) {
   const sorted = values.filter((value) => !Number.isNaN(value)).toSorted((left, right) => left - right)
   const count = sorted.length
   if (count === 0) return { present: false, mean: 0, std: 0, max: 0, fifty: 0, ninety: 0, ninetyfive: 0, count: 0 }

@@ -179,7 +179,7 @@ export function agesOf(
 }
 
 /** A figure, 0 where it is absent, as upstream writes it. */
-export function figure(ring: SampleRing, name: ScalarName, ago: number): number {
+function figure(ring: SampleRing, name: ScalarName, ago: number): number {
   return zero(ring.get(column[name], ago))
 }
 

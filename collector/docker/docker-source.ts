@@ -9,7 +9,7 @@ export type DockerState =
   | { readonly status: 'degraded'; readonly reason: string }
 
 /** Who is told about containers. Calls come one after the other. */
-export interface DockerListener {
+interface DockerListener {
   /** A container runs, or something about a running one has changed. */
   onRunning(inspection: DockerInspection): void
   /** A container has ended or is no longer there. */

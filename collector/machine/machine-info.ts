@@ -29,7 +29,7 @@ export interface MachineInfo {
 }
 
 /** A whole disk. */
-export interface DiskInfo {
+interface DiskInfo {
   readonly name: string
   readonly major: number
   readonly minor: number
@@ -38,7 +38,7 @@ export interface DiskInfo {
 }
 
 /** A NUMA node with its cores. */
-export interface NumaNode {
+interface NumaNode {
   readonly id: number
   readonly memoryBytes: number
   readonly cores: readonly {

@@ -6,7 +6,7 @@ import { escapeLabel } from './exposition.ts'
 import type { Family } from './exposition.ts'
 
 /** A value of a family with the labels that it has beyond the container's, ready to print; empty for none. */
-export type Emit = (extraLabels: string, value: number) => void
+type Emit = (extraLabels: string, value: number) => void
 
 /** What values need besides the container. */
 export interface FamilyContext {

@@ -25,7 +25,7 @@ export function formatLabels(labels: Readonly<Record<string, string>>): string {
 }
 
 /** A sample value as the format has it. */
-export function formatValue(value: number): string {
+function formatValue(value: number): string {
   if (Number.isFinite(value)) return String(value)
   return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'
 }

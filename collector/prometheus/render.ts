@@ -5,7 +5,7 @@ import type { Exposition } from './exposition.ts'
 import { formatLabels } from './exposition.ts'
 
 /** The labels that every series of a container has: a fixed set, whatever labels containers carry. Empty where unknown. */
-export function containerLabels({ description }: Container): string {
+function containerLabels({ description }: Container): string {
   const { name, id, aliases, image, pod } = description
   return formatLabels({
     container: pod?.container ?? '',

@@ -11,7 +11,7 @@ import { systemClock } from '../../../lib/clock.ts'
 import { silentLog } from '../../../lib/log.ts'
 
 /** Where the engine of these tests listens. */
-export const dockerSocket = '/var/run/docker.sock'
+const dockerSocket = '/var/run/docker.sock'
 
 const image = 'binnacle-e2e-collector:1'
 
