@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { serviceOf, sliceOf } from '../network-fixtures.ts'
 import { readTable } from './read-table.ts'
-import { planTable } from './rules.plan.ts'
+import { planPort, planTable } from './rules.plan.ts'
 import { planServicePorts } from './service-ports.plan.ts'
 import { planTransaction } from './table-state.ts'
 import type { TableState } from './table-state.ts'
@@ -11,7 +11,12 @@ const ports = planServicePorts(service, [sliceOf('web', ['10.244.0.2', '10.244.0
   isLocalNode: () => true,
   canTakeAddress: () => true,
 })
-const planned = planTable(ports, { serviceCidr: '10.96.0.0/16', podSubnet: '10.244.0.0/16', bridge: 'bnc-1', isBridgeFiltered: true })
+const planned = planTable(ports.map(planPort), {
+  serviceCidr: '10.96.0.0/16',
+  podSubnet: '10.244.0.0/16',
+  bridge: 'bnc-1',
+  isBridgeFiltered: true,
+})
 
 /** A listing as `nft -j` gives it. */
 function listingOf(state: TableState, extra: readonly object[] = []): string {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { serviceOf, sliceOf } from '../network-fixtures.ts'
-import { planTable } from './rules.plan.ts'
+import { planPort, planTable } from './rules.plan.ts'
 import { planServicePorts } from './service-ports.plan.ts'
 import { planTransaction } from './table-state.ts'
 
@@ -10,10 +10,7 @@ const table = 'binnacle-0a0b0c0d'
 const planner = { isLocalNode: () => true, canTakeAddress: () => true }
 type Services = readonly (readonly [ReturnType<typeof serviceOf>, ...ReturnType<typeof sliceOf>[]])[]
 const stateOf = (services: Services) =>
-  planTable(
-    services.flatMap(([service, ...slices]) => planServicePorts(service, slices, planner)),
-    options,
-  )
+  planTable(services.flatMap(([service, ...slices]) => planServicePorts(service, slices, planner)).map(planPort), options)
 const change = (before: Services, after: Services) => planTransaction(table, stateOf(before), stateOf(after)).split('\n').filter(Boolean)
 
 describe('a transaction', () => {

@@ -36,40 +36,55 @@ const fixedCollections: ReadonlyMap<string, Collection> = new Map([
   ['hairpin', { keyType: concatTypes.hairpin, valueType: undefined, timeoutSeconds: undefined }],
 ])
 
+/** What one Service port adds to the table. Made once per port: hashing every rule at each change would be most of the work. */
+export interface PortRules {
+  readonly chains: ReadonlyMap<string, Chain>
+  readonly collections: ReadonlyMap<string, Collection>
+  /** Elements as collection, key and value. */
+  readonly claims: readonly (readonly [collection: string, key: string, value: string])[]
+}
+
 /**
- * The whole table for a set of Service ports. A packet is matched against one map whatever the number of Services; the chain it
- * leads to picks an endpoint at random. Two Services that claim the same address and port: the first in the given order has it.
+ * The whole table for the rules of all Service ports. A packet is matched against one map whatever the number of Services; the chain
+ * it leads to picks an endpoint at random. Two that claim the same address and port: the first in the given order has it.
  */
-export function planTable(ports: Iterable<ServicePort>, options: RulesOptions): TableState {
+export function planTable(ports: Iterable<PortRules>, options: RulesOptions): TableState {
   const chains = fixedChains(options)
   const collections = new Map(fixedCollections)
   const elements = new Map([...fixedCollections.keys()].map((name) => [name, new Map<string, string>()]))
-  const claim = (collection: string, key: string, value: string) => {
-    const entries = elements.get(collection)!
-    if (!entries.has(key)) entries.set(key, value)
-  }
   for (const port of ports) {
-    const isSplit = !isSameBackends(port.backends, port.externalBackends)
-    const inside = addServiceChain(port, port.backends, `svc-${port.id}`, { chains, collections })
-    const outside = isSplit ? addServiceChain(port, port.externalBackends, `ext-${port.id}`, { chains, collections }) : inside
-    for (const address of port.clusterIps) claimAddress(claim, address, port, inside)
-    for (const address of port.externalIps) claimAddress(claim, address, port, outside)
-    if (port.nodePort !== undefined) {
-      const key = `${port.protocol} . ${port.nodePort}`
-      if (outside === undefined) claim('refused-nodeports', key, '')
-      else claim('nodeports', key, `goto ${outside}`)
+    for (const [name, chain] of port.chains) chains.set(name, chain)
+    for (const [name, collection] of port.collections) collections.set(name, collection)
+    for (const [collection, key, value] of port.claims) {
+      const entries = elements.get(collection)!
+      if (!entries.has(key)) entries.set(key, value)
     }
-    for (const { address } of [...port.backends, ...port.externalBackends]) claim('hairpin', `${address} . ${address}`, '')
   }
   return { chains, collections, elements }
 }
 
-type Claim = (collection: string, key: string, value: string) => void
+/** The chains, sets and elements of one Service port. */
+export function planPort(port: ServicePort): PortRules {
+  const chains = new Map<string, Chain>()
+  const collections = new Map<string, Collection>()
+  const isSplit = !isSameBackends(port.backends, port.externalBackends)
+  const inside = addServiceChain(port, port.backends, `svc-${port.id}`, { chains, collections })
+  const outside = isSplit ? addServiceChain(port, port.externalBackends, `ext-${port.id}`, { chains, collections }) : inside
+  const claims: [string, string, string][] = [
+    ...port.clusterIps.map((address) => addressClaim(address, port, inside)),
+    ...port.externalIps.map((address) => addressClaim(address, port, outside)),
+  ]
+  if (port.nodePort !== undefined) {
+    const key = `${port.protocol} . ${port.nodePort}`
+    claims.push(outside === undefined ? ['refused-nodeports', key, ''] : ['nodeports', key, `goto ${outside}`])
+  }
+  for (const { address } of [...port.backends, ...port.externalBackends]) claims.push(['hairpin', `${address} . ${address}`, ''])
+  return { chains, collections, claims }
+}
 
-function claimAddress(claim: Claim, address: string, port: ServicePort, chain: string | undefined): void {
+function addressClaim(address: string, port: ServicePort, chain: string | undefined): [string, string, string] {
   const key = `${address} . ${port.protocol} . ${port.port}`
-  if (chain === undefined) claim('refused', key, '')
-  else claim('services', key, `goto ${chain}`)
+  return chain === undefined ? ['refused', key, ''] : ['services', key, `goto ${chain}`]
 }
 
 interface Target {

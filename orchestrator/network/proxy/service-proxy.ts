@@ -5,8 +5,8 @@ import type { HairpinPorts } from './hairpin-ports.ts'
 import type { Nft } from './nft.ts'
 import type { UdpFlows } from './udp-flows.ts'
 import { readTable } from './read-table.ts'
-import { planTable } from './rules.plan.ts'
-import type { RulesOptions } from './rules.plan.ts'
+import { planPort, planTable } from './rules.plan.ts'
+import type { PortRules, RulesOptions } from './rules.plan.ts'
 import { planServicePorts } from './service-ports.plan.ts'
 import type { ServicePort, ServicePortsOptions } from './service-ports.plan.ts'
 import { planTransaction } from './table-state.ts'
@@ -55,7 +55,10 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
     if (isAudit) present = await readBack(nft, table)
     const wasKnown = present !== undefined
     const next = planPorts()
-    const desired = planTable(next, rules)
+    const desired = planTable(
+      next.map(({ rules: own }) => own),
+      rules,
+    )
     const statements = planTransaction(table, present, desired)
     await hairpinPorts.ensure()
     if (statements !== '') {
@@ -71,8 +74,9 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
       log.debug({ table, services: next.length, bytes: statements.length, isAudit }, 'service rules changed')
     }
     present = desired
-    await udpFlows.forget(ports, next)
-    ports = next
+    const nextPorts = next.map(({ port }) => port)
+    await udpFlows.forget(ports, nextPorts)
+    ports = nextPorts
   }
 
   return {
@@ -129,40 +133,43 @@ async function readBack(nft: Nft, table: string): Promise<TableState | undefined
   }
 }
 
+interface PlannedPort {
+  readonly port: ServicePort
+  readonly rules: PortRules
+}
+
 /** Plans each Service once per version of it and of its slices: objects in the caches are replaced, never changed. */
-function rememberPorts({ catalog, canTakeAddress }: ServiceProxyOptions): () => readonly ServicePort[] {
+function rememberPorts({ catalog, canTakeAddress }: ServiceProxyOptions): () => readonly PlannedPort[] {
   interface Remembered {
+    readonly order: string
     readonly inputs: readonly unknown[]
-    readonly ports: readonly ServicePort[]
+    readonly ports: readonly PlannedPort[]
   }
   let remembered = new Map<string, Remembered>()
   const isLocalNode = (name: string) => catalog.isLocalNode(name)
   return () => {
     const next = new Map<string, Remembered>()
-    // In order of age, so that who comes later cannot take an address and port from who has it.
-    const services = [...catalog.keys()]
-      .flatMap((key) => catalog.service(key) ?? [])
-      .sort((left, right) => orderOf(left).localeCompare(orderOf(right)))
-    for (const service of services) {
-      const key = `${service.metadata.namespace}/${service.metadata.name}`
+    for (const key of catalog.keys()) {
+      const service = catalog.service(key)
+      if (service === undefined) continue
       const slices = catalog.slices(key)
       const inputs: readonly unknown[] = [service, ...slices]
       const known = remembered.get(key)
       // `Local` policies also depend on where nodes are.
       const isStable = service.spec.internalTrafficPolicy !== 'Local' && service.spec.externalTrafficPolicy !== 'Local'
       const isSame = isStable && known?.inputs.length === inputs.length && known.inputs.every((input, i) => input === inputs[i])
-      next.set(key, isSame ? known : { inputs, ports: planServicePorts(service, slices, { isLocalNode, canTakeAddress }) })
+      if (isSame) {
+        next.set(key, known)
+        continue
+      }
+      const ports = planServicePorts(service, slices, { isLocalNode, canTakeAddress })
+      const order = `${service.metadata.creationTimestamp ?? ''} ${key}`
+      next.set(key, { order, inputs, ports: ports.map((port) => ({ port, rules: planPort(port) })) })
     }
     remembered = next
-    return [...next.values()].flatMap(({ ports }) => ports)
+    // In order of age, so that who comes later cannot take an address and port from who has it.
+    return [...next.values()].sort((left, right) => (left.order < right.order ? -1 : 1)).flatMap(({ ports }) => ports)
   }
-}
-
-function orderOf(service: {
-  readonly metadata: { readonly creationTimestamp?: string; readonly namespace?: string; readonly name?: string }
-}): string {
-  const { creationTimestamp = '', namespace, name } = service.metadata
-  return `${creationTimestamp} ${namespace}/${name}`
 }
 
 interface ChangeSignal {
