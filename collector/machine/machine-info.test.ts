@@ -72,6 +72,7 @@ test('node agent and runtime are measured over their processes, whatever a proce
   const stat = (name: string, user: number, pages: number) =>
     `7 (${name}) S 1 1 1 0 -1 0 0 0 0 0 ${user} 5 0 0 20 0 1 0 100 1000 ${pages} 0\n`
   const made = makeMachineFolder({
+    'proc/stat': 'btime 1000\n',
     'proc/7/comm': 'node\n',
     'proc/7/stat': stat('a) S b', 95, 10),
     'proc/8/comm': 'dockerd\n',
@@ -92,4 +93,5 @@ test('node agent and runtime are measured over their processes, whatever a proce
     ['kubelet', 1_000_000_000, 0, 40960],
     ['runtime', 6_000_000_000, 100_000_000, 204800],
   ])
+  expect(processes.stats()[0]?.startTime).toBe('1970-01-01T00:16:41.000Z')
 })

@@ -12,12 +12,15 @@ const programs: Readonly<Record<string, readonly string[]>> = {
 
 const searchEveryMs = 60_000
 const pageBytes = 4096
+const tickMs = 10
 
 interface Sample {
   readonly elapsedMs: number
   readonly timestampMs: number
   readonly cpuNanoseconds: number
   readonly rssBytes: number
+  /** When the oldest of its processes started. */
+  readonly startedAtMs: number
   readonly pids: string
 }
 
@@ -33,6 +36,7 @@ export class SystemProcesses {
   readonly #options: SystemProcessesOptions
   readonly #samples = new Map<string, { readonly latest: Sample; readonly before: Sample | undefined }>()
   #pids = new Map<string, number[]>()
+  #bootedAtMs = 0
   #searchedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(options: SystemProcessesOptions) {
@@ -45,6 +49,7 @@ export class SystemProcesses {
     if (clock.monotonic() - this.#searchedAtMs >= searchEveryMs) {
       this.#searchedAtMs = clock.monotonic()
       this.#pids = this.#find()
+      this.#bootedAtMs = Number(/^btime (\d+)$/m.exec(textOf(join(this.#options.procRoot, 'stat')))?.[1] ?? 0) * 1000
     }
     for (const [name, pids] of this.#pids) {
       const figures = pids.map((pid) => this.#read(pid)).filter((figure) => figure !== undefined)
@@ -57,6 +62,7 @@ export class SystemProcesses {
         timestampMs: clock.now(),
         cpuNanoseconds: figures.reduce((total, { ticks }) => total + ticks * tickNanoseconds, 0),
         rssBytes: figures.reduce((total, { pages }) => total + pages * pageBytes, 0),
+        startedAtMs: this.#bootedAtMs + Math.min(...figures.map(({ startTicks }) => startTicks)) * tickMs,
         pids: pids.join(' '),
       }
       const previous = this.#samples.get(name)?.latest
@@ -73,7 +79,7 @@ export class SystemProcesses {
       const growth = before === undefined ? 0 : latest.cpuNanoseconds - before.cpuNanoseconds
       return {
         name,
-        startTime: time,
+        startTime: new Date(latest.startedAtMs).toISOString(),
         cpu: {
           time,
           usageNanoCores: seconds > 0 && growth >= 0 ? Math.round(growth / seconds) : undefined,
@@ -104,13 +110,13 @@ export class SystemProcesses {
     return found
   }
 
-  #read(pid: number): { ticks: number; pages: number } | undefined {
+  #read(pid: number): { ticks: number; pages: number; startTicks: number } | undefined {
     const text = textOf(join(this.#options.procRoot, String(pid), 'stat'))
     // The program's name is in brackets and may hold anything, so fields count from the last bracket.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    const [user, system, pages] = [fields[11], fields[12], fields[21]].map(Number)
-    if (user === undefined || system === undefined || pages === undefined || Number.isNaN(user + system + pages)) return undefined
-    return { ticks: user + system, pages }
+    const [user, system, startTicks, pages] = [fields[11], fields[12], fields[19], fields[21]].map(Number)
+    if (user === undefined || system === undefined || startTicks === undefined || pages === undefined) return undefined
+    return Number.isNaN(user + system + startTicks + pages) ? undefined : { ticks: user + system, pages, startTicks }
   }
 }
 
