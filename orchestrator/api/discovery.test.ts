@@ -82,7 +82,7 @@ describe('discovery', () => {
   it('serves the same in the legacy form', () => {
     expect(apiVersions('127.0.0.1:6443')).toEqual({
       kind: 'APIVersions',
-      versions: ['v1'],
+      versions: ['v1', 'v1beta1'],
       serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: '127.0.0.1:6443' }],
     })
     expect((apiGroupList() as { groups: unknown[] }).groups).toHaveLength(groups().length)

@@ -52,6 +52,53 @@ describe('retired kinds', () => {
     expect(converted).toHaveProperty('spec.template.spec.containers', [{ name: 'main', image: 'x' }])
   })
 
+  it('of the desiredState era become pods, controllers and services', () => {
+    const manifest = {
+      version: 'v1beta1',
+      id: 'main',
+      containers: [
+        { name: 'main', image: 'x', imagePullPolicy: 'PullIfNotPresent', cpu: 100, volumeMounts: [{ name: 'v', mountPath: '/v' }] },
+      ],
+      volumes: [{ name: 'v', source: { hostDir: { path: '/v' } } }],
+      restartPolicy: { onFailure: {} },
+    }
+    const spec = {
+      containers: [
+        {
+          name: 'main',
+          image: 'x',
+          imagePullPolicy: 'IfNotPresent',
+          resources: { limits: { cpu: '100m' } },
+          volumeMounts: [{ name: 'v', mountPath: '/v' }],
+        },
+      ],
+      volumes: [{ name: 'v', hostPath: { path: '/v' } }],
+      restartPolicy: 'OnFailure',
+    }
+    const old = (kind: string, fields: object) =>
+      convertLegacy({ apiVersion: 'v1beta1', kind, id: 'oldName', labels: { a: '1' }, ...fields } as unknown as KubeObject)
+    const metadata = { name: 'oldname', labels: { a: '1' } }
+    expect(old('Pod', { desiredState: { manifest } })).toEqual({ apiVersion: 'v1', kind: 'Pod', metadata, spec })
+    expect(
+      old('ReplicationController', {
+        desiredState: { replicas: 1, replicaSelector: { a: '1' }, podTemplate: { desiredState: { manifest }, labels: { a: '1' } } },
+      }),
+    ).toEqual({
+      apiVersion: 'v1',
+      kind: 'ReplicationController',
+      metadata,
+      spec: { replicas: 1, selector: { a: '1' }, template: { metadata: { labels: { a: '1' } }, spec } },
+    })
+    expect(old('Service', { port: 8888, containerPort: '8080', selector: { a: '1' } })).toEqual({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata,
+      spec: { ports: [{ port: 8888, targetPort: 8080 }], selector: { a: '1' } },
+    })
+    for (const desiredState of [null, 1, { manifest: { containers: [1], volumes: 'x', restartPolicy: [] } }])
+      expect(old('Pod', { desiredState })).toBeDefined()
+  })
+
   it('storage classes keep their fields', () => {
     const converted = convertLegacy(
       object('storage.k8s.io/v1beta1', 'StorageClass', {}, { provisioner: 'kubernetes.io/gce-pd', parameters: { type: 'pd-ssd' } }),

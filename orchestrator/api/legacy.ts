@@ -1,5 +1,15 @@
 import type { AliasDeclaration } from './kind-declaration.ts'
-import { AppsV1DaemonSet, AppsV1Deployment, AppsV1StatefulSet, BatchV1CronJob, StorageV1StorageClass } from './generated/kinds.ts'
+import {
+  AppsV1DaemonSet,
+  AppsV1Deployment,
+  AppsV1StatefulSet,
+  BatchV1CronJob,
+  CoreV1Pod,
+  CoreV1ReplicationController,
+  CoreV1Service,
+  StorageV1StorageClass,
+} from './generated/kinds.ts'
+import { fromDesiredController, fromDesiredPod, fromDesiredService } from './legacy-desired-state.ts'
 import { apiVersionOf, type Kind, type KubeObject } from './object.ts'
 
 /** A retired kind: where it used to be served, and the kind it lives on as. */
@@ -73,6 +83,9 @@ const toStatefulSet = (body: Fields) => withPodVolumes(withUpdateStrategy(withSe
 
 /** Every retired kind that is still understood. */
 export const legacyKinds: readonly LegacyKind[] = [
+  legacy('', 'v1beta1', CoreV1Pod, fromDesiredPod),
+  legacy('', 'v1beta1', CoreV1ReplicationController, fromDesiredController),
+  legacy('', 'v1beta1', CoreV1Service, fromDesiredService),
   legacy('extensions', 'v1beta1', AppsV1Deployment, toDeployment),
   legacy('extensions', 'v1beta1', AppsV1DaemonSet, toDaemonSet),
   legacy('apps', 'v1beta1', AppsV1Deployment, toDeployment),

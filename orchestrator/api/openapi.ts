@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { definitionNames, definitionsByGvk, typeRow, type ShapeRow, type TypeRow } from './definition.ts'
 import { legacyKinds, type LegacyKind } from './legacy.ts'
+import type { Kind } from './object.ts'
 import { parameterOf, responseText } from './openapi-parameters.ts'
 
 /** A row of `data/kubernetes-1.35-operations.tsv`. */
@@ -40,9 +41,11 @@ function parseOperation(line: string): Operation {
   return { method, path, action, group, version, kind, parameters: list(parameters), consumes: list(consumes) }
 }
 
+const pathOf = ({ group, version }: Kind): string => (group === '' ? `api/${version}` : `apis/${group}/${version}`)
+
 /** A retired kind's operations: those of its successor under the old path. */
 function legacyOperations({ kind, alias }: LegacyKind, operations: readonly Operation[]): Operation[] {
-  const prefix = `/apis/${alias.kind.group}/${alias.kind.version}/`
+  const prefix = `/${pathOf(alias.kind)}/`
   const isOffered = ({ action, path, group, version, kind: name }: Operation) =>
     path.startsWith(prefix) &&
     !path.includes('/watch/') &&
@@ -55,13 +58,13 @@ function legacyOperations({ kind, alias }: LegacyKind, operations: readonly Oper
     ...operation,
     group: kind.group,
     version: kind.version,
-    path: operation.path.replace(prefix, `/apis/${kind.group}/${kind.version}/`),
+    path: operation.path.replace(prefix, `/${pathOf(kind)}/`),
   }))
 }
 
 /** `/apis/apps/v1/…` → `apis/apps/v1`; `undefined` for paths outside of any group version. */
 function groupVersionPathOf(path: string): string | undefined {
-  return /^\/(api\/v1|apis\/[^/]+\/v\d[^/]*)(?:\/|$)/.exec(path)?.[1]
+  return /^\/(api\/v\d[^/]*|apis\/[^/]+\/v\d[^/]*)(?:\/|$)/.exec(path)?.[1]
 }
 
 /** The index at `/openapi/v3`: per group version (`api/v1`, `apis/apps/v1`) the URL of its document, with a hash for caches. */
@@ -108,7 +111,7 @@ function addSchema(name: string, schemas: Record<string, Schema>, used: Set<stri
 /** In a retired group's document the successor's schema carries the retired name, by which clients look it up. */
 function addLegacyGvks(groupVersionPath: string, schemas: Record<string, Schema>): void {
   for (const { kind, alias } of legacyKinds) {
-    if (`apis/${kind.group}/${kind.version}` !== groupVersionPath) continue
+    if (pathOf(kind) !== groupVersionPath) continue
     const name = definitionsByGvk().get(`${alias.kind.group}/${alias.kind.version}/${alias.kind.kind}`)
     if (name !== undefined && schemas[name] !== undefined)
       schemas[name] = {

@@ -164,6 +164,12 @@ describe('server-side apply', () => {
     expect(object.metadata.managedFields).toBeUndefined()
   })
 
+  it('takes a label named __proto__ for a label', () => {
+    const labels = JSON.parse('{"__proto__":"x"}') as object
+    const object = apply(apply(undefined, applied({}, { labels: { a: '1' } })), applied({}, { labels }), 'other')
+    expect(Object.keys(object.metadata.labels!)).toEqual(['a', '__proto__'])
+  })
+
   it('changes neither the live object nor the body', () => {
     const live = apply(undefined, applied({ replicas: 2, ...container({ image: 'x' }) }))
     const body = applied({ replicas: 3 })

@@ -92,8 +92,11 @@ export function changedFields(before: unknown, after: unknown, structure: Struct
 export function mergeTyped(live: unknown, applied: unknown, structure: Structure): unknown {
   if (structure.type === 'fields' && isObject(live) && isObject(applied)) {
     const merged: Record<string, unknown> = { ...live }
-    for (const [field, value] of Object.entries(applied))
-      merged[field] = mergeTyped(live[field], value, structureOfShape(structure.shapeOf(field)))
+    for (const [field, value] of Object.entries(applied)) {
+      const part = mergeTyped(Object.hasOwn(live, field) ? live[field] : undefined, value, structureOfShape(structure.shapeOf(field)))
+      // Never assigned: `__proto__` must become a plain member.
+      Object.defineProperty(merged, field, { value: part, enumerable: true, configurable: true, writable: true })
+    }
     return merged
   }
   if (structure.type === 'items' && Array.isArray(live) && Array.isArray(applied)) return mergeItems(live, applied, structure)

@@ -195,6 +195,19 @@ describe('kinds', () => {
     expect(found).toEqual([message])
   })
 
+  it.each(['__proto__', 'constructor', 'toString'])('take %s for an ordinary text', (text) => {
+    expect(messages('', 'v1', 'Secret', { type: text })).toEqual([])
+    expect(
+      messages('', 'v1', 'PersistentVolumeClaim', { spec: { accessModes: [text], resources: { requests: { storage: '1' } } } })[0],
+    ).toContain('Unsupported value')
+    expect(container({ resources: { requests: { [text]: '1' } } })[0]).toContain('must')
+    expect(
+      messages('autoscaling', 'v2', 'HorizontalPodAutoscaler', {
+        spec: { maxReplicas: 1, scaleTargetRef: { kind: 'a', name: 'a' }, metrics: [{ type: text }] },
+      })[0],
+    ).toContain('Unsupported value')
+  })
+
   it('fixes a pod’s spec except images, tolerations and a shorter deadline', () => {
     const declaration = findKindByName('', 'v1', 'Pod')!
     const make = (spec: object) =>

@@ -7,18 +7,18 @@ import { validateImmutable, validateLabelSelector } from '../validation.ts'
 import { isNegativeAmount, notNegative } from './resource-validation.ts'
 
 /** How a volume may be mounted, as the tables abbreviate it. */
-const accessModes: Readonly<Record<string, string>> = {
-  ReadWriteOnce: 'RWO',
-  ReadOnlyMany: 'ROX',
-  ReadWriteMany: 'RWX',
-  ReadWriteOncePod: 'RWOP',
-}
+const accessModes: ReadonlyMap<string, string> = new Map([
+  ['ReadWriteOnce', 'RWO'],
+  ['ReadOnlyMany', 'ROX'],
+  ['ReadWriteMany', 'RWX'],
+  ['ReadWriteOncePod', 'RWOP'],
+])
 /** The class's name before it had a field. */
 const classAnnotation = 'volume.beta.kubernetes.io/storage-class'
 
 /** `RWO,ROX` */
 export function accessModeText(modes: readonly string[] | undefined): string {
-  return [...new Set(modes)].map((mode) => accessModes[mode] ?? mode).join(',')
+  return [...new Set(modes)].map((mode) => accessModes.get(mode) ?? mode).join(',')
 }
 
 /** Defaults of a claim, also of one inside a StatefulSet. */
@@ -80,8 +80,7 @@ function validateClaimSpec(spec: CoreV1PersistentVolumeClaimSpec, path: string):
   const modes = spec.accessModes ?? []
   const storage = spec.resources?.requests?.['storage']
   if (modes.length === 0) causes.push(required(`${path}.accessModes`, 'at least 1 access mode is required'))
-  for (const mode of modes)
-    if (!Object.hasOwn(accessModes, mode)) causes.push(notSupported(`${path}.accessModes`, mode, Object.keys(accessModes)))
+  for (const mode of modes) if (!accessModes.has(mode)) causes.push(notSupported(`${path}.accessModes`, mode, [...accessModes.keys()]))
   if (modes.length > 1 && modes.includes('ReadWriteOncePod'))
     causes.push(forbiddenField(`${path}.accessModes`, 'may not use ReadWriteOncePod with other access modes'))
   if (storage === undefined) causes.push(required(`${path}.resources[storage]`))

@@ -6,12 +6,12 @@ import { immutable } from '../validation.ts'
 import { bytesOfBase64, countOf, maxBytes, validateKeys, validateSealed } from './keyed-data.ts'
 
 /** Keys that a secret of a type must have. */
-const requiredKeys: Readonly<Record<string, readonly string[]>> = {
-  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
-  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
-  'kubernetes.io/dockercfg': ['.dockercfg'],
-  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
-}
+const requiredKeys: ReadonlyMap<string, readonly string[]> = new Map([
+  ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
+  ['kubernetes.io/dockerconfigjson', ['.dockerconfigjson']],
+  ['kubernetes.io/dockercfg', ['.dockercfg']],
+  ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
+])
 
 export const secret: KindPart<CoreV1Secret> = {
   kind: CoreV1Secret,
@@ -29,7 +29,7 @@ export const secret: KindPart<CoreV1Secret> = {
     return [
       ...validateKeys(data, 'data'),
       ...(bytes > maxBytes ? [tooLong('data', maxBytes)] : []),
-      ...(requiredKeys[type] ?? []).filter((key) => data[key] === undefined).map((key) => required(`data[${key}]`)),
+      ...(requiredKeys.get(type) ?? []).filter((key) => data[key] === undefined).map((key) => required(`data[${key}]`)),
       ...(isToken && !metadata.annotations?.[account] ? [required(`metadata.annotations[${account}]`)] : []),
     ]
   },
