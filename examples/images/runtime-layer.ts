@@ -60,7 +60,7 @@ export function withFolders(entries: Iterable<TarEntry>): readonly TarEntry[] {
  * The libraries that a program loads, as absolute paths: what `ldd` says, and for programs that use the C library the parts of its
  * resolver. None for a static program.
  */
-export async function sharedLibraries(program: string): Promise<readonly string[]> {
+async function sharedLibraries(program: string): Promise<readonly string[]> {
   let listing: string
   try {
     listing = (await run('ldd', [program])).stdout

@@ -7,7 +7,7 @@ export type TarEntry =
   | { readonly type: 'file'; readonly path: string; readonly mode?: number; readonly content: TarContent }
 
 /** A file's bytes: in memory, read from a file of known size, or made on the way (exactly `size` bytes). */
-export type TarContent =
+type TarContent =
   | { readonly bytes: Buffer }
   | { readonly file: string; readonly size: number }
   | { readonly size: number; readonly chunks: () => AsyncIterable<Buffer> }

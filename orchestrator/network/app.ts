@@ -123,11 +123,13 @@ export async function whyNoServiceRules(): Promise<string | undefined> {
   }
 }
 
+/** The options that were read, and what is shared by the parts. */
 interface CheckedOptions {
   readonly table: string
   readonly bridge: string
   readonly podSubnet: ReturnType<typeof parseNetwork>
   readonly serviceCidr: ReturnType<typeof parseNetwork>
+  readonly hasAddress: (address: string) => boolean
 }
 
 function checkOptions(options: NodeNetworkOptions): CheckedOptions {
@@ -142,12 +144,24 @@ function checkOptions(options: NodeNetworkOptions): CheckedOptions {
     bridge,
     podSubnet: parseNetwork(options.podSubnet, 'podSubnet'),
     serviceCidr: parseNetwork(options.serviceCidr, 'serviceCidr'),
+    hasAddress: createAddressCheck(options.clock),
   }
 }
 
-/** Whether this machine has the address on any interface now. */
-function hasAddress(address: string): boolean {
-  return Object.values(networkInterfaces()).some((addresses) => addresses?.some((one) => one.address === address) === true)
+/** How long one look at the interfaces serves all that ask. */
+const interfacesMs = 500
+
+/** Tells whether this machine has an address on any interface now, or had half a second ago. */
+function createAddressCheck(clock: Clock): (address: string) => boolean {
+  let addresses: ReadonlySet<string> = new Set()
+  let seenAt = Number.NEGATIVE_INFINITY
+  return (address) => {
+    if (clock.monotonic() - seenAt >= interfacesMs) {
+      seenAt = clock.monotonic()
+      addresses = new Set(Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((one) => one.address)))
+    }
+    return addresses.has(address)
+  }
 }
 
 async function runNetwork(options: NodeNetworkOptions, checked: CheckedOptions, signal: AbortSignal): Promise<void> {
@@ -197,7 +211,7 @@ function publishedEndpoints(options: NodeNetworkOptions): readonly PublishedEndp
 
 function listeners(options: NodeNetworkOptions, checked: CheckedOptions, catalog: ServiceCatalog) {
   const { clock, random, log, gateway: address, apiServer, clusterDns, clusterDomain: domain, upstreamResolvers } = options
-  const { podSubnet, serviceCidr } = checked
+  const { podSubnet, serviceCidr, hasAddress } = checked
   // A resolver of the cluster among the host's would only ask back.
   const upstreams = upstreamResolvers
     .filter((resolver) => isIP(resolver) === 4 && resolver !== clusterDns && resolver !== address)
@@ -215,7 +229,7 @@ function listeners(options: NodeNetworkOptions, checked: CheckedOptions, catalog
 
 async function runRules(
   options: NodeNetworkOptions,
-  { table, bridge, podSubnet, serviceCidr }: CheckedOptions,
+  { table, bridge, podSubnet, serviceCidr, hasAddress }: CheckedOptions,
   { catalog, nodes }: { readonly catalog: ServiceCatalog; readonly nodes: ReturnType<typeof options.informers.informer<CoreV1Node>> },
   signal: AbortSignal,
 ): Promise<void> {

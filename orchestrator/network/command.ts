@@ -14,7 +14,7 @@ export class CommandError extends Error {
   }
 }
 
-export interface CommandOptions {
+interface CommandOptions {
   /** Written to standard input, which is then closed. */
   readonly input?: string
   /** The program is killed after this long. */

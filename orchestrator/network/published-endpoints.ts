@@ -51,7 +51,7 @@ export async function publishEndpoints({ client, clock, log, endpoints }: Publis
 }
 
 /** The slice of one host: named after its address, so that hosts do not meet. */
-export function planSlice({ namespace, service, address, ports }: PublishedEndpoint): DiscoveryV1EndpointSlice {
+function planSlice({ namespace, service, address, ports }: PublishedEndpoint): DiscoveryV1EndpointSlice {
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -67,10 +67,7 @@ export function planSlice({ namespace, service, address, ports }: PublishedEndpo
 }
 
 /** The subsets with the host's address in them, or `undefined` where it is there already under the same ports. */
-export function planSubsets(
-  present: readonly CoreV1EndpointSubset[],
-  { address, ports }: PublishedEndpoint,
-): CoreV1EndpointSubset[] | undefined {
+function planSubsets(present: readonly CoreV1EndpointSubset[], { address, ports }: PublishedEndpoint): CoreV1EndpointSubset[] | undefined {
   const wanted = JSON.stringify(ports.map(({ name, protocol, port }) => [name, protocol, port]))
   const isOurs = (subset: CoreV1EndpointSubset) =>
     JSON.stringify((subset.ports ?? []).map(({ name, protocol, port }) => [name, protocol, port])) === wanted

@@ -33,7 +33,7 @@ export interface Zone {
 }
 
 /** Seconds that clients may keep an answer: Services change. */
-export const recordTtl = 5
+const recordTtl = 5
 const schemaVersion = '1.1.0'
 
 /** What a name holds. All fields empty: it exists without data of its own. */

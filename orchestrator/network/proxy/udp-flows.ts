@@ -13,7 +13,7 @@ export interface UdpFlows {
 }
 
 /** UDP endpoints of `previous` that `next` no longer has, as the addresses and ports to forget, without repetition. */
-export function planForgottenFlows(previous: readonly ServicePort[], next: readonly ServicePort[]): readonly (readonly string[])[] {
+function planForgottenFlows(previous: readonly ServicePort[], next: readonly ServicePort[]): readonly (readonly string[])[] {
   const kept = new Map(next.filter(isUdp).map((port) => [port.id, port]))
   const found = new Map<string, readonly string[]>()
   for (const port of previous.filter(isUdp)) {
