@@ -42,9 +42,9 @@ export function createInformerFactory(options: InformerFactoryOptions): Informer
     async run(signal) {
       const runs = [...informers.values()].map((informer) => informer.run(signal))
       run = { signal, runs }
-      // Informers that start later push their promise, so look again until none is left.
-      while (runs.length > 0) await runs.pop()
+      if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
       run = undefined
+      await Promise.all(runs)
     },
   }
 }
