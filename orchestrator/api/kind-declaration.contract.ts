@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { applyDefaults } from './defaulting.ts'
 import { definitionOf, type Definition, type Shape } from './definition.ts'
@@ -58,6 +59,46 @@ export function minimalObject(declaration: KindDeclaration, extra: Readonly<Reco
   }
 }
 
+/** Texts that trip code which trusts its input. */
+const oddTexts = ['', 'a', 'None', 'Always', 'ClientIP', 'External', '__proto__', 'constructor', '10%', '1/2', '\n', '{']
+
+/** Any object that the schema allows: a tape of numbers decides which fields are there and what they hold. */
+function wellTypedObject(declaration: KindDeclaration, tape: readonly number[]): KubeObject {
+  let at = 0
+  const next = (bound: number) => (tape[at++ % tape.length]! + at) % bound
+  const value = (shape: Shape, depth: number): unknown => {
+    switch (shape.type) {
+      case 'struct':
+        return struct(shape.definition, depth + 1)
+      case 'array':
+        return Array.from({ length: next(3) }, () => value(shape.items!, depth + 1))
+      case 'map':
+        return Object.fromEntries(
+          Array.from({ length: next(3) }, () => [oddTexts[next(oddTexts.length)]!, value(shape.values!, depth + 1)]),
+        )
+      case 'string':
+        return oddTexts[next(oddTexts.length)]
+      case 'int32':
+      case 'int64':
+      case 'double':
+        return next(5) * 40_000 - 40_000
+      case 'intOrString':
+        return next(2) === 0 ? next(100) : oddTexts[next(oddTexts.length)]
+      default:
+        return minimalValue(shape, 0)
+    }
+  }
+  const struct = (definition: Definition, depth: number): Record<string, unknown> => {
+    const fields = [...definition.fields].filter(() => depth < 8 && next(depth < 2 ? 2 : 3) === 0)
+    return Object.fromEntries(fields.map(([name, shape]) => [name, value(shape, depth)]))
+  }
+  return {
+    ...struct(definitionOf(declaration.definition), 0),
+    apiVersion: apiVersionOf(declaration.kind),
+    kind: declaration.kind.kind,
+  } as KubeObject
+}
+
 /** What every kind's declaration promises. `extra` completes the minimal object where rules ask for more than the schema. */
 export function testKindDeclaration(declaration: KindDeclaration, extra: Readonly<Record<string, unknown>> = {}): void {
   const { kind, definition } = declaration
@@ -79,6 +120,22 @@ export function testKindDeclaration(declaration: KindDeclaration, extra: Readonl
       prepareForCreate(declaration, object)
       if (declaration.isReviewOnly !== true) expect(validateObject(declaration, object)).not.toEqual([])
       expect(() => declaration.cells(object, now)).not.toThrow()
+    })
+
+    it('takes any object that the schema allows without throwing', () => {
+      fc.assert(
+        fc.property(fc.array(fc.nat(), { minLength: 20, maxLength: 40 }), (tape) => {
+          const object = applyDefaults(declaration, pruneUnknown(definition, wellTypedObject(declaration, tape)))
+          const previous = structuredClone(object)
+          prepareForCreate(declaration, object)
+          prepareForUpdate(declaration, object, previous)
+          validateUpdate(declaration, object, previous)
+          declaration.storage?.toStorage(object)
+          declaration.scale?.read(object)
+          expect(declaration.cells(object, now)).toHaveLength(declaration.columns.length)
+        }),
+        { numRuns: 50 },
+      )
     })
 
     it('defaults once: a second time changes nothing', () => {

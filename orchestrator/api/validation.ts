@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { definitionOf, type Definition, type Shape } from './definition.ts'
 import { duplicate, forbiddenField, immutableMessage, invalidValue, required, tooLong } from './field-errors.ts'
-import type { MetaV1LabelSelector, MetaV1ObjectMeta } from './generated/kinds.ts'
+import type { MetaV1LabelSelector, MetaV1LabelSelectorRequirement, MetaV1ObjectMeta } from './generated/kinds.ts'
 import type { KindDeclaration } from './kind-declaration.ts'
 import { checkGenerateName, checkLabelValue, checkName, checkQualifiedName } from './names.ts'
 import type { KubeObject } from './object.ts'
@@ -192,7 +192,7 @@ const selectorOperators = ['In', 'NotIn', 'Exists', 'DoesNotExist']
 export function validateLabelSelector(selector: MetaV1LabelSelector, field: string): StatusCause[] {
   const causes: StatusCause[] = []
   if (selector.matchLabels !== undefined) causes.push(...validateLabels(selector.matchLabels, `${field}.matchLabels`))
-  selector.matchExpressions?.forEach(({ key, operator, values = [] }, index) => {
+  selector.matchExpressions?.forEach(({ key = '', operator = '', values = [] }: Partial<MetaV1LabelSelectorRequirement>, index) => {
     const path = `${field}.matchExpressions[${index}]`
     if (operator === 'In' || operator === 'NotIn') {
       if (values.length === 0) causes.push(required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))

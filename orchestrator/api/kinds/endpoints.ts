@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { invalidValue, required } from '../field-errors.ts'
-import { CoreV1Endpoints } from '../generated/kinds.ts'
+import { CoreV1Endpoints, type CoreV1EndpointAddress } from '../generated/kinds.ts'
 import type { KindPart } from '../kind-declaration.ts'
 import { ageCell, ageColumn, nameColumn, textColumn } from '../table-cells.ts'
 import { isPort, portRange } from './container-validation.ts'
@@ -35,7 +35,9 @@ function endpointsText({ subsets = [] }: CoreV1Endpoints): string {
   const texts = subsets.flatMap(({ addresses = [], ports = [] }) =>
     ports.length === 0
       ? addresses.map(({ ip }) => ip)
-      : ports.flatMap(({ port }) => addresses.map(({ ip }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`))),
+      : ports.flatMap(({ port }) =>
+          addresses.map(({ ip = '' }: Partial<CoreV1EndpointAddress>) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)),
+        ),
   )
   return texts.length === 0 ? '<none>' : shorten(texts)
 }
