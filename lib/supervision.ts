@@ -107,11 +107,13 @@ class SupervisedProcess {
   async startFirst(timeoutMs: number): Promise<void> {
     mkdirSync(dirname(this.#spec.logFile), { recursive: true })
     this.#watchLog()
+    const settled = new AbortController()
     const outcome = await Promise.race([
       this.#launch(),
       new Promise<'ended'>((resolve) => this.#exits.push(() => resolve('ended'))),
-      this.#clock.sleep(timeoutMs).then(() => 'timeout' as const),
+      this.#clock.sleep(timeoutMs, settled.signal).then(() => 'timeout' as const),
     ])
+    settled.abort()
     if (outcome === 'ready') return
     const why = outcome === 'timeout' ? `is not ready after ${timeoutMs / 1000} s` : `ended at once (${this.#lastExit})`
     await this.stop()

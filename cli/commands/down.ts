@@ -3,7 +3,6 @@ import { systemClock } from '../../lib/clock.ts'
 import { isAlive, signalProcess } from '../../lib/process-identity.ts'
 import { endLeftover } from '../../lib/supervision.ts'
 import { findDataFolder, type DataFolder } from '../data-folder.ts'
-import { removeClusterLeftovers } from '../leftovers.ts'
 import type { ClusterOptions } from '../options.ts'
 import { isRunning, readRunState, removeRunState, type RunState } from '../state.ts'
 import type { CommandContext } from './start.ts'
@@ -42,7 +41,7 @@ async function cleanAfterCrash(state: RunState, folder: DataFolder, context: Com
   const end = (rows: RunState['processes']) =>
     Promise.all(rows.flatMap(({ identity }) => (identity === undefined ? [] : [endLeftover(identity, leftoverTimeoutMs, systemClock)])))
   await end(state.processes.filter(({ name }) => !isEngine(name)))
-  if (state.runtime === 'docker') await removeClusterLeftovers({ folder, dockerHost: state.dockerHost, print: context.print })
+  if (state.runtime === 'docker') await (await import('../leftovers.ts')).removeClusterLeftovers({ folder, dockerHost: state.dockerHost, print: context.print })
   await end(state.processes.filter(({ name }) => isEngine(name)))
   removeRunState(folder)
 }

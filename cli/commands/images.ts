@@ -1,7 +1,8 @@
 import { buildExampleImages } from '../../examples/images/build.ts'
 import { createLog } from '../../lib/log.ts'
 import type { ClusterOptions } from '../options.ts'
-import { connectDocker, dockerVersion } from '../setup/docker.ts'
+import { connectDocker } from '../setup/docker-client.ts'
+import { dockerVersion } from '../setup/docker.ts'
 import type { CommandContext } from './start.ts'
 
 /** `images`: builds the stand-ins of the walkthrough's images on the Docker engine. Resolves with the exit code. */

@@ -2,21 +2,18 @@ import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { systemClock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
 import { createSupervisor, endLeftover, type Supervisor } from '../../lib/supervision.ts'
-import { ensureCredentials } from '../credentials.ts'
 import { openDataFolder, type DataFolder } from '../data-folder.ts'
 import { gatewayOf, serviceAddress } from '../network-layout.ts'
 import { nodeNames, toFlags, UsageError, type ClusterOptions } from '../options.ts'
-import { removeClusterLeftovers } from '../leftovers.ts'
 import { dockerEngineSpec, dockerVersion } from '../setup/docker.ts'
 import { influxdbSpec, influxdbVersion } from '../setup/influxdb.ts'
 import { createPackageInstaller, findProgram, type PackageInstaller } from '../setup/packages.ts'
+import { programArguments, programEnvironment } from '../program.ts'
 import { isRunning, ownIdentity, readRunState, removeRunState, writeRunState, type Address, type RunState } from '../state.ts'
 
-const mainFile = fileURLToPath(new URL('../main.ts', import.meta.url))
 const engineTimeoutMs = 60_000
 const processTimeoutMs = 60_000
 const detachedTimeoutMs = 10 * 60_000
@@ -49,9 +46,10 @@ async function startDetached(options: ClusterOptions, folder: DataFolder, contex
   const logFile = folder.logFile('supervisor')
   mkdirSync(dirname(logFile), { recursive: true })
   const output = openSync(logFile, 'a', 0o600)
-  const child = spawn(process.execPath, [mainFile, 'start', ...toFlags({ ...options, detach: false })], {
+  const child = spawn(process.execPath, programArguments('start', toFlags({ ...options, detach: false })), {
     detached: true,
     stdio: ['ignore', output, output],
+    env: programEnvironment(),
   })
   closeSync(output)
   child.unref()
@@ -232,6 +230,7 @@ class Start {
 
   async #makeCredentials(): Promise<void> {
     const { podCidr, serviceCidr, ports } = this.#options
+    const { ensureCredentials } = await import('../credentials.ts')
     await ensureCredentials({
       folder: this.#folder,
       now: systemClock.now(),
@@ -247,7 +246,8 @@ class Start {
       const spec = {
         name,
         command: process.execPath,
-        args: [mainFile, ...args],
+        args: programArguments(args[0]!, args.slice(1)),
+        env: programEnvironment(),
         logFile: this.#folder.logFile(name),
         readiness: true as const,
         stopTimeoutMs: 15_000,
@@ -269,7 +269,7 @@ class Start {
     await Promise.all(processes.filter((name) => name !== 'server').map((name) => this.#supervisor.stop(name)))
     await this.#supervisor.stop('server')
     if (this.#runtime === 'docker')
-      await removeClusterLeftovers({ folder: this.#folder, dockerHost: this.#options.dockerHost, print: this.#context.print })
+      await (await import('../leftovers.ts')).removeClusterLeftovers({ folder: this.#folder, dockerHost: this.#options.dockerHost, print: this.#context.print })
     await Promise.all(this.#started.filter(isEngine).map((name) => this.#supervisor.stop(name)))
     removeRunState(this.#folder)
   }

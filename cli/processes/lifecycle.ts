@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process'
 import { openSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { systemClock } from '../../lib/clock.ts'
 import { createLog, type Log } from '../../lib/log.ts'
 import { openDataFolder, type DataFolder } from '../data-folder.ts'
 import { toFlags, type ClusterOptions } from '../options.ts'
+import { programArguments, programEnvironment } from '../program.ts'
 import { readRunState } from '../state.ts'
 
-const mainFile = fileURLToPath(new URL('../main.ts', import.meta.url))
+/** A stop that takes longer is a fault, and is cut off. */
+const stopTimeoutMs = 12_000
 
 /** What a long-running process of the stack is built from. */
 export interface Process {
@@ -42,14 +44,19 @@ export async function runProcess(
   })
   const ending = untilEnd()
   const instance = await build({ options, folder, log })
-  await instance.start()
-  process.send?.({ ready: true })
-  log.info({ pid: process.pid }, 'ready')
+  // What it waits for at the start may never come: a signal counts then, too.
+  const early = await Promise.race([instance.start(), ending])
+  if (early === undefined) {
+    process.send?.({ ready: true })
+    log.info({ pid: process.pid }, 'ready')
+  }
   const why = await ending
   log.info({ why }, 'stopping')
   if (why === 'supervisor gone' && resurrects) resurrectSupervisor(options, folder)
-  await instance.stop()
-  return 0
+  const isStopped = await Promise.race([instance.stop().then(() => true), systemClock.sleep(stopTimeoutMs).then(() => false)])
+  if (!isStopped) log.error({ stopTimeoutMs }, 'did not stop in time')
+  // Nothing may keep a process alive that has stopped its work.
+  process.exit(isStopped ? 0 : 1)
 }
 
 function untilEnd(): Promise<string> {
@@ -64,6 +71,6 @@ function resurrectSupervisor(options: ClusterOptions, folder: DataFolder): void 
   const output = openSync(folder.logFile('supervisor'), 'a', 0o600)
   // What was typed at first, not what this process was given: an engine that was started must be started again, not taken for somebody else's.
   const flags = readRunState(folder)?.flags ?? toFlags(options)
-  const child = spawn(process.execPath, [mainFile, 'start', ...flags], { detached: true, stdio: ['ignore', output, output] })
+  const child = spawn(process.execPath, programArguments('start', flags), { detached: true, stdio: ['ignore', output, output], env: programEnvironment() })
   child.unref()
 }

@@ -54,7 +54,8 @@ function dockerNode(context: NodeContext): Process {
     docker: { url: options.dockerHost },
     port: ports.collector + index,
     intervalMs: options.collectorIntervalMs,
-    ...(options.nodes > 1 ? { nodeFilter: name } : {}),
+    nodeFilter: name,
+    clusterFilter: folder.clusterId,
   })
   const access = connect(context)
   const runtime = createDockerRuntime({ url: options.dockerHost, clock: systemClock, nodePath: process.execPath })

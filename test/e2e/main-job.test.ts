@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SMTPServer } from 'smtp-server'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectDocker } from '../../cli/setup/docker.ts'
+import { connectDocker } from '../../cli/setup/docker-client.ts'
 import { eventually, execute, startCluster, type TestCluster } from '../support/cluster.ts'
 
 /**

@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs'
+import { systemClock } from '../../lib/clock.ts'
+import { systemRandom } from '../../lib/random.ts'
+import { createApiServer } from '../../orchestrator/apiserver/app.ts'
+import { createInformerFactory } from '../../orchestrator/client/informer-factory.ts'
+import { createClient } from '../../orchestrator/client/rest-client.ts'
+import { createControllers } from '../../orchestrator/controllers/app.ts'
+import { createScheduler } from '../../orchestrator/scheduler/app.ts'
+import { openSqliteStore } from '../../orchestrator/store/sqlite.ts'
+import { readPair } from '../credentials.ts'
+import { gatewayOf, serviceAddress } from '../network-layout.ts'
+import type { ClusterOptions } from '../options.ts'
+import { runProcess, type Process, type ProcessContext } from './lifecycle.ts'
+
+const loopback = '127.0.0.1'
+const dnsIndex = 10
+/** The port of the proxy through which pods reach the API server, on their gateway's address. */
+const apiProxyPort = 6443
+
+/** `binnacle server`: store, API server, scheduler and controllers in one process. Resolves with the exit code. */
+export function runServer(options: ClusterOptions): Promise<number> {
+  return runProcess('server', options, buildServer, true)
+}
+
+async function buildServer({ options, folder, log }: ProcessContext): Promise<Process> {
+  const { ports, serviceCidr } = options
+  const shared = { clock: systemClock, random: systemRandom }
+  const ca = readPair(folder, 'ca').cert
+  const store = await openSqliteStore({ folder: folder.path('store'), clock: systemClock })
+  const server = createApiServer({
+    store,
+    ...shared,
+    log: log.child({ part: 'apiserver' }),
+    hosts: [loopback],
+    port: ports.api,
+    tls: { ...readPair(folder, 'apiserver'), clientCa: ca },
+    kubeletClient: { ...readPair(folder, 'apiserver-kubelet-client'), ca },
+    frontProxy: { ...readPair(folder, 'front-proxy-client'), ca: readPair(folder, 'front-proxy-ca').cert, allowedNames: ['front-proxy-client'] },
+    serviceAccount: { signingKey: readFileSync(folder.path('pki', 'sa.key'), 'utf8'), issuer: 'https://kubernetes.default.svc.cluster.local' },
+    serviceCidr,
+    clusterDnsIp: serviceAddress(serviceCidr, dnsIndex),
+    advertise: options.runtime === 'docker' ? { host: gatewayOf(options.podCidr), port: apiProxyPort } : { host: loopback, port: ports.api },
+    monitor: { host: 'localhost', port: ports.metricsApi, caBundle: ca },
+  })
+  const client = createClient(server.transport)
+  const informers = createInformerFactory({ client, ...shared, log: log.child({ part: 'informers' }) })
+  const scheduler = createScheduler({ client, informers, ...shared, log: log.child({ part: 'scheduler' }) })
+  const controllers = createControllers({
+    client,
+    informers,
+    ...shared,
+    log: log.child({ part: 'controllers' }),
+    rootCa: ca,
+    autoscaler: { downscaleStabilizationMs: options.downscaleStabilizationMs },
+  })
+  const abort = new AbortController()
+  let running: Promise<unknown> | undefined
+  return {
+    start: async () => {
+      await server.start()
+      running = Promise.all([informers.run(abort.signal), scheduler.run(abort.signal), controllers.run(abort.signal)])
+    },
+    stop: async () => {
+      abort.abort()
+      await running
+      await server.stop()
+      await store.stop()
+    },
+  }
+}
