@@ -9,7 +9,6 @@ import {
   findSubresource,
   isBuiltIn,
 } from './discovery.ts'
-import { CoreV1Pod } from './generated/kinds.ts'
 
 interface Discovered {
   readonly items: readonly {
@@ -99,15 +98,5 @@ describe('discovery', () => {
     expect(resources.find(({ name }) => name === 'pods/status')).not.toHaveProperty('group')
     expect(apiResourceList('apps', 'v9')).toBeUndefined()
     expect(apiGroup('nothing.example')).toBeUndefined()
-  })
-
-  it('knows what is built in, and the kinds of subresources', () => {
-    expect([isBuiltIn('apps', 'v1'), isBuiltIn('extensions', 'v1beta1'), isBuiltIn('metrics.k8s.io', 'v1beta1')]).toEqual([
-      true,
-      true,
-      false,
-    ])
-    expect(findSubresource(CoreV1Pod, 'binding')?.kind).toBe('Binding')
-    expect(findSubresource(CoreV1Pod, 'nothing')).toBeUndefined()
   })
 })

@@ -1,6 +1,6 @@
 import { resourceRows } from './generated/resources.ts'
 import type { KindDeclaration } from './kind-declaration.ts'
-import { findKind, kinds, legacyDeclarations } from './kinds.ts'
+import { kinds, legacyDeclarations } from './kinds.ts'
 import { apiVersionOf, type Kind } from './object.ts'
 import type { SubresourceRow } from './resource-row.ts'
 
@@ -214,15 +214,4 @@ function resourceListItems(resource: Resource): object[] {
     verbs: subresource.verbs,
   }))
   return [main, ...subresources]
-}
-
-/** Whether a group version is built in (retired ones included). */
-export function isBuiltIn(group: string, version: string): boolean {
-  return [...kinds, ...legacyDeclarations].some(({ kind }) => kind.group === group && kind.version === version)
-}
-
-/** The kind behind a subresource's body, e.g. `autoscaling/v1 Scale` of `deployments/scale`; `undefined` for an unknown subresource. */
-export function findSubresource(kind: Kind, subresource: string): SubresourceRow | undefined {
-  const declaration = findKind(kind.group, kind.version, kind.plural)
-  return declaration === undefined ? undefined : builtInResource(declaration).subresources.find(({ name }) => name === subresource)
 }

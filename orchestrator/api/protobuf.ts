@@ -5,9 +5,6 @@ import { ProtobufError, ProtobufReader } from './protobuf-reader.ts'
 import { hasMessage, messageOf, type MessageField } from './protobuf-table.ts'
 import { badRequest } from './status-error.ts'
 
-/** The media type of such bodies. */
-export const protobufMediaType = 'application/vnd.kubernetes.protobuf'
-
 /** `k8s\0`, before every body. */
 const magic = [0x6b, 0x38, 0x73, 0x00] as const
 /** Deeper nesting than this serves only to exhaust the stack. */
