@@ -1,14 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import {
-  aggregatedDiscovery,
-  apiGroup,
-  apiGroupList,
-  apiResourceList,
-  apiVersions,
-  compareVersions,
-  findSubresource,
-  isBuiltIn,
-} from './discovery.ts'
+import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions, compareVersions } from './discovery.ts'
 
 interface Discovered {
   readonly items: readonly {

@@ -1,6 +1,6 @@
 /**
- * The first version of the API, `v1beta1` of the core group: an `id` for a name, a `desiredState` for a spec. Conversions take a decoded body
- * as it came, never throw on odd shapes, and leave what they don't know for the schema check to refuse.
+ * The first version of the API, `v1beta1` of the core group: an `id` for a name, a `desiredState` for a spec. Conversions take a decoded
+ * body as it came, never throw on odd shapes, and leave what they don't know for the schema check to refuse.
  */
 type Fields = Record<string, unknown>
 
