@@ -170,6 +170,11 @@ describe('authorization', () => {
     expect(await refusal(node('DELETE', '/api/v1/nodes/n2'))).toMatchObject({ code: 403 })
     const current = await node('GET', '/api/v1/namespaces/default/pods/p')
     expect(await node('PUT', '/api/v1/namespaces/default/pods/p/status', { ...current, status: { phase: 'Running' } })).toMatchObject({ status: { phase: 'Running' } })
+    const slice = (name: string) => ({ metadata: { name }, addressType: 'IPv4', endpoints: [{ addresses: ['10.0.0.1'] }], ports: [] })
+    const slices = '/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices'
+    await node('POST', slices, slice('kube-dns-10-0-0-1'))
+    expect(await refusal(node('POST', slices, slice('other-10-0-0-1')))).toMatchObject({ code: 403 })
+    expect(await refusal(node('PUT', `${slices}/other`, slice('other')))).toMatchObject({ code: 403 })
     const other = await as('system:node:n2', 'system:nodes')
     expect(await refusal(other('PUT', '/api/v1/namespaces/default/pods/p/status', current))).toMatchObject({ code: 403 })
   })

@@ -22,6 +22,21 @@ const ownKinds = new Set(['nodes', 'leases.coordination.k8s.io', 'csinodes.stora
 const ownVerbs = new Set(['get', 'update', 'patch', 'delete'])
 const updates = new Set(['update', 'patch'])
 
+const endpointKinds = new Set(['endpoints', 'endpointslices.discovery.k8s.io'])
+/** Services whose endpoints are the nodes themselves: the cluster's DNS and the way to the API server. */
+const nodeServed = ['kube-system/kube-dns', 'default/kubernetes']
+
+/** Whether nodes keep the Endpoints or EndpointSlice of that name. Admission checks the name of new ones. */
+export function isNodeServedEndpoint(namespace: string, name: string): boolean {
+  const key = `${namespace}/${name}`
+  return nodeServed.some((service) => key === service || (key.startsWith(service) && /^-\d+-\d+-\d+-\d+$/.test(key.slice(service.length))))
+}
+
+/** One that does not exist yet has no name to check; admission does that. */
+function isOwnObject(node: string, { verb, resource, name, namespace }: AccessAttributes): boolean {
+  return (verb === 'create' || (name === node && ownVerbs.has(verb))) && (resource !== 'leases' || namespace === 'kube-node-lease')
+}
+
 const allowed: Decision = { isAllowed: true, reason: '' }
 const noOpinion: Decision = { isAllowed: false, reason: '' }
 
@@ -55,9 +70,9 @@ export class NodeAuthorizer implements Authorizer {
     const { verb, group, resource, subresource, name, namespace } = attributes
     const qualified = group === '' ? resource : `${resource}.${group}`
     if (subresource === '' && ((reads.has(verb) && readable.has(qualified)) || writable.has(`${verb} ${qualified}`))) return true
-    // Its own object; one that does not exist yet has no name to check, admission does that.
-    if (ownKinds.has(qualified)) return (verb === 'create' || (name === node && ownVerbs.has(verb))) && (resource !== 'leases' || namespace === 'kube-node-lease')
+    if (ownKinds.has(qualified)) return isOwnObject(node, attributes)
     if (qualified === 'pods') return this.#mayWritePod(node, attributes)
+    if (endpointKinds.has(qualified)) return verb === 'create' || (updates.has(verb) && isNodeServedEndpoint(namespace, name))
     if (group !== '' || !ownedByPods.has(resource)) return false
     const isToken = resource === 'serviceaccounts' && subresource === 'token' && verb === 'create'
     return (isToken || (subresource === '' && reads.has(verb))) && this.#refers(node, attributes)

@@ -121,7 +121,8 @@ export class HttpServer {
       exchange.warnings = apiRequest.warnings
       await writer.write(exchange, await this.#options.handler.handle(apiRequest))
     } catch (error) {
-      if (statusOf(error) === undefined) log.error({ err: error, method: request.method, path: info?.path }, 'request failed')
+      // A client that goes away in the middle of its body is no failure of ours.
+      if (statusOf(error) === undefined && !request.destroyed) log.error({ err: error, method: request.method, path: info?.path }, 'request failed')
       await writer.writeError(exchange, error)
     }
     // An unread body would keep the connection from its next request.

@@ -39,6 +39,17 @@ function decodeApplied(bytes: Uint8Array) {
   return bytes[0] === 0x7b ? decodeJson(bytes) : decodeYaml(bytes)
 }
 
+/** A patch of a retired kind's URL names that kind: it is one of the kind that it lives on as. */
+export function withoutRetiredVersion(patch: Patch, retired: KindDeclaration | undefined): Patch {
+  const { value } = patch
+  if (retired?.alias === undefined || typeof value !== 'object' || value === null || Array.isArray(value)) return patch
+  const fields = value as Record<string, unknown>
+  if (fields['apiVersion'] !== apiVersionOf(retired.kind)) return patch
+  if (patch.type === 'application/apply-patch+yaml') return { ...patch, value: retired.alias.convert(fields as unknown as KubeObject) }
+  const { apiVersion: _, ...rest } = fields
+  return { ...patch, value: rest }
+}
+
 /** The outcome of a (not server-side-apply) patch on `current`, checked against the definition. The caller's own copy. */
 export function patchObject(current: KubeObject, patch: Patch, expected: Expected, request: ApiRequest): KubeObject {
   const patched = applyPatch(current, patch, expected.definition)

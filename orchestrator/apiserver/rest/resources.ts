@@ -14,7 +14,7 @@ import { deleteObject, type Removal } from './delete.ts'
 import { isDryRun, parseDeleteOptions } from './delete-options.ts'
 import { viewOf } from './kind-view.ts'
 import { listObjects } from './list.ts'
-import { appliedObject, type Patch, parsePatch, patchObject } from './patch.ts'
+import { appliedObject, type Patch, parsePatch, patchObject, withoutRetiredVersion } from './patch.ts'
 import { renderList, renderObject } from './render.ts'
 import { updateObject } from './update.ts'
 
@@ -122,7 +122,7 @@ export class Resources {
   }
 
   async #patch(target: Target, request: ApiRequest): Promise<Answer> {
-    const patch = parsePatch(request.body)
+    const patch = withoutRetiredVersion(parsePatch(request.body), target.retired)
     if (patch.type === 'application/apply-patch+yaml') return this.#apply(target, patch, request)
     const { declaration } = target.view
     const expected = expectedOf(declaration)
