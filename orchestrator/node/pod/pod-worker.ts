@@ -22,6 +22,8 @@ const lastSandboxRetryMs = 60_000
 const unavailableRetryMs = 1_000
 /** A failed pull is shown as what it is for this long, then as waiting for the next try. */
 const pullErrorShownMs = 3_000
+/** How long the runtime may take to tell an exit after a stop. */
+const exitWaitMs = 5_000
 const cleanUpKey = '/clean-up'
 const refreshKey = '/volumes'
 
@@ -39,6 +41,7 @@ export class PodWorker {
   readonly #sandboxBackoff = new Backoff(firstSandboxRetryMs, lastSandboxRetryMs)
   readonly #stopStarting = new AbortController()
   readonly #firstSeenMs: number
+  readonly #exitWaiters = new Map<string, () => void>()
   #pod: CoreV1Pod
   #isGone = false
   #isCleanedUp = false
@@ -98,6 +101,7 @@ export class PodWorker {
     const merged = mergeObserved(this.#containers.get(container.id), container)
     this.#containers.set(container.id, merged)
     if (merged.state === 'exited') {
+      this.#exitWaiters.get(container.id)?.()
       this.#services.prober.untrack(container.id)
       if (merged.kind === 'container' && merged.terminationMessage === undefined) this.#readTerminationMessage(merged)
     }
@@ -107,6 +111,7 @@ export class PodWorker {
   /** The runtime has no such container any more. */
   forget(id: string): void {
     this.#services.prober.untrack(id)
+    this.#exitWaiters.get(id)?.()
     // What is cleaned up is still needed for the last status.
     if (!this.#isStopping) this.#containers.delete(id)
     else if (this.#containers.get(id)?.state === 'running') this.observe({ ...this.#containers.get(id)!, state: 'exited', exitCode: 137, finishedAtMs: this.#services.clock.now() })
@@ -259,7 +264,22 @@ export class PodWorker {
       recorder.event(containerReference(this.#pod, action.container), 'Normal', 'Killing', action.why)
     }
     this.#services.prober.untrack(action.container.id)
-    this.#run(killKey(action.container.name), () => this.#operations.killContainer(this.#pod, action.container, action.graceSeconds))
+    this.#run(killKey(action.container.name), async () => {
+      await this.#operations.killContainer(this.#pod, action.container, action.graceSeconds)
+      await this.#exitOf(action.container.id)
+    })
+  }
+
+  /** The runtime's word that a container has ended may come a moment after the stop has returned. */
+  async #exitOf(id: string): Promise<void> {
+    const hasExited = () => this.#containers.get(id)?.state !== 'running'
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = this.#services.clock.setTimer(exitWaitMs, resolve)
+    this.#exitWaiters.set(id, resolve)
+    if (!hasExited()) await promise
+    timer.cancel()
+    this.#exitWaiters.delete(id)
+    if (!hasExited()) throw new Error(`container ${id} was stopped and the runtime says that it runs`)
   }
 
   /** Runs something beside the worker; its failure becomes a hold on the key, its end wakes the worker. */

@@ -41,6 +41,7 @@ const cases: readonly (readonly [title: string, view: Partial<PodView>, actions:
   ['one step of a kind at a time', { sandboxes: [], busy: new Set([sandboxKey]) }, []],
   ['a sandbox that failed waits', { sandboxes: [], holds: new Map([[sandboxKey, { reason: '', message: '', sinceMs: 0, retryAtMs: nowMs + 1 }]]) }, []],
   ['its containers start in it', {}, ['start main 0']],
+  ['not before everything of the sandbox is done', { busy: new Set([sandboxKey]) }, []],
   ['a container that is being started is left alone', { busy: new Set(['main']) }, []],
   ['what runs is left alone', { containers: [observed('main', 'running')], verdicts: new Map([['main-0', verdict]]) }, []],
   ['a container made and never started is removed', { containers: [observed('main', 'created')] }, ['remove main-0']],

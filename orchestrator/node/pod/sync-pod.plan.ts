@@ -102,6 +102,8 @@ export const killKey = (name: string): string => `${name}/stop`
 function planActive(view: PodView, nowMs: number): PodPlan {
   const sandbox = newestSandbox(view)
   if (sandbox === undefined || sandbox.state !== 'running') return planSandbox(view, sandbox, nowMs)
+  // It runs, and its files may not be there yet.
+  if (view.busy.has(sandboxKey)) return { actions: [], hasEnded: false }
   const planner = new ContainerPlanner(view, sandbox, nowMs)
   if (planner.planInit()) planner.planMain()
   planner.planRemovals()

@@ -79,7 +79,10 @@ async function relay(client: Duplex, pod: Duplex): Promise<void> {
 
 const isCutShort = (error: Error) => 'code' in error && (error.code === 'ERR_STREAM_PREMATURE_CLOSE' || error.code === 'ECONNRESET' || error.code === 'EPIPE')
 
-/** Port forwarding by WebSocket channels: two per port (data, error), each opened by a frame with the port number. */
+/**
+ * Port forwarding by WebSocket channels: two per port (data, error), each opened by a frame with the port number. What the client sends
+ * before its connections are made waits in the socket.
+ */
 export async function forwardOverChannels(socket: WebSocket, protocol: string, ports: readonly number[], target: PortForwardTarget): Promise<void> {
   const channels = new ChannelSocket(socket, protocol)
   const connections: (Duplex | undefined)[] = []
@@ -90,6 +93,8 @@ export async function forwardOverChannels(socket: WebSocket, protocol: string, p
   socket.once('close', () => {
     for (const connection of connections) connection?.destroy()
   })
+  socket.pause()
+  const tell = (index: number, error: unknown) => channels.send(index * 2 + 1, Buffer.from((error as Error).message)).catch(() => {})
   await Promise.all(
     ports.map(async (port, index) => {
       const number = Buffer.alloc(2)
@@ -97,14 +102,19 @@ export async function forwardOverChannels(socket: WebSocket, protocol: string, p
       try {
         await channels.send(index * 2, number)
         await channels.send(index * 2 + 1, number)
-        const connection = await connectToPod(target, port)
-        connection.on('error', () => {})
-        connections[index] = connection
-        for await (const chunk of connection as AsyncIterable<Buffer>) await channels.send(index * 2, chunk)
+        connections[index] = await connectToPod(target, port)
+        connections[index].on('error', () => {})
       } catch (error) {
-        await channels.send(index * 2 + 1, Buffer.from((error as Error).message)).catch(() => {})
+        await tell(index, error)
       }
     }),
   )
+  socket.resume()
+  await Promise.all(connections.map((connection, index) => sendAll(connection, channels, index * 2).catch((error: unknown) => tell(index, error))))
   socket.close(1000)
+}
+
+async function sendAll(connection: Duplex | undefined, channels: ChannelSocket, to: number): Promise<void> {
+  if (connection === undefined) return
+  for await (const chunk of connection as AsyncIterable<Buffer>) await channels.send(to, chunk)
 }

@@ -25,7 +25,7 @@ export function parseDockerUrl(url: string): { readonly socketPath?: string; rea
     if (!socketPath.startsWith('/')) throw new RangeError(`docker host "${url}": the path of a unix socket must be absolute`)
     return { socketPath }
   }
-  const match = /^(?:tcp|http):\/\/(\[[0-9a-fA-F:]+\]|[^:/[\]]+)(?::(\d{1,5}))?\/?$/.exec(url)
+  const match = /^(?:tcp|http):\/\/(\[[0-9a-fA-F:]+\]|[\w.-]+)(?::(\d{1,5}))?\/?$/.exec(url)
   if (match === null) throw new RangeError(`docker host "${url}": must look like unix:///var/run/docker.sock or tcp://127.0.0.1:2375`)
   return { host: match[1]!.replace(/^\[|\]$/g, ''), port: Number(match[2] ?? 2375) }
 }

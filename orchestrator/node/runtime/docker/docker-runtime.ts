@@ -104,9 +104,10 @@ export class DockerRuntime implements ContainerRuntime {
 
   async startContainer(id: string): Promise<ObservedContainer> {
     try {
-      await callDocker(() => this.#docker.getContainer(id).start())
+      await this.#docker.getContainer(id).start()
     } catch (error) {
-      if (!(error instanceof RuntimeError) || error.code !== 'conflict') throw error
+      // 304: it runs already. 409 would be another matter, e.g. that its sandbox does not run.
+      if (statusCodeOf(error) !== 304) throw toRuntimeError(error)
     }
     return this.#note({ ...this.#knownOrBlank(id), state: 'running', startedAtMs: this.#known.get(id)?.startedAtMs ?? this.#clock.now() })
   }

@@ -1,0 +1,104 @@
+import { lstat, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { FakeClock } from '../../../lib/fake-clock.ts'
+import { testContainer, testPod } from '../pod/pod-fixtures.ts'
+import { writeAtomically } from './atomic-directory.ts'
+import type { ContentInput } from './volume-content.ts'
+import { VolumeManager } from './volume-manager.ts'
+
+let directory: string
+let volumes: VolumeManager
+const clock = new FakeClock()
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'volumes-'))
+  volumes = new VolumeManager({ dataDir: directory, clock })
+})
+afterEach(() => rm(directory, { recursive: true }))
+
+const files = (entries: Record<string, string>) => new Map(Object.entries(entries).map(([path, text]) => [path, { content: Buffer.from(text), mode: 0o644 }]))
+const input = (pod: ReturnType<typeof testPod>, data: Record<string, string> | undefined): ContentInput => ({
+  pod,
+  facts: { hostIp: '', podIp: '10.0.0.5', allocatable: {} },
+  source: {
+    configMap: async () => (data === undefined ? undefined : { apiVersion: 'v1', kind: 'ConfigMap', metadata: {}, data }),
+    secret: async () => ({ apiVersion: 'v1', kind: 'Secret', metadata: {}, data: { key: Buffer.from('s3').toString('base64') } }),
+  },
+  tokens: { token: async () => ({ token: 'jwt', refreshAtMs: 4_000 }), forget: () => {} },
+})
+
+describe('an atomic directory', () => {
+  it('changes all of its files by one link, and not at all where nothing changed', async () => {
+    expect(await writeAtomically(directory, files({ a: '1', 'sub/b': '2', gone: 'x' }), 'g1')).toBe(true)
+    expect(await readFile(join(directory, 'sub/b'), 'utf8')).toBe('2')
+    expect(await writeAtomically(directory, files({ a: '1', 'sub/b': '2', gone: 'x' }), 'g2')).toBe(false)
+    expect(await writeAtomically(directory, files({ a: '3', 'sub/b': '2' }), 'g3')).toBe(true)
+    expect(await readFile(join(directory, 'a'), 'utf8')).toBe('3')
+    expect((await readdir(directory)).sort()).toEqual(['..data', '..g3', 'a', 'sub'])
+    expect((await lstat(join(directory, 'a'))).isSymbolicLink()).toBe(true)
+  })
+
+  it.each(['../x', '/etc/passwd', '..data', 'a/../../x', ''])('refuses the path "%s"', async (path) => {
+    await expect(writeAtomically(directory, files({ [path]: 'x' }), 'g')).rejects.toThrow('file path')
+  })
+})
+
+describe('the volumes of a pod', () => {
+  const pod = testPod({
+    containers: [testContainer('main', { volumeMounts: [{ name: 'config', mountPath: '/etc/app' }, { name: 'empty', mountPath: '/data', subPath: 'part' }] })],
+    volumes: [
+      { name: 'config', configMap: { name: 'c', items: [{ key: 'k', path: 'dir/file', mode: 0o600 }] } },
+      { name: 'empty', emptyDir: {} },
+      {
+        name: 'all',
+        projected: { sources: [{ serviceAccountToken: { path: 'token' } }, { configMap: { name: 'kube-root-ca.crt' } }, { downwardAPI: { items: [{ path: 'ns', fieldRef: { fieldPath: 'metadata.namespace' } }] } }] },
+      },
+    ],
+  })
+
+  it('hold what the pod refers to, until the token is due', async () => {
+    expect(await volumes.prepare(input(pod, { k: 'v' }))).toEqual({ refreshAtMs: 4_000 })
+    const root = join(volumes.podDirectory('uid-1'), 'volumes')
+    expect(await readFile(join(root, 'kubernetes.io~configmap/config/dir/file'), 'utf8')).toBe('v')
+    expect(await readFile(join(root, 'kubernetes.io~projected/all/token'), 'utf8')).toBe('jwt')
+    expect(await readFile(join(root, 'kubernetes.io~projected/all/ns'), 'utf8')).toBe('default')
+  })
+
+  it('follow their sources', async () => {
+    await volumes.prepare(input(pod, { k: 'v' }))
+    await volumes.prepare(input(pod, { k: 'w' }))
+    expect(await readFile(join(volumes.podDirectory('uid-1'), 'volumes/kubernetes.io~configmap/config/dir/file'), 'utf8')).toBe('w')
+  })
+
+  it('are mounted by path, parts of them too', async () => {
+    await volumes.prepare(input(pod, { k: 'v' }))
+    const mounts = await volumes.mountsOf(pod, pod.spec.containers[0]!, new Map())
+    expect(mounts.map(({ containerPath, isReadOnly }) => [containerPath, isReadOnly])).toEqual([['/etc/app', true], ['/data', false]])
+    expect(mounts[1]!.hostPath).toMatch(/empty\/part$/)
+  })
+
+  it('do not let a link lead out of them', async () => {
+    await volumes.prepare(input(pod, { k: 'v' }))
+    await symlink('/etc', join(volumes.podDirectory('uid-1'), 'volumes/kubernetes.io~empty-dir/empty/part'))
+    await expect(volumes.mountsOf(pod, pod.spec.containers[0]!, new Map())).rejects.toThrow('leads out of volume "empty"')
+  })
+
+  it.each([
+    [{ name: 'x', configMap: { name: 'c' } }, 'MountVolume.SetUp failed for volume "x" : configmap "undefined" not found'],
+    [{ name: 'x', persistentVolumeClaim: { claimName: 'data' } }, 'persistentvolumeclaim "data" is waiting for a volume'],
+    [{ name: 'x', gcePersistentDisk: { pdName: 'd' } }, 'no volume plugin matched: gcePersistentDisk'],
+    [{ name: 'x', hostPath: { path: '/nowhere/at/all', type: 'Directory' } }, 'hostPath type check failed: /nowhere/at/all is not a directory'],
+    [{ name: 'x', secret: { secretName: 's', items: [{ key: 'nope', path: 'p' }] } }, 'references non-existent secret key: nope'],
+  ])('that cannot be had are named: %o', async (volume, message) => {
+    await expect(volumes.prepare(input(testPod({ volumes: [volume] }), undefined))).rejects.toThrow(message.replace('"undefined"', '"c"'))
+  })
+
+  it('go with the pod', async () => {
+    await volumes.prepare(input(pod, { k: 'v' }))
+    await volumes.remove('uid-1')
+    await volumes.remove('uid-1')
+    expect(await volumes.list()).toEqual([])
+  })
+})
