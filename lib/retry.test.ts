@@ -29,7 +29,10 @@ describe('retry', () => {
 
   test('tries until the operation succeeds', async () => {
     const options = setUp()
-    const result = retry(async (attempt) => (attempt < 3 ? Promise.reject(new Error(`attempt ${attempt}`)) : attempt), { ...options, attempts: 5 })
+    const result = retry(async (attempt) => (attempt < 3 ? Promise.reject(new Error(`attempt ${attempt}`)) : attempt), {
+      ...options,
+      attempts: 5,
+    })
     await options.clock.advance(30)
     expect(await result).toBe(3)
   })
@@ -44,7 +47,11 @@ describe('retry', () => {
 
   test('does not try again what is not retryable', async () => {
     const options = setUp()
-    const result = retry((attempt) => Promise.reject(new Error(`attempt ${attempt}`)), { ...options, attempts: 3, isRetryable: () => false })
+    const result = retry((attempt) => Promise.reject(new Error(`attempt ${attempt}`)), {
+      ...options,
+      attempts: 3,
+      isRetryable: () => false,
+    })
     await expect(result).rejects.toThrow('attempt 1')
     expect(options.clock.pending).toBe(0)
   })

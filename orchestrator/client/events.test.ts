@@ -24,7 +24,12 @@ beforeEach(() => {
   events = createEventRecorder({ client, clock, random, log: silentLog, component: 'kubelet', host: 'node-1' })
 })
 
-const pod: CoreV1Pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'team', uid: 'u', resourceVersion: '5' }, spec: { containers: [] } }
+const pod: CoreV1Pod = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'p', namespace: 'team', uid: 'u', resourceVersion: '5' },
+  spec: { containers: [] },
+}
 
 async function written(): Promise<readonly CoreV1Event[]> {
   await events.flush()
@@ -75,12 +80,16 @@ test('more than ten different messages about one thing are summed up in one even
   for (let index = 0; index < 30; index++) events.event(pod, 'Warning', 'Unhealthy', `probe failed: ${index}`)
   const all = await written()
   expect(all).toHaveLength(11)
-  expect(all.find(({ message }) => message!.startsWith('(combined from similar events): '))).toMatchObject({ count: 20, message: '(combined from similar events): probe failed: 29' })
+  expect(all.find(({ message }) => message!.startsWith('(combined from similar events): '))).toMatchObject({
+    count: 20,
+    message: '(combined from similar events): probe failed: 29',
+  })
 })
 
 test('what cannot be written is dropped, and too much at once is dropped and counted', async () => {
   transport.intercept(() => Promise.reject(internalError(new Error('full'))))
-  for (let index = 0; index < 1_200; index++) events.event({ ...pod, metadata: { ...pod.metadata, name: `p${index}` } }, 'Normal', 'Started', 'Container started')
+  for (let index = 0; index < 1_200; index++)
+    events.event({ ...pod, metadata: { ...pod.metadata, name: `p${index}` } }, 'Normal', 'Started', 'Container started')
   transport.intercept(undefined)
   await events.flush()
   expect(events.dropped).toBeGreaterThan(150)

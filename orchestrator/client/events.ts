@@ -104,7 +104,8 @@ class QueuedRecorder implements EventRecorder {
   #sumUp(recorded: Recorded): Recorded {
     const key = JSON.stringify(identityOf(recorded))
     let similar = this.#similar.get(key)
-    if (similar === undefined || recorded.at - similar.startedAt > similarWindowMs) similar = { messages: new Set(), startedAt: recorded.at }
+    if (similar === undefined || recorded.at - similar.startedAt > similarWindowMs)
+      similar = { messages: new Set(), startedAt: recorded.at }
     remember(this.#similar, key, similar)
     if (similar.messages.has(recorded.message)) return recorded
     if (similar.messages.size >= maxSimilar) return { ...recorded, message: `${summaryPrefix}${recorded.message}` }
@@ -139,7 +140,10 @@ class QueuedRecorder implements EventRecorder {
     return {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: { name: `${reference.name}.${random.uuid().replaceAll('-', '').slice(0, 16)}`, namespace: reference.namespace ?? 'default' },
+      metadata: {
+        name: `${reference.name}.${random.uuid().replaceAll('-', '').slice(0, 16)}`,
+        namespace: reference.namespace ?? 'default',
+      },
       involvedObject: reference,
       reason,
       message,

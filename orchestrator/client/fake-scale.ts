@@ -11,7 +11,8 @@ interface Scalable extends KubeObject {
 export function readScale(object: KubeObject): AutoscalingV1Scale {
   const { kind, spec, status, metadata } = object as Scalable
   const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata
-  const selector = kind === 'ReplicationController' ? selectorFromMap(spec.selector as Record<string, string>) : (selectorFromObject(spec.selector) ?? [])
+  const selector =
+    kind === 'ReplicationController' ? selectorFromMap(spec.selector as Record<string, string>) : (selectorFromObject(spec.selector) ?? [])
   return {
     apiVersion: 'autoscaling/v1',
     kind: 'Scale',

@@ -11,7 +11,12 @@ const createTransport = () => createFakeTransport({ clock: new FakeClock(), rand
 
 describeTransport('fake', async () => ({ transport: createTransport() }))
 
-const pod: CoreV1Pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'default' }, spec: { containers: [{ name: 'c', image: 'i' }] } }
+const pod: CoreV1Pod = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'p', namespace: 'default' },
+  spec: { containers: [{ name: 'c', image: 'i' }] },
+}
 const key = { namespace: 'default', name: 'p' }
 
 test('a binding sets the node and the PodScheduled condition', async () => {
@@ -39,6 +44,8 @@ test('a watch from before a compaction is refused as expired', async () => {
   await client.create(CoreV1ConfigMap, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', namespace: 'default' } })
   transport.compact()
   const watch = client.watch(CoreV1Pod, { resourceVersion: metadata.resourceVersion!, signal: new AbortController().signal })
-  const refused = await watch[Symbol.asyncIterator]().next().catch((error: unknown) => error)
+  const refused = await watch[Symbol.asyncIterator]()
+    .next()
+    .catch((error: unknown) => error)
   expect(isExpired(refused)).toBe(true)
 })

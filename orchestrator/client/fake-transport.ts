@@ -100,13 +100,15 @@ class MemoryTransport implements FakeTransport {
       case 'GET':
         return target.name === undefined ? this.#list(target, request.query ?? {}) : this.#read(target)
       case 'POST':
-        return target.subresource === undefined ? this.#create(target, request.body as KubeObject) : this.#createSubresource(target, request.body)
+        return target.subresource === undefined
+          ? this.#create(target, request.body as KubeObject)
+          : this.#createSubresource(target, request.body)
       case 'PUT':
         return this.#write(target, request.body as KubeObject)
       case 'PATCH':
         return this.#patch(target, request.body)
       case 'DELETE':
-        return this.#delete(target, (request.body ?? {}) as DeleteBody)
+        return this.#delete(target, request.body ?? {})
     }
   }
 
@@ -147,7 +149,7 @@ class MemoryTransport implements FakeTransport {
     const { metadata } = draft
     if (metadata.name === undefined) metadata.name = `${metadata.generateName as string}${this.#options.random.suffix(5)}`
     if (target.namespace !== undefined) metadata.namespace = target.namespace
-    if (this.#collection(target).has(keyIn(draft))) throw alreadyExists(target, metadata.name as string)
+    if (this.#collection(target).has(keyIn(draft))) throw alreadyExists(target, metadata.name)
     metadata.uid = this.#options.random.uuid()
     metadata.creationTimestamp = toTimestamp(this.#options.clock.now())
     if (draft.spec !== undefined) metadata.generation = 1
@@ -177,11 +179,15 @@ class MemoryTransport implements FakeTransport {
     const { uid, creationTimestamp, generation, deletionTimestamp, deletionGracePeriodSeconds, name, namespace } = before.metadata
     const kept = { uid, creationTimestamp, generation, deletionTimestamp, deletionGracePeriodSeconds, name, namespace }
     const isStatus = target.subresource === 'status'
-    const draft = { ...(isStatus ? before : next), status: isStatus ? next.status : before.status, metadata: { ...next.metadata, ...defined(kept) } } as Draft
+    const draft = {
+      ...(isStatus ? before : next),
+      status: isStatus ? next.status : before.status,
+      metadata: { ...next.metadata, ...defined(kept) },
+    } as Draft
     if (target.subresource === 'finalize') draft.spec = next.spec
     if (draft.status === undefined) delete draft.status
     draft.metadata.resourceVersion = before.metadata.resourceVersion
-    if (isSame(draft.spec, before.spec) === false) draft.metadata.generation = ((generation as number | undefined) ?? 0) + 1
+    if (!isSame(draft.spec, before.spec)) draft.metadata.generation = (generation ?? 0) + 1
     if (isSame(draft, before)) return stored
     if (deletionTimestamp !== undefined && isReleased(draft)) {
       this.#remove(target, draft)
@@ -193,8 +199,18 @@ class MemoryTransport implements FakeTransport {
   #delete(target: Target, options: DeleteBody): unknown {
     const stored = this.#existing(target)
     const { uid, resourceVersion } = options.preconditions ?? {}
-    if (uid !== undefined && uid !== stored.metadata.uid) throw conflict(target, target.name!, `the UID in the precondition (${uid}) does not match the UID in record (${stored.metadata.uid}). The object might have been deleted and then recreated`)
-    if (resourceVersion !== undefined && resourceVersion !== stored.metadata.resourceVersion) throw conflict(target, target.name!, `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${stored.metadata.resourceVersion})`)
+    if (uid !== undefined && uid !== stored.metadata.uid)
+      throw conflict(
+        target,
+        target.name!,
+        `the UID in the precondition (${uid}) does not match the UID in record (${stored.metadata.uid}). The object might have been deleted and then recreated`,
+      )
+    if (resourceVersion !== undefined && resourceVersion !== stored.metadata.resourceVersion)
+      throw conflict(
+        target,
+        target.name!,
+        `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${stored.metadata.resourceVersion})`,
+      )
     const draft = structuredClone(stored) as Draft
     const graceSeconds = gracePeriodOf(target, draft, options)
     addDeletionFinalizer(draft, options)
@@ -202,7 +218,12 @@ class MemoryTransport implements FakeTransport {
       this.#remove(target, draft)
       return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 200 }
     }
-    if (draft.metadata.deletionTimestamp !== undefined && isSame(draft.metadata.finalizers, stored.metadata.finalizers) && graceSeconds !== 0) return stored
+    if (
+      draft.metadata.deletionTimestamp !== undefined &&
+      isSame(draft.metadata.finalizers, stored.metadata.finalizers) &&
+      graceSeconds !== 0
+    )
+      return stored
     draft.metadata.deletionTimestamp ??= toTimestamp(this.#options.clock.now() + graceSeconds * 1000)
     draft.metadata.deletionGracePeriodSeconds = graceSeconds
     if (target.plural === 'namespaces') draft.status = { phase: 'Terminating' }
@@ -218,7 +239,11 @@ class MemoryTransport implements FakeTransport {
     draft.spec = { ...draft.spec, nodeName: (body as { target: { name: string } }).target.name }
     const status = (draft.status ?? {}) as { conditions?: { type: string }[] }
     const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: toTimestamp(this.#options.clock.now()) }
-    draft.status = { phase: 'Pending', ...status, conditions: [...(status.conditions ?? []).filter(({ type }) => type !== 'PodScheduled'), scheduled] }
+    draft.status = {
+      phase: 'Pending',
+      ...status,
+      conditions: [...(status.conditions ?? []).filter(({ type }) => type !== 'PodScheduled'), scheduled],
+    }
     this.#store(target, 'MODIFIED', draft, stored)
     return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
   }
@@ -300,16 +325,20 @@ interface DeleteBody {
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string }
 }
 
-const pathPattern = /^(\/api\/[^/]+|\/apis\/([^/]+)\/[^/]+)(?:\/namespaces\/([^/]+)(?=\/(?!status$|finalize$)))?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/
+const pathPattern =
+  /^(\/api\/[^/]+|\/apis\/([^/]+)\/[^/]+)(?:\/namespaces\/([^/]+)(?=\/(?!status$|finalize$)))?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/
 
 function parseTarget(path: string): Target {
   const match = pathPattern.exec(path)
   if (match === null) throw pathNotFound()
-  const [, prefix, group = '', namespace, plural, name, subresource] = match.map((part) => (part === undefined ? undefined : decodeURIComponent(part)))
+  const [, prefix, group = '', namespace, plural, name, subresource] = match.map((part) =>
+    part === undefined ? undefined : decodeURIComponent(part),
+  )
   return { prefix: prefix!, group, plural: plural!, ...defined({ namespace, name, subresource }) }
 }
 
-const defined = <T extends Record<string, unknown>>(fields: T) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
+const defined = <T extends Record<string, unknown>>(fields: T) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
 
 const inNamespace = (target: Target, object: KubeObject) => target.namespace === undefined || object.metadata.namespace === target.namespace
 
@@ -318,7 +347,10 @@ const keyIn = ({ metadata: { namespace, name } }: KubeObject) => (namespace === 
 const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b)
 
 /** Whether nothing keeps a deleted object any more: no finalizer, and of pods no grace period that somebody must end. */
-const isReleased = (draft: Draft) => ((draft.metadata.finalizers as string[] | undefined) ?? []).length === 0 && ((draft.spec as { finalizers?: string[] } | undefined)?.finalizers ?? []).length === 0 && (draft.metadata.deletionGracePeriodSeconds ?? 0) === 0
+const isReleased = (draft: Draft) =>
+  (draft.metadata.finalizers ?? []).length === 0 &&
+  ((draft.spec as { finalizers?: string[] } | undefined)?.finalizers ?? []).length === 0 &&
+  (draft.metadata.deletionGracePeriodSeconds ?? 0) === 0
 
 function gracePeriodOf(target: Target, draft: Draft, options: DeleteBody): number {
   if (target.plural !== 'pods') return 0
@@ -331,17 +363,25 @@ function gracePeriodOf(target: Target, draft: Draft, options: DeleteBody): numbe
 
 function addDeletionFinalizer(draft: Draft, { propagationPolicy }: DeleteBody): void {
   const finalizer = propagationPolicy === 'Foreground' ? 'foregroundDeletion' : propagationPolicy === 'Orphan' ? 'orphan' : undefined
-  const present = (draft.metadata.finalizers as string[] | undefined) ?? []
+  const present = draft.metadata.finalizers ?? []
   if (finalizer !== undefined && !present.includes(finalizer)) draft.metadata.finalizers = [...present, finalizer]
 }
 
 function selectorOf(query: Readonly<Record<string, string>>): (object: KubeObject) => boolean {
   const labels = parseLabelSelector(query.labelSelector ?? '')
-  const fields = (query.fieldSelector ?? '').split(',').filter((term) => term !== '').map((term) => /^([^=!]+)(!?)==?(.*)$/.exec(term)!)
-  return (object) => matchesLabels(labels, object.metadata.labels) && fields.every(([, path, negation, value]) => (fieldOf(object, path!) === value) === (negation === ''))
+  const fields = (query.fieldSelector ?? '')
+    .split(',')
+    .filter((term) => term !== '')
+    .map((term) => /^([^=!]+)(!?)==?(.*)$/.exec(term)!)
+  return (object) =>
+    matchesLabels(labels, object.metadata.labels) &&
+    fields.every(([, path, negation, value]) => (fieldOf(object, path!) === value) === (negation === ''))
 }
 
-const fieldOf = (object: KubeObject, path: string) => String(path.split('.').reduce<unknown>((value, name) => (value as Record<string, unknown> | undefined)?.[name], object) ?? '')
+function fieldOf(object: KubeObject, path: string): string {
+  const value = path.split('.').reduce<unknown>((fields, name) => (isFields(fields) ? fields[name] : undefined), object)
+  return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value)
+}
 
 /** RFC 7386. */
 function mergePatch(base: unknown, patch: unknown): unknown {

@@ -29,7 +29,11 @@ afterEach(async () => {
 })
 
 const get = { method: 'GET', path: '/api/v1/pods' } as const
-const refusalOf = (promise: Promise<unknown>) => promise.then(() => undefined, (error: unknown) => error)
+const refusalOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
 const collect = async (signal = new AbortController().signal) => {
   const events = []
   for await (const event of transport.stream(get, signal)) events.push(event)
@@ -42,12 +46,26 @@ test('sends token, query and body, and reads the answer on a kept connection', a
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
-      seen.push([request.method, request.url, request.headers.authorization, request.headers['content-type'], Buffer.concat(chunks).toString()])
+      seen.push([
+        request.method,
+        request.url,
+        request.headers.authorization,
+        request.headers['content-type'],
+        Buffer.concat(chunks).toString(),
+      ])
       response.end('{"kind":"Pod"}')
     })
   }
   const body = { metadata: { name: 'ä' } }
-  expect(await transport.request({ method: 'PATCH', path: '/api/v1/x', query: { fieldManager: 'me' }, body, contentType: 'application/merge-patch+json' })).toEqual({ kind: 'Pod' })
+  expect(
+    await transport.request({
+      method: 'PATCH',
+      path: '/api/v1/x',
+      query: { fieldManager: 'me' },
+      body,
+      contentType: 'application/merge-patch+json',
+    }),
+  ).toEqual({ kind: 'Pod' })
   await transport.request(get)
   expect(seen).toEqual([
     ['PATCH', '/api/v1/x?fieldManager=me', 'Bearer secret', 'application/merge-patch+json', JSON.stringify(body)],
@@ -65,12 +83,17 @@ test('a Status answer rejects as it is, any other refusal with its code and text
   answer = (_, response) => response.writeHead(404).end(JSON.stringify(notFound({ group: '', plural: 'pods' }, 'p').status))
   expect(isNotFound(await refusalOf(transport.request(get)))).toBe(true)
   answer = (_, response) => response.writeHead(503).end('upstream is away')
-  expect(await refusalOf(transport.request(get))).toMatchObject({ status: { code: 503, reason: 'ServiceUnavailable', message: 'GET /api/v1/pods: upstream is away' } })
+  expect(await refusalOf(transport.request(get))).toMatchObject({
+    status: { code: 503, reason: 'ServiceUnavailable', message: 'GET /api/v1/pods: upstream is away' },
+  })
 })
 
 test('an answer that is not JSON, and a server that is not there, are told as such', async () => {
   answer = (_, response) => response.end('<html>')
-  expect(await refusalOf(transport.request(get))).toMatchObject({ code: 'EMALFORMED', message: 'GET /api/v1/pods: the answer is not JSON: "<html>"' })
+  expect(await refusalOf(transport.request(get))).toMatchObject({
+    code: 'EMALFORMED',
+    message: 'GET /api/v1/pods: the answer is not JSON: "<html>"',
+  })
   const nowhere = createHttpsTransport({ server: 'http://127.0.0.1:1', clock })
   expect(await refusalOf(nowhere.request(get))).toMatchObject({ name: 'TransportError', code: 'ECONNREFUSED' })
 })
@@ -93,7 +116,8 @@ test('a watch gives frames as they come, across chunk borders and within charact
 })
 
 test('an ERROR frame rejects with its Status', async () => {
-  answer = (_, response) => response.end(`${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' } })}\n`)
+  answer = (_, response) =>
+    response.end(`${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' } })}\n`)
   expect(isExpired(await refusalOf(collect()))).toBe(true)
 })
 
@@ -118,10 +142,13 @@ test('a watch ends quietly when its signal aborts', async () => {
 })
 
 test('a watch that stays silent for longer than it was asked for is given up', async () => {
-  const asked = new Promise<string>((resolve) => (answer = (request, response) => {
-    response.flushHeaders()
-    resolve(request.url!)
-  }))
+  const asked = new Promise<string>(
+    (resolve) =>
+      (answer = (request, response) => {
+        response.flushHeaders()
+        resolve(request.url!)
+      }),
+  )
   const refusal = refusalOf(collect())
   expect(await asked).toContain('timeoutSeconds=600')
   await clock.advance(631_000)
@@ -129,5 +156,7 @@ test('a watch that stays silent for longer than it was asked for is given up', a
 })
 
 test('a server that is no URL is refused, naming it', () => {
-  expect(() => createHttpsTransport({ server: 'localhost:6443', clock })).toThrow('server: "localhost:6443" is not a URL that starts with https:// or http://')
+  expect(() => createHttpsTransport({ server: 'localhost:6443', clock })).toThrow(
+    'server: "localhost:6443" is not a URL that starts with https:// or http://',
+  )
 })

@@ -188,7 +188,10 @@ class NodeHttpsTransport implements HttpsTransport {
         request.signal?.removeEventListener('abort', onAbort)
         abort.abort()
       },
-      explain: (error: unknown) => (isLate ? new TransportError(`${describe(request)}: no answer within ${ms} ms`, 'ETIMEDOUT', { cause: error }) : wrap(request, error)),
+      explain: (error: unknown) =>
+        isLate
+          ? new TransportError(`${describe(request)}: no answer within ${ms} ms`, 'ETIMEDOUT', { cause: error })
+          : wrap(request, error),
     }
   }
 }
@@ -231,7 +234,15 @@ function parseAnswer(what: string, code: number, text: string): unknown {
   const parsed = tryParse(text)
   if (code >= 400) {
     if (isStatus(parsed)) throw new StatusError(parsed)
-    throw new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: `${what}: ${text.slice(0, 500) || `status ${code}`}`, reason: reasonOfCode(code), code })
+    throw new StatusError({
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: `${what}: ${text.slice(0, 500) || `status ${code}`}`,
+      reason: reasonOfCode(code),
+      code,
+    })
   }
   if (parsed === undefined) throw new TransportError(`${what}: the answer is not JSON: ${JSON.stringify(text.slice(0, 200))}`, 'EMALFORMED')
   return parsed
@@ -245,7 +256,8 @@ function tryParse(text: string): unknown {
   }
 }
 
-const isStatus = (value: unknown): value is Status => typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'Status'
+const isStatus = (value: unknown): value is Status =>
+  typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'Status'
 
 function reasonOfCode(code: number): Status['reason'] {
   if (code === 401) return 'Unauthorized'
@@ -266,7 +278,8 @@ async function* readLines(response: IncomingMessage): AsyncIterable<string> {
       start = end + 1
     }
     rest = rest.slice(start)
-    if (rest.length > maxFrameCharacters) throw new TransportError(`a watch frame is longer than ${maxFrameCharacters} characters`, 'EMALFORMED')
+    if (rest.length > maxFrameCharacters)
+      throw new TransportError(`a watch frame is longer than ${maxFrameCharacters} characters`, 'EMALFORMED')
   }
   if (rest.trim() !== '') throw new TransportError(`the watch ended within a frame: ${JSON.stringify(rest.slice(0, 200))}`, 'EMALFORMED')
 }

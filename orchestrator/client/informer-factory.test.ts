@@ -36,9 +36,10 @@ const start = async () => {
   run = informers.run(abort.signal)
   await clock.advance(1)
 }
-const add = (name: string, labels: Record<string, string> = {}) => client.create(CoreV1ConfigMap, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default', labels } })
+const add = (name: string, labels: Record<string, string> = {}) =>
+  client.create(CoreV1ConfigMap, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default', labels } })
 const at = (name: string) => ({ namespace: 'default', name })
-const names = () => [...informers.informer(CoreV1ConfigMap).list()].map(({ metadata }) => metadata.name).toSorted()
+const names = () => [...informers.informer(CoreV1ConfigMap).list()].map(({ metadata }) => metadata.name!).toSorted()
 
 test('lists what is there, then follows every change, and knows its revision', async () => {
   await add('a')
@@ -64,7 +65,8 @@ test('tells handlers of each change, and late ones of everything that is there',
   const seen: string[] = []
   const handler = (name: string) => ({
     added: ({ metadata }: CoreV1ConfigMap) => seen.push(`${name} added ${metadata.name}`),
-    updated: (object: CoreV1ConfigMap, previous: CoreV1ConfigMap) => seen.push(`${name} updated ${object.data?.n} from ${previous.data?.n}`),
+    updated: (object: CoreV1ConfigMap, previous: CoreV1ConfigMap) =>
+      seen.push(`${name} updated ${object.data?.n} from ${previous.data?.n}`),
     deleted: ({ metadata }: CoreV1ConfigMap) => seen.push(`${name} deleted ${metadata.name}`),
   })
   const informer = informers.informer(CoreV1ConfigMap)

@@ -29,7 +29,14 @@ export function createInformerFactory(options: InformerFactoryOptions): Informer
   return {
     informer<T extends KubeObject>(kind: Kind<T>, narrowing: InformerOptions<T> = {}): Informer<T> {
       const { indexes = {}, ...selection } = narrowing
-      const id = JSON.stringify([kind.group, kind.version, kind.plural, selection.namespace, selection.labelSelector, selection.fieldSelector])
+      const id = JSON.stringify([
+        kind.group,
+        kind.version,
+        kind.plural,
+        selection.namespace,
+        selection.labelSelector,
+        selection.fieldSelector,
+      ])
       let informer = informers.get(id) as CachedInformer<T> | undefined
       if (informer === undefined) {
         informer = new CachedInformer(kind, selection, options)
@@ -98,7 +105,8 @@ class CachedInformer<T extends KubeObject> implements Informer<T> {
 
   byIndex(index: string, value: string): Iterable<T> {
     const found = this.#indexes.get(index)
-    if (found === undefined) throw new RangeError(`index ${index} of ${this.kind.plural} is not declared; there are: ${[...this.#indexes.keys()].join(', ')}`)
+    if (found === undefined)
+      throw new RangeError(`index ${index} of ${this.kind.plural} is not declared; there are: ${[...this.#indexes.keys()].join(', ')}`)
     return found.buckets.get(value)?.values() ?? []
   }
 
@@ -155,7 +163,10 @@ class CachedInformer<T extends KubeObject> implements Informer<T> {
         if (signal.aborted) return
         // Only a lost connection leaves what we have good to go on from: any answer of the server (410 above all) means to list anew.
         if (statusOf(error) !== undefined) isListed = false
-        this.#log.warn({ err: error, resourceVersion: String(this.#revision) }, isListed ? 'watch broke, watching again' : 'list or watch refused, listing again')
+        this.#log.warn(
+          { err: error, resourceVersion: String(this.#revision) },
+          isListed ? 'watch broke, watching again' : 'list or watch refused, listing again',
+        )
       }
       if (clock.monotonic() - startedAt >= goodWatchMs) backoff.reset()
       await clock.sleep(backoff.next(), signal)

@@ -45,9 +45,22 @@ test('paths are relative to the file', () => {
 test.each([
   { name: 'text that is no YAML', text: '{', message: /kubeconfig: is not YAML/ },
   { name: 'another kind', text: 'kind: Pod', message: /kind must be Config/ },
-  { name: 'an unknown context', text: config('token: t'), context: 'other', message: /contexts: has no context called "other"; there are: "main"/ },
-  { name: 'a certificate without its key', text: config(`client-certificate-data: ${base64('CERT')}`), message: /client-certificate and client-key go together/ },
-  { name: 'a user that runs a command', text: config('exec: { command: login }'), message: /users\[\]\.user\.exec: is not supported; give/ },
+  {
+    name: 'an unknown context',
+    text: config('token: t'),
+    context: 'other',
+    message: /contexts: has no context called "other"; there are: "main"/,
+  },
+  {
+    name: 'a certificate without its key',
+    text: config(`client-certificate-data: ${base64('CERT')}`),
+    message: /client-certificate and client-key go together/,
+  },
+  {
+    name: 'a user that runs a command',
+    text: config('exec: { command: login }'),
+    message: /users\[\]\.user\.exec: is not supported; give/,
+  },
   { name: 'a file that is not there', text: config('tokenFile: /none/token'), message: /tokenFile: cannot read "\/none\/token"/ },
   { name: 'a value of another type', text: config('token: [1]'), message: /users\[\]\.user\.token: must be a text, is \[1\]/ },
 ])('refuses $name, naming the field', ({ text, context, message }) => {

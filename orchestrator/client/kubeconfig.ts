@@ -53,9 +53,12 @@ export function loadKubeconfig(source: { readonly path: string } | { readonly te
 function credentials(user: Fields, folder: string | undefined): Pick<ClusterAccess, 'cert' | 'key' | 'token'> {
   const cert = pem(user, 'client-certificate', folder)
   const key = pem(user, 'client-key', folder)
-  if ((cert === undefined) !== (key === undefined)) throw new KubeconfigError('users[].user: client-certificate and client-key go together; one is missing')
+  if ((cert === undefined) !== (key === undefined))
+    throw new KubeconfigError('users[].user: client-certificate and client-key go together; one is missing')
   const tokenFile = text(user, 'tokenFile', 'users[].user.tokenFile')
-  const token = text(user, 'token', 'users[].user.token') ?? (tokenFile === undefined ? undefined : readText(resolve(folder ?? '.', tokenFile), 'tokenFile').trim())
+  const token =
+    text(user, 'token', 'users[].user.token') ??
+    (tokenFile === undefined ? undefined : readText(resolve(folder ?? '.', tokenFile), 'tokenFile').trim())
   for (const method of ['exec', 'auth-provider', 'username']) {
     if (user[method] !== undefined && cert === undefined && token === undefined) {
       throw new KubeconfigError(`users[].user.${method}: is not supported; give client-certificate and client-key, token or tokenFile`)
@@ -80,7 +83,9 @@ function entry(config: Fields, list: string, name: string, inner: string): Field
   const members = Array.isArray(config[list]) ? (config[list] as unknown[]).filter(isFields) : []
   const found = members.find((member) => member.name === name)?.[inner]
   if (isFields(found)) return found
-  throw new KubeconfigError(`${list}: has no ${inner} called ${JSON.stringify(name)}; there are: ${members.map((member) => JSON.stringify(member.name)).join(', ') || 'none'}`)
+  throw new KubeconfigError(
+    `${list}: has no ${inner} called ${JSON.stringify(name)}; there are: ${members.map((member) => JSON.stringify(member.name)).join(', ') || 'none'}`,
+  )
 }
 
 function pem(fields: Fields, name: string, folder: string | undefined): string | undefined {
@@ -94,7 +99,9 @@ function readText(path: string, field: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new KubeconfigError(`${field}: cannot read ${JSON.stringify(path)}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    throw new KubeconfigError(`${field}: cannot read ${JSON.stringify(path)}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    })
   }
 }
 
@@ -113,4 +120,5 @@ function text(fields: Fields, name: string, path: string): string | undefined {
 
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const present = <K extends string, V>(name: K, value: V | undefined) => (value === undefined ? {} : { [name]: value }) as { readonly [P in K]?: V }
+const present = <K extends string, V>(name: K, value: V | undefined) =>
+  (value === undefined ? {} : { [name]: value }) as { readonly [P in K]?: V }

@@ -45,7 +45,12 @@ class RestClient implements Client {
     return this.#send<T>('PUT', pathOf(kind, keyOfMetadata(object), 'status'), { query: writeQuery(options), body: object })
   }
 
-  patch<T extends KubeObject>(kind: Kind<T>, key: ObjectKey, patch: Parameters<Client['patch']>[2], options: WriteOptions = {}): Promise<T> {
+  patch<T extends KubeObject>(
+    kind: Kind<T>,
+    key: ObjectKey,
+    patch: Parameters<Client['patch']>[2],
+    options: WriteOptions = {},
+  ): Promise<T> {
     const { type: contentType, body, subresource } = patch
     return this.#send<T>('PATCH', pathOf(kind, key, subresource), { query: writeQuery(options), body, contentType })
   }
@@ -57,7 +62,10 @@ class RestClient implements Client {
     return answer.kind === 'Status' || answer.metadata.deletionTimestamp === undefined ? undefined : answer
   }
 
-  watch<T extends KubeObject>(kind: Kind<T>, { signal, ...options }: ListOptions & { readonly signal: AbortSignal }): AsyncIterable<WatchEvent<T>> {
+  watch<T extends KubeObject>(
+    kind: Kind<T>,
+    { signal, ...options }: ListOptions & { readonly signal: AbortSignal },
+  ): AsyncIterable<WatchEvent<T>> {
     const query = { ...listQuery(options), watch: 'true', allowWatchBookmarks: 'true' }
     const path = pathOf(kind, { namespace: options.namespace })
     return this.#transport.stream({ method: 'GET', path, query }, signal) as AsyncIterable<WatchEvent<T>>

@@ -33,7 +33,10 @@ const controller = (name: string, replicas: number): CoreV1ReplicationController
 const at = (name: string) => ({ namespace: 'default', name })
 
 /** Collects `count` events of a watch, then ends it. Bookmarks are left out. */
-async function collect<T extends KubeObject>(start: (signal: AbortSignal) => AsyncIterable<WatchEvent<T>>, count: number): Promise<WatchEvent<T>[]> {
+async function collect<T extends KubeObject>(
+  start: (signal: AbortSignal) => AsyncIterable<WatchEvent<T>>,
+  count: number,
+): Promise<WatchEvent<T>[]> {
   const abort = new AbortController()
   const events: WatchEvent<T>[] = []
   for await (const event of start(abort.signal)) {
@@ -101,7 +104,9 @@ export function describeTransport(name: string, setUp: () => Promise<TransportUn
       await client.create(CoreV1ConfigMap, configMap('a', {}, { tier: 'web' }))
       const b = await client.create(CoreV1ConfigMap, configMap('b', {}, { tier: 'db' }))
       const names = async (options: object) =>
-        (await client.list(CoreV1ConfigMap, { namespace: 'default', ...options })).items.map(({ metadata }) => metadata.name).filter((item) => item !== 'kube-root-ca.crt')
+        (await client.list(CoreV1ConfigMap, { namespace: 'default', ...options })).items
+          .map(({ metadata }) => metadata.name)
+          .filter((item) => item !== 'kube-root-ca.crt')
       expect(await names({})).toEqual(['a', 'b'])
       expect(await names({ labelSelector: 'tier in (web,cache)' })).toEqual(['a'])
       expect(await names({ fieldSelector: 'metadata.name=b' })).toEqual(['b'])
@@ -129,11 +134,19 @@ export function describeTransport(name: string, setUp: () => Promise<TransportUn
     test('status and spec are written apart; only the spec counts the generation up', async () => {
       const created = await client.create(CoreV1ReplicationController, controller('rc', 2))
       expect(created.metadata.generation).toBe(1)
-      const reported = await client.updateStatus(CoreV1ReplicationController, { ...created, spec: { ...created.spec, replicas: 9 }, status: { replicas: 2, observedGeneration: 1 } })
+      const reported = await client.updateStatus(CoreV1ReplicationController, {
+        ...created,
+        spec: { ...created.spec, replicas: 9 },
+        status: { replicas: 2, observedGeneration: 1 },
+      })
       expect(reported.spec.replicas).toBe(2)
       expect(reported.status?.replicas).toBe(2)
       expect(reported.metadata.generation).toBe(1)
-      const scaled = await client.update(CoreV1ReplicationController, { ...reported, spec: { ...reported.spec, replicas: 3 }, status: { replicas: 77 } })
+      const scaled = await client.update(CoreV1ReplicationController, {
+        ...reported,
+        spec: { ...reported.spec, replicas: 3 },
+        status: { replicas: 77 },
+      })
       expect(scaled.status?.replicas).toBe(2)
       expect(scaled.metadata.generation).toBe(2)
     })

@@ -27,14 +27,22 @@ export function planClaims<T extends KubeObject>(owner: KubeObject, selector: La
     if (controller?.uid === owner.metadata.uid) {
       if (isMatch || isLeaving) plan.kept.push(dependent)
       else plan.release.push(dependent)
-    } else if (controller === undefined && isMatch && !isLeaving && dependent.metadata.deletionTimestamp === undefined) plan.adopt.push(dependent)
+    } else if (controller === undefined && isMatch && !isLeaving && dependent.metadata.deletionTimestamp === undefined)
+      plan.adopt.push(dependent)
   }
   return plan
 }
 
 /** The owner reference that makes `owner` an object's controller. */
 export function controllerReference(kind: Kind, owner: KubeObject): MetaV1OwnerReference {
-  return { apiVersion: apiVersionOf(kind), kind: kind.kind, name: owner.metadata.name!, uid: owner.metadata.uid!, controller: true, blockOwnerDeletion: true }
+  return {
+    apiVersion: apiVersionOf(kind),
+    kind: kind.kind,
+    name: owner.metadata.name!,
+    uid: owner.metadata.uid!,
+    controller: true,
+    blockOwnerDeletion: true,
+  }
 }
 
 export interface ClaimOptions<T extends KubeObject, O extends KubeObject> {
@@ -62,7 +70,11 @@ export async function claim<T extends KubeObject, O extends KubeObject>(options:
   return [...plan.kept, ...adopted]
 }
 
-async function isStillThere<T extends KubeObject, O extends KubeObject>({ client, owner, ownerKind }: ClaimOptions<T, O>): Promise<boolean> {
+async function isStillThere<T extends KubeObject, O extends KubeObject>({
+  client,
+  owner,
+  ownerKind,
+}: ClaimOptions<T, O>): Promise<boolean> {
   const fresh = await client.get(ownerKind, { namespace: owner.metadata.namespace, name: owner.metadata.name! })
   return fresh.metadata.uid === owner.metadata.uid && fresh.metadata.deletionTimestamp === undefined
 }

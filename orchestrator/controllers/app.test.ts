@@ -27,10 +27,19 @@ test('controllers and scheduler together: a controller of 3 has 3 running pods o
     apiVersion: 'v1',
     kind: 'ReplicationController',
     metadata: { name: 'web', namespace: 'default' },
-    spec: { replicas: 3, selector: { app: 'web' }, template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: 'i' }] } } },
+    spec: {
+      replicas: 3,
+      selector: { app: 'web' },
+      template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+    },
   }
   await cluster.client.create(CoreV1ReplicationController, rc)
-  await cluster.client.create(CoreV1Service, { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace: 'default' }, spec: { selector: { app: 'web' }, ports: [{ port: 80 }] } })
+  await cluster.client.create(CoreV1Service, {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web', namespace: 'default' },
+    spec: { selector: { app: 'web' }, ports: [{ port: 80 }] },
+  })
   await cluster.clock.advance(500)
   const pods = await cluster.pods()
   expect(new Set(pods.map(({ spec }) => spec.nodeName))).toEqual(new Set(['n1', 'n2', 'n3']))

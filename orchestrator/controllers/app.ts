@@ -46,7 +46,7 @@ export interface Controllers {
 export function createControllers(options: ControllersOptions): Controllers {
   const { client, informers, clock, log } = options
   const recorders: EventRecorder[] = []
-  const start = <T extends AnyController>(declaration: T): Controller => {
+  const start = (declaration: AnyController): Controller => {
     const events = createEventRecorder({ ...options, component: componentOf(declaration.name) })
     recorders.push(events)
     return createController(declaration, { client, informers, clock, log, events })
@@ -65,7 +65,14 @@ export function createControllers(options: ControllersOptions): Controllers {
     counts: () => sumByName(controllers),
     async run(signal) {
       garbageCollector.connect((kind, key) => collectors.get(kind)?.enqueueAfter(key, 0))
-      const trigger = { client, informers, clock, log, autoscalersOf: autoscalers.autoscalersOf, enqueueAfter: autoscaler.enqueueAfter.bind(autoscaler) }
+      const trigger = {
+        client,
+        informers,
+        clock,
+        log,
+        autoscalersOf: autoscalers.autoscalersOf,
+        enqueueAfter: (key: string, ms: number) => autoscaler.enqueueAfter(key, ms),
+      }
       await Promise.all([...controllers.map((controller) => controller.run(signal)), runSampleTrigger(trigger, signal)])
       await Promise.all(recorders.map((recorder) => recorder.flush()))
     },
@@ -73,7 +80,8 @@ export function createControllers(options: ControllersOptions): Controllers {
 }
 
 /** `source.component` of events, as upstream's controllers sign theirs. */
-const componentOf = (name: string) => (name === 'replicationcontroller' ? 'replication-controller' : name === 'horizontal-pod-autoscaler' ? name : `${name}-controller`)
+const componentOf = (name: string) =>
+  name === 'replicationcontroller' ? 'replication-controller' : name === 'horizontal-pod-autoscaler' ? name : `${name}-controller`
 
 function sumByName(controllers: readonly Controller[]): readonly ReconcileCount[] {
   const sums = new Map<string, ReconcileCount>()

@@ -8,7 +8,12 @@ import type { TestCluster } from './test-cluster.ts'
 
 type CreateController = (declaration: ControllerDeclaration<CoreV1ConfigMap>, options: ControllerOptions) => Controller
 
-const configMap = (name: string, data: Record<string, string> = {}): CoreV1ConfigMap => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' }, data })
+const configMap = (name: string, data: Record<string, string> = {}): CoreV1ConfigMap => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace: 'default' },
+  data,
+})
 const at = (name: string) => ({ namespace: 'default', name })
 
 /** What a control loop promises, whatever it is made of. */
@@ -26,7 +31,10 @@ export function describeController(name: string, createController: CreateControl
     type Step = (object: CoreV1ConfigMap, context: ReconcileContext) => Promise<{ requeueAfterMs: number } | undefined>
 
     /** Starts the loop; each run is noted in `runs` before `step`. */
-    async function start(step: Step = async () => undefined, more: Partial<ControllerDeclaration<CoreV1ConfigMap>> = {}): Promise<Controller> {
+    async function start(
+      step: Step = async () => undefined,
+      more: Partial<ControllerDeclaration<CoreV1ConfigMap>> = {},
+    ): Promise<Controller> {
       const declaration: ControllerDeclaration<CoreV1ConfigMap> = {
         name: 'under-test',
         for: CoreV1ConfigMap,
@@ -42,7 +50,8 @@ export function describeController(name: string, createController: CreateControl
       return controller
     }
 
-    const change = (name: string, value: string) => cluster.client.patch(CoreV1ConfigMap, at(name), { type: 'application/merge-patch+json', body: { data: { value } } })
+    const change = (name: string, value: string) =>
+      cluster.client.patch(CoreV1ConfigMap, at(name), { type: 'application/merge-patch+json', body: { data: { value } } })
 
     test('every result has a counter from the start, at 0', async () => {
       const controller = await start()
@@ -178,11 +187,22 @@ export function describeController(name: string, createController: CreateControl
     test('a change of an owned object enqueues its controller, a change of a watched one the keys it maps to', async () => {
       const owner = await cluster.client.create(CoreV1ConfigMap, configMap('owner'))
       await cluster.client.create(CoreV1ConfigMap, configMap('other'))
-      await start(undefined, { owns: [CoreV1Secret], watches: [watch(CoreV1Secret, ({ metadata }) => (metadata.labels?.for === undefined ? [] : [`default/${metadata.labels.for}`]))] })
+      await start(undefined, {
+        owns: [CoreV1Secret],
+        watches: [watch(CoreV1Secret, ({ metadata }) => (metadata.labels?.for === undefined ? [] : [`default/${metadata.labels.for}`]))],
+      })
       runs.length = 0
       const reference = { apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: owner.metadata.uid!, controller: true }
-      await cluster.client.create(CoreV1Secret, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'owned', namespace: 'default', ownerReferences: [reference] } })
-      await cluster.client.create(CoreV1Secret, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'watched', namespace: 'default', labels: { for: 'other' } } })
+      await cluster.client.create(CoreV1Secret, {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'owned', namespace: 'default', ownerReferences: [reference] },
+      })
+      await cluster.client.create(CoreV1Secret, {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'watched', namespace: 'default', labels: { for: 'other' } },
+      })
       await cluster.clock.settle()
       expect(runs.toSorted()).toEqual(['other', 'owner'])
     })

@@ -6,7 +6,12 @@ import type { Client } from '../client/client.ts'
 const freshMs = 10_000
 
 interface ResourceList {
-  readonly resources: readonly { readonly name: string; readonly kind: string; readonly namespaced: boolean; readonly verbs: readonly string[] }[]
+  readonly resources: readonly {
+    readonly name: string
+    readonly kind: string
+    readonly namespaced: boolean
+    readonly verbs: readonly string[]
+  }[]
 }
 
 interface GroupList {

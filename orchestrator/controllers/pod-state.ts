@@ -19,7 +19,8 @@ export const conditionOf = ({ status }: CoreV1Pod, type: string): CoreV1PodCondi
 export const isReady = (pod: CoreV1Pod) => conditionOf(pod, 'Ready')?.status === 'True'
 
 /** When the pod became ready, milliseconds since the epoch; `undefined` while it isn't. */
-export const readySince = (pod: CoreV1Pod) => (isReady(pod) ? (fromTimestamp(conditionOf(pod, 'Ready')?.lastTransitionTime) ?? 0) : undefined)
+export const readySince = (pod: CoreV1Pod) =>
+  isReady(pod) ? (fromTimestamp(conditionOf(pod, 'Ready')?.lastTransitionTime) ?? 0) : undefined
 
 /** When a ready pod is or becomes available, milliseconds since the epoch: after `minReadySeconds` of being ready. `undefined` while it isn't ready. */
 export function availableFrom(pod: CoreV1Pod, minReadySeconds: number): number | undefined {
@@ -28,7 +29,8 @@ export function availableFrom(pod: CoreV1Pod, minReadySeconds: number): number |
 }
 
 /** The restarts of the container that was restarted most. */
-export const restartsOf = ({ status }: CoreV1Pod) => Math.max(0, ...(status?.containerStatuses ?? []).map(({ restartCount }) => restartCount))
+export const restartsOf = ({ status }: CoreV1Pod) =>
+  Math.max(0, ...(status?.containerStatuses ?? []).map(({ restartCount }) => restartCount))
 
 /** The pod index that controllers share: by the uid of the controlling owner, and the uncontrolled ones by `orphans/<namespace>`. */
 export const podIndexes = {

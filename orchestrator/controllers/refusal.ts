@@ -2,7 +2,8 @@ import { statusOf } from '../api/status-error.ts'
 
 /** Whether the server refused because the namespace is being deleted. */
 export const isNamespaceTerminating = (error: unknown): boolean =>
-  statusOf(error)?.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') === true || /because it is being terminated/.test(messageOf(error))
+  statusOf(error)?.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') === true ||
+  /because it is being terminated/.test(messageOf(error))
 
 /** The words of an error of any kind. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -7,9 +7,9 @@ import { isReady, isTerminated, podIndexes } from './pod-state.ts'
 
 /** Which pods a Service has and which Services a pod has, by the caches. */
 export interface ServicePods {
-  podsOf(service: CoreV1Service): CoreV1Pod[]
+  readonly podsOf: (service: CoreV1Service) => CoreV1Pod[]
   /** Keys of the Services that select the pod. */
-  servicesOf(pod: CoreV1Pod): Iterable<string>
+  readonly servicesOf: (pod: CoreV1Pod) => Iterable<string>
 }
 
 /** Both directions between Services and pods, through namespace indexes. */
@@ -71,10 +71,16 @@ export function endpointPorts(pod: CoreV1Pod, { spec }: CoreV1Service): Endpoint
 }
 
 /** Reference from an endpoint to its pod. */
-export const podReference = ({ metadata }: CoreV1Pod) => ({ kind: 'Pod', name: metadata.name, namespace: metadata.namespace, uid: metadata.uid })
+export const podReference = ({ metadata }: CoreV1Pod) => ({
+  kind: 'Pod',
+  name: metadata.name,
+  namespace: metadata.namespace,
+  uid: metadata.uid,
+})
 
 /** The host name that DNS gives the pod: its own when it is in the Service's subdomain. */
-export const endpointHostname = ({ spec }: CoreV1Pod, { metadata }: CoreV1Service) => (spec.hostname !== undefined && spec.hostname !== '' && spec.subdomain === metadata.name ? spec.hostname : undefined)
+export const endpointHostname = ({ spec }: CoreV1Pod, { metadata }: CoreV1Service) =>
+  spec.hostname !== undefined && spec.hostname !== '' && spec.subdomain === metadata.name ? spec.hostname : undefined
 
 /** Whether the Service has no address of its own. */
 export const isHeadless = ({ spec }: CoreV1Service) => spec.clusterIP === 'None'

@@ -6,7 +6,11 @@ export function isSameStatus(stored: object | undefined, wanted: object): boolea
 }
 
 const significant = (status: object) =>
-  Object.fromEntries(Object.entries(status).filter(([, value]) => value !== undefined && value !== 0 && value !== null && !(Array.isArray(value) && value.length === 0)))
+  Object.fromEntries(
+    Object.entries(status).filter(
+      ([, value]) => value !== undefined && value !== 0 && value !== null && !(Array.isArray(value) && value.length === 0),
+    ),
+  )
 
 /** The status as it goes over the wire: counts that are 0 and empty lists are left out, but for those named in `required`. */
 export function withoutZeros<T extends object>(status: T, required: readonly (keyof T)[] = []): T {

@@ -8,4 +8,5 @@ export class TerminalError extends Error {
   }
 }
 
-export const isTerminal = (error: unknown): error is TerminalError => error instanceof Error && 'code' in error && error.code === 'ETERMINAL'
+export const isTerminal = (error: unknown): error is TerminalError =>
+  error instanceof Error && 'code' in error && error.code === 'ETERMINAL'

@@ -17,7 +17,6 @@ import type { Client } from '../client/client.ts'
 import { createController } from './controller.ts'
 import type { AnyController, Controller } from './controller.ts'
 
-
 /** A control plane in memory on a clock that stands still: for acceptance tests. */
 export interface TestCluster {
   readonly clock: FakeClock
@@ -57,7 +56,9 @@ export function createTestCluster(): TestCluster {
     events,
     log: silentLog,
     async start(...declarations) {
-      const controllers = declarations.map((declaration) => createController(declaration, { client, informers, clock, log: silentLog, events }))
+      const controllers = declarations.map((declaration) =>
+        createController(declaration, { client, informers, clock, log: silentLog, events }),
+      )
       runs.push(...controllers.map((controller) => controller.run(abort.signal)), informers.run(abort.signal))
       await clock.advance(1)
       return controllers
@@ -95,17 +96,38 @@ export const testNode = (name: string, more: Partial<CoreV1Node> = {}): CoreV1No
 let nextAddress = 1
 
 /** Does what a node agent does at the least: brings pods to Running, ready (or not), with an address, on a node where they have none. A pod that has gone meanwhile is left alone. */
-export async function runPod(client: Client, pod: CoreV1Pod, options: { readonly now: number; readonly isReady?: boolean; readonly node?: string }): Promise<void> {
+export async function runPod(
+  client: Client,
+  pod: CoreV1Pod,
+  options: { readonly now: number; readonly isReady?: boolean; readonly node?: string },
+): Promise<void> {
   const key = { namespace: pod.metadata.namespace, name: pod.metadata.name! }
   const at = toTimestamp(options.now)
   const status = options.isReady === false ? 'False' : 'True'
   try {
-    if (pod.spec.nodeName === undefined) await client.patch(CoreV1Pod, key, { type: 'application/merge-patch+json', body: { spec: { nodeName: options.node ?? 'node-1' } } })
+    if (pod.spec.nodeName === undefined)
+      await client.patch(CoreV1Pod, key, { type: 'application/merge-patch+json', body: { spec: { nodeName: options.node ?? 'node-1' } } })
     const current = await client.get(CoreV1Pod, key)
     const podIP = current.status?.podIP ?? `10.244.0.${nextAddress++}`
-    const containerStatuses = current.spec.containers.map(({ name, image }) => ({ name, image: image ?? '', imageID: '', ready: status === 'True', restartCount: 0 }))
+    const containerStatuses = current.spec.containers.map(({ name, image }) => ({
+      name,
+      image: image ?? '',
+      imageID: '',
+      ready: status === 'True',
+      restartCount: 0,
+    }))
     const conditions = [{ type: 'Ready', status, lastTransitionTime: at }]
-    await client.updateStatus(CoreV1Pod, { ...current, status: { phase: 'Running', podIP, podIPs: [{ ip: podIP }], startTime: current.status?.startTime ?? at, conditions, containerStatuses } })
+    await client.updateStatus(CoreV1Pod, {
+      ...current,
+      status: {
+        phase: 'Running',
+        podIP,
+        podIPs: [{ ip: podIP }],
+        startTime: current.status?.startTime ?? at,
+        conditions,
+        containerStatuses,
+      },
+    })
   } catch (error) {
     if (!isNotFound(error)) throw error
   }
@@ -116,8 +138,10 @@ export async function finishDeletions(client: Client): Promise<void> {
   const { items } = await client.list(CoreV1Pod)
   for (const { metadata } of items) {
     if (metadata.deletionTimestamp === undefined) continue
-    await client.delete(CoreV1Pod, { namespace: metadata.namespace, name: metadata.name! }, { gracePeriodSeconds: 0 }).catch((error: unknown) => {
-      if (!isNotFound(error)) throw error
-    })
+    await client
+      .delete(CoreV1Pod, { namespace: metadata.namespace, name: metadata.name! }, { gracePeriodSeconds: 0 })
+      .catch((error: unknown) => {
+        if (!isNotFound(error)) throw error
+      })
   }
 }

@@ -2,8 +2,15 @@ import { toTimestamp } from '../../lib/clock.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Random } from '../../lib/random.ts'
-import { AppsV1ReplicaSet, AppsV1StatefulSet, CoreV1Node, CoreV1Pod, CoreV1ReplicationController, CoreV1Service } from '../api/generated/kinds.ts'
-import type { Kind, KubeObject } from '../api/object.ts'
+import {
+  AppsV1ReplicaSet,
+  AppsV1StatefulSet,
+  CoreV1Node,
+  CoreV1Pod,
+  CoreV1ReplicationController,
+  CoreV1Service,
+} from '../api/generated/kinds.ts'
+import type { Kind } from '../api/object.ts'
 import { isConflict, isNotFound } from '../api/status-error.ts'
 import type { Client } from '../client/client.ts'
 import { createEventRecorder } from '../client/events.ts'
@@ -20,7 +27,14 @@ import { SchedulingQueue } from './scheduling-queue.ts'
 
 /** Bindings under way at the same time; more wait, and decisions with them. */
 const maxBindings = 128
-const watchedKinds: readonly Kind<KubeObject>[] = [CoreV1Node, CoreV1Pod, CoreV1Service, CoreV1ReplicationController, AppsV1ReplicaSet, AppsV1StatefulSet]
+const watchedKinds: readonly Kind[] = [
+  CoreV1Node,
+  CoreV1Pod,
+  CoreV1Service,
+  CoreV1ReplicationController,
+  AppsV1ReplicaSet,
+  AppsV1StatefulSet,
+]
 /** Decisions made in a row before other work of the process gets its turn. */
 const decisionsPerTurn = 32
 
@@ -120,7 +134,8 @@ class SchedulingLoop implements Scheduler {
       updated: (pod, previous) => {
         this.#takeIn(pod)
         const isFreed = isTerminated(pod) && !isTerminated(previous)
-        if (pod.spec.nodeName !== undefined) this.#queue.wake(isFreed ? 'pod-removed' : previous.spec.nodeName === undefined ? 'pod-assigned' : 'pod-changed')
+        if (pod.spec.nodeName !== undefined)
+          this.#queue.wake(isFreed ? 'pod-removed' : previous.spec.nodeName === undefined ? 'pod-assigned' : 'pod-changed')
       },
       deleted: (pod) => {
         this.#queue.remove(pod.metadata.uid!)
@@ -170,7 +185,7 @@ class SchedulingLoop implements Scheduler {
         reserved.push(plugin)
         if (refusal !== undefined) throw new Error(refusal)
       }
-      await this.#plugins.find(({ bind }) => bind !== undefined)!.bind!(pod, nodeName)
+      await this.#plugins.find((plugin) => plugin.bind !== undefined)!.bind!(pod, nodeName)
       this.attempts.scheduled++
       this.#events.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${pod.metadata.namespace}/${pod.metadata.name} to ${nodeName}`)
     } catch (error) {

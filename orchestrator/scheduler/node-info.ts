@@ -36,7 +36,11 @@ export class NodeInfo {
   set node(node: CoreV1Node | undefined) {
     this.#node = node
     this.#allocatable = parseResources(node?.status?.allocatable)
-    this.#images = new Map((node?.status?.images ?? []).flatMap(({ names = [], sizeBytes = 0 }) => names.map((name) => [normalizeImage(name), sizeBytes] as const)))
+    this.#images = new Map(
+      (node?.status?.images ?? []).flatMap(({ names = [], sizeBytes = 0 }) =>
+        names.map((name) => [normalizeImage(name), sizeBytes] as const),
+      ),
+    )
   }
 
   addPod(pod: CoreV1Pod): void {
@@ -77,4 +81,5 @@ export function hostPortsOf({ spec }: CoreV1Pod): readonly CoreV1ContainerPort[]
 }
 
 /** How `hostPorts` names a port; all addresses is 0.0.0.0. */
-export const portKey = ({ protocol = 'TCP', hostIP, hostPort }: CoreV1ContainerPort) => `${protocol}/${hostIP === undefined || hostIP === '' ? '0.0.0.0' : hostIP}/${hostPort}`
+export const portKey = ({ protocol = 'TCP', hostIP, hostPort }: CoreV1ContainerPort) =>
+  `${protocol}/${hostIP === undefined || hostIP === '' ? '0.0.0.0' : hostIP}/${hostPort}`

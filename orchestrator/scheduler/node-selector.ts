@@ -10,7 +10,10 @@ const toSelector = (expressions: readonly Expression[] | undefined) =>
 /** Whether a node satisfies a term: all its expressions on labels and fields. A term without any matches nothing. */
 export function matchesTerm({ matchExpressions = [], matchFields = [] }: CoreV1NodeSelectorTerm, node: CoreV1Node): boolean {
   if (matchExpressions.length === 0 && matchFields.length === 0) return false
-  return matchesLabels(toSelector(matchExpressions), node.metadata.labels) && matchesLabels(toSelector(matchFields), { 'metadata.name': node.metadata.name! })
+  return (
+    matchesLabels(toSelector(matchExpressions), node.metadata.labels) &&
+    matchesLabels(toSelector(matchFields), { 'metadata.name': node.metadata.name! })
+  )
 }
 
 /** Whether a node satisfies what a pod requires of its labels: `nodeSelector` and any term of the required affinity. */

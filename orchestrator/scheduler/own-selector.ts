@@ -29,7 +29,10 @@ export function createOwnSelectorFinder(informers: InformerFactory): (pod: CoreV
       const { selector = {} } = spec
       if (Object.keys(selector).length > 0 && matchesLabels(selectorFromMap(selector), pod.metadata.labels)) Object.assign(labels, selector)
     }
-    const selector = [...selectorFromMap(labels), ...ownerSelector(pod).filter(({ key, operator }) => operator !== 'In' || labels[key] === undefined)]
+    const selector = [
+      ...selectorFromMap(labels),
+      ...ownerSelector(pod).filter(({ key, operator }) => operator !== 'In' || labels[key] === undefined),
+    ]
     return selector.length === 0 ? undefined : selector
   }
 }

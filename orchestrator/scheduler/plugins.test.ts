@@ -7,7 +7,12 @@ import type { Decision } from './decide.plan.ts'
 import { createPlugins } from './plugins.ts'
 import { podRequests } from './pod-requests.ts'
 
-const node = (name: string, more: Partial<CoreV1Node['spec']> = {}, labels: Record<string, string> = {}, allocatable: Record<string, string> = {}): CoreV1Node => ({
+const node = (
+  name: string,
+  more: Partial<CoreV1Node['spec']> = {},
+  labels: Record<string, string> = {},
+  allocatable: Record<string, string> = {},
+): CoreV1Node => ({
   apiVersion: 'v1',
   kind: 'Node',
   metadata: { name, labels: { 'kubernetes.io/hostname': name, ...labels } },
@@ -23,11 +28,18 @@ const pod = (spec: Partial<CoreV1Pod['spec']> = {}, labels: Record<string, strin
   spec: { containers: [{ name: 'c', image: 'app:1' }], ...spec },
 })
 const asking = (requests: Record<string, string>) => ({ containers: [{ name: 'c', image: 'app:1', resources: { requests } }] })
-const withPort = (hostPort: number, more: object = {}) => ({ containers: [{ name: 'c', image: 'app:1', ports: [{ containerPort: 80, hostPort, ...more }] }] })
+const withPort = (hostPort: number, more: object = {}) => ({
+  containers: [{ name: 'c', image: 'app:1', ports: [{ containerPort: 80, hostPort, ...more }] }],
+})
 const affinity = (nodeAffinity: object) => ({ affinity: { nodeAffinity } })
 const zone = 'topology.kubernetes.io/zone'
 
-function place(incoming: CoreV1Pod, nodes: readonly CoreV1Node[], existing: readonly CoreV1Pod[] = [], selector?: Record<string, string>): Decision {
+function place(
+  incoming: CoreV1Pod,
+  nodes: readonly CoreV1Node[],
+  existing: readonly CoreV1Pod[] = [],
+  selector?: Record<string, string>,
+): Decision {
   const cache = new ClusterCache()
   for (const item of nodes) cache.setNode(item)
   for (const item of existing) cache.setPod(item)
@@ -38,19 +50,72 @@ function place(incoming: CoreV1Pod, nodes: readonly CoreV1Node[], existing: read
 
 describe('what a node refuses', () => {
   const tainted = (effect: string) => node('n', { taints: [{ key: 'k', value: 'v', effect }] })
-  const spread = (maxSkew: number) => ({ topologySpreadConstraints: [{ maxSkew, topologyKey: zone, whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: { app: 'a' } } }] })
+  const spread = (maxSkew: number) => ({
+    topologySpreadConstraints: [
+      { maxSkew, topologyKey: zone, whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: { app: 'a' } } },
+    ],
+  })
   const crowd = [pod({ nodeName: 'n' }, { app: 'a' })]
   test.each<{ name: string; pod: CoreV1Pod; nodes: CoreV1Node[]; existing?: CoreV1Pod[]; message: string }>([
     { name: 'a cordoned node', pod: pod(), nodes: [node('n', { unschedulable: true })], message: '1 node(s) were unschedulable' },
     { name: 'a taint', pod: pod(), nodes: [tainted('NoExecute')], message: '1 node(s) had untolerated taint {k: v}' },
-    { name: 'the selector', pod: pod({ nodeSelector: { disk: 'ssd' } }), nodes: [node('n')], message: "1 node(s) didn't match Pod's node affinity/selector" },
-    { name: 'another name', pod: pod(affinity({ requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['m'] }] }] } })), nodes: [node('n')], message: "1 node(s) didn't match the requested node name" },
-    { name: 'ports in use', pod: pod(withPort(80)), nodes: [node('n')], existing: [pod({ nodeName: 'n', ...withPort(80, { hostIP: '10.0.0.1' }) })], message: "1 node(s) didn't have free ports for the requested pod ports" },
-    { name: 'too little of several resources', pod: pod(asking({ cpu: '5', memory: '9Gi' })), nodes: [node('n')], message: '1 Insufficient cpu, 1 Insufficient memory' },
-    { name: 'a device it has not', pod: pod(asking({ 'example.com/gpu': '1' })), nodes: [node('n')], message: '1 Insufficient example.com/gpu' },
-    { name: 'too many pods', pod: pod(), nodes: [node('n', {}, {}, { pods: '1' })], existing: [pod({ nodeName: 'n' })], message: '1 Too many pods' },
-    { name: 'a missing topology label', pod: pod(spread(1), { app: 'a' }), nodes: [node('n')], message: "1 node(s) didn't match pod topology spread constraints (missing required label)" },
-    { name: 'too much skew', pod: pod(spread(1), { app: 'a' }), nodes: [node('n', {}, { [zone]: 'a' }), node('m', { unschedulable: true }, { [zone]: 'b' })], existing: crowd, message: "1 node(s) didn't match pod topology spread constraints, 1 node(s) were unschedulable" },
+    {
+      name: 'the selector',
+      pod: pod({ nodeSelector: { disk: 'ssd' } }),
+      nodes: [node('n')],
+      message: "1 node(s) didn't match Pod's node affinity/selector",
+    },
+    {
+      name: 'another name',
+      pod: pod(
+        affinity({
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['m'] }] }],
+          },
+        }),
+      ),
+      nodes: [node('n')],
+      message: "1 node(s) didn't match the requested node name",
+    },
+    {
+      name: 'ports in use',
+      pod: pod(withPort(80)),
+      nodes: [node('n')],
+      existing: [pod({ nodeName: 'n', ...withPort(80, { hostIP: '10.0.0.1' }) })],
+      message: "1 node(s) didn't have free ports for the requested pod ports",
+    },
+    {
+      name: 'too little of several resources',
+      pod: pod(asking({ cpu: '5', memory: '9Gi' })),
+      nodes: [node('n')],
+      message: '1 Insufficient cpu, 1 Insufficient memory',
+    },
+    {
+      name: 'a device it has not',
+      pod: pod(asking({ 'example.com/gpu': '1' })),
+      nodes: [node('n')],
+      message: '1 Insufficient example.com/gpu',
+    },
+    {
+      name: 'too many pods',
+      pod: pod(),
+      nodes: [node('n', {}, {}, { pods: '1' })],
+      existing: [pod({ nodeName: 'n' })],
+      message: '1 Too many pods',
+    },
+    {
+      name: 'a missing topology label',
+      pod: pod(spread(1), { app: 'a' }),
+      nodes: [node('n')],
+      message: "1 node(s) didn't match pod topology spread constraints (missing required label)",
+    },
+    {
+      name: 'too much skew',
+      pod: pod(spread(1), { app: 'a' }),
+      nodes: [node('n', {}, { [zone]: 'a' }), node('m', { unschedulable: true }, { [zone]: 'b' })],
+      existing: crowd,
+      message: "1 node(s) didn't match pod topology spread constraints, 1 node(s) were unschedulable",
+    },
   ])('$name', ({ pod: incoming, nodes, existing, message }) => {
     expect(place(incoming, nodes, existing)).toMatchObject({ message: `0/${nodes.length} nodes are available: ${message}.` })
   })
@@ -58,28 +123,97 @@ describe('what a node refuses', () => {
 
 describe('what a node takes', () => {
   test.each<{ name: string; pod: CoreV1Pod; nodes: CoreV1Node[]; existing?: CoreV1Pod[] }>([
-    { name: 'a tolerated taint', pod: pod({ tolerations: [{ key: 'k', operator: 'Equal', value: 'v' }] }), nodes: [node('n', { taints: [{ key: 'k', value: 'v', effect: 'NoSchedule' }] })] },
-    { name: 'anything for who tolerates everything', pod: pod({ tolerations: [{ operator: 'Exists' }] }), nodes: [node('n', { unschedulable: true, taints: [{ key: 'k', effect: 'NoExecute' }] })] },
-    { name: 'the same port on another address', pod: pod(withPort(80, { hostIP: '10.0.0.2' })), nodes: [node('n')], existing: [pod({ nodeName: 'n', ...withPort(80, { hostIP: '10.0.0.1' }) })] },
-    { name: 'the same port of another protocol', pod: pod(withPort(80, { protocol: 'UDP' })), nodes: [node('n')], existing: [pod({ nodeName: 'n', ...withPort(80) })] },
-    { name: 'room of pods that have ended', pod: pod(asking({ cpu: '4' })), nodes: [node('n')], existing: [{ ...pod({ nodeName: 'n', ...asking({ cpu: '4' }) }), status: { phase: 'Succeeded' } }] },
-    { name: 'a required expression', pod: pod(affinity({ requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'cores', operator: 'Gt', values: ['3'] }] }] } })), nodes: [node('n', {}, { cores: '8' })] },
+    {
+      name: 'a tolerated taint',
+      pod: pod({ tolerations: [{ key: 'k', operator: 'Equal', value: 'v' }] }),
+      nodes: [node('n', { taints: [{ key: 'k', value: 'v', effect: 'NoSchedule' }] })],
+    },
+    {
+      name: 'anything for who tolerates everything',
+      pod: pod({ tolerations: [{ operator: 'Exists' }] }),
+      nodes: [node('n', { unschedulable: true, taints: [{ key: 'k', effect: 'NoExecute' }] })],
+    },
+    {
+      name: 'the same port on another address',
+      pod: pod(withPort(80, { hostIP: '10.0.0.2' })),
+      nodes: [node('n')],
+      existing: [pod({ nodeName: 'n', ...withPort(80, { hostIP: '10.0.0.1' }) })],
+    },
+    {
+      name: 'the same port of another protocol',
+      pod: pod(withPort(80, { protocol: 'UDP' })),
+      nodes: [node('n')],
+      existing: [pod({ nodeName: 'n', ...withPort(80) })],
+    },
+    {
+      name: 'room of pods that have ended',
+      pod: pod(asking({ cpu: '4' })),
+      nodes: [node('n')],
+      existing: [{ ...pod({ nodeName: 'n', ...asking({ cpu: '4' }) }), status: { phase: 'Succeeded' } }],
+    },
+    {
+      name: 'a required expression',
+      pod: pod(
+        affinity({
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [{ matchExpressions: [{ key: 'cores', operator: 'Gt', values: ['3'] }] }],
+          },
+        }),
+      ),
+      nodes: [node('n', {}, { cores: '8' })],
+    },
   ])('$name', ({ pod: incoming, nodes, existing }) => {
     expect(place(incoming, nodes, existing).nodeName).toBe('n')
   })
 })
 
 describe('which node is better', () => {
-  const preferred = affinity({ preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, preference: { matchExpressions: [{ key: 'disk', operator: 'In', values: ['ssd'] }] } }] })
-  const image = (name: string): CoreV1Node => ({ ...node(name), status: { ...node(name).status!, images: [{ names: ['app:1'], sizeBytes: 900 * 1024 * 1024 }] } })
+  const preferred = affinity({
+    preferredDuringSchedulingIgnoredDuringExecution: [
+      { weight: 100, preference: { matchExpressions: [{ key: 'disk', operator: 'In', values: ['ssd'] }] } },
+    ],
+  })
+  const image = (name: string): CoreV1Node => ({
+    ...node(name),
+    status: { ...node(name).status!, images: [{ names: ['app:1'], sizeBytes: 900 * 1024 * 1024 }] },
+  })
   test.each<{ name: string; pod: CoreV1Pod; nodes: CoreV1Node[]; existing?: CoreV1Pod[]; selector?: Record<string, string> }>([
-    { name: 'the one with more left', pod: pod(asking({ cpu: '1', memory: '1Gi' })), nodes: [node('worse'), node('best')], existing: [pod({ nodeName: 'worse', ...asking({ cpu: '2', memory: '4Gi' }) })] },
+    {
+      name: 'the one with more left',
+      pod: pod(asking({ cpu: '1', memory: '1Gi' })),
+      nodes: [node('worse'), node('best')],
+      existing: [pod({ nodeName: 'worse', ...asking({ cpu: '2', memory: '4Gi' }) })],
+    },
     { name: 'the one that the pod prefers', pod: pod(preferred), nodes: [node('worse'), node('best', {}, { disk: 'ssd' })] },
-    { name: 'the one without a soft taint', pod: pod(), nodes: [node('worse', { taints: [{ key: 'k', effect: 'PreferNoSchedule' }] }), node('best')] },
-    { name: 'the one without a sibling', pod: pod({}, { app: 'a' }), nodes: [node('worse'), node('best')], existing: [pod({ nodeName: 'worse' }, { app: 'a' })], selector: { app: 'a' } },
-    { name: 'the zone with fewer siblings', pod: pod({}, { app: 'a' }), nodes: [node('worse', {}, { [zone]: 'x' }), node('other', {}, { [zone]: 'x' }), node('best', {}, { [zone]: 'y' })], existing: [pod({ nodeName: 'other' }, { app: 'a' })], selector: { app: 'a' } },
+    {
+      name: 'the one without a soft taint',
+      pod: pod(),
+      nodes: [node('worse', { taints: [{ key: 'k', effect: 'PreferNoSchedule' }] }), node('best')],
+    },
+    {
+      name: 'the one without a sibling',
+      pod: pod({}, { app: 'a' }),
+      nodes: [node('worse'), node('best')],
+      existing: [pod({ nodeName: 'worse' }, { app: 'a' })],
+      selector: { app: 'a' },
+    },
+    {
+      name: 'the zone with fewer siblings',
+      pod: pod({}, { app: 'a' }),
+      nodes: [node('worse', {}, { [zone]: 'x' }), node('other', {}, { [zone]: 'x' }), node('best', {}, { [zone]: 'y' })],
+      existing: [pod({ nodeName: 'other' }, { app: 'a' })],
+      selector: { app: 'a' },
+    },
     { name: 'the one that has the image', pod: pod(), nodes: [node('worse'), image('best')] },
-    { name: 'the one that stays in balance', pod: pod(asking({ cpu: '2', memory: '1Gi' })), nodes: [node('worse'), node('best')], existing: [pod({ nodeName: 'worse', ...asking({ cpu: '1', memory: '1Gi' }) }), pod({ nodeName: 'best', ...asking({ memory: '3Gi', cpu: '100m' }) })] },
+    {
+      name: 'the one that stays in balance',
+      pod: pod(asking({ cpu: '2', memory: '1Gi' })),
+      nodes: [node('worse'), node('best')],
+      existing: [
+        pod({ nodeName: 'worse', ...asking({ cpu: '1', memory: '1Gi' }) }),
+        pod({ nodeName: 'best', ...asking({ memory: '3Gi', cpu: '100m' }) }),
+      ],
+    },
   ])('$name', ({ pod: incoming, nodes, existing, selector }) => {
     expect(place(incoming, nodes, existing, selector).nodeName).toBe('best')
   })
@@ -96,7 +230,12 @@ test.each([
 })
 
 test('a pod takes the larger of its containers together and each init container, with sidecars and overhead', () => {
-  const container = (cpu: string, restartPolicy?: string) => ({ name: 'c', image: 'i', resources: { requests: { cpu } }, ...(restartPolicy === undefined ? {} : { restartPolicy }) })
+  const container = (cpu: string, restartPolicy?: string) => ({
+    name: 'c',
+    image: 'i',
+    resources: { requests: { cpu } },
+    ...(restartPolicy === undefined ? {} : { restartPolicy }),
+  })
   const requests = (spec: Partial<CoreV1Pod['spec']>) => podRequests(pod(spec)).requests.get('cpu')
   expect(requests({ containers: [container('1'), container('500m')] })).toBe(1500)
   expect(requests({ containers: [container('1')], initContainers: [container('3')] })).toBe(3000)

@@ -8,4 +8,7 @@ export const isTerminated = ({ status }: CoreV1Pod) => status?.phase === 'Succee
 
 /** Whether this pod waits for a node from this scheduler. */
 export const needsNode = (pod: CoreV1Pod, schedulerName: string) =>
-  pod.spec.nodeName === undefined && pod.metadata.deletionTimestamp === undefined && !isTerminated(pod) && (pod.spec.schedulerName ?? defaultSchedulerName) === schedulerName
+  pod.spec.nodeName === undefined &&
+  pod.metadata.deletionTimestamp === undefined &&
+  !isTerminated(pod) &&
+  (pod.spec.schedulerName ?? defaultSchedulerName) === schedulerName

@@ -50,7 +50,11 @@ function scoredRequests(container: CoreV1Container): Map<string, number> {
   return requests
 }
 
-function sumContainers(containers: readonly CoreV1Container[], initContainers: readonly CoreV1Container[], requestsOf: (container: CoreV1Container) => Map<string, number>) {
+function sumContainers(
+  containers: readonly CoreV1Container[],
+  initContainers: readonly CoreV1Container[],
+  requestsOf: (container: CoreV1Container) => Map<string, number>,
+) {
   const total = new Map<string, number>()
   for (const container of containers) add(total, requestsOf(container))
   const sidecars = new Map<string, number>()

@@ -119,14 +119,23 @@ test('a gated pod waits for its gates to go', async () => {
   await clock.advance(1_000)
   expect(await nodeOf('a')).toBeUndefined()
   expect(scheduler.pending().gated).toBe(1)
-  await client.patch(CoreV1Pod, { namespace: 'default', name: 'a' }, { type: 'application/merge-patch+json', body: { spec: { schedulingGates: null } } })
+  await client.patch(
+    CoreV1Pod,
+    { namespace: 'default', name: 'a' },
+    { type: 'application/merge-patch+json', body: { spec: { schedulingGates: null } } },
+  )
   await clock.advance(100)
   expect(await nodeOf('a')).toBe('n1')
 })
 
 test('pods of a service are spread over the nodes', async () => {
   for (const name of ['n1', 'n2', 'n3']) await addNode(name)
-  await client.create(CoreV1Service, { apiVersion: 'v1', kind: 'Service', metadata: { name: 's', namespace: 'default' }, spec: { selector: { app: 'web' } } })
+  await client.create(CoreV1Service, {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 's', namespace: 'default' },
+    spec: { selector: { app: 'web' } },
+  })
   await clock.advance(100)
   for (const name of ['a', 'b', 'c']) await addPod(name, {}, { app: 'web' })
   await clock.advance(100)

@@ -53,7 +53,7 @@ export class SchedulingQueue {
   constructor({ clock, plugins }: SchedulingQueueOptions) {
     this.#clock = clock
     this.#plugins = plugins
-    const sorter = plugins.find(({ queueSort }) => queueSort !== undefined)
+    const sorter = plugins.find((plugin) => plugin.queueSort !== undefined)
     this.#active = new Heap((a, b) => sorter?.queueSort?.(a, b) ?? a.since - b.since)
   }
 
@@ -130,7 +130,8 @@ export class SchedulingQueue {
     this.#gathering = undefined
     // Refused by nobody means that there was no node at all.
     const helpedAt = new Map([['', this.#events.get('node-added') ?? 0]])
-    for (const { name, wakesOn = [] } of this.#plugins) helpedAt.set(name, Math.max(0, ...wakesOn.map((event) => this.#events.get(event) ?? 0)))
+    for (const { name, wakesOn = [] } of this.#plugins)
+      helpedAt.set(name, Math.max(0, ...wakesOn.map((event) => this.#events.get(event) ?? 0)))
     this.#events.clear()
     for (const entry of this.#entries.values()) {
       if (entry.state !== 'unschedulable') continue
@@ -140,7 +141,17 @@ export class SchedulingQueue {
   }
 
   #insert(uid: string, pod: CoreV1Pod): void {
-    const entry: Entry = { pod, since: this.#clock.monotonic(), attempts: 0, state: 'gated', refusedBy: new Set(), refusedAt: -Infinity, refusedAfter: 0, isStale: false, isRemoved: false }
+    const entry: Entry = {
+      pod,
+      since: this.#clock.monotonic(),
+      attempts: 0,
+      state: 'gated',
+      refusedBy: new Set(),
+      refusedAt: -Infinity,
+      refusedAfter: 0,
+      isStale: false,
+      isRemoved: false,
+    }
     this.#entries.set(uid, entry)
     this.#activate(entry)
   }

@@ -13,6 +13,10 @@ export function tolerates(toleration: CoreV1Toleration, taint: CoreV1Taint): boo
 }
 
 /** The first taint of the given effects that no toleration covers. */
-export function findUntolerated(taints: readonly CoreV1Taint[] | undefined, tolerations: readonly CoreV1Toleration[] | undefined, effects: readonly string[]): CoreV1Taint | undefined {
+export function findUntolerated(
+  taints: readonly CoreV1Taint[] | undefined,
+  tolerations: readonly CoreV1Toleration[] | undefined,
+  effects: readonly string[],
+): CoreV1Taint | undefined {
   return taints?.find((taint) => effects.includes(taint.effect) && !(tolerations ?? []).some((toleration) => tolerates(toleration, taint)))
 }

@@ -7,14 +7,29 @@ import { watch } from '../controller.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
 import { controllerOf, isTerminated, podIndexes } from '../pod-state.ts'
 import { isSameStatus, withoutZeros } from '../status.ts'
-import { findNewSet, hashLabel, hashTemplate, planCleanup, planDeploymentStatus, planRecreate, planRollingUpdate, resolveBounds, revisionAnnotation, revisionOf } from './deployment.plan.ts'
+import {
+  findNewSet,
+  hashLabel,
+  hashTemplate,
+  planCleanup,
+  planDeploymentStatus,
+  planRecreate,
+  planRollingUpdate,
+  resolveBounds,
+  revisionAnnotation,
+  revisionOf,
+} from './deployment.plan.ts'
 import type { Scaling } from './deployment.plan.ts'
 
 /** How often a rollout that stands still is looked at, so that its deadline is noticed. */
 const deadlineCheckMs = 10_000
 
 /** Keeps one ReplicaSet per template of each Deployment, and moves pods from the old ones to the new one. */
-export function createDeploymentController({ informers }: { readonly informers: InformerFactory }): ControllerDeclaration<AppsV1Deployment> {
+export function createDeploymentController({
+  informers,
+}: {
+  readonly informers: InformerFactory
+}): ControllerDeclaration<AppsV1Deployment> {
   const sets = informers.informer(AppsV1ReplicaSet, { indexes: { namespace: ({ metadata }) => [metadata.namespace!] } })
   const pods = informers.informer(CoreV1Pod, { indexes: podIndexes })
   return {
@@ -25,8 +40,18 @@ export function createDeploymentController({ informers }: { readonly informers: 
     watches: [watch(CoreV1Pod, (pod) => deploymentOf(pod, sets))],
     async reconcile(deployment, context) {
       if (deployment.metadata.deletionTimestamp !== undefined) return undefined
-      const claims = planClaims(deployment, selectorFromObject(deployment.spec.selector) ?? [], sets.byIndex('namespace', deployment.metadata.namespace!))
-      const mine = await claim({ client: context.client, kind: AppsV1ReplicaSet, owner: deployment, ownerKind: AppsV1Deployment, plan: claims })
+      const claims = planClaims(
+        deployment,
+        selectorFromObject(deployment.spec.selector) ?? [],
+        sets.byIndex('namespace', deployment.metadata.namespace!),
+      )
+      const mine = await claim({
+        client: context.client,
+        kind: AppsV1ReplicaSet,
+        owner: deployment,
+        ownerKind: AppsV1Deployment,
+        plan: claims,
+      })
       const found = findNewSet(deployment, mine)
       const oldSets = mine.filter((set) => set !== found)
 
@@ -58,11 +83,20 @@ async function act(
   const isRollingOut = oldSets.some(({ spec }) => (spec.replicas ?? 0) > 0)
   if (paused === true && isRollingOut) return
   const hasOldPods = oldSets.some(({ metadata }) => [...pods.byIndex('controller', metadata.uid!)].some((pod) => !isTerminated(pod)))
-  const scalings = paused === true ? [{ set: newSet, replicas }] : strategy?.type === 'Recreate' ? planRecreate(deployment, newSet, oldSets, hasOldPods) : planRollingUpdate(deployment, newSet, oldSets)
+  const scalings =
+    paused === true
+      ? [{ set: newSet, replicas }]
+      : strategy?.type === 'Recreate'
+        ? planRecreate(deployment, newSet, oldSets, hasOldPods)
+        : planRollingUpdate(deployment, newSet, oldSets)
   for (const scaling of scalings) await scale(deployment, scaling, context)
 }
 
-async function createSet(deployment: AppsV1Deployment, oldSets: readonly AppsV1ReplicaSet[], { client, events }: ReconcileContext): Promise<AppsV1ReplicaSet> {
+async function createSet(
+  deployment: AppsV1Deployment,
+  oldSets: readonly AppsV1ReplicaSet[],
+  { client, events }: ReconcileContext,
+): Promise<AppsV1ReplicaSet> {
   const { name, namespace } = deployment.metadata
   const { template, selector, minReadySeconds } = deployment.spec
   const hash = hashTemplate(template, deployment.status?.collisionCount ?? 0)
@@ -70,7 +104,13 @@ async function createSet(deployment: AppsV1Deployment, oldSets: readonly AppsV1R
   const set: AppsV1ReplicaSet = {
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
-    metadata: { name: `${name}-${hash}`, namespace, labels, annotations: annotationsOf(deployment, nextRevision(oldSets)), ownerReferences: [controllerReference(AppsV1Deployment, deployment)] },
+    metadata: {
+      name: `${name}-${hash}`,
+      namespace,
+      labels,
+      annotations: annotationsOf(deployment, nextRevision(oldSets)),
+      ownerReferences: [controllerReference(AppsV1Deployment, deployment)],
+    },
     spec: {
       replicas: 0,
       ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
@@ -82,11 +122,19 @@ async function createSet(deployment: AppsV1Deployment, oldSets: readonly AppsV1R
     return await client.create(AppsV1ReplicaSet, set)
   } catch (error) {
     if (!isAlreadyExists(error)) {
-      events.event(deployment, 'Warning', 'ReplicaSetCreateError', `Failed to create new replica set "${set.metadata.name}": ${String(error)}`)
+      events.event(
+        deployment,
+        'Warning',
+        'ReplicaSetCreateError',
+        `Failed to create new replica set "${set.metadata.name}": ${String(error)}`,
+      )
       throw error
     }
     // The name belongs to another template or owner: count on, so that the next run hashes to another name.
-    await client.updateStatus(AppsV1Deployment, { ...deployment, status: { ...deployment.status, collisionCount: (deployment.status?.collisionCount ?? 0) + 1 } })
+    await client.updateStatus(AppsV1Deployment, {
+      ...deployment,
+      status: { ...deployment.status, collisionCount: (deployment.status?.collisionCount ?? 0) + 1 },
+    })
     throw error
   }
 }
@@ -105,13 +153,20 @@ function annotationsOf(deployment: AppsV1Deployment, revision: number): Record<s
 }
 
 /** The newest template has the highest revision, also when it is an old one that was gone back to; the Deployment shows it. */
-async function keepRevision(deployment: AppsV1Deployment, newSet: AppsV1ReplicaSet, oldSets: readonly AppsV1ReplicaSet[], { client }: ReconcileContext): Promise<void> {
+async function keepRevision(
+  deployment: AppsV1Deployment,
+  newSet: AppsV1ReplicaSet,
+  oldSets: readonly AppsV1ReplicaSet[],
+  { client }: ReconcileContext,
+): Promise<void> {
   const revision = Math.max(revisionOf(newSet), nextRevision(oldSets))
   const type = 'application/merge-patch+json'
   const annotations = { [revisionAnnotation]: String(revision) }
   const { namespace } = deployment.metadata
-  if (revisionOf(newSet) !== revision) await client.patch(AppsV1ReplicaSet, { namespace, name: newSet.metadata.name! }, { type, body: { metadata: { annotations } } })
-  if (deployment.metadata.annotations?.[revisionAnnotation] !== String(revision)) await client.patch(AppsV1Deployment, { namespace, name: deployment.metadata.name! }, { type, body: { metadata: { annotations } } })
+  if (revisionOf(newSet) !== revision)
+    await client.patch(AppsV1ReplicaSet, { namespace, name: newSet.metadata.name! }, { type, body: { metadata: { annotations } } })
+  if (deployment.metadata.annotations?.[revisionAnnotation] !== String(revision))
+    await client.patch(AppsV1Deployment, { namespace, name: deployment.metadata.name! }, { type, body: { metadata: { annotations } } })
 }
 
 async function scale(deployment: AppsV1Deployment, { set, replicas }: Scaling, { client, events }: ReconcileContext): Promise<void> {
@@ -119,8 +174,17 @@ async function scale(deployment: AppsV1Deployment, { set, replicas }: Scaling, {
   if (before === replicas) return
   const { namespace, name } = set.metadata
   const { [revisionAnnotation]: _, ...annotations } = annotationsOf({ ...deployment, metadata: {} }, 0)
-  await client.patch(AppsV1ReplicaSet, { namespace, name: name! }, { type: 'application/merge-patch+json', body: { metadata: { annotations }, spec: { replicas } } })
-  events.event(deployment, 'Normal', 'ScalingReplicaSet', `Scaled ${replicas > before ? 'up' : 'down'} replica set ${name} from ${before} to ${replicas}`)
+  await client.patch(
+    AppsV1ReplicaSet,
+    { namespace, name: name! },
+    { type: 'application/merge-patch+json', body: { metadata: { annotations }, spec: { replicas } } },
+  )
+  events.event(
+    deployment,
+    'Normal',
+    'ScalingReplicaSet',
+    `Scaled ${replicas > before ? 'up' : 'down'} replica set ${name} from ${before} to ${replicas}`,
+  )
 }
 
 async function removeSet({ metadata }: AppsV1ReplicaSet, { client }: ReconcileContext): Promise<void> {
@@ -130,15 +194,22 @@ async function removeSet({ metadata }: AppsV1ReplicaSet, { client }: ReconcileCo
 }
 
 /** Writes the status; answers whether the rollout is over. */
-async function report(deployment: AppsV1Deployment, newSet: AppsV1ReplicaSet | undefined, sets: readonly AppsV1ReplicaSet[], { client, now }: ReconcileContext): Promise<boolean> {
+async function report(
+  deployment: AppsV1Deployment,
+  newSet: AppsV1ReplicaSet | undefined,
+  sets: readonly AppsV1ReplicaSet[],
+  { client, now }: ReconcileContext,
+): Promise<boolean> {
   const status = withoutZeros(planDeploymentStatus(deployment, newSet, sets, now))
   const isDone = status.conditions?.some(({ reason }) => reason === 'NewReplicaSetAvailable') === true
   if (isSameStatus(deployment.status, status)) return isDone
   const body = { status: { ...Object.fromEntries(Object.keys(deployment.status ?? {}).map((name) => [name, null])), ...status } }
   const key = { namespace: deployment.metadata.namespace, name: deployment.metadata.name! }
   // A patch, because the revision may have been written on the object a moment ago.
-  await client.patch(AppsV1Deployment, key, { type: 'application/merge-patch+json', body, subresource: 'status' }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
+  await client
+    .patch(AppsV1Deployment, key, { type: 'application/merge-patch+json', body, subresource: 'status' })
+    .catch((error: unknown) => {
+      if (!isNotFound(error)) throw error
+    })
   return isDone
 }

@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { fromTimestamp } from '../../../lib/clock.ts'
-import type { AppsV1Deployment, AppsV1DeploymentCondition, AppsV1DeploymentStatus, AppsV1ReplicaSet, CoreV1PodTemplateSpec } from '../../api/generated/kinds.ts'
+import { fromTimestamp, toTimestamp } from '../../../lib/clock.ts'
+import type {
+  AppsV1Deployment,
+  AppsV1DeploymentCondition,
+  AppsV1DeploymentStatus,
+  AppsV1ReplicaSet,
+  CoreV1PodTemplateSpec,
+} from '../../api/generated/kinds.ts'
 import { scaledValue } from '../../api/int-or-string.ts'
 import { withCondition } from '../conditions.ts'
 
@@ -15,13 +21,16 @@ export interface Scaling {
   readonly replicas: number
 }
 
-const sum = (sets: readonly AppsV1ReplicaSet[], count: (set: AppsV1ReplicaSet) => number | undefined) => sets.reduce((total, set) => total + (count(set) ?? 0), 0)
+const sum = (sets: readonly AppsV1ReplicaSet[], count: (set: AppsV1ReplicaSet) => number | undefined) =>
+  sets.reduce((total, set) => total + (count(set) ?? 0), 0)
 const sizeOf = ({ spec }: AppsV1ReplicaSet) => spec.replicas ?? 0
 const createdAt = ({ metadata }: AppsV1ReplicaSet) => fromTimestamp(metadata.creationTimestamp) ?? 0
 
 /** The ReplicaSet that has the Deployment's template, the oldest if there are several. */
 export function findNewSet({ spec }: AppsV1Deployment, sets: readonly AppsV1ReplicaSet[]): AppsV1ReplicaSet | undefined {
-  return [...sets].sort((a, b) => createdAt(a) - createdAt(b)).find((set) => isDeepStrictEqual(plain(withoutHash(set.spec.template!)), plain(spec.template)))
+  return [...sets]
+    .sort((a, b) => createdAt(a) - createdAt(b))
+    .find((set) => isDeepStrictEqual(plain(withoutHash(set.spec.template!)), plain(spec.template)))
 }
 
 function withoutHash(template: CoreV1PodTemplateSpec): CoreV1PodTemplateSpec {
@@ -35,14 +44,20 @@ const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 /** Letters and digits that name a template: the same template gives the same text; `collisions` gives another where a name is taken. */
 export function hashTemplate(template: CoreV1PodTemplateSpec, collisions: number): string {
   const alphabet = 'bcdfghjklmnpqrstvwxz2456789'
-  const digest = createHash('sha256').update(JSON.stringify([sortKeys(template), collisions])).digest()
+  const digest = createHash('sha256')
+    .update(JSON.stringify([sortKeys(template), collisions]))
+    .digest()
   return [...digest.subarray(0, 10)].map((byte) => alphabet[byte % alphabet.length]).join('')
 }
 
 function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys)
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, inner]) => [name, sortKeys(inner)]))
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, inner]) => [name, sortKeys(inner)]),
+  )
 }
 
 /** How many pods may be over and under the wanted number during an update. Never both 0, or nothing could move. */
@@ -56,7 +71,11 @@ export function resolveBounds({ spec }: AppsV1Deployment): { readonly maxSurge: 
 }
 
 /** One step of a rolling update: the new ReplicaSet up as far as the surge allows, old ones down as far as availability allows, unhealthy pods first. */
-export function planRollingUpdate(deployment: AppsV1Deployment, newSet: AppsV1ReplicaSet, oldSets: readonly AppsV1ReplicaSet[]): readonly Scaling[] {
+export function planRollingUpdate(
+  deployment: AppsV1Deployment,
+  newSet: AppsV1ReplicaSet,
+  oldSets: readonly AppsV1ReplicaSet[],
+): readonly Scaling[] {
   const replicas = deployment.spec.replicas ?? 1
   const { maxSurge, maxUnavailable } = resolveBounds(deployment)
   const all = [newSet, ...oldSets]
@@ -83,7 +102,12 @@ export function planRollingUpdate(deployment: AppsV1Deployment, newSet: AppsV1Re
 }
 
 /** One step of a replacement: everything old down, and the new one up once no old pod is left. */
-export function planRecreate(deployment: AppsV1Deployment, newSet: AppsV1ReplicaSet, oldSets: readonly AppsV1ReplicaSet[], hasOldPods: boolean): readonly Scaling[] {
+export function planRecreate(
+  deployment: AppsV1Deployment,
+  newSet: AppsV1ReplicaSet,
+  oldSets: readonly AppsV1ReplicaSet[],
+  hasOldPods: boolean,
+): readonly Scaling[] {
   const down = oldSets.filter((set) => sizeOf(set) > 0).map((set) => ({ set, replicas: 0 }))
   const replicas = deployment.spec.replicas ?? 1
   if (down.length > 0) return down
@@ -92,7 +116,9 @@ export function planRecreate(deployment: AppsV1Deployment, newSet: AppsV1Replica
 
 /** Old ReplicaSets without pods beyond the history limit, oldest revision first. */
 export function planCleanup({ spec }: AppsV1Deployment, oldSets: readonly AppsV1ReplicaSet[]): readonly AppsV1ReplicaSet[] {
-  const idle = oldSets.filter((set) => sizeOf(set) === 0 && (set.status?.replicas ?? 0) === 0 && set.metadata.deletionTimestamp === undefined)
+  const idle = oldSets.filter(
+    (set) => sizeOf(set) === 0 && (set.status?.replicas ?? 0) === 0 && set.metadata.deletionTimestamp === undefined,
+  )
   const surplus = idle.length - (spec.revisionHistoryLimit ?? 10)
   return surplus <= 0 ? [] : idle.sort((a, b) => revisionOf(a) - revisionOf(b)).slice(0, surplus)
 }
@@ -100,7 +126,12 @@ export function planCleanup({ spec }: AppsV1Deployment, oldSets: readonly AppsV1
 export const revisionOf = ({ metadata }: AppsV1ReplicaSet) => Number(metadata.annotations?.[revisionAnnotation] ?? 0)
 
 /** The status that the ReplicaSets add up to. */
-export function planDeploymentStatus(deployment: AppsV1Deployment, newSet: AppsV1ReplicaSet | undefined, sets: readonly AppsV1ReplicaSet[], now: number): AppsV1DeploymentStatus {
+export function planDeploymentStatus(
+  deployment: AppsV1Deployment,
+  newSet: AppsV1ReplicaSet | undefined,
+  sets: readonly AppsV1ReplicaSet[],
+  now: number,
+): AppsV1DeploymentStatus {
   const replicas = sum(sets, ({ status }) => status?.replicas)
   const available = sum(sets, ({ status }) => status?.availableReplicas)
   const { generation } = deployment.metadata
@@ -123,13 +154,23 @@ export function planDeploymentStatus(deployment: AppsV1Deployment, newSet: AppsV
 
 type Counts = Required<Pick<AppsV1DeploymentStatus, 'replicas' | 'updatedReplicas' | 'availableReplicas'>>
 
-function planConditions(deployment: AppsV1Deployment, newSet: AppsV1ReplicaSet | undefined, counts: Counts, now: number): readonly AppsV1DeploymentCondition[] {
+function planConditions(
+  deployment: AppsV1Deployment,
+  newSet: AppsV1ReplicaSet | undefined,
+  counts: Counts,
+  now: number,
+): readonly AppsV1DeploymentCondition[] {
   const previous = deployment.status?.conditions ?? []
   const replicas = deployment.spec.replicas ?? 1
   const isAvailable = counts.availableReplicas >= replicas - resolveBounds(deployment).maxUnavailable
   const available: AppsV1DeploymentCondition = isAvailable
     ? { type: 'Available', status: 'True', reason: 'MinimumReplicasAvailable', message: 'Deployment has minimum availability.' }
-    : { type: 'Available', status: 'False', reason: 'MinimumReplicasUnavailable', message: 'Deployment does not have minimum availability.' }
+    : {
+        type: 'Available',
+        status: 'False',
+        reason: 'MinimumReplicasUnavailable',
+        message: 'Deployment does not have minimum availability.',
+      }
   const conditions = withCondition(previous, available, now)
   return newSet === undefined ? conditions : withCondition(conditions, progressing(deployment, newSet, counts, now), now)
 }
@@ -137,20 +178,43 @@ function planConditions(deployment: AppsV1Deployment, newSet: AppsV1ReplicaSet |
 /** `lastUpdateTime` is when there was progress last: the deadline counts from it. */
 function progressing(deployment: AppsV1Deployment, { metadata }: AppsV1ReplicaSet, counts: Counts, now: number): AppsV1DeploymentCondition {
   const { status: before, spec } = deployment
-  const replicas = spec.replicas ?? 1
   const current = before?.conditions?.find(({ type }) => type === 'Progressing')
-  const isComplete = counts.updatedReplicas === replicas && counts.replicas === replicas && counts.availableReplicas === replicas
-  const hasMoved =
-    counts.updatedReplicas > (before?.updatedReplicas ?? 0) || counts.availableReplicas > (before?.availableReplicas ?? 0) || counts.replicas - counts.updatedReplicas < (before?.replicas ?? 0) - (before?.updatedReplicas ?? 0)
-  const lastUpdateTime = new Date(Math.floor(now / 1000) * 1000).toISOString().replace('.000Z', 'Z')
-  const about = { type: 'Progressing' as const, lastUpdateTime }
-  if (isComplete) {
+  const lastUpdateTime = toTimestamp(now)
+  if (isComplete(spec.replicas ?? 1, counts)) {
     if (current?.reason === 'NewReplicaSetAvailable' && current.message?.includes(metadata.name!) === true) return current
-    return { ...about, status: 'True', reason: 'NewReplicaSetAvailable', message: `ReplicaSet "${metadata.name}" has successfully progressed.` }
+    const message = `ReplicaSet "${metadata.name}" has successfully progressed.`
+    return { type: 'Progressing', lastUpdateTime, status: 'True', reason: 'NewReplicaSetAvailable', message }
   }
-  const message = `ReplicaSet "${metadata.name}" is progressing.`
-  if (hasMoved || current === undefined || current.reason === 'NewReplicaSetAvailable') return { ...about, status: 'True', reason: 'ReplicaSetUpdated', message }
+  if (current === undefined || current.reason === 'NewReplicaSetAvailable' || hasMoved(before, counts)) {
+    return {
+      type: 'Progressing',
+      lastUpdateTime,
+      status: 'True',
+      reason: 'ReplicaSetUpdated',
+      message: `ReplicaSet "${metadata.name}" is progressing.`,
+    }
+  }
   const deadlineMs = (spec.progressDeadlineSeconds ?? 600) * 1000
   const isLate = spec.paused !== true && now - (fromTimestamp(current.lastUpdateTime) ?? now) > deadlineMs
-  return isLate ? { ...about, lastUpdateTime: current.lastUpdateTime, status: 'False', reason: 'ProgressDeadlineExceeded', message: `ReplicaSet "${metadata.name}" has timed out progressing.` } : current
+  return isLate
+    ? {
+        ...current,
+        status: 'False',
+        reason: 'ProgressDeadlineExceeded',
+        message: `ReplicaSet "${metadata.name}" has timed out progressing.`,
+      }
+    : current
+}
+
+const isComplete = (replicas: number, counts: Counts) =>
+  counts.updatedReplicas === replicas && counts.replicas === replicas && counts.availableReplicas === replicas
+
+/** More new pods, more available ones, or fewer old ones than the status says. */
+function hasMoved(before: AppsV1DeploymentStatus | undefined, counts: Counts): boolean {
+  const { replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = before ?? {}
+  return (
+    counts.updatedReplicas > updatedReplicas ||
+    counts.availableReplicas > availableReplicas ||
+    counts.replicas - counts.updatedReplicas < replicas - updatedReplicas
+  )
 }

@@ -10,7 +10,12 @@ const deployment = (image: string, more: Partial<AppsV1Deployment['spec']> = {})
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: key,
-  spec: { replicas: 4, selector: { matchLabels: { app: 'web' } }, template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'web', image }] } }, ...more },
+  spec: {
+    replicas: 4,
+    selector: { matchLabels: { app: 'web' } },
+    template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'web', image }] } },
+    ...more,
+  },
 })
 
 let cluster: TestCluster
@@ -25,7 +30,8 @@ afterEach(() => cluster.stop())
 async function live(rounds: number): Promise<{ min: number; max: number }> {
   const seen: number[] = []
   for (let round = 0; round < rounds; round++) {
-    for (const pod of await cluster.pods()) if (pod.status?.phase !== 'Running') await runPod(cluster.client, pod, { now: cluster.clock.now() })
+    for (const pod of await cluster.pods())
+      if (pod.status?.phase !== 'Running') await runPod(cluster.client, pod, { now: cluster.clock.now() })
     await finishDeletions(cluster.client)
     await cluster.clock.advance(1_000)
     seen.push((await cluster.pods()).filter(({ status }) => status?.phase === 'Running').length)
@@ -33,7 +39,11 @@ async function live(rounds: number): Promise<{ min: number; max: number }> {
   return { min: Math.min(...seen), max: Math.max(...seen) }
 }
 
-const setImage = (image: string) => cluster.client.patch(AppsV1Deployment, key, { type: 'application/merge-patch+json', body: { spec: { template: { spec: { containers: [{ name: 'web', image }] } } } } })
+const setImage = (image: string) =>
+  cluster.client.patch(AppsV1Deployment, key, {
+    type: 'application/merge-patch+json',
+    body: { spec: { template: { spec: { containers: [{ name: 'web', image }] } } } },
+  })
 const images = async () => (await cluster.pods()).map(({ spec }) => spec.containers[0]!.image)
 const sets = async () => (await cluster.client.list(AppsV1ReplicaSet)).items
 const status = async () => (await cluster.client.get(AppsV1Deployment, key)).status!
@@ -47,7 +57,10 @@ test('a Deployment gets one ReplicaSet, its pods, and a status that says so', as
   expect(set!.metadata.name).toBe(`web-${hash}`)
   expect(set!.spec.selector.matchLabels).toEqual({ app: 'web', 'pod-template-hash': hash })
   expect(await status()).toMatchObject({ replicas: 4, updatedReplicas: 4, readyReplicas: 4, availableReplicas: 4, observedGeneration: 1 })
-  expect((await status()).conditions?.map(({ type, status: value, reason }) => `${type} ${value} ${reason}`).toSorted()).toEqual(['Available True MinimumReplicasAvailable', 'Progressing True NewReplicaSetAvailable'])
+  expect((await status()).conditions?.map(({ type, status: value, reason }) => `${type} ${value} ${reason}`).toSorted()).toEqual([
+    'Available True MinimumReplicasAvailable',
+    'Progressing True NewReplicaSetAvailable',
+  ])
   expect(await cluster.eventTexts()).toContain(`ScalingReplicaSet Scaled up replica set web-${hash} from 0 to 4`)
 })
 
@@ -59,7 +72,14 @@ test('a rolling update replaces all pods and stays within surge and unavailabili
   expect(await images()).toEqual(['web:2', 'web:2', 'web:2', 'web:2'])
   expect(min).toBeGreaterThanOrEqual(3)
   expect(max).toBeLessThanOrEqual(5)
-  expect((await sets()).map(({ spec, metadata }) => [metadata.annotations?.['deployment.kubernetes.io/revision'], spec.replicas]).toSorted()).toEqual([['1', 0], ['2', 4]])
+  expect(
+    new Map((await sets()).map(({ spec, metadata }) => [metadata.annotations?.['deployment.kubernetes.io/revision'], spec.replicas])),
+  ).toEqual(
+    new Map([
+      ['1', 0],
+      ['2', 4],
+    ]),
+  )
 })
 
 test('going back to an old template uses its ReplicaSet again, as the newest revision', async () => {
@@ -96,7 +116,9 @@ test('scaling changes the size without a rollout', async () => {
 test('a rollout that makes no progress is reported after its deadline', async () => {
   await cluster.client.create(AppsV1Deployment, deployment('web:1', { progressDeadlineSeconds: 30 }))
   await cluster.clock.advance(60_000)
-  expect((await status()).conditions).toContainEqual(expect.objectContaining({ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' }))
+  expect((await status()).conditions).toContainEqual(
+    expect.objectContaining({ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' }),
+  )
 })
 
 test('old ReplicaSets beyond the history limit go', async () => {

@@ -30,13 +30,18 @@ export function createEndpointsController({ informers }: { readonly informers: I
       const labels = { ...service.metadata.labels, [managedByLabel]: managedBy, ...(isHeadless(service) ? { [headlessLabel]: '' } : {}) }
       const annotations = isTruncated ? { [overCapacityAnnotation]: 'truncated' } : undefined
 
-      if (current !== undefined && isDeepStrictEqual([current.subsets ?? [], current.metadata.labels, current.metadata.annotations], [subsets, labels, annotations])) return undefined
+      if (
+        current !== undefined &&
+        isDeepStrictEqual([current.subsets ?? [], current.metadata.labels, current.metadata.annotations], [subsets, labels, annotations])
+      )
+        return undefined
       const { name, namespace } = service.metadata
       const metadata = { name, namespace, labels, ...(annotations === undefined ? {} : { annotations }) }
       const wanted: CoreV1Endpoints = { apiVersion: 'v1', kind: 'Endpoints', metadata, subsets }
       try {
         if (current === undefined) await client.create(CoreV1Endpoints, wanted)
-        else await client.update(CoreV1Endpoints, { ...wanted, metadata: { ...metadata, resourceVersion: current.metadata.resourceVersion } })
+        else
+          await client.update(CoreV1Endpoints, { ...wanted, metadata: { ...metadata, resourceVersion: current.metadata.resourceVersion } })
       } catch (error) {
         // The namespace is on its way out, or the caches are a moment behind and will bring this key up again.
         if (!isNamespaceTerminating(error) && !isAlreadyExists(error)) throw error
@@ -47,7 +52,11 @@ export function createEndpointsController({ informers }: { readonly informers: I
 }
 
 /** Removes the Endpoints that the controller above made for a Service that is gone. */
-export function createEndpointsCleanupController({ informers }: { readonly informers: InformerFactory }): ControllerDeclaration<CoreV1Endpoints> {
+export function createEndpointsCleanupController({
+  informers,
+}: {
+  readonly informers: InformerFactory
+}): ControllerDeclaration<CoreV1Endpoints> {
   const services = informers.informer(CoreV1Service)
   return {
     name: 'endpoints-cleanup',

@@ -25,7 +25,11 @@ const labelsOf = (service: CoreV1Service): Record<string, string> => ({
 })
 
 /** Keeps the EndpointSlices of each Service with a selector equal to its pods. */
-export function createEndpointSliceController({ informers }: { readonly informers: InformerFactory }): ControllerDeclaration<CoreV1Service> {
+export function createEndpointSliceController({
+  informers,
+}: {
+  readonly informers: InformerFactory
+}): ControllerDeclaration<CoreV1Service> {
   const { podsOf, servicesOf } = createServicePods(informers)
   const nodes = informers.informer(CoreV1Node)
   const slices = informers.informer(DiscoveryV1EndpointSlice, { indexes: { controller: (slice) => [controllerOf(slice)?.uid ?? ''] } })
@@ -36,14 +40,21 @@ export function createEndpointSliceController({ informers }: { readonly informer
     watches: [watch(CoreV1Pod, servicesOf)],
     async reconcile(service, context) {
       if (!hasSelector(service) || service.metadata.deletionTimestamp !== undefined) return undefined
-      const existing = [...slices.byIndex('controller', service.metadata.uid!)].filter(({ metadata }) => metadata.labels?.[managedByLabel] === managedBy)
+      const existing = [...slices.byIndex('controller', service.metadata.uid!)].filter(
+        ({ metadata }) => metadata.labels?.[managedByLabel] === managedBy,
+      )
       existing.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
 
-      const plan = planSlices(planContents(service, podsOf(service), (name) => nodes.get(name)), existing)
+      const plan = planSlices(
+        planContents(service, podsOf(service), (name) => nodes.get(name)),
+        existing,
+      )
       const labels = labelsOf(service)
       const isUpdated = new Set(plan.update.map(({ slice }) => slice))
       const isRemoved = new Set(plan.remove)
-      const relabel = existing.filter((slice) => !isUpdated.has(slice) && !isRemoved.has(slice) && !isDeepStrictEqual(slice.metadata.labels, labels))
+      const relabel = existing.filter(
+        (slice) => !isUpdated.has(slice) && !isRemoved.has(slice) && !isDeepStrictEqual(slice.metadata.labels, labels),
+      )
 
       for (const content of plan.create) await createSlice(service, content, context)
       for (const { slice, content } of plan.update) await updateSlice(slice, labels, content, context)
@@ -56,13 +67,23 @@ export function createEndpointSliceController({ informers }: { readonly informer
 
 async function createSlice(service: CoreV1Service, content: SliceContent, { client }: ReconcileContext): Promise<void> {
   const { name, namespace } = service.metadata
-  const metadata = { generateName: `${name}-`, namespace, labels: labelsOf(service), ownerReferences: [controllerReference(CoreV1Service, service)] }
+  const metadata = {
+    generateName: `${name}-`,
+    namespace,
+    labels: labelsOf(service),
+    ownerReferences: [controllerReference(CoreV1Service, service)],
+  }
   await client.create(DiscoveryV1EndpointSlice, build(metadata, content)).catch((error: unknown) => {
     if (!isNamespaceTerminating(error)) throw error
   })
 }
 
-async function updateSlice(slice: DiscoveryV1EndpointSlice, labels: Record<string, string>, content: SliceContent, { client }: ReconcileContext): Promise<void> {
+async function updateSlice(
+  slice: DiscoveryV1EndpointSlice,
+  labels: Record<string, string>,
+  content: SliceContent,
+  { client }: ReconcileContext,
+): Promise<void> {
   await client.update(DiscoveryV1EndpointSlice, build({ ...slice.metadata, labels }, content))
 }
 
@@ -72,7 +93,10 @@ async function removeSlice({ namespace, name }: DiscoveryV1EndpointSlice['metada
   })
 }
 
-const build = (metadata: DiscoveryV1EndpointSlice['metadata'], { addressType, endpoints, ports }: SliceContent): DiscoveryV1EndpointSlice => ({
+const build = (
+  metadata: DiscoveryV1EndpointSlice['metadata'],
+  { addressType, endpoints, ports }: SliceContent,
+): DiscoveryV1EndpointSlice => ({
   apiVersion: 'discovery.k8s.io/v1',
   kind: 'EndpointSlice',
   metadata,

@@ -1,5 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { CoreV1Node, CoreV1Pod, CoreV1Service, DiscoveryV1Endpoint, DiscoveryV1EndpointPort, DiscoveryV1EndpointSlice } from '../../api/generated/kinds.ts'
+import type {
+  CoreV1Node,
+  CoreV1Pod,
+  CoreV1Service,
+  DiscoveryV1Endpoint,
+  DiscoveryV1EndpointPort,
+  DiscoveryV1EndpointSlice,
+} from '../../api/generated/kinds.ts'
 import { endpointHostname, endpointPorts, endpointState, isHeadless, podReference } from '../service-pods.ts'
 
 /** Endpoints in one slice at most, as upstream. */
@@ -20,12 +27,21 @@ export interface SlicePlan {
 }
 
 /** The endpoints of a Service, grouped by address family and ports. */
-export function planContents(service: CoreV1Service, pods: readonly CoreV1Pod[], nodeOf: (name: string) => CoreV1Node | undefined): SliceContent[] {
+export function planContents(
+  service: CoreV1Service,
+  pods: readonly CoreV1Pod[],
+  nodeOf: (name: string) => CoreV1Node | undefined,
+): SliceContent[] {
   const groups = new Map<string, { addressType: string; ports: DiscoveryV1EndpointPort[]; endpoints: DiscoveryV1Endpoint[] }>()
   for (const pod of pods) {
     const state = endpointState(pod, service)
     if (state === undefined) continue
-    const ports = endpointPorts(pod, service).map(({ name, port, protocol, appProtocol }) => ({ name, port, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }))
+    const ports = endpointPorts(pod, service).map(({ name, port, protocol, appProtocol }) => ({
+      name,
+      port,
+      protocol,
+      ...(appProtocol === undefined ? {} : { appProtocol }),
+    }))
     if (ports.length === 0 && !(isHeadless(service) && (service.spec.ports ?? []).length === 0)) continue
     const addressType = pod.status!.podIP!.includes(':') ? 'IPv6' : 'IPv4'
     const id = JSON.stringify([addressType, ports])
@@ -57,10 +73,16 @@ function toEndpoint(pod: CoreV1Pod, service: CoreV1Service, nodeOf: (name: strin
  * places are filled before slices are added, and slices left empty go (but for one, which says that there is nothing).
  */
 export function planSlices(contents: readonly SliceContent[], existing: readonly DiscoveryV1EndpointSlice[]): SlicePlan {
-  const plan = { create: [] as SliceContent[], update: [] as { slice: DiscoveryV1EndpointSlice; content: SliceContent }[], remove: [] as DiscoveryV1EndpointSlice[] }
+  const plan = {
+    create: [] as SliceContent[],
+    update: [] as { slice: DiscoveryV1EndpointSlice; content: SliceContent }[],
+    remove: [] as DiscoveryV1EndpointSlice[],
+  }
   const unused = new Set(existing)
   for (const content of contents) {
-    const fitting = existing.filter((slice) => unused.has(slice) && slice.addressType === content.addressType && isDeepStrictEqual(slice.ports ?? [], content.ports))
+    const fitting = existing.filter(
+      (slice) => unused.has(slice) && slice.addressType === content.addressType && isDeepStrictEqual(slice.ports ?? [], content.ports),
+    )
     const filled = distribute(content.endpoints, fitting)
     const isEmpty = content.endpoints.length === 0
     for (const [index, endpoints] of filled.entries()) {

@@ -18,7 +18,7 @@ export type Wake = (kind: Kind, key: string) => void
 export interface GarbageCollector {
   readonly declarations: readonly AnyController[]
   /** Where to report objects whose owners or dependents changed. */
-  connect(wake: Wake): void
+  connect(this: void, wake: Wake): void
 }
 
 export interface GarbageCollectorOptions {
@@ -111,7 +111,8 @@ class OwnerGraph {
   }
 }
 
-const stateOfOwner = ({ metadata }: KubeObject): OwnerState => (metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(foregroundFinalizer) === true ? 'waiting' : 'solid')
+const stateOfOwner = ({ metadata }: KubeObject): OwnerState =>
+  metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(foregroundFinalizer) === true ? 'waiting' : 'solid'
 
 async function collect(kind: Kind, object: KubeObject, graph: OwnerGraph, { client }: ReconcileContext): Promise<undefined> {
   const { metadata } = object
@@ -138,7 +139,8 @@ async function collect(kind: Kind, object: KubeObject, graph: OwnerGraph, { clie
 }
 
 async function orphanDependents(kind: Kind, object: KubeObject, graph: OwnerGraph, client: Client): Promise<void> {
-  for (const dependent of [...graph.dependentsOf(object.metadata.uid!)]) {
+  const dependents = [...graph.dependentsOf(object.metadata.uid!)]
+  for (const dependent of dependents) {
     const ownerReferences = dependent.object.metadata.ownerReferences!.filter(({ uid }) => uid !== object.metadata.uid)
     await ignoreGone(patchMetadata(dependent.kind, dependent.object, { ownerReferences }, client))
   }
@@ -154,7 +156,9 @@ async function deleteDependents(kind: Kind, object: KubeObject, graph: OwnerGrap
     const propagationPolicy = [...graph.dependentsOf(uid!)].length > 0 ? 'Foreground' : 'Background'
     await ignoreGone(client.delete(dependentKind, targetOf(dependent), { propagationPolicy, preconditions: { uid } }))
   }
-  const isBlocked = dependents.some(({ object: dependent }) => dependent.metadata.ownerReferences!.some(({ uid, blockOwnerDeletion }) => uid === object.metadata.uid && blockOwnerDeletion === true))
+  const isBlocked = dependents.some(({ object: dependent }) =>
+    dependent.metadata.ownerReferences!.some(({ uid, blockOwnerDeletion }) => uid === object.metadata.uid && blockOwnerDeletion === true),
+  )
   if (!isBlocked) await removeFinalizer(kind, object, foregroundFinalizer, client)
 }
 
@@ -165,7 +169,10 @@ const targetOf = ({ metadata: { namespace, name } }: KubeObject) => ({ ...(names
 
 function patchMetadata(kind: Kind, object: KubeObject, change: object, client: Client): Promise<KubeObject> {
   const { uid, resourceVersion } = object.metadata
-  return client.patch(kind, targetOf(object), { type: 'application/merge-patch+json', body: { metadata: { uid, resourceVersion, ...change } } })
+  return client.patch(kind, targetOf(object), {
+    type: 'application/merge-patch+json',
+    body: { metadata: { uid, resourceVersion, ...change } },
+  })
 }
 
 async function ignoreGone(write: Promise<unknown>): Promise<void> {

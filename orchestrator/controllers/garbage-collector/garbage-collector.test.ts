@@ -20,17 +20,30 @@ beforeEach(async () => {
   for (const kind of kinds) cluster.informers.informer({ ...kind })
   const { declarations, connect } = createGarbageCollector({ informers: cluster.informers, kinds })
   const controllers = declarations.map((declaration) => createController(declaration, { ...cluster, log: silentLog }))
-  connect((kind, key) => controllers[kinds.indexOf(kind as typeof CoreV1Secret)]!.enqueueAfter(key, 0))
+  connect((kind, key) => controllers[kinds.indexOf(kind)]!.enqueueAfter(key, 0))
   for (const controller of controllers) cluster.keep((signal) => controller.run(signal))
   await cluster.start()
 })
 afterEach(() => cluster.stop())
 
-const owners = (...objects: KubeObject[]): MetaV1OwnerReference[] => objects.map(({ apiVersion, kind, metadata }) => ({ apiVersion, kind, name: metadata.name!, uid: metadata.uid!, controller: false, blockOwnerDeletion: true }))
-const addConfigMap = (name: string, ownerReferences: MetaV1OwnerReference[] = []) => cluster.client.create(CoreV1ConfigMap, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default', ownerReferences } })
-const addSecret = (name: string, ownerReferences: MetaV1OwnerReference[] = []) => cluster.client.create(CoreV1Secret, { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'default', ownerReferences } })
+const owners = (...objects: KubeObject[]): MetaV1OwnerReference[] =>
+  objects.map(({ apiVersion, kind, metadata }) => ({
+    apiVersion,
+    kind,
+    name: metadata.name!,
+    uid: metadata.uid!,
+    controller: false,
+    blockOwnerDeletion: true,
+  }))
+const addConfigMap = (name: string, ownerReferences: MetaV1OwnerReference[] = []) =>
+  cluster.client.create(CoreV1ConfigMap, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default', ownerReferences } })
+const addSecret = (name: string, ownerReferences: MetaV1OwnerReference[] = []) =>
+  cluster.client.create(CoreV1Secret, { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'default', ownerReferences } })
 const at = (name: string) => ({ namespace: 'default', name })
-const names = async () => [...(await cluster.client.list(CoreV1ConfigMap)).items, ...(await cluster.client.list(CoreV1Secret)).items].map(({ metadata }) => metadata.name).toSorted()
+const names = async () =>
+  [...(await cluster.client.list(CoreV1ConfigMap)).items, ...(await cluster.client.list(CoreV1Secret)).items]
+    .map(({ metadata }) => metadata.name!)
+    .toSorted()
 const settle = () => cluster.clock.advance(200)
 
 test('what an object owns goes after it, down to the last descendant', async () => {
@@ -65,7 +78,11 @@ test('an object whose owner was replaced by another of the same name goes', asyn
 test('foreground: the owner stays until its dependents are gone', async () => {
   const owner = await addConfigMap('owner')
   const child = owners(owner)
-  await cluster.client.create(CoreV1Secret, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'child', namespace: 'default', ownerReferences: child, finalizers: ['example.com/hold'] } })
+  await cluster.client.create(CoreV1Secret, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'child', namespace: 'default', ownerReferences: child, finalizers: ['example.com/hold'] },
+  })
   await settle()
   await cluster.client.delete(CoreV1ConfigMap, at('owner'), { propagationPolicy: 'Foreground' })
   await settle()
@@ -107,7 +124,16 @@ describe('plan', () => {
     { states: ['absent', 'absent'], finalizers: ['orphan'], expected: { action: 'delete', propagationPolicy: 'Orphan' } },
     { states: ['absent', 'absent'], finalizers: ['foregroundDeletion'], expected: { action: 'delete', propagationPolicy: 'Foreground' } },
   ])('owners $states, finalizers $finalizers: $expected.action', ({ states: [a, b], hasDependents = false, finalizers, expected }) => {
-    expect(planCollection(object(finalizers), new Map([['a', a], ['b', b]]), hasDependents)).toEqual(expected)
+    expect(
+      planCollection(
+        object(finalizers),
+        new Map([
+          ['a', a],
+          ['b', b],
+        ]),
+        hasDependents,
+      ),
+    ).toEqual(expected)
   })
 })
 

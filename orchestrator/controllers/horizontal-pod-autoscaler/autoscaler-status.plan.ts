@@ -13,7 +13,11 @@ export function setConditions(
   const result = conditions.map((condition) => {
     const finding = findings.get(condition.type as ConditionType)
     if (finding === undefined) return condition
-    return { type: condition.type, ...finding, lastTransitionTime: finding.status === condition.status ? condition.lastTransitionTime : toTimestamp(now) }
+    return {
+      type: condition.type,
+      ...finding,
+      lastTransitionTime: finding.status === condition.status ? condition.lastTransitionTime : toTimestamp(now),
+    }
   })
   for (const [type, finding] of findings) {
     if (!conditions.some((condition) => condition.type === type)) result.push({ type, ...finding, lastTransitionTime: toTimestamp(now) })

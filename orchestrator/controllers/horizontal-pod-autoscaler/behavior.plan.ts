@@ -42,13 +42,37 @@ export interface NormalizedScale {
 }
 
 const readyForNewScale: Finding = { status: 'True', reason: 'ReadyForNewScale', message: 'recommended size matches current size' }
-const scaleDownStabilized: Finding = { status: 'True', reason: 'ScaleDownStabilized', message: 'recent recommendations were higher than current one, applying the highest recent recommendation' }
-const scaleUpStabilized: Finding = { status: 'True', reason: 'ScaleUpStabilized', message: 'recent recommendations were lower than current one, applying the lowest recent recommendation' }
+const scaleDownStabilized: Finding = {
+  status: 'True',
+  reason: 'ScaleDownStabilized',
+  message: 'recent recommendations were higher than current one, applying the highest recent recommendation',
+}
+const scaleUpStabilized: Finding = {
+  status: 'True',
+  reason: 'ScaleUpStabilized',
+  message: 'recent recommendations were lower than current one, applying the lowest recent recommendation',
+}
 const withinRange: Finding = { status: 'False', reason: 'DesiredWithinRange', message: 'the desired count is within the acceptable range' }
-const scaleUpLimited: Finding = { status: 'True', reason: 'ScaleUpLimit', message: 'the desired replica count is increasing faster than the maximum scale rate' }
-const scaleDownLimited: Finding = { status: 'True', reason: 'ScaleDownLimit', message: 'the desired replica count is decreasing faster than the maximum scale rate' }
-const tooMany: Finding = { status: 'True', reason: 'TooManyReplicas', message: 'the desired replica count is more than the maximum replica count' }
-const tooFew: Finding = { status: 'True', reason: 'TooFewReplicas', message: 'the desired replica count is less than the minimum replica count' }
+const scaleUpLimited: Finding = {
+  status: 'True',
+  reason: 'ScaleUpLimit',
+  message: 'the desired replica count is increasing faster than the maximum scale rate',
+}
+const scaleDownLimited: Finding = {
+  status: 'True',
+  reason: 'ScaleDownLimit',
+  message: 'the desired replica count is decreasing faster than the maximum scale rate',
+}
+const tooMany: Finding = {
+  status: 'True',
+  reason: 'TooManyReplicas',
+  message: 'the desired replica count is more than the maximum replica count',
+}
+const tooFew: Finding = {
+  status: 'True',
+  reason: 'TooFewReplicas',
+  message: 'the desired replica count is less than the minimum replica count',
+}
 
 /** Stabilises, limits the rate of, and bounds a proposal: by the autoscaler's `behavior`, or without one by upstream's older rules. */
 export function normalize(input: NormalizeInput): NormalizedScale {
@@ -69,22 +93,31 @@ function normalizeByDefault(input: NormalizeInput): NormalizedScale {
 
 function normalizeByBehavior(input: NormalizeInput, behavior: AutoscalingV2HorizontalPodAutoscalerBehavior): NormalizedScale {
   const stabilized = stabilize(input, behavior)
-  const ableToScale = stabilized === input.desiredReplicas ? readyForNewScale : stabilized < input.desiredReplicas ? scaleUpStabilized : scaleDownStabilized
+  const ableToScale =
+    stabilized === input.desiredReplicas ? readyForNewScale : stabilized < input.desiredReplicas ? scaleUpStabilized : scaleDownStabilized
   const { replicas, finding } = limitRate(input, behavior, stabilized)
   return { replicas, ableToScale, scalingLimited: finding }
 }
 
 /** Brings the current size into [lowest recent recommendation for going up, highest for going down]. */
-function stabilize({ history, desiredReplicas, currentReplicas, downscaleStabilizationMs, now }: NormalizeInput, { scaleUp, scaleDown }: AutoscalingV2HorizontalPodAutoscalerBehavior): number {
+function stabilize(
+  { history, desiredReplicas, currentReplicas, downscaleStabilizationMs, now }: NormalizeInput,
+  { scaleUp, scaleDown }: AutoscalingV2HorizontalPodAutoscalerBehavior,
+): number {
   const upFrom = now - (scaleUp?.stabilizationWindowSeconds ?? 0) * 1000
-  const downFrom = now - (scaleDown?.stabilizationWindowSeconds === undefined ? downscaleStabilizationMs : scaleDown.stabilizationWindowSeconds * 1000)
+  const downFrom =
+    now - (scaleDown?.stabilizationWindowSeconds === undefined ? downscaleStabilizationMs : scaleDown.stabilizationWindowSeconds * 1000)
   const countsAfter = (from: number) => history.recommendations.filter(({ at }) => at > from).map(({ count }) => count)
   const lowest = Math.min(desiredReplicas, ...countsAfter(upFrom))
   const highest = Math.max(desiredReplicas, ...countsAfter(downFrom))
   return Math.min(Math.max(currentReplicas, lowest), highest)
 }
 
-function limitRate(input: NormalizeInput, behavior: AutoscalingV2HorizontalPodAutoscalerBehavior, desired: number): { readonly replicas: number; readonly finding: Finding } {
+function limitRate(
+  input: NormalizeInput,
+  behavior: AutoscalingV2HorizontalPodAutoscalerBehavior,
+  desired: number,
+): { readonly replicas: number; readonly finding: Finding } {
   const { currentReplicas, minReplicas, maxReplicas } = input
   if (desired > currentReplicas) {
     const limit = Math.max(scaleUpLimit(input, behavior.scaleUp), currentReplicas)
@@ -105,7 +138,10 @@ const defaultUpPolicies = [
 const defaultDownPolicies = [{ type: 'Percent', value: 100, periodSeconds: 15 }]
 
 /** How far up the policies allow to go now. */
-export function scaleUpLimit(input: Pick<NormalizeInput, 'history' | 'currentReplicas' | 'now'>, rules: AutoscalingV2HPAScalingRules | undefined): number {
+export function scaleUpLimit(
+  input: Pick<NormalizeInput, 'history' | 'currentReplicas' | 'now'>,
+  rules: AutoscalingV2HPAScalingRules | undefined,
+): number {
   const { currentReplicas } = input
   if (rules?.selectPolicy === 'Disabled') return currentReplicas
   const limits = (rules?.policies ?? defaultUpPolicies).map(({ type, value, periodSeconds }) => {
@@ -116,7 +152,10 @@ export function scaleUpLimit(input: Pick<NormalizeInput, 'history' | 'currentRep
 }
 
 /** How far down the policies allow to go now. */
-export function scaleDownLimit(input: Pick<NormalizeInput, 'history' | 'currentReplicas' | 'now'>, rules: AutoscalingV2HPAScalingRules | undefined): number {
+export function scaleDownLimit(
+  input: Pick<NormalizeInput, 'history' | 'currentReplicas' | 'now'>,
+  rules: AutoscalingV2HPAScalingRules | undefined,
+): number {
   const { currentReplicas } = input
   if (rules?.selectPolicy === 'Disabled') return currentReplicas
   const limits = (rules?.policies ?? defaultDownPolicies).map(({ type, value, periodSeconds }) => {
@@ -127,8 +166,12 @@ export function scaleDownLimit(input: Pick<NormalizeInput, 'history' | 'currentR
 }
 
 /** The size at the beginning of the period, by taking back what was done in it. */
-function periodStart({ history, currentReplicas, now }: Pick<NormalizeInput, 'history' | 'currentReplicas' | 'now'>, periodSeconds: number): number {
-  const sumSince = (events: readonly TimedCount[]) => events.filter(({ at }) => at > now - periodSeconds * 1000).reduce((sum, { count }) => sum + count, 0)
+function periodStart(
+  { history, currentReplicas, now }: Pick<NormalizeInput, 'history' | 'currentReplicas' | 'now'>,
+  periodSeconds: number,
+): number {
+  const sumSince = (events: readonly TimedCount[]) =>
+    events.filter(({ at }) => at > now - periodSeconds * 1000).reduce((sum, { count }) => sum + count, 0)
   return currentReplicas - sumSince(history.added) + sumSince(history.removed)
 }
 
@@ -136,14 +179,19 @@ function periodStart({ history, currentReplicas, now }: Pick<NormalizeInput, 'hi
 const longestMemoryMs = 3_600_000
 
 /** The history with what this run wanted and did, and without what is too old to matter. */
-export function remember(history: ScalingHistory, now: number, run: { readonly recommendation?: number; readonly change?: number; readonly downscaleStabilizationMs: number }): ScalingHistory {
+export function remember(
+  history: ScalingHistory,
+  now: number,
+  run: { readonly recommendation?: number; readonly change?: number; readonly downscaleStabilizationMs: number },
+): ScalingHistory {
   const from = now - Math.max(longestMemoryMs, run.downscaleStabilizationMs)
   const keep = (events: readonly TimedCount[], count: number | undefined) => {
     const recent = events.filter(({ at }) => at > from)
     return count === undefined || count <= 0 ? recent : [...recent, { at: now, count }]
   }
   const { recommendations } = history
-  const recommended = run.recommendation === undefined ? recommendations : withRecommendation(recommendations, { at: now, count: run.recommendation })
+  const recommended =
+    run.recommendation === undefined ? recommendations : withRecommendation(recommendations, { at: now, count: run.recommendation })
   return {
     recommendations: recommended.filter(({ at }) => at > from),
     added: keep(history.added, run.change),

@@ -51,7 +51,7 @@ export interface AutoscalerOptions extends AutoscalerTuning {
 export interface AutoscalerController {
   readonly declaration: ControllerDeclaration<AutoscalingV2HorizontalPodAutoscaler>
   /** Keys of the autoscalers whose target selects the pod. */
-  autoscalersOf(pod: CoreV1Pod): Iterable<string>
+  readonly autoscalersOf: (pod: CoreV1Pod) => Iterable<string>
 }
 
 /** What is kept of an autoscaler between runs. */
@@ -144,7 +144,11 @@ class AutoscalerLoop {
     try {
       const target = await readTarget(client, autoscaler.metadata.namespace!, autoscaler.spec.scaleTargetRef)
       const current = target.scale.spec?.replicas ?? 0
-      report.conditions.set('AbleToScale', { status: 'True', reason: 'SucceededGetScale', message: "the HPA controller was able to get the target's current scale" })
+      report.conditions.set('AbleToScale', {
+        status: 'True',
+        reason: 'SucceededGetScale',
+        message: "the HPA controller was able to get the target's current scale",
+      })
       report.currentReplicas = current
       const history = this.#memories.get(key)?.history ?? { recommendations: [{ at: now, count: current }], added: [], removed: [] }
       const selector = target.scale.status?.selector ?? ''
@@ -153,17 +157,30 @@ class AutoscalerLoop {
     } catch (error) {
       const message = messageOf(error)
       events.event(autoscaler, 'Warning', 'FailedGetScale', message)
-      report.conditions.set('AbleToScale', { status: 'False', reason: 'FailedGetScale', message: `the HPA controller was unable to get the target's current scale: ${message}` })
+      report.conditions.set('AbleToScale', {
+        status: 'False',
+        reason: 'FailedGetScale',
+        message: `the HPA controller was unable to get the target's current scale: ${message}`,
+      })
       return undefined
     }
   }
 
   /** The size to go to and why; `undefined` when there is nothing to say. */
-  async #plan(autoscaler: Autoscaler, target: ScaleTarget, report: Report, context: ReconcileContext): Promise<{ readonly replicas: number; readonly why: string } | undefined> {
+  async #plan(
+    autoscaler: Autoscaler,
+    target: ScaleTarget,
+    report: Report,
+    context: ReconcileContext,
+  ): Promise<{ readonly replicas: number; readonly why: string } | undefined> {
     const { minReplicas = 1, maxReplicas } = autoscaler.spec
     const current = report.currentReplicas!
     if (current === 0 && minReplicas !== 0) {
-      report.conditions.set('ScalingActive', { status: 'False', reason: 'ScalingDisabled', message: 'scaling is disabled since the replica count of the target is zero' })
+      report.conditions.set('ScalingActive', {
+        status: 'False',
+        reason: 'ScalingDisabled',
+        message: 'scaling is disabled since the replica count of the target is zero',
+      })
       return { replicas: 0, why: '' }
     }
     if (current > maxReplicas) return { replicas: maxReplicas, why: 'Current number of replicas above Spec.MaxReplicas' }
@@ -179,15 +196,31 @@ class AutoscalerLoop {
     const { minReplicas = 1, maxReplicas, behavior } = autoscaler.spec
     const memory = this.#memories.get(key)!
     const downscaleStabilizationMs = this.#options.downscaleStabilizationMs ?? defaultDownscaleStabilizationMs
-    const input = { history: memory.history, currentReplicas: report.currentReplicas!, desiredReplicas, minReplicas, maxReplicas, downscaleStabilizationMs, now }
+    const input = {
+      history: memory.history,
+      currentReplicas: report.currentReplicas!,
+      desiredReplicas,
+      minReplicas,
+      maxReplicas,
+      downscaleStabilizationMs,
+      now,
+    }
     const normalized = normalize({ ...input, ...(behavior === undefined ? {} : { behavior }) })
-    this.#memories.set(key, { ...memory, history: remember(memory.history, now, { recommendation: desiredReplicas, downscaleStabilizationMs }) })
+    this.#memories.set(key, {
+      ...memory,
+      history: remember(memory.history, now, { recommendation: desiredReplicas, downscaleStabilizationMs }),
+    })
     report.conditions.set('AbleToScale', normalized.ableToScale).set('ScalingLimited', normalized.scalingLimited)
     return normalized.replicas
   }
 
   /** The highest proposal of all metrics; `undefined` when those that fail leave it open whether to go down. */
-  async #measure(autoscaler: Autoscaler, target: ScaleTarget, report: Report, context: ReconcileContext): Promise<MetricProposal | undefined> {
+  async #measure(
+    autoscaler: Autoscaler,
+    target: ScaleTarget,
+    report: Report,
+    context: ReconcileContext,
+  ): Promise<MetricProposal | undefined> {
     const { metrics = [], behavior } = autoscaler.spec
     const selector = this.#selectorFor(autoscaler, target, report, context)
     if (selector === undefined) return undefined
@@ -197,7 +230,9 @@ class AutoscalerLoop {
       metrics: this.#metrics,
       autoscaler,
       selector: target.scale.status!.selector!,
-      pods: [...this.#pods.byIndex('namespace', autoscaler.metadata.namespace!)].filter((pod) => matchesLabels(selector, pod.metadata.labels)),
+      pods: [...this.#pods.byIndex('namespace', autoscaler.metadata.namespace!)].filter((pod) =>
+        matchesLabels(selector, pod.metadata.labels),
+      ),
       currentReplicas: report.currentReplicas!,
       statusReplicas: target.scale.status!.replicas,
       tolerance: { up: toleranceOf(behavior?.scaleUp?.tolerance, tolerance), down: toleranceOf(behavior?.scaleDown?.tolerance, tolerance) },
@@ -226,10 +261,16 @@ class AutoscalerLoop {
     if (selector === undefined) {
       const message = 'selector is required'
       events.event(autoscaler, 'Warning', 'SelectorRequired', message)
-      report.conditions.set('ScalingActive', { status: 'False', reason: 'InvalidSelector', message: "the HPA target's scale is missing a selector" })
+      report.conditions.set('ScalingActive', {
+        status: 'False',
+        reason: 'InvalidSelector',
+        message: "the HPA target's scale is missing a selector",
+      })
       return undefined
     }
-    const pods = [...this.#pods.byIndex('namespace', autoscaler.metadata.namespace!)].filter((pod) => matchesLabels(selector, pod.metadata.labels))
+    const pods = [...this.#pods.byIndex('namespace', autoscaler.metadata.namespace!)].filter((pod) =>
+      matchesLabels(selector, pod.metadata.labels),
+    )
     const rivals = new Set(pods.flatMap((pod) => [...this.keysOf(pod)]))
     if (rivals.size <= 1) return selector
     const message = `pods by selector ${scale.status!.selector} are controlled by multiple HPAs: [${[...rivals].sort().join(' ')}]`
@@ -238,7 +279,12 @@ class AutoscalerLoop {
     return undefined
   }
 
-  async #act(autoscaler: Autoscaler, target: ScaleTarget, plan: { readonly replicas: number; readonly why: string }, { report, context }: { readonly report: Report; readonly context: ReconcileContext }): Promise<void> {
+  async #act(
+    autoscaler: Autoscaler,
+    target: ScaleTarget,
+    plan: { readonly replicas: number; readonly why: string },
+    { report, context }: { readonly report: Report; readonly context: ReconcileContext },
+  ): Promise<void> {
     const { replicas, why } = plan
     const current = report.currentReplicas!
     report.desiredReplicas = replicas
@@ -250,17 +296,28 @@ class AutoscalerLoop {
       const message = messageOf(error)
       report.desiredReplicas = current
       events.event(autoscaler, 'Warning', 'FailedRescale', `New size: ${replicas}; reason: ${why}; error: ${message}`)
-      report.conditions.set('AbleToScale', { status: 'False', reason: 'FailedUpdateScale', message: `the HPA controller was unable to update the target scale: ${message}` })
+      report.conditions.set('AbleToScale', {
+        status: 'False',
+        reason: 'FailedUpdateScale',
+        message: `the HPA controller was unable to update the target scale: ${message}`,
+      })
       throw error
     }
     report.hasScaled = true
-    report.conditions.set('AbleToScale', { status: 'True', reason: 'SucceededRescale', message: `the HPA controller was able to update the target scale to ${replicas}` })
+    report.conditions.set('AbleToScale', {
+      status: 'True',
+      reason: 'SucceededRescale',
+      message: `the HPA controller was able to update the target scale to ${replicas}`,
+    })
     events.event(autoscaler, 'Normal', 'SuccessfulRescale', `New size: ${replicas}; reason: ${why}`)
     log.info({ from: current, to: replicas, reason: why }, 'rescaled')
     if (autoscaler.spec.behavior === undefined) return
     const memory = this.#memories.get(keyOf(autoscaler))!
     const downscaleStabilizationMs = this.#options.downscaleStabilizationMs ?? defaultDownscaleStabilizationMs
-    this.#memories.set(keyOf(autoscaler), { ...memory, history: remember(memory.history, now, { change: replicas - current, downscaleStabilizationMs }) })
+    this.#memories.set(keyOf(autoscaler), {
+      ...memory,
+      history: remember(memory.history, now, { change: replicas - current, downscaleStabilizationMs }),
+    })
   }
 
   async #report(autoscaler: Autoscaler, report: Report, { client, events, now, log }: ReconcileContext): Promise<void> {
@@ -299,13 +356,21 @@ function judge(input: {
   for (const proposal of proposals) if (best === undefined || proposal.replicas > best.replicas) best = proposal
   if (best === undefined || (failure !== undefined && best.replicas < report.currentReplicas!)) {
     if (failure === undefined) return undefined
-    report.conditions.set('ScalingActive', { status: 'False', reason: failure.reason, message: `the HPA was unable to compute the replica count: ${failure.message}` })
+    report.conditions.set('ScalingActive', {
+      status: 'False',
+      reason: failure.reason,
+      message: `the HPA was unable to compute the replica count: ${failure.message}`,
+    })
     const total = proposals.length + failures.length
     const message = `invalid metrics (${failures.length} invalid out of ${total}), first error is: ${failure.message}`
     context.events.event(autoscaler, 'Warning', 'FailedComputeMetricsReplicas', message)
     return undefined
   }
-  report.conditions.set('ScalingActive', { status: 'True', reason: 'ValidMetricFound', message: `the HPA was able to successfully calculate a replica count from ${best.name}` })
+  report.conditions.set('ScalingActive', {
+    status: 'True',
+    reason: 'ValidMetricFound',
+    message: `the HPA was able to successfully calculate a replica count from ${best.name}`,
+  })
   return best
 }
 

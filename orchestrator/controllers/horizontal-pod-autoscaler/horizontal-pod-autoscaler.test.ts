@@ -18,7 +18,10 @@ const rc: CoreV1ReplicationController = {
   spec: {
     replicas: 1,
     selector: { app: 'web' },
-    template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'web', image: 'web:1', resources: { requests: { cpu: '100m' } } }] } },
+    template: {
+      metadata: { labels: { app: 'web' } },
+      spec: { containers: [{ name: 'web', image: 'web:1', resources: { requests: { cpu: '100m' } } }] },
+    },
   },
 }
 const hpa = (spec: Partial<AutoscalingV2HorizontalPodAutoscaler['spec']> = {}): AutoscalingV2HorizontalPodAutoscaler => ({
@@ -49,7 +52,14 @@ beforeEach(() => {
     const selector = parseLabelSelector(query?.labelSelector ?? '')
     const pods = (await cluster.pods()).filter((pod) => pod.status?.phase === 'Running' && matchesLabels(selector, pod.metadata.labels))
     const usage = { cpu: `${Math.round(loadMillicores / Math.max(1, pods.length))}m`, memory: '10Mi' }
-    return { items: pods.map(({ metadata }) => ({ metadata: { name: metadata.name, namespace: 'default' }, timestamp: toTimestamp(cluster.clock.now()), window: '5s', containers: [{ name: 'web', usage }] })) }
+    return {
+      items: pods.map(({ metadata }) => ({
+        metadata: { name: metadata.name, namespace: 'default' },
+        timestamp: toTimestamp(cluster.clock.now()),
+        window: '5s',
+        containers: [{ name: 'web', usage }],
+      })),
+    }
   })
 })
 afterEach(() => cluster.stop())
@@ -64,7 +74,8 @@ async function start(tuning: AutoscalerTuning = {}): Promise<void> {
 /** Lets time pass with node agents that start pods within a second. */
 async function live(ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 1_000) {
-    for (const pod of await cluster.pods()) if (pod.status?.phase !== 'Running') await runPod(cluster.client, pod, { now: cluster.clock.now() })
+    for (const pod of await cluster.pods())
+      if (pod.status?.phase !== 'Running') await runPod(cluster.client, pod, { now: cluster.clock.now() })
     await finishDeletions(cluster.client)
     await cluster.clock.advance(1_000)
   }
@@ -72,15 +83,24 @@ async function live(ms: number): Promise<void> {
 
 const replicas = async () => (await cluster.client.get(CoreV1ReplicationController, key)).spec.replicas
 const status = async () => (await cluster.client.get(AutoscalingV2HorizontalPodAutoscaler, key)).status!
-const conditions = async () => Object.fromEntries(((await status()).conditions ?? []).map(({ type, status: value, reason }) => [type, `${value} ${reason}`]))
+const conditions = async () =>
+  Object.fromEntries(((await status()).conditions ?? []).map(({ type, status: value, reason }) => [type, `${value} ${reason}`]))
 
 test('a load spike leads to as many replicas as it takes, and its end back to one after the stabilization window', async () => {
   await start()
   await cluster.client.create(AutoscalingV2HorizontalPodAutoscaler, hpa())
   await live(20_000)
   expect(await replicas()).toBe(1)
-  expect(await status()).toMatchObject({ currentReplicas: 1, desiredReplicas: 1, currentMetrics: [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: 20, averageValue: '20m' } } }] })
-  expect(await conditions()).toEqual({ AbleToScale: 'True ReadyForNewScale', ScalingActive: 'True ValidMetricFound', ScalingLimited: 'False DesiredWithinRange' })
+  expect(await status()).toMatchObject({
+    currentReplicas: 1,
+    desiredReplicas: 1,
+    currentMetrics: [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: 20, averageValue: '20m' } } }],
+  })
+  expect(await conditions()).toEqual({
+    AbleToScale: 'True ReadyForNewScale',
+    ScalingActive: 'True ValidMetricFound',
+    ScalingLimited: 'False DesiredWithinRange',
+  })
   loadMillicores = 150
   await live(32_000)
   expect(await replicas()).toBe(3)
@@ -115,7 +135,11 @@ test('start-up CPU of a fresh pod does not count while it is not ready or its wi
   await cluster.clock.advance(20_000)
   expect(await replicas()).toBe(1)
   expect(await conditions()).toMatchObject({ ScalingActive: 'False FailedGetResourceMetric' })
-  expect(await cluster.eventTexts()).toContainEqual(expect.stringMatching(/^FailedGetResourceMetric failed to get cpu utilization: did not receive metrics for targeted pods \(pods might be unready\)/))
+  expect(await cluster.eventTexts()).toContainEqual(
+    expect.stringMatching(
+      /^FailedGetResourceMetric failed to get cpu utilization: did not receive metrics for targeted pods \(pods might be unready\)/,
+    ),
+  )
 })
 
 test('samples wake the autoscaler without waiting for the sync period, at most once a second', async () => {
@@ -136,7 +160,10 @@ test('samples wake the autoscaler without waiting for the sync period, at most o
       }
     },
   } as unknown as typeof cluster.client
-  void runSampleTrigger({ ...cluster, client, autoscalersOf, enqueueAfter: (name, ms) => controller!.enqueueAfter(name, ms) }, new AbortController().signal)
+  void runSampleTrigger(
+    { ...cluster, client, autoscalersOf, enqueueAfter: (name, ms) => controller!.enqueueAfter(name, ms) },
+    new AbortController().signal,
+  )
   await cluster.clock.settle()
   const before = controller!.counts.requeue
   loadMillicores = 200
@@ -155,13 +182,22 @@ describe('what cannot be computed', () => {
     await cluster.client.create(AutoscalingV2HorizontalPodAutoscaler, hpa())
     await live(2_000)
     expect(await conditions()).toEqual({ AbleToScale: 'True SucceededGetScale', ScalingActive: 'False FailedGetResourceMetric' })
-    expect((await cluster.eventTexts()).some((text) => text.startsWith('FailedComputeMetricsReplicas invalid metrics (1 invalid out of 1), first error is: failed to get cpu utilization: unable to fetch metrics from resource metrics API'))).toBe(true)
+    expect(
+      (await cluster.eventTexts()).some((text) =>
+        text.startsWith(
+          'FailedComputeMetricsReplicas invalid metrics (1 invalid out of 1), first error is: failed to get cpu utilization: unable to fetch metrics from resource metrics API',
+        ),
+      ),
+    ).toBe(true)
     expect(await replicas()).toBe(1)
   })
 
   test('no target: AbleToScale is False', async () => {
     await start()
-    await cluster.client.create(AutoscalingV2HorizontalPodAutoscaler, hpa({ scaleTargetRef: { apiVersion: 'v1', kind: 'ReplicationController', name: 'none' } }))
+    await cluster.client.create(
+      AutoscalingV2HorizontalPodAutoscaler,
+      hpa({ scaleTargetRef: { apiVersion: 'v1', kind: 'ReplicationController', name: 'none' } }),
+    )
     await live(2_000)
     expect(await conditions()).toEqual({ AbleToScale: 'False FailedGetScale' })
     expect(await cluster.eventTexts()).toContain('FailedGetScale replicationcontrollers "none" not found')
@@ -185,7 +221,9 @@ describe('what cannot be computed', () => {
     await cluster.client.create(AutoscalingV2HorizontalPodAutoscaler, hpa())
     await live(1_000)
     const failing = (await status()).conditions?.find(({ type }) => type === 'ScalingActive')
-    expect(failing?.message).toMatch(/^the HPA was unable to compute the replica count: failed to get cpu utilization: missing request for cpu in container web of Pod web-/)
+    expect(failing?.message).toMatch(
+      /^the HPA was unable to compute the replica count: failed to get cpu utilization: missing request for cpu in container web of Pod web-/,
+    )
   })
 })
 
@@ -196,7 +234,10 @@ describe('without asking metrics', () => {
   ])('$name', async ({ replicas: current, expected, reason }) => {
     await start()
     areMetricsUp = false
-    await cluster.client.patch(CoreV1ReplicationController, key, { type: 'application/merge-patch+json', body: { spec: { replicas: current } } })
+    await cluster.client.patch(CoreV1ReplicationController, key, {
+      type: 'application/merge-patch+json',
+      body: { spec: { replicas: current } },
+    })
     await live(1_000)
     await cluster.client.create(AutoscalingV2HorizontalPodAutoscaler, hpa({ minReplicas: 2 }))
     await live(1_000)
@@ -219,9 +260,13 @@ test('a metric per container counts that container alone', async () => {
   loadMillicores = 120
   await live(10_000)
   const target = { type: 'AverageValue', averageValue: '30m' }
-  await cluster.client.create(AutoscalingV2HorizontalPodAutoscaler, hpa({ metrics: [{ type: 'ContainerResource', containerResource: { name: 'cpu', container: 'web', target } }] }))
+  await cluster.client.create(
+    AutoscalingV2HorizontalPodAutoscaler,
+    hpa({ metrics: [{ type: 'ContainerResource', containerResource: { name: 'cpu', container: 'web', target } }] }),
+  )
   await live(2_000)
   expect(await replicas()).toBe(4)
-  expect((await status()).currentMetrics).toMatchObject([{ type: 'ContainerResource', containerResource: { name: 'cpu', container: 'web', current: { averageValue: '120m' } } }])
+  expect((await status()).currentMetrics).toMatchObject([
+    { type: 'ContainerResource', containerResource: { name: 'cpu', container: 'web', current: { averageValue: '120m' } } },
+  ])
 })
-

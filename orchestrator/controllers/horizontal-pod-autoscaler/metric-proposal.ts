@@ -1,4 +1,10 @@
-import type { AutoscalingV2HorizontalPodAutoscaler, AutoscalingV2MetricSpec, AutoscalingV2MetricStatus, AutoscalingV2MetricTarget, CoreV1Pod } from '../../api/generated/kinds.ts'
+import type {
+  AutoscalingV2HorizontalPodAutoscaler,
+  AutoscalingV2MetricSpec,
+  AutoscalingV2MetricStatus,
+  AutoscalingV2MetricTarget,
+  CoreV1Pod,
+} from '../../api/generated/kinds.ts'
 import { formatQuantity, milliValueOf, quantityFromMilli } from '../../api/quantity.ts'
 import type { Client } from '../../client/client.ts'
 import { messageOf } from '../refusal.ts'
@@ -58,7 +64,8 @@ interface Source {
   propose(spec: AutoscalingV2MetricSpec, context: ProposalContext): Promise<MetricProposal>
 }
 
-const ofTarget = (target: AutoscalingV2MetricTarget | undefined) => (target?.averageValue === undefined && target?.averageUtilization !== undefined ? 'utilization' : 'usage')
+const ofTarget = (target: AutoscalingV2MetricTarget | undefined) =>
+  target?.averageValue === undefined && target?.averageUtilization !== undefined ? 'utilization' : 'usage'
 
 /** One way to measure per type of metric. */
 const sources: Readonly<Record<'Resource' | 'ContainerResource' | 'Pods' | 'Object' | 'External', Source>> = {
@@ -78,8 +85,13 @@ const sources: Readonly<Record<'Resource' | 'ContainerResource' | 'Pods' | 'Obje
     async propose(spec, context) {
       const { name, target, container } = spec.containerResource!
       const { proposal, current } = await proposeForResource({ name, target, container }, context)
-      const label = proposal.utilization === undefined ? `${name} container resource` : `${name} container resource utilization (percentage of request)`
-      return { replicas: proposal.replicas, name: label, status: { type: 'ContainerResource', containerResource: { name, container, current } } }
+      const label =
+        proposal.utilization === undefined ? `${name} container resource` : `${name} container resource utilization (percentage of request)`
+      return {
+        replicas: proposal.replicas,
+        name: label,
+        status: { type: 'ContainerResource', containerResource: { name, container, current } },
+      }
     },
   },
   Pods: {
@@ -89,7 +101,11 @@ const sources: Readonly<Record<'Resource' | 'ContainerResource' | 'Pods' | 'Obje
       const { metric, target } = spec.pods!
       const samples = await context.metrics.pods(context.autoscaler.metadata.namespace!, context.selector, metric)
       const proposal = planAverage(inputOf(context, samples), requiredMilli(target.averageValue, 'averageValue'))
-      return { replicas: proposal.replicas, name: `pods metric ${metric.name}`, status: { type: 'Pods', pods: { metric, current: { averageValue: toQuantity(proposal.milli) } } } }
+      return {
+        replicas: proposal.replicas,
+        name: `pods metric ${metric.name}`,
+        status: { type: 'Pods', pods: { metric, current: { averageValue: toQuantity(proposal.milli) } } },
+      }
     },
   },
   Object: {
@@ -101,7 +117,11 @@ const sources: Readonly<Record<'Resource' | 'ContainerResource' | 'Pods' | 'Obje
       const resource = group === '' ? plural : `${plural}.${group}`
       const total = await context.metrics.object(context.autoscaler.metadata.namespace!, describedObject, resource, metric)
       const { proposal, current } = proposeForTotal(total, target, context)
-      return { replicas: proposal.replicas, name: `${describedObject.kind} metric ${metric.name}`, status: { type: 'Object', object: { metric, describedObject, current } } }
+      return {
+        replicas: proposal.replicas,
+        name: `${describedObject.kind} metric ${metric.name}`,
+        status: { type: 'Object', object: { metric, describedObject, current } },
+      }
     },
   },
   External: {
@@ -112,7 +132,11 @@ const sources: Readonly<Record<'Resource' | 'ContainerResource' | 'Pods' | 'Obje
       const values = await context.metrics.external(context.autoscaler.metadata.namespace!, metric)
       const total = values.reduce((sum, value) => sum + value, 0)
       const { proposal, current } = proposeForTotal(total, target, context)
-      return { replicas: proposal.replicas, name: `external metric ${metric.name}`, status: { type: 'External', external: { metric, current } } }
+      return {
+        replicas: proposal.replicas,
+        name: `external metric ${metric.name}`,
+        status: { type: 'External', external: { metric, current } },
+      }
     },
   },
 }
@@ -122,7 +146,10 @@ interface Measured {
   readonly current: { readonly averageUtilization?: number; readonly averageValue?: string; readonly value?: string }
 }
 
-async function proposeForResource(source: { readonly name: string; readonly target: AutoscalingV2MetricTarget; readonly container?: string }, context: ProposalContext): Promise<Measured> {
+async function proposeForResource(
+  source: { readonly name: string; readonly target: AutoscalingV2MetricTarget; readonly container?: string },
+  context: ProposalContext,
+): Promise<Measured> {
   const { name, target, container } = source
   const samples = await context.metrics.resource(context.autoscaler.metadata.namespace!, context.selector, name, container)
   const input = { ...inputOf(context, samples), resource: name }
@@ -130,7 +157,10 @@ async function proposeForResource(source: { readonly name: string; readonly targ
     const proposal = planAverage(input, requiredMilli(target.averageValue, 'averageValue'))
     return { proposal, current: { averageValue: toQuantity(proposal.milli) } }
   }
-  if (target.averageUtilization === undefined) throw new MetricError('invalid resource metric source: neither an average utilization target nor an average value (usage) target was set')
+  if (target.averageUtilization === undefined)
+    throw new MetricError(
+      'invalid resource metric source: neither an average utilization target nor an average value (usage) target was set',
+    )
   const proposal = planUtilization(input, target.averageUtilization, container)
   return { proposal, current: { averageUtilization: proposal.utilization!, averageValue: toQuantity(proposal.milli) } }
 }

@@ -32,7 +32,12 @@ export interface MetricsClient {
   /** A custom metric of each pod. */
   pods(namespace: string, selector: string, metric: AutoscalingV2MetricIdentifier): Promise<ReadonlyMap<string, PodSample>>
   /** A custom metric of one object. */
-  object(namespace: string, object: AutoscalingV2CrossVersionObjectReference, resource: string, metric: AutoscalingV2MetricIdentifier): Promise<number>
+  object(
+    namespace: string,
+    object: AutoscalingV2CrossVersionObjectReference,
+    resource: string,
+    metric: AutoscalingV2MetricIdentifier,
+  ): Promise<number>
   /** The values of all series of an external metric. */
   external(namespace: string, metric: AutoscalingV2MetricIdentifier): Promise<readonly number[]>
 }
@@ -57,8 +62,20 @@ export function createMetricsClient(client: Client): MetricsClient {
     },
     async pods(namespace, selector, metric) {
       const query = `labelSelector=${encodeURIComponent(selector)}${metricSelector(metric)}`
-      const items = await fetch<MetricValue>('custom', `/apis/custom.metrics.k8s.io/v1beta2/namespaces/${encodeURIComponent(namespace)}/pods/*/${encodeURIComponent(metric.name)}?${query}`)
-      return new Map(items.map(({ describedObject, value, timestamp, windowSeconds }) => [describedObject.name, { milli: milliValueOf(value), timestamp: fromTimestamp(timestamp) ?? 0, windowMs: windowSeconds === undefined ? defaultWindowMs : windowSeconds * 1000 }]))
+      const items = await fetch<MetricValue>(
+        'custom',
+        `/apis/custom.metrics.k8s.io/v1beta2/namespaces/${encodeURIComponent(namespace)}/pods/*/${encodeURIComponent(metric.name)}?${query}`,
+      )
+      return new Map(
+        items.map(({ describedObject, value, timestamp, windowSeconds }) => [
+          describedObject.name,
+          {
+            milli: milliValueOf(value),
+            timestamp: fromTimestamp(timestamp) ?? 0,
+            windowMs: windowSeconds === undefined ? defaultWindowMs : windowSeconds * 1000,
+          },
+        ]),
+      )
     },
     async object(namespace, object, resource, metric) {
       const path = `/apis/custom.metrics.k8s.io/v1beta2/namespaces/${encodeURIComponent(namespace)}/${resource}/${encodeURIComponent(object.name)}/${encodeURIComponent(metric.name)}?${metricSelector(metric).slice(1)}`
@@ -75,10 +92,15 @@ export function createMetricsClient(client: Client): MetricsClient {
   }
 }
 
-const metricSelector = ({ selector }: AutoscalingV2MetricIdentifier) => (selector === undefined ? '' : `&metricLabelSelector=${encodeURIComponent(formatLabelSelector(selectorFromObject(selector) ?? []))}`)
+const metricSelector = ({ selector }: AutoscalingV2MetricIdentifier) =>
+  selector === undefined ? '' : `&metricLabelSelector=${encodeURIComponent(formatLabelSelector(selectorFromObject(selector) ?? []))}`
 
 /** A pod counts only when every container that is asked for has the resource. */
-function toSample({ metadata, timestamp, window, containers }: PodMetrics, resource: string, container: string | undefined): [string, PodSample][] {
+function toSample(
+  { metadata, timestamp, window, containers }: PodMetrics,
+  resource: string,
+  container: string | undefined,
+): [string, PodSample][] {
   const wanted = container === undefined ? containers : containers.filter(({ name }) => name === container)
   if (wanted.length === 0 || wanted.some(({ usage }) => usage[resource] === undefined)) return []
   const milli = wanted.reduce((sum, { usage }) => sum + milliValueOf(usage[resource]), 0)

@@ -87,7 +87,11 @@ type StartUpRules = Pick<CalculatorInput, 'cpuInitializationPeriodMs' | 'initial
  * Whether the sample must not count. Within the initialization period: when the pod isn't ready, or the sample's window reaches back before it last
  * became so. After it: when the pod isn't ready and never was (its condition last changed within the readiness delay of its start).
  */
-function isStartingUp(pod: CoreV1Pod, sample: PodSample, { cpuInitializationPeriodMs, initialReadinessDelayMs, now }: StartUpRules): boolean {
+function isStartingUp(
+  pod: CoreV1Pod,
+  sample: PodSample,
+  { cpuInitializationPeriodMs, initialReadinessDelayMs, now }: StartUpRules,
+): boolean {
   const condition = conditionOf(pod, 'Ready')
   const startedAt = fromTimestamp(pod.status?.startTime)
   if (condition === undefined || startedAt === undefined) return true
@@ -103,7 +107,8 @@ export function planUtilization(input: CalculatorInput, targetUtilization: numbe
   const requests = podRequests(input.pods, input.resource!, container)
   const { ratio, utilization, averageMilli } = utilizationOf(usage, requests, targetUtilization)
   const measured = { utilization, milli: averageMilli }
-  const replicas = planFromRatio(input, groups, ratio, usage, {
+  const replicas = planFromRatio(input, groups, ratio, {
+    usage,
     missingOnScaleDown: (name) => ((requests.get(name) ?? 0) * Math.max(100, targetUtilization)) / 100,
     ratioOf: (assumed) => utilizationOf(assumed, requests, targetUtilization).ratio,
   })
@@ -115,21 +120,24 @@ export function planAverage(input: CalculatorInput, targetMilli: number): Propos
   const groups = groupPods(requirePods(input))
   const usage = trustedUsage(input.samples, groups)
   const ratioOf = (milli: ReadonlyMap<string, number>) => averageOf(milli) / targetMilli
-  const replicas = planFromRatio(input, groups, ratioOf(usage), usage, { missingOnScaleDown: () => targetMilli, ratioOf })
+  const replicas = planFromRatio(input, groups, ratioOf(usage), { usage, missingOnScaleDown: () => targetMilli, ratioOf })
   return { replicas, milli: averageOf(usage) }
 }
 
 interface Assumptions {
+  /** What the pods with trusted samples use. */
+  readonly usage: ReadonlyMap<string, number>
   /** What a pod without a sample is taken to use when the others ask to scale down. */
   readonly missingOnScaleDown: (name: string) => number
   readonly ratioOf: (milli: ReadonlyMap<string, number>) => number
 }
 
-function planFromRatio(input: CalculatorInput, groups: PodGroups, ratio: number, usage: ReadonlyMap<string, number>, assumptions: Assumptions): number {
+function planFromRatio(input: CalculatorInput, groups: PodGroups, ratio: number, assumptions: Assumptions): number {
   const { currentReplicas, tolerance } = input
   const countsUnready = groups.unready.size > 0 && ratio > 1
-  if (!countsUnready && groups.missing.size === 0) return isWithin(ratio, tolerance) ? currentReplicas : Math.ceil(exact(ratio * groups.readyCount))
-  const assumed = new Map(usage)
+  if (!countsUnready && groups.missing.size === 0)
+    return isWithin(ratio, tolerance) ? currentReplicas : Math.ceil(exact(ratio * groups.readyCount))
+  const assumed = new Map(assumptions.usage)
   if (ratio < 1) for (const name of groups.missing) assumed.set(name, assumptions.missingOnScaleDown(name))
   if (ratio > 1) for (const name of groups.missing) assumed.set(name, 0)
   if (countsUnready) for (const name of groups.unready) assumed.set(name, 0)
@@ -142,7 +150,11 @@ function planFromRatio(input: CalculatorInput, groups: PodGroups, ratio: number,
 }
 
 /** Replicas for one value of an object or an external metric that is to stay at a target for all pods together (`value`). */
-export function planTotal(input: Pick<CalculatorInput, 'pods' | 'currentReplicas' | 'tolerance'>, totalMilli: number, targetMilli: number): Proposal {
+export function planTotal(
+  input: Pick<CalculatorInput, 'pods' | 'currentReplicas' | 'tolerance'>,
+  totalMilli: number,
+  targetMilli: number,
+): Proposal {
   const ratio = totalMilli / targetMilli
   if (input.currentReplicas === 0) return { replicas: Math.ceil(exact(ratio)), milli: totalMilli }
   const readyCount = input.pods.filter((pod) => pod.status?.phase === 'Running' && conditionOf(pod, 'Ready')?.status === 'True').length
@@ -150,7 +162,11 @@ export function planTotal(input: Pick<CalculatorInput, 'pods' | 'currentReplicas
 }
 
 /** Replicas for one value that is to be shared out (`averageValue` of object and external metrics). `statusReplicas` is what runs now. */
-export function planShare(input: Pick<CalculatorInput, 'tolerance'> & { readonly statusReplicas: number }, totalMilli: number, targetMilli: number): Proposal {
+export function planShare(
+  input: Pick<CalculatorInput, 'tolerance'> & { readonly statusReplicas: number },
+  totalMilli: number,
+  targetMilli: number,
+): Proposal {
   const { statusReplicas, tolerance } = input
   const ratio = statusReplicas === 0 ? Infinity : totalMilli / (targetMilli * statusReplicas)
   const replicas = isWithin(ratio, tolerance) ? statusReplicas : Math.ceil(exact(totalMilli / targetMilli))
@@ -209,10 +225,14 @@ function requestOf(pod: CoreV1Pod, resource: string, container: string | undefin
   for (const candidate of runningContainers(pod)) {
     if (container !== undefined && candidate.name !== container) continue
     const request = candidate.resources?.requests?.[resource]
-    if (request === undefined) throw new MetricError(`missing request for ${resource} in container ${candidate.name} of Pod ${pod.metadata.name}`)
+    if (request === undefined)
+      throw new MetricError(`missing request for ${resource} in container ${candidate.name} of Pod ${pod.metadata.name}`)
     total += milliValueOf(request)
   }
   return total
 }
 
-const runningContainers = ({ spec }: CoreV1Pod): readonly CoreV1Container[] => [...spec.containers, ...(spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always')]
+const runningContainers = ({ spec }: CoreV1Pod): readonly CoreV1Container[] => [
+  ...spec.containers,
+  ...(spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always'),
+]

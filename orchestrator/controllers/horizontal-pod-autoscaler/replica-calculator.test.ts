@@ -36,7 +36,9 @@ function toPod(spec: PodSpec, index: number): CoreV1Pod {
 }
 
 function inputOf(specs: readonly PodSpec[], more: Partial<CalculatorInput> = {}): CalculatorInput {
-  const samples = specs.flatMap(({ cpu, sampledAgo = 0 }, index) => (cpu === undefined ? [] : [[`p${index}`, { milli: cpu, timestamp: now - sampledAgo, windowMs: 30_000 }] as const]))
+  const samples = specs.flatMap(({ cpu, sampledAgo = 0 }, index) =>
+    cpu === undefined ? [] : [[`p${index}`, { milli: cpu, timestamp: now - sampledAgo, windowMs: 30_000 }] as const],
+  )
   return {
     pods: specs.map(toPod),
     samples: new Map(samples),
@@ -60,36 +62,114 @@ describe('which samples count', () => {
     { name: 'one without a sample', pod: {}, group: 'missing' },
     { name: 'one without a Ready condition', pod: { cpu: 1, ready: 'none' }, group: 'unready' },
     { name: 'a fresh one that is not ready', pod: { cpu: 1, ready: 'False', startedAgo: minute, changedAgo: minute }, group: 'unready' },
-    { name: 'a fresh ready one whose window reaches back before it was', pod: { cpu: 1, startedAgo: minute, changedAgo: 20_000 }, group: 'unready' },
+    {
+      name: 'a fresh ready one whose window reaches back before it was',
+      pod: { cpu: 1, startedAgo: minute, changedAgo: 20_000 },
+      group: 'unready',
+    },
     { name: 'a fresh ready one with a whole window since', pod: { cpu: 1, startedAgo: minute, changedAgo: 31_000 }, group: 'ready' },
-    { name: 'an old one that was never ready', pod: { cpu: 1, ready: 'False', startedAgo: 10 * minute, changedAgo: 10 * minute - 10_000 }, group: 'unready' },
-    { name: 'an old one that was ready once', pod: { cpu: 1, ready: 'False', startedAgo: 10 * minute, changedAgo: minute }, group: 'ready' },
+    {
+      name: 'an old one that was never ready',
+      pod: { cpu: 1, ready: 'False', startedAgo: 10 * minute, changedAgo: 10 * minute - 10_000 },
+      group: 'unready',
+    },
+    {
+      name: 'an old one that was ready once',
+      pod: { cpu: 1, ready: 'False', startedAgo: 10 * minute, changedAgo: minute },
+      group: 'ready',
+    },
     { name: 'memory of a pod that is not ready', pod: { cpu: 1, ready: 'False', startedAgo: minute }, group: 'ready', resource: 'memory' },
   ])('$name is $group', ({ pod, group, resource = 'cpu' }) => {
     const { readyCount, unready, missing, ignored } = groupPods(inputOf([pod], { resource }))
-    expect({ ready: readyCount, unready: unready.size, missing: missing.size, ignored: ignored.size }).toEqual({ ready: 0, unready: 0, missing: 0, ignored: 0, [group]: 1 })
+    expect({ ready: readyCount, unready: unready.size, missing: missing.size, ignored: ignored.size }).toEqual({
+      ready: 0,
+      unready: 0,
+      missing: 0,
+      ignored: 0,
+      [group]: 1,
+    })
   })
 })
 
 describe('replicas for a utilization', () => {
   const pending: PodSpec = { phase: 'Pending' }
   const starting = (cpu: number): PodSpec => ({ cpu, ready: 'False', startedAgo: minute })
-  test.each<{ name: string; pods: PodSpec[]; target: number; expected: number; utilization: number; current?: number; tolerance?: { up: number; down: number } }>([
+  test.each<{
+    name: string
+    pods: PodSpec[]
+    target: number
+    expected: number
+    utilization: number
+    current?: number
+    tolerance?: { up: number; down: number }
+  }>([
     { name: 'within tolerance stays', pods: [{ cpu: 54 }, { cpu: 54 }], target: 50, expected: 2, utilization: 54 },
     { name: 'exactly at the upper tolerance stays', pods: [{ cpu: 55 }], target: 50, expected: 1, utilization: 55 },
     { name: 'above goes up', pods: [{ cpu: 56 }, { cpu: 56 }], target: 50, expected: 3, utilization: 56 },
     { name: 'below goes down', pods: [{ cpu: 20 }, { cpu: 20 }, { cpu: 20 }], target: 60, expected: 1, utilization: 20 },
     { name: 'exactly at the lower tolerance stays', pods: [{ cpu: 45 }, { cpu: 45 }], target: 50, expected: 2, utilization: 45 },
-    { name: 'a tolerance of its own for going up', pods: [{ cpu: 54 }], target: 50, expected: 2, utilization: 54, tolerance: { up: 0.05, down: 0.1 } },
-    { name: 'no tolerance for going down', pods: [{ cpu: 24 }, { cpu: 24 }], target: 48, expected: 1, utilization: 24, tolerance: { up: 0.1, down: 0 } },
+    {
+      name: 'a tolerance of its own for going up',
+      pods: [{ cpu: 54 }],
+      target: 50,
+      expected: 2,
+      utilization: 54,
+      tolerance: { up: 0.05, down: 0.1 },
+    },
+    {
+      name: 'no tolerance for going down',
+      pods: [{ cpu: 24 }, { cpu: 24 }],
+      target: 48,
+      expected: 1,
+      utilization: 24,
+      tolerance: { up: 0.1, down: 0 },
+    },
     { name: 'unready pods count as idle when going up', pods: [{ cpu: 150 }, starting(900)], target: 50, expected: 3, utilization: 150 },
-    { name: 'and hold the size when that leaves nothing to do', pods: [{ cpu: 60 }, pending, pending], target: 50, expected: 3, utilization: 60 },
-    { name: 'unready pods say nothing when going down', pods: [{ cpu: 20 }, { cpu: 20 }, starting(900)], target: 50, expected: 1, utilization: 20 },
+    {
+      name: 'and hold the size when that leaves nothing to do',
+      pods: [{ cpu: 60 }, pending, pending],
+      target: 50,
+      expected: 3,
+      utilization: 60,
+    },
+    {
+      name: 'unready pods say nothing when going down',
+      pods: [{ cpu: 20 }, { cpu: 20 }, starting(900)],
+      target: 50,
+      expected: 1,
+      utilization: 20,
+    },
     { name: 'missing pods count as idle when going up', pods: [{ cpu: 200 }, {}], target: 50, expected: 4, utilization: 200 },
-    { name: 'missing pods count as fully busy when going down', pods: [{ cpu: 10 }, { cpu: 10 }, {}], target: 50, expected: 3, utilization: 10 },
-    { name: 'missing pods count as at the target when that is above 100 %', pods: [{ cpu: 30 }, { cpu: 30 }, { cpu: 30 }, {}], target: 200, expected: 2, utilization: 30 },
-    { name: 'ignored pods say nothing', pods: [{ cpu: 50 }, { cpu: 999, isDeleting: true }], target: 50, expected: 2, utilization: 50, current: 2 },
-    { name: 'only ready pods are scaled when the target has more', pods: [{ cpu: 60 }], target: 50, expected: 2, utilization: 60, current: 5 },
+    {
+      name: 'missing pods count as fully busy when going down',
+      pods: [{ cpu: 10 }, { cpu: 10 }, {}],
+      target: 50,
+      expected: 3,
+      utilization: 10,
+    },
+    {
+      name: 'missing pods count as at the target when that is above 100 %',
+      pods: [{ cpu: 30 }, { cpu: 30 }, { cpu: 30 }, {}],
+      target: 200,
+      expected: 2,
+      utilization: 30,
+    },
+    {
+      name: 'ignored pods say nothing',
+      pods: [{ cpu: 50 }, { cpu: 999, isDeleting: true }],
+      target: 50,
+      expected: 2,
+      utilization: 50,
+      current: 2,
+    },
+    {
+      name: 'only ready pods are scaled when the target has more',
+      pods: [{ cpu: 60 }],
+      target: 50,
+      expected: 2,
+      utilization: 60,
+      current: 5,
+    },
   ])('$name', ({ pods, target, expected, utilization, current = pods.length, tolerance = { up: 0.1, down: 0.1 } }) => {
     const proposal = planUtilization(inputOf(pods, { currentReplicas: current, tolerance }), target)
     expect(proposal.utilization).toBe(utilization)
@@ -98,7 +178,11 @@ describe('replicas for a utilization', () => {
 
   test.each<{ name: string; pods: PodSpec[]; message: string }>([
     { name: 'no pods at all', pods: [], message: 'no pods returned by selector while calculating replica count' },
-    { name: 'only unready pods', pods: [{ cpu: 10, phase: 'Pending' }], message: 'did not receive metrics for targeted pods (pods might be unready)' },
+    {
+      name: 'only unready pods',
+      pods: [{ cpu: 10, phase: 'Pending' }],
+      message: 'did not receive metrics for targeted pods (pods might be unready)',
+    },
     { name: 'no request', pods: [{ cpu: 10, request: '0' }], message: 'no metrics returned matched known pods' },
   ])('$name is an error', ({ pods, message }) => {
     expect(() => planUtilization(inputOf(pods), 50)).toThrow(message)
@@ -106,10 +190,18 @@ describe('replicas for a utilization', () => {
 })
 
 describe('what a pod requests', () => {
-  const container = (name: string, cpu?: string, restartPolicy?: string) => ({ name, image: 'i', ...(cpu === undefined ? {} : { resources: { requests: { cpu } } }), ...(restartPolicy === undefined ? {} : { restartPolicy }) })
+  const container = (name: string, cpu?: string, restartPolicy?: string) => ({
+    name,
+    image: 'i',
+    ...(cpu === undefined ? {} : { resources: { requests: { cpu } } }),
+    ...(restartPolicy === undefined ? {} : { restartPolicy }),
+  })
   const pod = (spec: CoreV1Pod['spec']): CoreV1Pod => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec })
   test('is the sum of its containers and sidecars, without plain init containers', () => {
-    const spec = { containers: [container('a', '100m'), container('b', '50m')], initContainers: [container('side', '10m', 'Always'), container('init', '900m')] }
+    const spec = {
+      containers: [container('a', '100m'), container('b', '50m')],
+      initContainers: [container('side', '10m', 'Always'), container('init', '900m')],
+    }
     expect(podRequests([pod(spec)], 'cpu').get('p')).toBe(160)
     expect(podRequests([pod(spec)], 'cpu', 'b').get('p')).toBe(50)
   })
@@ -117,7 +209,9 @@ describe('what a pod requests', () => {
     expect(podRequests([pod({ containers: [container('a')], resources: { requests: { cpu: '2' } } })], 'cpu').get('p')).toBe(2000)
   })
   test('must be known of every container', () => {
-    expect(() => podRequests([pod({ containers: [container('a', '1'), container('b')] })], 'cpu')).toThrow('missing request for cpu in container b of Pod p')
+    expect(() => podRequests([pod({ containers: [container('a', '1'), container('b')] })], 'cpu')).toThrow(
+      'missing request for cpu in container b of Pod p',
+    )
   })
 })
 

@@ -21,9 +21,9 @@ export interface SampleTriggerOptions {
   readonly informers: InformerFactory
   readonly clock: Clock
   readonly log: Log
-  autoscalersOf(pod: CoreV1Pod): Iterable<string>
+  readonly autoscalersOf: (pod: CoreV1Pod) => Iterable<string>
   /** Asks for a run of an autoscaler after a delay. */
-  enqueueAfter(key: string, ms: number): void
+  readonly enqueueAfter: (key: string, ms: number) => void
 }
 
 /** Wakes autoscalers when there are new samples of their pods, at most once a second each, until `signal` aborts. */
@@ -35,7 +35,7 @@ export async function runSampleTrigger(options: SampleTriggerOptions, signal: Ab
     try {
       for await (const { object } of client.rawWatch<SampleFrame>(watchPath, signal)) {
         wasOffered = true
-        wake(object as unknown as SampleFrame)
+        wake(object)
       }
     } catch (error) {
       if (wasOffered) log.info({ err: error }, 'no stream of samples, autoscalers work by their sync period')

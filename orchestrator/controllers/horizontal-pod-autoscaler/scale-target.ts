@@ -20,7 +20,9 @@ export async function resolveKind(client: Client, { apiVersion = 'v1', kind }: A
   const known = builtIn[`${group}/${kind}`]
   if (known !== undefined) return known
   const path = group === '' ? `/api/${apiVersion}` : `/apis/${apiVersion}`
-  const { resources } = await client.raw<{ readonly resources: readonly { readonly name: string; readonly kind: string; readonly namespaced: boolean }[] }>(path)
+  const { resources } = await client.raw<{
+    readonly resources: readonly { readonly name: string; readonly kind: string; readonly namespaced: boolean }[]
+  }>(path)
   const found = resources.find((resource) => resource.kind === kind && !resource.name.includes('/'))
   if (found === undefined) throw new Error(`no matches for kind "${kind}" in group "${group}"`)
   return { group, version: apiVersion.slice(slash + 1), kind, plural: found.name, isNamespaced: found.namespaced }
@@ -33,7 +35,11 @@ export interface ScaleTarget {
 }
 
 /** Reads the target of a reference in a namespace. */
-export async function readTarget(client: Client, namespace: string, reference: AutoscalingV2CrossVersionObjectReference): Promise<ScaleTarget> {
+export async function readTarget(
+  client: Client,
+  namespace: string,
+  reference: AutoscalingV2CrossVersionObjectReference,
+): Promise<ScaleTarget> {
   const kind = await resolveKind(client, reference)
   return { kind, scale: await client.getSubresource<AutoscalingV1Scale>(kind, { namespace, name: reference.name }, 'scale') }
 }

@@ -37,7 +37,12 @@ export function createJobController({ informers }: { readonly informers: Informe
       if (!isSameStatus(job.status, status)) await context.client.updateStatus(BatchV1Job, { ...job, status })
       if (plan.finished !== undefined) {
         const isComplete = plan.finished.type === 'Complete'
-        context.events.event(job, isComplete ? 'Normal' : 'Warning', isComplete ? 'Completed' : plan.finished.reason, isComplete ? 'Job completed' : plan.finished.message)
+        context.events.event(
+          job,
+          isComplete ? 'Normal' : 'Warning',
+          isComplete ? 'Completed' : plan.finished.reason,
+          isComplete ? 'Job completed' : plan.finished.message,
+        )
       }
       if (created.error !== undefined) throw created.error
       return plan.waitMs === undefined ? undefined : { requeueAfterMs: plan.waitMs }
@@ -52,16 +57,21 @@ function refuseUnsupported(job: BatchV1Job, { events }: ReconcileContext): void 
   throw new TerminalError(message)
 }
 
-async function removeWhenExpired(job: BatchV1Job, { client, now }: ReconcileContext): Promise<{ readonly requeueAfterMs: number } | undefined> {
+async function removeWhenExpired(
+  job: BatchV1Job,
+  { client, now }: ReconcileContext,
+): Promise<{ readonly requeueAfterMs: number } | undefined> {
   const { ttlSecondsAfterFinished } = job.spec
   if (ttlSecondsAfterFinished === undefined) return undefined
   const finishedAt = Math.max(...(job.status?.conditions ?? []).map(({ lastTransitionTime }) => fromTimestamp(lastTransitionTime) ?? 0))
   const waitMs = finishedAt + ttlSecondsAfterFinished * 1000 - now
   if (waitMs > 0) return { requeueAfterMs: waitMs }
   const { namespace, name, uid } = job.metadata
-  await client.delete(BatchV1Job, { namespace, name: name! }, { propagationPolicy: 'Foreground', preconditions: { uid } }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
+  await client
+    .delete(BatchV1Job, { namespace, name: name! }, { propagationPolicy: 'Foreground', preconditions: { uid } })
+    .catch((error: unknown) => {
+      if (!isNotFound(error)) throw error
+    })
   return undefined
 }
 
@@ -70,7 +80,12 @@ async function createPod(job: BatchV1Job, { client, events }: ReconcileContext):
   const pod: CoreV1Pod = {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { ...template, generateName: `${job.metadata.name}-`, namespace: job.metadata.namespace, ownerReferences: [controllerReference(BatchV1Job, job)] },
+    metadata: {
+      ...template,
+      generateName: `${job.metadata.name}-`,
+      namespace: job.metadata.namespace,
+      ownerReferences: [controllerReference(BatchV1Job, job)],
+    },
     spec: spec!,
   }
   try {

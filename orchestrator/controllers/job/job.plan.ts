@@ -19,34 +19,52 @@ export interface JobPlan {
 }
 
 /** Whether a Job has come to its end. */
-export const isFinished = ({ status }: BatchV1Job) => status?.conditions?.some(({ type, status: value }) => (type === 'Complete' || type === 'Failed') && value === 'True') === true
+export const isFinished = ({ status }: BatchV1Job) =>
+  status?.conditions?.some(({ type, status: value }) => (type === 'Complete' || type === 'Failed') && value === 'True') === true
 
 /** Compares a Job's pods with its completions, parallelism and limits. Counts of ended pods never go down. */
 export function planJob(job: BatchV1Job, pods: readonly CoreV1Pod[], now: number): JobPlan {
-  const { parallelism = 1, backoffLimit = 6, suspend } = job.spec
+  const { backoffLimit = 6, suspend } = job.spec
   const active = pods.filter(isActive)
   const succeeded = Math.max(job.status?.succeeded ?? 0, pods.filter(({ status }) => status?.phase === 'Succeeded').length)
   const failed = Math.max(job.status?.failed ?? 0, pods.filter(({ status }) => status?.phase === 'Failed').length)
   const startTime = suspend === true ? undefined : (job.status?.startTime ?? toTimestamp(now))
-  const counts = { active: active.length, ready: active.filter(isReady).length, succeeded, failed, ...(startTime === undefined ? {} : { startTime }) }
+  const counts = {
+    active: active.length,
+    ready: active.filter(isReady).length,
+    succeeded,
+    failed,
+    ...(startTime === undefined ? {} : { startTime }),
+  }
 
   const finished = judge(job, { succeeded, failed, active: active.length, backoffLimit, startTime, now })
   if (finished !== undefined) {
     const conditions = withCondition(job.status?.conditions ?? [], { ...finished, status: 'True' }, now)
     const completion = finished.type === 'Complete' ? { completionTime: toTimestamp(now) } : {}
-    return { create: 0, remove: active, finished, status: { ...job.status, ...counts, ...completion, active: 0, ready: 0, conditions: [...conditions] } }
+    return {
+      create: 0,
+      remove: active,
+      finished,
+      status: { ...job.status, ...counts, ...completion, active: 0, ready: 0, conditions: [...conditions] },
+    }
   }
   const conditions = suspendedCondition(job, now)
   const status = { ...job.status, ...counts, ...(conditions.length === 0 ? {} : { conditions: [...conditions] }) }
   if (suspend === true) return { create: 0, remove: active, status }
 
-  const { completions } = job.spec
-  const wanted = completions === undefined ? (succeeded > 0 ? active.length : parallelism) : Math.min(parallelism, completions - succeeded)
-  const surplus = active.length - wanted
+  const surplus = active.length - wantedActive(job, succeeded, active.length)
   const backoffMs = remainingBackoffMs(pods, failed, now)
   const deadlineMs = remainingDeadlineMs(job, startTime, now)
   if (surplus >= 0) return { create: 0, remove: active.slice(0, surplus), status, ...waiting([deadlineMs]) }
-  return backoffMs > 0 ? { create: 0, remove: [], status, ...waiting([backoffMs, deadlineMs]) } : { create: -surplus, remove: [], status, ...waiting([deadlineMs]) }
+  return backoffMs > 0
+    ? { create: 0, remove: [], status, ...waiting([backoffMs, deadlineMs]) }
+    : { create: -surplus, remove: [], status, ...waiting([deadlineMs]) }
+}
+
+/** How many pods are to run now. Without a number of completions the first success means that no further pod is started. */
+function wantedActive({ spec: { completions, parallelism = 1 } }: BatchV1Job, succeeded: number, active: number): number {
+  if (completions !== undefined) return Math.min(parallelism, completions - succeeded)
+  return succeeded > 0 ? Math.min(active, parallelism) : parallelism
 }
 
 function waiting(delays: readonly (number | undefined)[]): Pick<JobPlan, 'waitMs'> {
@@ -65,9 +83,11 @@ interface Tally {
 
 function judge(job: BatchV1Job, { succeeded, failed, active, backoffLimit, startTime, now }: Tally): JobPlan['finished'] {
   const { completions } = job.spec
-  if (failed > backoffLimit) return { type: 'Failed', reason: 'BackoffLimitExceeded', message: 'Job has reached the specified backoff limit' }
+  if (failed > backoffLimit)
+    return { type: 'Failed', reason: 'BackoffLimitExceeded', message: 'Job has reached the specified backoff limit' }
   const deadlineMs = remainingDeadlineMs(job, startTime, now)
-  if (deadlineMs !== undefined && deadlineMs <= 0) return { type: 'Failed', reason: 'DeadlineExceeded', message: 'Job was active longer than specified deadline' }
+  if (deadlineMs !== undefined && deadlineMs <= 0)
+    return { type: 'Failed', reason: 'DeadlineExceeded', message: 'Job was active longer than specified deadline' }
   const isComplete = completions === undefined ? succeeded > 0 && active === 0 : succeeded >= completions
   return isComplete ? { type: 'Complete', reason: 'CompletionsReached', message: 'Reached expected number of succeeded pods' } : undefined
 }
@@ -87,13 +107,16 @@ function remainingBackoffMs(pods: readonly CoreV1Pod[], failed: number, now: num
 }
 
 function endedAt({ status, metadata }: CoreV1Pod): number {
-  const ends = (status?.containerStatuses ?? []).map(({ state }) => fromTimestamp(state?.terminated?.finishedAt)).filter((at) => at !== undefined)
+  const ends = (status?.containerStatuses ?? [])
+    .map(({ state }) => fromTimestamp(state?.terminated?.finishedAt))
+    .filter((at) => at !== undefined)
   return ends.length === 0 ? (fromTimestamp(metadata.creationTimestamp) ?? 0) : Math.max(...ends)
 }
 
 function suspendedCondition({ spec, status }: BatchV1Job, now: number): readonly BatchV1JobCondition[] {
   const conditions = status?.conditions ?? []
-  if (spec.suspend === true) return withCondition(conditions, { type: 'Suspended', status: 'True', reason: 'JobSuspended', message: 'Job suspended' }, now)
+  if (spec.suspend === true)
+    return withCondition(conditions, { type: 'Suspended', status: 'True', reason: 'JobSuspended', message: 'Job suspended' }, now)
   if (!conditions.some(({ type }) => type === 'Suspended')) return conditions
   return withCondition(conditions, { type: 'Suspended', status: 'False', reason: 'JobResumed', message: 'Job resumed' }, now)
 }

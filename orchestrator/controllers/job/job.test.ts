@@ -11,7 +11,12 @@ const job = (spec: Partial<BatchV1Job['spec']> = {}): BatchV1Job => ({
   apiVersion: 'batch/v1',
   kind: 'Job',
   metadata: key,
-  spec: { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } }, completions: 1, ...spec },
+  spec: {
+    selector: { matchLabels: labels },
+    template: { metadata: { labels }, spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } },
+    completions: 1,
+    ...spec,
+  },
 })
 
 let cluster: TestCluster
@@ -27,11 +32,15 @@ const active = async () => (await cluster.pods()).filter(({ status }) => status?
 async function end(pod: CoreV1Pod, phase: 'Succeeded' | 'Failed'): Promise<void> {
   const finishedAt = toTimestamp(cluster.clock.now())
   const state = { terminated: { exitCode: phase === 'Failed' ? 1 : 0, finishedAt } }
-  await cluster.client.updateStatus(CoreV1Pod, { ...pod, status: { phase, containerStatuses: [{ name: 'c', image: 'i', imageID: '', ready: false, restartCount: 0, state }] } })
+  await cluster.client.updateStatus(CoreV1Pod, {
+    ...pod,
+    status: { phase, containerStatuses: [{ name: 'c', image: 'i', imageID: '', ready: false, restartCount: 0, state }] },
+  })
   await cluster.clock.advance(100)
 }
 
-const conditions = async () => ((await cluster.client.get(BatchV1Job, key)).status?.conditions ?? []).map(({ type, reason }) => `${type} ${reason}`)
+const conditions = async () =>
+  ((await cluster.client.get(BatchV1Job, key)).status?.conditions ?? []).map(({ type, reason }) => `${type} ${reason}`)
 
 test('runs as many pods at once as allowed until enough have succeeded', async () => {
   await cluster.client.create(BatchV1Job, job({ completions: 3, parallelism: 2 }))

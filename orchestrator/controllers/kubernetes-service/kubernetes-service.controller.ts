@@ -21,7 +21,10 @@ const metadata = { name: 'kubernetes', namespace: 'default', labels: { 'endpoint
 const sliceLabels = { 'kubernetes.io/service-name': 'kubernetes' }
 
 /** Keeps the endpoints of `default/kubernetes`, which has no selector, at the API servers' addresses. */
-export function createKubernetesServiceController({ informers, apiServer }: KubernetesServiceOptions): ControllerDeclaration<CoreV1Service> {
+export function createKubernetesServiceController({
+  informers,
+  apiServer,
+}: KubernetesServiceOptions): ControllerDeclaration<CoreV1Service> {
   const endpoints = informers.informer(CoreV1Endpoints)
   const slices = informers.informer(DiscoveryV1EndpointSlice)
   const port = { name: 'https', port: apiServer.port, protocol: 'TCP' }
@@ -31,7 +34,8 @@ export function createKubernetesServiceController({ informers, apiServer }: Kube
     endpoints: apiServer.addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
     ports: [port],
   }
-  const toKey = (object: { readonly metadata: { readonly namespace?: string; readonly name?: string } }) => (object.metadata.namespace === 'default' && object.metadata.name === 'kubernetes' ? [serviceKey] : [])
+  const toKey = (object: { readonly metadata: { readonly namespace?: string; readonly name?: string } }) =>
+    object.metadata.namespace === 'default' && object.metadata.name === 'kubernetes' ? [serviceKey] : []
   return {
     name: 'kubernetes-service',
     for: CoreV1Service,
@@ -45,13 +49,27 @@ export function createKubernetesServiceController({ informers, apiServer }: Kube
   }
 }
 
-async function keepEndpoints(current: CoreV1Endpoints | undefined, subsets: NonNullable<CoreV1Endpoints['subsets']>, { client }: ReconcileContext): Promise<void> {
+async function keepEndpoints(
+  current: CoreV1Endpoints | undefined,
+  subsets: NonNullable<CoreV1Endpoints['subsets']>,
+  { client }: ReconcileContext,
+): Promise<void> {
   if (current === undefined) await client.create(CoreV1Endpoints, { apiVersion: 'v1', kind: 'Endpoints', metadata, subsets })
   else if (!isDeepStrictEqual(current.subsets, subsets)) await client.update(CoreV1Endpoints, { ...current, subsets })
 }
 
-async function keepSlice(current: DiscoveryV1EndpointSlice | undefined, content: Pick<DiscoveryV1EndpointSlice, 'addressType' | 'endpoints' | 'ports'>, { client }: ReconcileContext): Promise<void> {
+async function keepSlice(
+  current: DiscoveryV1EndpointSlice | undefined,
+  content: Pick<DiscoveryV1EndpointSlice, 'addressType' | 'endpoints' | 'ports'>,
+  { client }: ReconcileContext,
+): Promise<void> {
   const base = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' }
-  if (current === undefined) await client.create(DiscoveryV1EndpointSlice, { ...base, metadata: { name: 'kubernetes', namespace: 'default', labels: sliceLabels }, ...content })
-  else if (!isDeepStrictEqual([current.endpoints, current.ports], [content.endpoints, content.ports])) await client.update(DiscoveryV1EndpointSlice, { ...current, ...content })
+  if (current === undefined)
+    await client.create(DiscoveryV1EndpointSlice, {
+      ...base,
+      metadata: { name: 'kubernetes', namespace: 'default', labels: sliceLabels },
+      ...content,
+    })
+  else if (!isDeepStrictEqual([current.endpoints, current.ports], [content.endpoints, content.ports]))
+    await client.update(DiscoveryV1EndpointSlice, { ...current, ...content })
 }

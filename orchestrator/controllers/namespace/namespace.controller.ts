@@ -27,7 +27,10 @@ export function createNamespaceController({ discover }: { readonly discover: Dis
       if (current === undefined) return undefined
       if (!isEmpty(content)) return { requeueAfterMs: recheckMs }
       const rest = (spec.finalizers ?? []).filter((name) => name !== finalizer)
-      await context.client.putSubresource<CoreV1Namespace>(CoreV1Namespace, { name: metadata.name! }, 'finalize', { ...current, spec: { ...spec, finalizers: rest } })
+      await context.client.putSubresource<CoreV1Namespace>(CoreV1Namespace, { name: metadata.name! }, 'finalize', {
+        ...current,
+        spec: { ...spec, finalizers: rest },
+      })
       return undefined
     },
   }
@@ -61,17 +64,23 @@ async function removeObjects(kind: Kind, namespace: string, client: ReconcileCon
   for (let start = 0; start < items.length; start += parallelDeletions) {
     const batch = items.slice(start, start + parallelDeletions).map(async (object) => {
       if (object.metadata.deletionTimestamp !== undefined) return object
-      return client.delete(kind, { namespace, name: object.metadata.name! }, { propagationPolicy: 'Background' }).catch((error: unknown) => {
-        if (isNotFound(error)) return undefined
-        throw error
-      })
+      return client
+        .delete(kind, { namespace, name: object.metadata.name! }, { propagationPolicy: 'Background' })
+        .catch((error: unknown) => {
+          if (isNotFound(error)) return undefined
+          throw error
+        })
     })
     for (const held of await Promise.all(batch)) if (held !== undefined) left.push(held)
   }
   return left
 }
 
-async function reportContent(namespace: CoreV1Namespace, content: NamespaceContent, { client, now }: ReconcileContext): Promise<CoreV1Namespace | undefined> {
+async function reportContent(
+  namespace: CoreV1Namespace,
+  content: NamespaceContent,
+  { client, now }: ReconcileContext,
+): Promise<CoreV1Namespace | undefined> {
   const previous = namespace.status?.conditions ?? []
   const conditions = planNamespaceConditions(previous, content, now)
   if (conditions === previous && namespace.status?.phase === 'Terminating') return namespace

@@ -12,26 +12,50 @@ export interface NamespaceContent {
 }
 
 /** Whether nothing is left, and it is sure that nothing was overlooked. */
-export const isEmpty = ({ remaining, discoveryFailures, deletionFailures }: NamespaceContent) => remaining.size === 0 && discoveryFailures.length === 0 && deletionFailures.length === 0
+export const isEmpty = ({ remaining, discoveryFailures, deletionFailures }: NamespaceContent) =>
+  remaining.size === 0 && discoveryFailures.length === 0 && deletionFailures.length === 0
 
-/** The five conditions of a terminating namespace in upstream's words. */
-export function planNamespaceConditions(previous: readonly CoreV1NamespaceCondition[], content: NamespaceContent, now: number): readonly CoreV1NamespaceCondition[] {
-  const { remaining, finalizers, discoveryFailures, deletionFailures } = content
-  const counted = (counts: ReadonlyMap<string, number>, word: string) => [...counts].map(([name, count]) => `${name} ${word} ${count} resource instances`).sort().join(', ')
-  const findings: CoreV1NamespaceCondition[] = [
-    discoveryFailures.length === 0
-      ? { type: 'NamespaceDeletionDiscoveryFailure', status: 'False', reason: 'ResourcesDiscovered', message: 'All resources successfully discovered' }
-      : { type: 'NamespaceDeletionDiscoveryFailure', status: 'True', reason: 'DiscoveryFailed', message: `Discovery failed for some groups, ${discoveryFailures.length} failing: unable to retrieve the complete list of server APIs: ${discoveryFailures.join(', ')}` },
-    { type: 'NamespaceDeletionGroupVersionParsingFailure', status: 'False', reason: 'ParsedGroupVersions', message: 'All legacy kube types successfully parsed' },
-    deletionFailures.length === 0
-      ? { type: 'NamespaceDeletionContentFailure', status: 'False', reason: 'ContentDeleted', message: 'All content successfully deleted, may be waiting on finalization' }
-      : { type: 'NamespaceDeletionContentFailure', status: 'True', reason: 'ContentDeletionFailed', message: `Failed to delete all resource types, ${deletionFailures.length} remaining: ${deletionFailures.join(', ')}` },
+type Finding = Pick<CoreV1NamespaceCondition, 'status' | 'reason' | 'message'>
+
+const allWell = (reason: string, message: string): Finding => ({ status: 'False', reason, message })
+const trouble = (reason: string, message: string): Finding => ({ status: 'True', reason, message })
+const counted = (counts: ReadonlyMap<string, number>, word: string) =>
+  [...counts]
+    .map(([name, count]) => `${name} ${word} ${count} resource instances`)
+    .sort()
+    .join(', ')
+
+/** The five conditions of a terminating namespace, in upstream's order and words. */
+const conditionTypes: Readonly<Record<string, (content: NamespaceContent) => Finding>> = {
+  NamespaceDeletionDiscoveryFailure: ({ discoveryFailures: failures }) =>
+    failures.length === 0
+      ? allWell('ResourcesDiscovered', 'All resources successfully discovered')
+      : trouble(
+          'DiscoveryFailed',
+          `Discovery failed for some groups, ${failures.length} failing: unable to retrieve the complete list of server APIs: ${failures.join(', ')}`,
+        ),
+  NamespaceDeletionGroupVersionParsingFailure: () => allWell('ParsedGroupVersions', 'All legacy kube types successfully parsed'),
+  NamespaceDeletionContentFailure: ({ deletionFailures: failures }) =>
+    failures.length === 0
+      ? allWell('ContentDeleted', 'All content successfully deleted, may be waiting on finalization')
+      : trouble('ContentDeletionFailed', `Failed to delete all resource types, ${failures.length} remaining: ${failures.join(', ')}`),
+  NamespaceContentRemaining: ({ remaining }) =>
     remaining.size === 0
-      ? { type: 'NamespaceContentRemaining', status: 'False', reason: 'ContentRemoved', message: 'All content successfully removed' }
-      : { type: 'NamespaceContentRemaining', status: 'True', reason: 'SomeResourcesRemain', message: `Some resources are remaining: ${counted(remaining, 'has')}` },
+      ? allWell('ContentRemoved', 'All content successfully removed')
+      : trouble('SomeResourcesRemain', `Some resources are remaining: ${counted(remaining, 'has')}`),
+  NamespaceFinalizersRemaining: ({ finalizers }) =>
     finalizers.size === 0
-      ? { type: 'NamespaceFinalizersRemaining', status: 'False', reason: 'ContentHasNoFinalizers', message: 'All content-preserving finalizers finished' }
-      : { type: 'NamespaceFinalizersRemaining', status: 'True', reason: 'SomeFinalizersRemain', message: `Some content in the namespace has finalizers remaining: ${counted(finalizers, 'in')}` },
-  ]
-  return findings.reduce((conditions, finding) => withCondition(conditions, finding, now), previous)
+      ? allWell('ContentHasNoFinalizers', 'All content-preserving finalizers finished')
+      : trouble('SomeFinalizersRemain', `Some content in the namespace has finalizers remaining: ${counted(finalizers, 'in')}`),
+}
+
+/** The namespace's conditions after a look through it. The same list comes back when nothing changes. */
+export function planNamespaceConditions(
+  previous: readonly CoreV1NamespaceCondition[],
+  content: NamespaceContent,
+  now: number,
+): readonly CoreV1NamespaceCondition[] {
+  let conditions = previous
+  for (const [type, judge] of Object.entries(conditionTypes)) conditions = withCondition(conditions, { type, ...judge(content) }, now)
+  return conditions
 }

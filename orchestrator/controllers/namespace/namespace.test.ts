@@ -18,19 +18,41 @@ beforeEach(async () => {
   isAppsDown = false
   cluster.transport.intercept(async ({ path }) => {
     if (path === '/apis') return { groups: [{ name: 'apps', preferredVersion: { groupVersion: 'apps/v1' } }] }
-    if (path === '/api/v1') return { resources: [resource('pods', 'Pod'), resource('configmaps', 'ConfigMap'), { ...resource('bindings', 'Binding'), verbs: ['create'] }] }
+    if (path === '/api/v1')
+      return {
+        resources: [
+          resource('pods', 'Pod'),
+          resource('configmaps', 'ConfigMap'),
+          { ...resource('bindings', 'Binding'), verbs: ['create'] },
+        ],
+      }
     if (path !== '/apis/apps/v1') return undefined
     if (isAppsDown) throw unavailable('down')
     return { resources: [resource('deployments', 'Deployment')] }
   })
-  await cluster.start(createNamespaceController({ discover: createDiscovery(cluster) }), createServiceAccountController(cluster), createRootCaController({ ...cluster, rootCa: 'PEM' }))
-  await cluster.client.create(CoreV1Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'team' }, spec: { finalizers: ['kubernetes'] } })
+  await cluster.start(
+    createNamespaceController({ discover: createDiscovery(cluster) }),
+    createServiceAccountController(cluster),
+    createRootCaController({ ...cluster, rootCa: 'PEM' }),
+  )
+  await cluster.client.create(CoreV1Namespace, {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'team' },
+    spec: { finalizers: ['kubernetes'] },
+  })
   await cluster.clock.advance(100)
 })
 afterEach(() => cluster.stop())
 
 const namespaces = async () => (await cluster.client.list(CoreV1Namespace)).items.map(({ metadata }) => metadata.name)
-const conditions = async () => Object.fromEntries(((await cluster.client.get(CoreV1Namespace, { name: 'team' })).status?.conditions ?? []).map(({ type, reason, message }) => [type, `${reason}: ${message}`]))
+const conditions = async () =>
+  Object.fromEntries(
+    ((await cluster.client.get(CoreV1Namespace, { name: 'team' })).status?.conditions ?? []).map(({ type, reason, message }) => [
+      type,
+      `${reason}: ${message}`,
+    ]),
+  )
 
 test('every namespace has a default ServiceAccount and the root certificate, also after somebody removed them', async () => {
   const account = { namespace: 'team', name: 'default' }
@@ -44,7 +66,12 @@ test('every namespace has a default ServiceAccount and the root certificate, als
 })
 
 test('a namespace goes when its content has gone, and says what it waits for meanwhile', async () => {
-  const pod = await cluster.client.create(CoreV1Pod, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'team' }, spec: { containers: [{ name: 'c', image: 'i' }] } })
+  const pod = await cluster.client.create(CoreV1Pod, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p', namespace: 'team' },
+    spec: { containers: [{ name: 'c', image: 'i' }] },
+  })
   await runPod(cluster.client, pod, { now: cluster.clock.now() })
   await cluster.client.delete(CoreV1Namespace, { name: 'team' })
   await cluster.clock.advance(5_000)
@@ -60,10 +87,16 @@ test('a namespace goes when its content has gone, and says what it waits for mea
 })
 
 test('content with a finalizer keeps the namespace, which names it', async () => {
-  await cluster.client.create(CoreV1ConfigMap, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'held', namespace: 'team', finalizers: ['example.com/hold'] } })
+  await cluster.client.create(CoreV1ConfigMap, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'held', namespace: 'team', finalizers: ['example.com/hold'] },
+  })
   await cluster.client.delete(CoreV1Namespace, { name: 'team' })
   await cluster.clock.advance(2_000)
-  expect((await conditions()).NamespaceFinalizersRemaining).toBe('SomeFinalizersRemain: Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances')
+  expect((await conditions()).NamespaceFinalizersRemaining).toBe(
+    'SomeFinalizersRemain: Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances',
+  )
   expect(await namespaces()).toEqual(['team'])
 })
 

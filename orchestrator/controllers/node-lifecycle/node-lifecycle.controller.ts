@@ -26,7 +26,11 @@ interface Sign {
 }
 
 /** Marks nodes that stopped renewing their Lease as not ready, keeps condition taints, and tells the pods of a node that is not ready. */
-export function createNodeLifecycleController({ informers, clock, gracePeriodMs = defaultGracePeriodMs }: NodeLifecycleOptions): ControllerDeclaration<CoreV1Node> {
+export function createNodeLifecycleController({
+  informers,
+  clock,
+  gracePeriodMs = defaultGracePeriodMs,
+}: NodeLifecycleOptions): ControllerDeclaration<CoreV1Node> {
   const leases = informers.informer(CoordinationV1Lease)
   const pods = informers.informer(CoreV1Pod, { indexes: podIndexes })
   const signs = new Map<string, Sign>()

@@ -24,11 +24,24 @@ export function planSilence(conditions: readonly CoreV1NodeCondition[], now: num
   const at = toTimestamp(now)
   const result = conditions.map((condition): CoreV1NodeCondition => {
     if (!ownConditions.includes(condition.type) || condition.status === 'Unknown') return condition
-    return { ...condition, status: 'Unknown', reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.', lastTransitionTime: at }
+    return {
+      ...condition,
+      status: 'Unknown',
+      reason: 'NodeStatusUnknown',
+      message: 'Kubelet stopped posting node status.',
+      lastTransitionTime: at,
+    }
   })
   for (const type of ownConditions) {
     if (conditions.some((condition) => condition.type === type)) continue
-    result.push({ type, status: 'Unknown', reason: 'NodeStatusNeverUpdated', message: 'Kubelet never posted node status.', lastHeartbeatTime: at, lastTransitionTime: at })
+    result.push({
+      type,
+      status: 'Unknown',
+      reason: 'NodeStatusNeverUpdated',
+      message: 'Kubelet never posted node status.',
+      lastHeartbeatTime: at,
+      lastTransitionTime: at,
+    })
   }
   return result
 }
@@ -36,13 +49,16 @@ export function planSilence(conditions: readonly CoreV1NodeCondition[], now: num
 /** The taints that the node's conditions call for; taints of others stay as they are. The same list comes back when nothing changes. */
 export function planTaints({ spec, status }: CoreV1Node, now: number): readonly CoreV1Taint[] {
   const current = spec?.taints ?? []
-  const keys = conditionTaints.filter(({ type, status: wanted }) => status?.conditions?.some((condition) => condition.type === type && condition.status === wanted)).map(({ key }) => key)
+  const keys = conditionTaints
+    .filter(({ type, status: wanted }) => status?.conditions?.some((condition) => condition.type === type && condition.status === wanted))
+    .map(({ key }) => key)
   if (spec?.unschedulable === true) keys.push(unschedulableKey)
   const wanted: CoreV1Taint[] = keys.flatMap((key) => [
     { key, effect: 'NoSchedule', timeAdded: toTimestamp(now) },
     ...(evictingKeys.includes(key) ? [{ key, effect: 'NoExecute', timeAdded: toTimestamp(now) }] : []),
   ])
-  const find = (taints: readonly CoreV1Taint[], { key, effect }: CoreV1Taint) => taints.find((taint) => taint.key === key && taint.effect === effect)
+  const find = (taints: readonly CoreV1Taint[], { key, effect }: CoreV1Taint) =>
+    taints.find((taint) => taint.key === key && taint.effect === effect)
   const kept = current.filter((taint) => !isOwn(taint) || find(wanted, taint) !== undefined)
   const added = wanted.filter((taint) => find(current, taint) === undefined)
   return added.length === 0 && isDeepStrictEqual(kept, current) ? current : [...kept, ...added]

@@ -15,7 +15,12 @@ beforeEach(async () => {
   await cluster.start(createNodeLifecycleController(cluster), createTaintEvictionController(cluster), createPodGarbageCollector(cluster))
   await cluster.client.create(CoreV1Node, testNode('node-1'))
   const metadata = { name: 'node-1', namespace: 'kube-node-lease' }
-  await cluster.client.create(CoordinationV1Lease, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec: { renewTime: toMicroTimestamp(cluster.clock.now()) } })
+  await cluster.client.create(CoordinationV1Lease, {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata,
+    spec: { renewTime: toMicroTimestamp(cluster.clock.now()) },
+  })
   const node = await cluster.client.get(CoreV1Node, { name: 'node-1' })
   await cluster.client.updateStatus(CoreV1Node, { ...node, status: testNode('node-1').status! })
   await cluster.clock.advance(100)
@@ -25,13 +30,22 @@ afterEach(() => cluster.stop())
 /** Lets time pass with the node renewing its Lease every ten seconds. */
 async function renew(ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 10_000) {
-    await cluster.client.patch(CoordinationV1Lease, { namespace: 'kube-node-lease', name: 'node-1' }, { type: 'application/merge-patch+json', body: { spec: { renewTime: toMicroTimestamp(cluster.clock.now()) } } })
+    await cluster.client.patch(
+      CoordinationV1Lease,
+      { namespace: 'kube-node-lease', name: 'node-1' },
+      { type: 'application/merge-patch+json', body: { spec: { renewTime: toMicroTimestamp(cluster.clock.now()) } } },
+    )
     await cluster.clock.advance(10_000)
   }
 }
 
 async function addPod(name: string, tolerations: CoreV1Toleration[] = []): Promise<void> {
-  const pod = await cluster.client.create(CoreV1Pod, { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' }, spec: { nodeName: 'node-1', tolerations, containers: [{ name: 'c', image: 'i' }] } })
+  const pod = await cluster.client.create(CoreV1Pod, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'default' },
+    spec: { nodeName: 'node-1', tolerations, containers: [{ name: 'c', image: 'i' }] },
+  })
   await runPod(cluster.client, pod, { now: cluster.clock.now() })
 }
 
@@ -84,7 +98,11 @@ test('pods leave an unreachable node after their tolerationSeconds, at once with
 })
 
 test.each([
-  { name: 'a node that reports itself not ready', conditions: [{ type: 'Ready', status: 'False' }], expected: ['node.kubernetes.io/not-ready:NoExecute', 'node.kubernetes.io/not-ready:NoSchedule'] },
+  {
+    name: 'a node that reports itself not ready',
+    conditions: [{ type: 'Ready', status: 'False' }],
+    expected: ['node.kubernetes.io/not-ready:NoExecute', 'node.kubernetes.io/not-ready:NoSchedule'],
+  },
   {
     name: 'pressure',
     conditions: [
@@ -105,7 +123,11 @@ test('cordoning taints, and taints of users stay', async () => {
   await cluster.client.patch(CoreV1Node, { name: 'node-1' }, { type: 'application/merge-patch+json', body })
   await renew(10_000)
   expect((await taints()).toSorted()).toEqual(['mine:NoExecute', 'node.kubernetes.io/unschedulable:NoSchedule'])
-  await cluster.client.patch(CoreV1Node, { name: 'node-1' }, { type: 'application/merge-patch+json', body: { spec: { unschedulable: null } } })
+  await cluster.client.patch(
+    CoreV1Node,
+    { name: 'node-1' },
+    { type: 'application/merge-patch+json', body: { spec: { unschedulable: null } } },
+  )
   await renew(10_000)
   expect(await taints()).toEqual(['mine:NoExecute'])
 })

@@ -20,7 +20,11 @@ export interface PodGarbageCollectorOptions {
 }
 
 /** Removes pods that nothing will ever end: those of nodes that are gone, those being deleted without ever having had one, and the oldest of too many terminated ones. */
-export function createPodGarbageCollector({ informers, clock, terminatedThreshold = defaultTerminatedThreshold }: PodGarbageCollectorOptions): ControllerDeclaration<CoreV1Pod> {
+export function createPodGarbageCollector({
+  informers,
+  clock,
+  terminatedThreshold = defaultTerminatedThreshold,
+}: PodGarbageCollectorOptions): ControllerDeclaration<CoreV1Pod> {
   const nodes = informers.informer(CoreV1Node)
   const pods = informers.informer(CoreV1Pod, { indexes: { ...podIndexes, terminated: (pod) => (isTerminated(pod) ? ['yes'] : []) } })
   /** When a node was missed first. */
@@ -36,7 +40,11 @@ export function createPodGarbageCollector({ informers, clock, terminatedThreshol
   return {
     name: 'pod-garbage-collector',
     for: CoreV1Pod,
-    watches: [watch(CoreV1Node, ({ metadata }) => [...pods.byIndex('node', metadata.name!)].map((pod) => `${pod.metadata.namespace}/${pod.metadata.name}`))],
+    watches: [
+      watch(CoreV1Node, ({ metadata }) =>
+        [...pods.byIndex('node', metadata.name!)].map((pod) => `${pod.metadata.namespace}/${pod.metadata.name}`),
+      ),
+    ],
     async reconcile(pod, context) {
       const { nodeName } = pod.spec
       if (nodeName === undefined) {
@@ -45,7 +53,8 @@ export function createPodGarbageCollector({ informers, clock, terminatedThreshol
         const waitMs = quarantineMs - missingMs(nodeName)
         if (waitMs > 0) return { requeueAfterMs: waitMs }
         await remove(pod, 'PodGC: node no longer exists', context)
-      } else if (isTerminated(pod) && isAmongOldest(pod, pods.byIndex('terminated', 'yes'), terminatedThreshold)) await remove(pod, undefined, context)
+      } else if (isTerminated(pod) && isAmongOldest(pod, pods.byIndex('terminated', 'yes'), terminatedThreshold))
+        await remove(pod, undefined, context)
       return undefined
     },
   }

@@ -38,9 +38,14 @@ export const createReplicaSetController = (options: { readonly informers: Inform
   })
 
 /** Keeps as many active pods as each owner of one kind asks for: the code path that ReplicaSets and ReplicationControllers share. */
-export function createReplicaController<T extends ReplicaOwner>({ informers }: { readonly informers: InformerFactory }, owners: ReplicaKind<T>): ControllerDeclaration<T> {
+export function createReplicaController<T extends ReplicaOwner>(
+  { informers }: { readonly informers: InformerFactory },
+  owners: ReplicaKind<T>,
+): ControllerDeclaration<T> {
   const pods = informers.informer(CoreV1Pod, { indexes: podIndexes })
-  const cache = informers.informer(owners.kind, { indexes: { namespace: ({ metadata }) => [metadata.namespace!], controller: (owner) => [controllerOf(owner)?.uid ?? ''] } })
+  const cache = informers.informer(owners.kind, {
+    indexes: { namespace: ({ metadata }) => [metadata.namespace!], controller: (owner) => [controllerOf(owner)?.uid ?? ''] },
+  })
 
   /** Owners that might adopt a pod that has no controller. */
   function* toAdopters(pod: CoreV1Pod): Iterable<string> {
@@ -73,7 +78,7 @@ export function createReplicaController<T extends ReplicaOwner>({ informers }: {
       const outcome = deletionTimestamp === undefined ? await act(owners.kind, owner, plan, context) : {}
 
       const minReadySeconds = owner.spec.minReadySeconds ?? 0
-      await report(owners, owner, mine, outcome.failure, context)
+      await report(owners, owner, { pods: mine, failure: outcome.failure }, context)
       if (outcome.error !== undefined) throw outcome.error
       const requeueAfterMs = nextAvailabilityMs(mine, minReadySeconds, context.now)
       return requeueAfterMs === undefined ? undefined : { requeueAfterMs }
@@ -134,10 +139,28 @@ async function deletePod(owner: ReplicaOwner, { metadata }: CoreV1Pod, { client,
   }
 }
 
-async function report<T extends ReplicaOwner>(owners: ReplicaKind<T>, owner: T, pods: readonly CoreV1Pod[], failure: ReplicaFailure | undefined, { client, now }: ReconcileContext): Promise<void> {
+interface Findings {
+  readonly pods: readonly CoreV1Pod[]
+  readonly failure: ReplicaFailure | undefined
+}
+
+async function report<T extends ReplicaOwner>(
+  owners: ReplicaKind<T>,
+  owner: T,
+  { pods, failure }: Findings,
+  { client, now }: ReconcileContext,
+): Promise<void> {
   const { minReadySeconds = 0, template } = owner.spec
   const { generation } = owner.metadata
-  const computed = planReplicaStatus({ previous: owner.status, generation, templateLabels: template?.metadata?.labels ?? {}, minReadySeconds, pods, failure, now })
+  const computed = planReplicaStatus({
+    previous: owner.status,
+    generation,
+    templateLabels: template?.metadata?.labels ?? {},
+    minReadySeconds,
+    pods,
+    failure,
+    now,
+  })
   const status = withoutZeros(owners.toStatus(computed), ['replicas'])
   if (isSameStatus(owner.status, status)) return
   await client.updateStatus(owners.kind, { ...owner, status }).catch((error: unknown) => {

@@ -18,7 +18,10 @@ interface PodSpec {
   readonly isDeleting?: boolean
 }
 
-const pod = (name: string, { node = 'n', phase = 'Running', readyFor, cost, restarts = 0, age = 1000, labels = {}, isDeleting }: PodSpec = {}): CoreV1Pod => ({
+const pod = (
+  name: string,
+  { node = 'n', phase = 'Running', readyFor, cost, restarts = 0, age = 1000, labels = {}, isDeleting }: PodSpec = {},
+): CoreV1Pod => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: {
@@ -32,7 +35,9 @@ const pod = (name: string, { node = 'n', phase = 'Running', readyFor, cost, rest
   spec: { containers: [], ...(node === '' ? {} : { nodeName: node }) },
   status: {
     phase,
-    conditions: [{ type: 'Ready', status: readyFor === undefined ? 'False' : 'True', lastTransitionTime: toTimestamp(now - (readyFor ?? 0) * 1000) }],
+    conditions: [
+      { type: 'Ready', status: readyFor === undefined ? 'False' : 'True', lastTransitionTime: toTimestamp(now - (readyFor ?? 0) * 1000) },
+    ],
     containerStatuses: [{ name: 'c', image: 'i', imageID: '', ready: true, restartCount: restarts }],
   },
 })
@@ -82,9 +87,29 @@ test('pods that are over or ending do not count', () => {
 
 test('the status counts labels, readiness and availability', () => {
   const labels = { app: 'a', tier: 'web' }
-  const pods = [pod('old', { readyFor: 60, labels }), pod('fresh', { readyFor: 5, labels }), pod('starting', { labels: { app: 'a' } }), pod('ending', { isDeleting: true })]
-  const status = planReplicaStatus({ previous: undefined, generation: 4, templateLabels: labels, minReadySeconds: 30, pods, failure: undefined, now })
-  expect(status).toEqual({ replicas: 3, fullyLabeledReplicas: 2, readyReplicas: 2, availableReplicas: 1, terminatingReplicas: 1, observedGeneration: 4 })
+  const pods = [
+    pod('old', { readyFor: 60, labels }),
+    pod('fresh', { readyFor: 5, labels }),
+    pod('starting', { labels: { app: 'a' } }),
+    pod('ending', { isDeleting: true }),
+  ]
+  const status = planReplicaStatus({
+    previous: undefined,
+    generation: 4,
+    templateLabels: labels,
+    minReadySeconds: 30,
+    pods,
+    failure: undefined,
+    now,
+  })
+  expect(status).toEqual({
+    replicas: 3,
+    fullyLabeledReplicas: 2,
+    readyReplicas: 2,
+    availableReplicas: 1,
+    terminatingReplicas: 1,
+    observedGeneration: 4,
+  })
   expect(nextAvailabilityMs(pods, 30, now)).toBe(25_000)
   expect(nextAvailabilityMs(pods, 0, now)).toBeUndefined()
 })

@@ -16,7 +16,12 @@ export interface ReplicaPlan {
 }
 
 /** Compares the owner's active pods with the wanted number. `related` are active pods that make a node crowded: its own and those of its siblings. */
-export function planReplicas(input: { readonly replicas: number; readonly pods: readonly CoreV1Pod[]; readonly related?: readonly CoreV1Pod[]; readonly now: number }): ReplicaPlan {
+export function planReplicas(input: {
+  readonly replicas: number
+  readonly pods: readonly CoreV1Pod[]
+  readonly related?: readonly CoreV1Pod[]
+  readonly now: number
+}): ReplicaPlan {
   const active = input.pods.filter(isActive)
   const missing = input.replicas - active.length
   if (missing >= 0) return { create: Math.min(missing, burstReplicas), remove: [] }
@@ -62,7 +67,8 @@ function deletionCostOf(annotations: Labels | undefined): number {
   return /^-?\d+$/.test(cost) ? Number(cost) : 0
 }
 
-const logAge = (since: number | undefined, now: number) => (since === undefined || now <= since ? -1 : Math.floor(Math.log2((now - since) * 1e6)))
+const logAge = (since: number | undefined, now: number) =>
+  since === undefined || now <= since ? -1 : Math.floor(Math.log2((now - since) * 1e6))
 
 /** Why the wanted number could not be reached in this run. */
 export interface ReplicaFailure {
@@ -86,7 +92,8 @@ export function planReplicaStatus(input: {
   const conditions = planConditions(input.previous?.conditions ?? [], input.failure, input.now)
   return {
     replicas: active.length,
-    fullyLabeledReplicas: active.filter(({ metadata }) => templateLabels.every(([name, value]) => metadata.labels?.[name] === value)).length,
+    fullyLabeledReplicas: active.filter(({ metadata }) => templateLabels.every(([name, value]) => metadata.labels?.[name] === value))
+      .length,
     readyReplicas: ready.length,
     availableReplicas: ready.filter((pod) => availableFrom(pod, input.minReadySeconds)! <= input.now).length,
     terminatingReplicas: input.pods.filter((pod) => pod.metadata.deletionTimestamp !== undefined && !isTerminated(pod)).length,
@@ -95,7 +102,11 @@ export function planReplicaStatus(input: {
   }
 }
 
-function planConditions(previous: readonly AppsV1ReplicaSetCondition[], failure: ReplicaFailure | undefined, now: number): AppsV1ReplicaSetCondition[] {
+function planConditions(
+  previous: readonly AppsV1ReplicaSetCondition[],
+  failure: ReplicaFailure | undefined,
+  now: number,
+): AppsV1ReplicaSetCondition[] {
   const others = previous.filter(({ type }) => type !== 'ReplicaFailure')
   if (failure === undefined) return others
   const existing = previous.find(({ type }) => type === 'ReplicaFailure')
@@ -105,6 +116,9 @@ function planConditions(previous: readonly AppsV1ReplicaSetCondition[], failure:
 
 /** How long until the next ready pod becomes available; `undefined` when none is about to. */
 export function nextAvailabilityMs(pods: readonly CoreV1Pod[], minReadySeconds: number, now: number): number | undefined {
-  const waits = pods.filter(isActive).map((pod) => (availableFrom(pod, minReadySeconds) ?? 0) - now).filter((ms) => ms > 0)
+  const waits = pods
+    .filter(isActive)
+    .map((pod) => (availableFrom(pod, minReadySeconds) ?? 0) - now)
+    .filter((ms) => ms > 0)
   return waits.length === 0 ? undefined : Math.min(...waits)
 }

@@ -9,7 +9,11 @@ const rc = (replicas: number): CoreV1ReplicationController => ({
   apiVersion: 'v1',
   kind: 'ReplicationController',
   metadata: { name: 'web', namespace: 'default' },
-  spec: { replicas, selector: { app: 'web' }, template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'web', image: 'web:1' }] } } },
+  spec: {
+    replicas,
+    selector: { app: 'web' },
+    template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'web', image: 'web:1' }] } },
+  },
 })
 const key = { namespace: 'default', name: 'web' }
 
@@ -90,14 +94,23 @@ test('a failed pod is replaced', async () => {
 })
 
 test('a matching pod without a controller is adopted, and one whose labels change is released and replaced', async () => {
-  await cluster.client.create(CoreV1Pod, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'stray', namespace: 'default', labels: { app: 'web' } }, spec: { containers: [{ name: 'web', image: 'web:1' }] } })
+  await cluster.client.create(CoreV1Pod, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'stray', namespace: 'default', labels: { app: 'web' } },
+    spec: { containers: [{ name: 'web', image: 'web:1' }] },
+  })
   await start()
   const owner = await cluster.client.create(CoreV1ReplicationController, rc(1))
   await cluster.clock.advance(100)
   const [stray, ...others] = await cluster.pods()
   expect(others).toEqual([])
   expect(stray!.metadata.ownerReferences?.[0]?.uid).toBe(owner.metadata.uid)
-  await cluster.client.patch(CoreV1Pod, { namespace: 'default', name: 'stray' }, { type: 'application/merge-patch+json', body: { metadata: { labels: { app: 'debug' } } } })
+  await cluster.client.patch(
+    CoreV1Pod,
+    { namespace: 'default', name: 'stray' },
+    { type: 'application/merge-patch+json', body: { metadata: { labels: { app: 'debug' } } } },
+  )
   await cluster.clock.advance(100)
   const released = await cluster.client.get(CoreV1Pod, { namespace: 'default', name: 'stray' })
   expect(released.metadata.ownerReferences ?? []).toEqual([])
@@ -112,7 +125,9 @@ test('a refusal is reported as ReplicaFailure and an event, tried again with bac
   await cluster.client.create(CoreV1ReplicationController, rc(4))
   await cluster.clock.advance(1)
   const { status } = await cluster.client.get(CoreV1ReplicationController, key)
-  expect(status?.conditions).toMatchObject([{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'pods "web" is forbidden: exceeded quota: small' }])
+  expect(status?.conditions).toMatchObject([
+    { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'pods "web" is forbidden: exceeded quota: small' },
+  ])
   expect((await cluster.eventTexts())[0]).toMatch(/^FailedCreate Error creating: pods "web" is forbidden: exceeded quota: small/)
   const attempts = cluster.transport.requests.filter(({ method, path }) => method === 'POST' && path.endsWith('/pods')).length
   expect(attempts).toBeLessThan(4)

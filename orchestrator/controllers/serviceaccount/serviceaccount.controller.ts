@@ -8,7 +8,11 @@ import { isNamespaceTerminating } from '../refusal.ts'
 const name = 'default'
 
 /** Keeps a ServiceAccount `default` in every namespace. */
-export function createServiceAccountController({ informers }: { readonly informers: InformerFactory }): ControllerDeclaration<CoreV1Namespace> {
+export function createServiceAccountController({
+  informers,
+}: {
+  readonly informers: InformerFactory
+}): ControllerDeclaration<CoreV1Namespace> {
   const accounts = informers.informer(CoreV1ServiceAccount)
   return {
     name: 'serviceaccount',

@@ -43,7 +43,12 @@ export function createTaintEvictionController({ informers }: { readonly informer
 
 async function evict(pod: CoreV1Pod, { client, events, now }: ReconcileContext): Promise<void> {
   const { namespace, name, uid } = pod.metadata
-  const condition = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint' }
+  const condition = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    reason: 'DeletionByTaintManager',
+    message: 'Taint manager: deleting due to NoExecute taint',
+  }
   const conditions = withCondition(pod.status?.conditions ?? [], condition, now)
   try {
     await client.updateStatus(CoreV1Pod, { ...pod, status: { ...pod.status, conditions: [...conditions] } })

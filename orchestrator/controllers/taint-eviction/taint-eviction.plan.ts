@@ -5,7 +5,11 @@ import type { CoreV1Pod, CoreV1Taint, CoreV1Toleration } from '../../api/generat
  * When a pod must leave a node with these NoExecute taints, milliseconds since the epoch: at once without a toleration for one of them, else after
  * the shortest time that its tolerations give; `undefined` when it may stay.
  */
-export function planEviction({ spec }: CoreV1Pod, taints: readonly CoreV1Taint[], taintedSince: (taint: CoreV1Taint) => number): number | undefined {
+export function planEviction(
+  { spec }: CoreV1Pod,
+  taints: readonly CoreV1Taint[],
+  taintedSince: (taint: CoreV1Taint) => number,
+): number | undefined {
   let leaveAt: number | undefined
   for (const taint of taints) {
     const matching = (spec.tolerations ?? []).filter((toleration) => tolerates(toleration, taint))

@@ -9,7 +9,12 @@ export const createDefaultBinder = ({ client }: { readonly client: Client }): Pl
   bind: async ({ metadata }, nodeName) => {
     const { namespace, uid } = metadata
     const name = metadata.name!
-    const binding: CoreV1Binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid }, target: { apiVersion: 'v1', kind: 'Node', name: nodeName } }
+    const binding: CoreV1Binding = {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name, namespace, uid },
+      target: { apiVersion: 'v1', kind: 'Node', name: nodeName },
+    }
     await client.createSubresource(CoreV1Pod, { namespace, name }, 'binding', binding)
   },
 })

@@ -4,5 +4,6 @@ import type { Plugin } from '../framework.ts'
 export const schedulingGates: Plugin<never> = {
   name: 'SchedulingGates',
   wakesOn: ['pod-changed'],
-  preEnqueue: ({ spec }) => ((spec.schedulingGates ?? []).length === 0 ? undefined : 'Scheduling is blocked due to non-empty scheduling gates'),
+  preEnqueue: ({ spec }) =>
+    (spec.schedulingGates ?? []).length === 0 ? undefined : 'Scheduling is blocked due to non-empty scheduling gates',
 }
