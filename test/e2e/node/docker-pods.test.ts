@@ -221,21 +221,24 @@ describe('a node on Docker', () => {
   })
 
   it('forwards to a server that listens on loopback only', async () => {
-    await create('loopback', `nc -ll -p 7000 -s 127.0.0.1 -e cat & ${loop}`)
-    await until('loopback', isReady)
-    const answer = await new Promise<string>((resolve, reject) => {
-      const socket = new WebSocket(`wss://127.0.0.1:${agent.port}/portForward/default/loopback?ports=7000`, 'v4.channel.k8s.io', { ca: authority.cert, ...admin })
-      let frames = 0
-      socket.on('error', reject)
-      socket.on('message', (message: Buffer) => {
-        frames++
-        if (frames === 2) setTimeout(() => socket.send(Buffer.concat([Buffer.from([0]), Buffer.from('echo me')])), 200)
-        if (frames <= 2) return
-        resolve(`${message[0]} ${message.toString('utf8', 1)}`)
-        socket.close()
+    const ask = (port: number) =>
+      new Promise<string>((resolve, reject) => {
+        const path = `/portForward/default/loopback?ports=${port}`
+        const socket = new WebSocket(`wss://127.0.0.1:${agent.port}${path}`, 'v4.channel.k8s.io', { ca: authority.cert, ...admin })
+        let frames = 0
+        let text = ''
+        socket.on('error', reject)
+        socket.on('message', (message: Buffer) => {
+          frames++
+          if (frames === 2) socket.send(Buffer.concat([Buffer.from([0]), Buffer.from('GET /index.html HTTP/1.0\r\n\r\n')]))
+          if (frames > 2) text += `${message[0]} ${message.toString('utf8', 1)}`
+        })
+        socket.on('close', () => resolve(text))
       })
-    })
-    expect(answer).toBe('0 echo me')
+    await create('loopback', `httpd -p 127.0.0.1:7000 -h /www; ${loop}`)
+    await until('loopback', isReady)
+    expect(await ask(7000)).toMatch(/^0 HTTP\/1\.\d 200 OK[^]*hello\n$/)
+    expect(await ask(7001)).toMatch(/^1 error forwarding port 7001 to pod loopback.*ECONNREFUSED/)
     await remove('loopback')
   })
 

@@ -3,10 +3,14 @@ import { connect } from 'node:net'
 import { Duplex } from 'node:stream'
 import { RuntimeError } from '../runtime.ts'
 
+/** What the relay says once it is connected. */
+const connectedMark = 'connected'
+
 /** Copies between standard input/output and a port of the network namespace it runs in. */
 const relayScript = `
 const socket = require('node:net').connect(Number(process.argv[1]), '127.0.0.1')
 socket.on('error', (error) => { process.stderr.write(error.message); process.exit(1) })
+socket.on('connect', () => process.stderr.write('${connectedMark}'))
 process.stdin.on('error', () => {}).pipe(socket)
 socket.pipe(process.stdout).on('error', () => process.exit(0))
 socket.on('close', () => process.exit(0))
@@ -24,26 +28,26 @@ export function connectTo(host: string, port: number): Promise<Duplex> {
   })
 }
 
-/** A connection to 127.0.0.1 inside the network namespace of process `pid`, for servers that listen on loopback only. */
-export async function connectInNamespace(options: {
-  readonly pid: number
-  readonly port: number
-  readonly nodePath: string
-}): Promise<Duplex> {
+/**
+ * A connection to 127.0.0.1 inside the network namespace of process `pid`, for servers that listen on loopback only. Rejects when it is
+ * refused.
+ */
+export function connectInNamespace(options: { readonly pid: number; readonly port: number; readonly nodePath: string }): Promise<Duplex> {
+  const { promise, resolve, reject } = Promise.withResolvers<Duplex>()
   const child = spawn('nsenter', ['-t', String(options.pid), '-n', options.nodePath, '-e', relayScript, String(options.port)], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: {},
   })
-  let complaint = ''
+  let said = ''
+  const stream = Duplex.from({ readable: child.stdout, writable: child.stdin })
   child.stderr.on('data', (chunk: Buffer) => {
-    if (complaint.length < 1000) complaint += chunk.toString()
+    said = (said + chunk.toString()).slice(0, 1000)
+    if (said === connectedMark) resolve(stream)
   })
   child.stdin.on('error', () => {})
-  const stream = Duplex.from({ readable: child.stdout, writable: child.stdin })
-  child.once('error', (error) => stream.destroy(new RuntimeError('failed', `cannot run nsenter: ${error.message}`)))
-  child.once('exit', (code) => {
-    if (code !== 0) stream.destroy(new RuntimeError('failed', complaint.trim() || `the relay ended with code ${code}`))
-  })
+  child.once('error', (error) => reject(new RuntimeError('failed', `cannot run nsenter: ${error.message}`)))
+  child.once('exit', (code) => reject(new RuntimeError('failed', said.trim() || `the relay ended with code ${code}`)))
+  stream.on('error', () => {})
   stream.once('close', () => child.kill('SIGKILL'))
-  return stream
+  return promise
 }
