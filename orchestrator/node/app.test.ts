@@ -28,7 +28,14 @@ let dataDir: string
 beforeAll(async () => {
   const now = systemClock.now()
   authority = await createAuthority('test', now)
-  server = await issueCertificate(authority, { commonName: 'system:node:n1', organization: 'system:nodes', hosts: ['127.0.0.1'], isServer: true, isClient: true, now })
+  server = await issueCertificate(authority, {
+    commonName: 'system:node:n1',
+    organization: 'system:nodes',
+    hosts: ['127.0.0.1'],
+    isServer: true,
+    isClient: true,
+    now,
+  })
 })
 
 beforeEach(async () => {
@@ -68,8 +75,11 @@ async function startAgent(): Promise<NodeAgent> {
 }
 
 const create = async (name: string, spec: object = {}, annotations: Record<string, string> = {}) => {
-  const pod = { metadata: { name, namespace: 'default', annotations }, spec: { nodeName: 'n1', containers: [{ name: 'main', image: 'web:1' }], ...spec } }
-  await client.create(CoreV1Pod, { apiVersion: 'v1', kind: 'Pod', ...pod } as CoreV1Pod)
+  const pod = {
+    metadata: { name, namespace: 'default', annotations },
+    spec: { nodeName: 'n1', containers: [{ name: 'main', image: 'web:1' }], ...spec },
+  }
+  await client.create(CoreV1Pod, { apiVersion: 'v1', kind: 'Pod', ...pod })
   await clock.advance(100)
 }
 const get = (name: string) => client.get(CoreV1Pod, { namespace: 'default', name })
@@ -81,7 +91,11 @@ describe('a node', () => {
   it('registers with labels, capacity and a lease that it renews', async () => {
     const node = await client.get(CoreV1Node, { name: 'n1' })
     expect(node.metadata.labels).toMatchObject({ 'kubernetes.io/hostname': 'n1', zone: 'a' })
-    expect(node.status).toMatchObject({ capacity: { pods: '110' }, addresses: [{ type: 'InternalIP', address: '127.0.0.1' }], daemonEndpoints: { kubeletEndpoint: { Port: agent.port } } })
+    expect(node.status).toMatchObject({
+      capacity: { pods: '110' },
+      addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
+      daemonEndpoints: { kubeletEndpoint: { Port: agent.port } },
+    })
     expect(node.status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True')
     const renewed = async () => (await client.get(CoordinationV1Lease, { namespace: 'kube-node-lease', name: 'n1' })).spec?.renewTime
     const first = await renewed()
@@ -92,14 +106,20 @@ describe('a node', () => {
   it('registers again when somebody deletes it', async () => {
     await client.delete(CoreV1Node, { name: 'n1' })
     await clock.advance(1_000)
-    expect((await client.get(CoreV1Node, { name: 'n1' })).status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')).toBe(true)
+    expect(
+      (await client.get(CoreV1Node, { name: 'n1' })).status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True'),
+    ).toBe(true)
   })
 
   it('is not ready within seconds of losing its runtime, and ready again with it', async () => {
     const ready = async () => (await client.get(CoreV1Node, { name: 'n1' })).status?.conditions?.find(({ type }) => type === 'Ready')
     runtime.setOutage('cannot reach the engine: connect ENOENT')
     await clock.advance(2_000)
-    expect(await ready()).toMatchObject({ status: 'False', reason: 'KubeletNotReady', message: 'container runtime is down: cannot reach the engine: connect ENOENT' })
+    expect(await ready()).toMatchObject({
+      status: 'False',
+      reason: 'KubeletNotReady',
+      message: 'container runtime is down: cannot reach the engine: connect ENOENT',
+    })
     runtime.setOutage(undefined)
     await clock.advance(10_000)
     expect(await ready()).toMatchObject({ status: 'True' })
@@ -123,7 +143,11 @@ describe('a pod', () => {
   it('is restarted with growing delays and says so', async () => {
     await create('crash', {}, { 'binnacle.dev/simulated-exit-after': '1s', 'binnacle.dev/simulated-exit-code': '3' })
     await clock.advance(2_500)
-    expect(await stateOf('crash')).toMatchObject({ restartCount: 1, state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode: 3, reason: 'Error' } } })
+    expect(await stateOf('crash')).toMatchObject({
+      restartCount: 1,
+      state: { waiting: { reason: 'CrashLoopBackOff' } },
+      lastState: { terminated: { exitCode: 3, reason: 'Error' } },
+    })
     await clock.advance(600_000)
     expect((await stateOf('crash'))?.restartCount).toBe(6)
     expect(await runtime.list(owner)).toHaveLength(3)
@@ -156,9 +180,15 @@ describe('a pod', () => {
 
   it('told of by events in the words that people know', async () => {
     await create('web')
-    const events = (await client.list(CoreV1Event, { namespace: 'default' })).items.filter(({ involvedObject }) => involvedObject.name === 'web')
+    const events = (await client.list(CoreV1Event, { namespace: 'default' })).items.filter(
+      ({ involvedObject }) => involvedObject.name === 'web',
+    )
     expect(events.map(({ reason, message }) => `${reason}: ${message}`)).toEqual(
-      expect.arrayContaining(['Pulled: Container image "web:1" already present on machine', 'Created: Created container: main', 'Started: Started container main']),
+      expect.arrayContaining([
+        'Pulled: Container image "web:1" already present on machine',
+        'Created: Created container: main',
+        'Started: Started container main',
+      ]),
     )
     expect(events[0]?.involvedObject.fieldPath).toBe('spec.containers{main}')
   })
@@ -202,20 +232,29 @@ describe('an agent that starts again', () => {
 describe('the node server', () => {
   const fetchText = async (path: string, identity?: KeyPair) =>
     new Promise<{ status: number; text: string }>((resolve, reject) => {
-      const request = httpsRequest({ host: '127.0.0.1', port: agent.port, path, ca: authority.cert, agent: false, ...identity }, (response) => {
-        let text = ''
-        response.on('data', (chunk: Buffer) => (text += chunk.toString()))
-        response.on('end', () => resolve({ status: response.statusCode!, text }))
-      })
+      const request = httpsRequest(
+        { host: '127.0.0.1', port: agent.port, path, ca: authority.cert, agent: false, ...identity },
+        (response) => {
+          let text = ''
+          response.on('data', (chunk: Buffer) => (text += chunk.toString()))
+          response.on('end', () => resolve({ status: response.statusCode!, text }))
+        },
+      )
       request.on('error', reject)
       request.end()
     })
-  const identity = (commonName: string, organization: string) => issueCertificate(authority, { commonName, organization, isClient: true, now: systemClock.now() })
+  const identity = (commonName: string, organization: string) =>
+    issueCertificate(authority, { commonName, organization, isClient: true, now: systemClock.now() })
 
   it('lets nobody in without a certificate of the cluster', async () => {
     expect(await fetchText('/pods')).toEqual({ status: 401, text: 'Unauthorized' })
     const stranger = await createAuthority('stranger', systemClock.now())
-    const forged = await issueCertificate(stranger, { commonName: 'admin', organization: 'system:masters', isClient: true, now: systemClock.now() })
+    const forged = await issueCertificate(stranger, {
+      commonName: 'admin',
+      organization: 'system:masters',
+      isClient: true,
+      now: systemClock.now(),
+    })
     expect((await fetchText('/pods', forged)).status).toBe(401)
   })
 

@@ -187,7 +187,7 @@ class ComposedAgent implements NodeAgent {
     readonly facts: MachineFacts
     readonly hostDns: DnsConfig
     readonly recorder: EventRecorder
-    services(): Iterable<CoreV1Service>
+    readonly services: () => Iterable<CoreV1Service>
   }): PodServices {
     const options = this.#options
     const { clock, log, client, random, runtime, dataDir, clusterId, nodeName } = options

@@ -61,9 +61,8 @@ function securityOf(pod: CoreV1Pod, container: CoreV1Container, image: ImageFact
   const own = container.securityContext ?? {}
   const podWide = pod.spec.securityContext ?? {}
   const user = own.runAsUser ?? podWide.runAsUser
-  const group = own.runAsGroup ?? podWide.runAsGroup
   if (own.runAsNonRoot ?? podWide.runAsNonRoot ?? false) verifyNonRoot(pod, container, user, image.user)
-  const account = user === undefined ? (group === undefined ? undefined : `${image.user.split(':')[0] || '0'}:${group}`) : group === undefined ? String(user) : `${user}:${group}`
+  const account = accountOf(user, own.runAsGroup ?? podWide.runAsGroup, image.user)
   const isPrivileged = own.privileged === true
   return {
     isPrivileged,
@@ -77,6 +76,12 @@ function securityOf(pod: CoreV1Pod, container: CoreV1Container, image: ImageFact
   }
 }
 
+/** `uid[:gid]`; a group alone goes with the image's user. */
+function accountOf(user: number | undefined, group: number | undefined, imageUser: string): string | undefined {
+  if (group === undefined) return user === undefined ? undefined : String(user)
+  return `${user ?? (imageUser.split(':')[0] || '0')}:${group}`
+}
+
 /** Words as the kubelet's `verifyRunAsNonRoot`. */
 function verifyNonRoot(pod: CoreV1Pod, container: CoreV1Container, user: number | undefined, imageUser: string): void {
   const where = `(pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})", container: ${container.name})`
@@ -86,5 +91,8 @@ function verifyNonRoot(pod: CoreV1Pod, container: CoreV1Container, user: number 
   }
   const name = imageUser.split(':')[0]!
   if (name === '' || name === '0') throw new ConfigurationError(`container has runAsNonRoot and image will run as root ${where}`)
-  if (!/^\d+$/.test(name)) throw new ConfigurationError(`container has runAsNonRoot and image has non-numeric user (${name}), cannot verify user is non-root ${where}`)
+  if (!/^\d+$/.test(name))
+    throw new ConfigurationError(
+      `container has runAsNonRoot and image has non-numeric user (${name}), cannot verify user is non-root ${where}`,
+    )
 }

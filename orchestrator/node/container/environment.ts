@@ -1,4 +1,11 @@
-import type { CoreV1ConfigMap, CoreV1Container, CoreV1EnvVarSource, CoreV1Pod, CoreV1Secret, CoreV1Service } from '../../api/generated/kinds.ts'
+import type {
+  CoreV1ConfigMap,
+  CoreV1Container,
+  CoreV1EnvVarSource,
+  CoreV1Pod,
+  CoreV1Secret,
+  CoreV1Service,
+} from '../../api/generated/kinds.ts'
 import { ConfigurationError } from './configuration-error.ts'
 import { expandVariables } from './expansion.ts'
 import { fieldValue, resourceValue } from './field-reference.ts'
@@ -75,7 +82,8 @@ async function valueFrom(from: CoreV1EnvVarSource, { pod, container, facts, sour
   }
   const type = from.configMapKeyRef !== undefined ? 'configmap' : 'secret'
   const reference = from.configMapKeyRef ?? from.secretKeyRef
-  if (reference === undefined) throw new ConfigurationError('environment variable source is none of fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef')
+  if (reference === undefined)
+    throw new ConfigurationError('environment variable source is none of fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef')
   const data = await dataOf(type, namespace, reference, source)
   const value = data?.get(reference.key)
   if (value === undefined && reference.optional !== true) {
@@ -92,7 +100,8 @@ async function dataOf(
   source: ConfigSource,
 ): Promise<Map<string, string> | undefined> {
   const name = reference.name ?? ''
-  const data = type === 'configmap' ? configMapText(await source.configMap(namespace, name)) : secretText(await source.secret(namespace, name))
+  const data =
+    type === 'configmap' ? configMapText(await source.configMap(namespace, name)) : secretText(await source.secret(namespace, name))
   if (data === undefined && reference.optional !== true) throw new ConfigurationError(`${type} "${name}" not found`)
   return data
 }

@@ -13,7 +13,8 @@ export function serviceEnvironment(services: Iterable<CoreV1Service>): Map<strin
     environment.set(`${prefix}_SERVICE_HOST`, clusterIP)
     environment.set(`${prefix}_SERVICE_PORT`, String(ports[0]!.port))
     for (const port of ports) {
-      if (port.name !== undefined && port.name !== '') environment.set(`${prefix}_SERVICE_PORT_${variableName(port.name)}`, String(port.port))
+      if (port.name !== undefined && port.name !== '')
+        environment.set(`${prefix}_SERVICE_PORT_${variableName(port.name)}`, String(port.port))
     }
     for (const [index, port] of ports.entries()) {
       const protocol = port.protocol ?? 'TCP'

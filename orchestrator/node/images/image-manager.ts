@@ -40,7 +40,12 @@ export class ImageManager {
   readonly #backoff = new Backoff(firstRetryMs, lastRetryMs)
   readonly #pulls = new Map<string, Promise<void>>()
 
-  constructor(options: { readonly images: ImageService; readonly clock: Clock; readonly recorder: EventRecorder; readonly source: ConfigSource }) {
+  constructor(options: {
+    readonly images: ImageService
+    readonly clock: Clock
+    readonly recorder: EventRecorder
+    readonly source: ConfigSource
+  }) {
     this.#options = options
   }
 
@@ -81,7 +86,12 @@ export class ImageManager {
       if (facts === undefined) throw new Error(`image "${image}" was pulled and is not there`)
       this.#backoff.forget(key)
       const tookMs = clock.now() - startedMs
-      recorder.event(about, 'Normal', 'Pulled', `Successfully pulled image "${image}" in ${tookMs}ms (${tookMs}ms including waiting). Image size: ${facts.sizeBytes} bytes.`)
+      recorder.event(
+        about,
+        'Normal',
+        'Pulled',
+        `Successfully pulled image "${image}" in ${tookMs}ms (${tookMs}ms including waiting). Image size: ${facts.sizeBytes} bytes.`,
+      )
       return facts
     } catch (error) {
       if (isUnavailable(error)) throw error
@@ -116,7 +126,10 @@ export class ImageManager {
 }
 
 /** What an event about one container of a pod is about. */
-export function containerReference(pod: CoreV1Pod, container: { readonly name: string }): {
+export function containerReference(
+  pod: CoreV1Pod,
+  container: { readonly name: string },
+): {
   apiVersion: string
   kind: string
   namespace: string

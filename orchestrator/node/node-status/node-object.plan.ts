@@ -39,7 +39,11 @@ export function capacityOf({ machine, maxPods, capacity }: Pick<NodeFacts, 'mach
 }
 
 /** The labels that every node has, and those of its author. */
-export function nodeLabels({ nodeName, architecture, labels }: Pick<NodeFacts, 'nodeName' | 'architecture' | 'labels'>): Record<string, string> {
+export function nodeLabels({
+  nodeName,
+  architecture,
+  labels,
+}: Pick<NodeFacts, 'nodeName' | 'architecture' | 'labels'>): Record<string, string> {
   return {
     'beta.kubernetes.io/arch': architecture,
     'beta.kubernetes.io/os': 'linux',
@@ -95,13 +99,20 @@ function conditionsOf(facts: NodeFacts, told: CoreV1NodeStatus | undefined): Cor
 function withTimes(condition: CoreV1NodeCondition, { nowMs }: NodeFacts, told: CoreV1NodeStatus | undefined): CoreV1NodeCondition {
   const before = told?.conditions?.find(({ type }) => type === condition.type)
   const now = toTimestamp(nowMs)
-  return { ...condition, lastHeartbeatTime: now, lastTransitionTime: before?.status === condition.status ? (before.lastTransitionTime ?? now) : now }
+  return {
+    ...condition,
+    lastHeartbeatTime: now,
+    lastTransitionTime: before?.status === condition.status ? (before.lastTransitionTime ?? now) : now,
+  }
 }
 
 function readyCondition({ runtime, hasPodCidr }: NodeFacts): CoreV1NodeCondition {
   const notReady = (message: string): CoreV1NodeCondition => ({ type: 'Ready', status: 'False', reason: 'KubeletNotReady', message })
   if (!runtime.isUp) return notReady(`container runtime is down: ${runtime.why}`)
-  if (!hasPodCidr) return notReady('container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:the node has no pod CIDR yet')
+  if (!hasPodCidr)
+    return notReady(
+      'container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:the node has no pod CIDR yet',
+    )
   return { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
 }
 
@@ -115,7 +126,7 @@ export function hasChanged(told: CoreV1Node['status'], next: CoreV1NodeStatus): 
       status?.addresses,
       status?.daemonEndpoints,
       status?.nodeInfo,
-      status?.images?.map(({ names }) => names?.length === 0 ? [] : names),
+      status?.images?.map(({ names }) => (names?.length === 0 ? [] : names)),
     ])
   return strip(told) !== strip(next)
 }

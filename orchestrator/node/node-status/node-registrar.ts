@@ -31,8 +31,8 @@ export interface NodeRegistrarOptions {
   /** Everything about the node that does not change while it runs. */
   readonly facts: Omit<NodeFacts, 'runtime' | 'hasPodCidr' | 'images' | 'nowMs'>
   /** Called with every version of the node object that is read or written. */
-  onNode(node: CoreV1Node): void
-  hasPodCidr(): boolean
+  readonly onNode: (node: CoreV1Node) => void
+  readonly hasPodCidr: () => boolean
 }
 
 /**
@@ -107,7 +107,10 @@ export class NodeRegistrar {
     const { client, facts, clock, hasPodCidr, images } = this.#options
     const node = await this.#ensureNode()
     const present = this.#runtime.isUp ? await images.list().catch(() => []) : []
-    const status = nodeStatus({ ...facts, runtime: this.#runtime, hasPodCidr: hasPodCidr(), images: present, nowMs: clock.now() }, node.status)
+    const status = nodeStatus(
+      { ...facts, runtime: this.#runtime, hasPodCidr: hasPodCidr(), images: present, nowMs: clock.now() },
+      node.status,
+    )
     const isHeartbeatDue = clock.now() - this.#heartbeatMs(node) >= statusReportMs
     if (!hasChanged(node.status, status) && !isHeartbeatDue) return
     try {
@@ -129,7 +132,12 @@ export class NodeRegistrar {
     if (ready(node.status) === ready(status)) return
     const { nodeName } = this.#options.facts
     const reason = ready(status) === 'True' ? 'NodeReady' : 'NodeNotReady'
-    this.#options.recorder.event({ kind: 'Node', apiVersion: 'v1', name: nodeName, uid: nodeName }, 'Normal', reason, `Node ${nodeName} status is now: ${reason}`)
+    this.#options.recorder.event(
+      { kind: 'Node', apiVersion: 'v1', name: nodeName, uid: nodeName },
+      'Normal',
+      reason,
+      `Node ${nodeName} status is now: ${reason}`,
+    )
   }
 
   async #ensureNode(): Promise<CoreV1Node> {
@@ -181,7 +189,8 @@ export class NodeRegistrar {
         lease = await this.#renew(lease)
       } catch (error) {
         lease = undefined
-        if (!signal.aborted && !isConflict(error) && !isNotFound(error)) log.warn({ err: error }, 'renewing the node lease failed, will be tried again')
+        if (!signal.aborted && !isConflict(error) && !isNotFound(error))
+          log.warn({ err: error }, 'renewing the node lease failed, will be tried again')
         await clock.sleep(firstRetryMs, signal)
         continue
       }

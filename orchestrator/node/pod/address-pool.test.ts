@@ -5,7 +5,14 @@ import { AddressPool } from './address-pool.ts'
 describe('the address pool', () => {
   it('never gives the network, the gateway or the broadcast address', () => {
     const pool = new AddressPool('10.0.0.0/29', ['10.0.0.1'])
-    expect(['a', 'b', 'c', 'd', 'e', 'f'].map((uid) => pool.take(uid))).toEqual(['10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5', '10.0.0.6', undefined])
+    expect(['a', 'b', 'c', 'd', 'e', 'f'].map((uid) => pool.take(uid))).toEqual([
+      '10.0.0.2',
+      '10.0.0.3',
+      '10.0.0.4',
+      '10.0.0.5',
+      '10.0.0.6',
+      undefined,
+    ])
   })
 
   it('gives a pod the address that it has', () => {

@@ -27,22 +27,37 @@ export function podConditions(input: ConditionInput): CoreV1PodCondition[] {
     ['PodScheduled', yes],
   ]
   const names = new Set(own.map(([type]) => type))
-  const conditions = own.map(([type, verdict]) => withTimes(input, type, verdict, told.find((each) => each.type === type)))
+  const conditions = own.map(([type, verdict]) =>
+    withTimes(
+      input,
+      type,
+      verdict,
+      told.find((each) => each.type === type),
+    ),
+  )
   return [...conditions, ...told.filter(({ type }) => !names.has(type))]
 }
 
-function withTimes({ pod, nowMs }: ConditionInput, type: string, verdict: Verdict, told: CoreV1PodCondition | undefined): CoreV1PodCondition {
+function withTimes(
+  { pod, nowMs }: ConditionInput,
+  type: string,
+  verdict: Verdict,
+  told: CoreV1PodCondition | undefined,
+): CoreV1PodCondition {
   return {
     type,
     ...verdict,
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
-    lastTransitionTime: told?.status === verdict.status && told.lastTransitionTime !== undefined ? told.lastTransitionTime : toTimestamp(nowMs),
+    lastTransitionTime:
+      told?.status === verdict.status && told.lastTransitionTime !== undefined ? told.lastTransitionTime : toTimestamp(nowMs),
   }
 }
 
 function initialized({ pod, phase, initStatuses }: ConditionInput): Verdict {
   if (phase === 'Succeeded') return { status: 'True', reason: 'PodCompleted' }
-  const incomplete = initStatuses.filter((status, index) => (isSidecar(initContainersOf(pod)[index]!) ? status.started !== true : !status.ready))
+  const incomplete = initStatuses.filter((status, index) =>
+    isSidecar(initContainersOf(pod)[index]!) ? status.started !== true : !status.ready,
+  )
   if (incomplete.length === 0) return yes
   return { status: 'False', reason: 'ContainersNotInitialized', message: `containers with incomplete status: ${names(incomplete)}` }
 }
@@ -57,9 +72,15 @@ function readiness({ phase, statuses }: ConditionInput): Verdict {
 
 /** What others must have confirmed before the pod counts as ready. */
 function readinessGates(pod: CoreV1Pod): Verdict | undefined {
-  const missing = (pod.spec.readinessGates ?? []).filter(({ conditionType }) => pod.status?.conditions?.find(({ type }) => type === conditionType)?.status !== 'True')
+  const missing = (pod.spec.readinessGates ?? []).filter(
+    ({ conditionType }) => pod.status?.conditions?.find(({ type }) => type === conditionType)?.status !== 'True',
+  )
   if (missing.length === 0) return undefined
-  return { status: 'False', reason: 'ReadinessGatesNotReady', message: missing.map(({ conditionType }) => `the status of pod readiness gate "${conditionType}" is not "True"`).join(', ') }
+  return {
+    status: 'False',
+    reason: 'ReadinessGatesNotReady',
+    message: missing.map(({ conditionType }) => `the status of pod readiness gate "${conditionType}" is not "True"`).join(', '),
+  }
 }
 
 const names = (statuses: readonly CoreV1ContainerStatus[]) => `[${statuses.map(({ name }) => name).join(' ')}]`

@@ -25,8 +25,8 @@ export interface PodManagerOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
-  addresses(): AddressPool | undefined
-  onRuntimeState(state: RuntimeState): void
+  readonly addresses: () => AddressPool | undefined
+  readonly onRuntimeState: (state: RuntimeState) => void
 }
 
 /**
@@ -178,7 +178,9 @@ export class PodManager {
     if (!runtime.traits.isReal) return
     for (const uid of await volumes.list()) {
       if (alive.has(uid)) continue
-      await volumes.remove(uid).catch((error: unknown) => this.#options.log.warn({ uid, err: error }, 'the directory of a pod that is gone stays'))
+      await volumes
+        .remove(uid)
+        .catch((error: unknown) => this.#options.log.warn({ uid, err: error }, 'the directory of a pod that is gone stays'))
     }
   }
 

@@ -39,7 +39,10 @@ export class PodOperations {
     const podIp = network.kind === 'host' ? settings.hostIp : network.ip
     const prepared = runtime.traits.isReal ? this.#prepareFiles(pod, podIp) : Promise.resolve({})
     // A failure of one must not leave the other without somebody who waits for it.
-    const [sandbox, files] = await Promise.allSettled([runtime.createSandbox(this.#sandboxConfig(pod, attempt, network, machine)), prepared])
+    const [sandbox, files] = await Promise.allSettled([
+      runtime.createSandbox(this.#sandboxConfig(pod, attempt, network, machine)),
+      prepared,
+    ])
     if (sandbox.status === 'rejected') throw sandbox.reason
     if (files.status === 'rejected') {
       await runtime.removeSandbox(sandbox.value.id).catch(() => {})
@@ -57,7 +60,12 @@ export class PodOperations {
   async startContainer(
     pod: CoreV1Pod,
     container: CoreV1Container,
-    options: { readonly attempt: number; readonly sandbox: ObservedContainer; readonly signal: AbortSignal; observe(container: ObservedContainer): void },
+    options: {
+      readonly attempt: number
+      readonly sandbox: ObservedContainer
+      readonly signal: AbortSignal
+      readonly observe: (container: ObservedContainer) => void
+    },
   ): Promise<void> {
     const { runtime, images, recorder } = this.#services
     const about = containerReference(pod, container)
@@ -133,7 +141,10 @@ export class PodOperations {
   async terminationMessage(pod: CoreV1Pod, observed: ObservedContainer): Promise<string | undefined> {
     const { volumes, runtime } = this.#services
     if (!runtime.traits.isReal) return undefined
-    const message = await readStart(volumes.terminationLogPath(pod.metadata.uid!, observed.name, observed.attempt), maxTerminationMessageBytes)
+    const message = await readStart(
+      volumes.terminationLogPath(pod.metadata.uid!, observed.name, observed.attempt),
+      maxTerminationMessageBytes,
+    )
     if (message !== '') return message
     const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(({ name }) => name === observed.name)
     if (container?.terminationMessagePolicy !== 'FallbackToLogsOnError' || observed.exitCode === 0) return undefined
@@ -211,7 +222,7 @@ export class PodOperations {
     const { objects, services, runtime } = this.#services
     const source = objects.forPod(pod.metadata.uid!)
     if (!runtime.traits.isReal) return { environment: new Map(), mounts: [] }
-    const environment = await makeEnvironment({ pod, container, services: services.call(this.#services), facts: this.#facts(podIp), source })
+    const environment = await makeEnvironment({ pod, container, services: services(), facts: this.#facts(podIp), source })
     return { environment, mounts: await this.#mountsOf(pod, container, attempt, environment) }
   }
 
@@ -222,7 +233,11 @@ export class PodOperations {
       volumes.mountsOf(pod, container, environment),
       volumes.terminationLog(uid, container.name, attempt),
     ])
-    const etc = (name: string): Mount => ({ hostPath: `${volumes.podDirectory(uid)}/etc/${name}`, containerPath: `/etc/${name}`, isReadOnly: false })
+    const etc = (name: string): Mount => ({
+      hostPath: `${volumes.podDirectory(uid)}/etc/${name}`,
+      containerPath: `/etc/${name}`,
+      isReadOnly: false,
+    })
     const own = [
       etc('resolv.conf'),
       ...(pod.spec.hostNetwork === true ? [] : [etc('hosts')]),
@@ -232,7 +247,11 @@ export class PodOperations {
     return [...mounts, ...own.filter(({ containerPath }) => !taken.has(containerPath))]
   }
 
-  async #start(created: ObservedContainer, about: ReturnType<typeof containerReference>, observe: (container: ObservedContainer) => void): Promise<void> {
+  async #start(
+    created: ObservedContainer,
+    about: ReturnType<typeof containerReference>,
+    observe: (container: ObservedContainer) => void,
+  ): Promise<void> {
     const { runtime, recorder, clock } = this.#services
     try {
       observe(await runtime.startContainer(created.id))
@@ -252,7 +271,12 @@ export class PodOperations {
     try {
       await runHook({ executor: probeExecutor, clock, target, hook: container.lifecycle!.postStart! })
     } catch (error) {
-      recorder.event(containerReference(pod, container), 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${(error as Error).message}`)
+      recorder.event(
+        containerReference(pod, container),
+        'Warning',
+        'FailedPostStartHook',
+        `PostStartHook failed: ${(error as Error).message}`,
+      )
       await runtime.stopContainer(created.id, pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds)
     }
   }
@@ -268,7 +292,14 @@ function portMappingsOf(pod: CoreV1Pod): PortMapping[] {
     ports.flatMap(({ hostPort, hostIP, containerPort, protocol = 'TCP' }) =>
       hostPort === undefined || hostPort === 0
         ? []
-        : [{ ...(hostIP === undefined ? {} : { hostIp: hostIP }), hostPort, containerPort, protocol: protocol.toLowerCase() as PortMapping['protocol'] }],
+        : [
+            {
+              ...(hostIP === undefined ? {} : { hostIp: hostIP }),
+              hostPort,
+              containerPort,
+              protocol: protocol.toLowerCase() as PortMapping['protocol'],
+            },
+          ],
     ),
   )
 }

@@ -30,11 +30,11 @@ export interface PodServices {
   readonly cgroups: PodCgroups
   readonly settings: NodeSettings
   /** Services whose addresses go into environments. */
-  services(): Iterable<CoreV1Service>
+  readonly services: () => Iterable<CoreV1Service>
   /** `undefined` until the node has a pod range. */
-  addresses(): AddressPool | undefined
+  readonly addresses: () => AddressPool | undefined
   /** What the engine said of itself; `undefined` while it is gone. */
-  machine(): RuntimeInfo | undefined
+  readonly machine: () => RuntimeInfo | undefined
 }
 
 export interface NodeSettings {

@@ -6,7 +6,10 @@ import { isSameStatus, podStatus } from './pod-status.ts'
 import { planPod } from './sync-pod.plan.ts'
 
 const nowMs = Date.UTC(2030, 0, 1)
-const ready = new Map([['main-0', { isStarted: true, isReady: true }], ['main-1', { isStarted: true, isReady: true }]])
+const ready = new Map([
+  ['main-0', { isStarted: true, isReady: true }],
+  ['main-1', { isStarted: true, isReady: true }],
+])
 const looping = () => {
   const backoff = new Backoff(10_000, 300_000)
   backoff.lengthen('main', nowMs, nowMs)
@@ -18,14 +21,19 @@ const statusOf = (given: Partial<PodView>) => {
   return podStatus(whole, planPod(whole, nowMs), { hostIp: '10.0.0.1', scheme: 'docker', nowMs })
 }
 
-const conditionsOf = (given: Partial<PodView>) => Object.fromEntries((statusOf(given).conditions ?? []).map(({ type, status }) => [type, status]))
+const conditionsOf = (given: Partial<PodView>) =>
+  Object.fromEntries((statusOf(given).conditions ?? []).map(({ type, status }) => [type, status]))
 
 describe('the status of a pod', () => {
   it.each([
     ['nothing yet', { sandboxes: [] }, 'Pending'],
     ['running', { containers: [observed('main', 'running')], verdicts: ready }, 'Running'],
     ['restarting', { containers: [observed('main', 'exited', { finishedAtMs: nowMs })], restartBackoff: looping() }, 'Running'],
-    ['one of two', { pod: testPod({ containers: [testContainer('main'), testContainer('b')] }), containers: [observed('main', 'running')] }, 'Pending'],
+    [
+      'one of two',
+      { pod: testPod({ containers: [testContainer('main'), testContainer('b')] }), containers: [observed('main', 'running')] },
+      'Pending',
+    ],
     ['done', { pod: testPod({ restartPolicy: 'Never' }), containers: [observed('main', 'exited')] }, 'Succeeded'],
     ['failed', { pod: testPod({ restartPolicy: 'Never' }), containers: [observed('main', 'exited', { exitCode: 2 })] }, 'Failed'],
     ['init', { pod: testPod({ initContainers: [testContainer('a')] }), containers: [observed('a', 'running')] }, 'Pending'],
@@ -36,12 +44,18 @@ describe('the status of a pod', () => {
 
   it('tells addresses, QoS and start', () => {
     expect(statusOf({})).toMatchObject({
-      hostIP: '10.0.0.1', podIP: '10.0.0.5', podIPs: [{ ip: '10.0.0.5' }], qosClass: 'BestEffort', startTime: '2030-01-01T00:00:00Z',
+      hostIP: '10.0.0.1',
+      podIP: '10.0.0.5',
+      podIPs: [{ ip: '10.0.0.5' }],
+      qosClass: 'BestEffort',
+      startTime: '2030-01-01T00:00:00Z',
     })
   })
 
   it('gives pods on the host network the host address', () => {
-    expect(statusOf({ pod: testPod({ hostNetwork: true }), sandboxes: [sandbox('running', { ip: undefined as never })] }).podIP).toBe('10.0.0.1')
+    expect(statusOf({ pod: testPod({ hostNetwork: true }), sandboxes: [sandbox('running', { ip: undefined as never })] }).podIP).toBe(
+      '10.0.0.1',
+    )
   })
 
   it('waits in the words that people know', () => {
@@ -52,7 +66,9 @@ describe('the status of a pod', () => {
       reason: 'CrashLoopBackOff',
       message: 'back-off 10s restarting failed container=main pod=web_default(uid-1)',
     })
-    expect(waiting({ holds: new Map([['main', { reason: 'ErrImagePull', message: 'no such host', sinceMs: 0, retryAtMs: nowMs + 1 }]]) })).toEqual({
+    expect(
+      waiting({ holds: new Map([['main', { reason: 'ErrImagePull', message: 'no such host', sinceMs: 0, retryAtMs: nowMs + 1 }]]) }),
+    ).toEqual({
       reason: 'ErrImagePull',
       message: 'no such host',
     })
@@ -63,20 +79,36 @@ describe('the status of a pod', () => {
       containers: [observed('main', 'exited', { exitCode: 137, isOomKilled: true }), observed('main', 'running', { attempt: 1 })],
       verdicts: ready,
     }).containerStatuses!
-    expect(status).toMatchObject({ restartCount: 1, ready: true, started: true, containerID: 'docker://main-1', lastState: { terminated: { reason: 'OOMKilled', exitCode: 137 } } })
+    expect(status).toMatchObject({
+      restartCount: 1,
+      ready: true,
+      started: true,
+      containerID: 'docker://main-1',
+      lastState: { terminated: { reason: 'OOMKilled', exitCode: 137 } },
+    })
   })
 
   it('has the conditions of a running pod', () => {
     expect(conditionsOf({ containers: [observed('main', 'running')], verdicts: ready })).toEqual({
-      PodReadyToStartContainers: 'True', Initialized: 'True', Ready: 'True', ContainersReady: 'True', PodScheduled: 'True',
+      PodReadyToStartContainers: 'True',
+      Initialized: 'True',
+      Ready: 'True',
+      ContainersReady: 'True',
+      PodScheduled: 'True',
     })
-    expect(conditionsOf({ containers: [observed('main', 'running')], verdicts: new Map([['main-0', { isStarted: true, isReady: false }]]) })).toMatchObject({
-      Ready: 'False', ContainersReady: 'False',
+    expect(
+      conditionsOf({ containers: [observed('main', 'running')], verdicts: new Map([['main-0', { isStarted: true, isReady: false }]]) }),
+    ).toMatchObject({
+      Ready: 'False',
+      ContainersReady: 'False',
     })
   })
 
   it('keeps the conditions of others and the times of its own', () => {
-    const told = [{ type: 'Initialized', status: 'True', lastTransitionTime: '2029-01-01T00:00:00Z' }, { type: 'DisruptionTarget', status: 'True' }]
+    const told = [
+      { type: 'Initialized', status: 'True', lastTransitionTime: '2029-01-01T00:00:00Z' },
+      { type: 'DisruptionTarget', status: 'True' },
+    ]
     const { conditions } = statusOf({ pod: { ...testPod(), status: { conditions: told } } })
     expect(conditions?.find(({ type }) => type === 'Initialized')?.lastTransitionTime).toBe('2029-01-01T00:00:00Z')
     expect(conditions?.at(-1)).toEqual(told[1])
@@ -84,7 +116,10 @@ describe('the status of a pod', () => {
 
   it('waits for readiness gates', () => {
     const pod = testPod({ readinessGates: [{ conditionType: 'example.com/ok' }] })
-    expect(conditionsOf({ pod, containers: [observed('main', 'running')], verdicts: ready })).toMatchObject({ Ready: 'False', ContainersReady: 'True' })
+    expect(conditionsOf({ pod, containers: [observed('main', 'running')], verdicts: ready })).toMatchObject({
+      Ready: 'False',
+      ContainersReady: 'True',
+    })
   })
 
   it('is the same whatever the order of its fields', () => {

@@ -42,7 +42,10 @@ export interface PodView {
 
 /** The sandbox made last. */
 export function newestSandbox(view: Pick<PodView, 'sandboxes'>): ObservedContainer | undefined {
-  return view.sandboxes.reduce<ObservedContainer | undefined>((best, each) => (best === undefined || each.attempt > best.attempt ? each : best), undefined)
+  return view.sandboxes.reduce<ObservedContainer | undefined>(
+    (best, each) => (best === undefined || each.attempt > best.attempt ? each : best),
+    undefined,
+  )
 }
 
 /** The latest attempt of a container. */

@@ -1,27 +1,20 @@
 import type { Timer } from '../../../lib/clock.ts'
 import type { CoreV1Pod, CoreV1PodStatus } from '../../api/generated/kinds.ts'
-import { isConfigurationError } from '../container/configuration-error.ts'
-import { containerReference, isImageError } from '../images/image-manager.ts'
+import { containerReference } from '../images/image-manager.ts'
 import { mergeObserved } from '../runtime/merge-observed.ts'
-import { isUnavailable } from '../runtime/runtime.ts'
 import type { ObservedContainer } from '../runtime/runtime.ts'
 import { Backoff } from './backoff.ts'
-import { NetworkNotReadyError, PodOperations } from './pod-operations.ts'
+import { PodHolds } from './pod-holds.ts'
+import { PodOperations } from './pod-operations.ts'
 import type { PodServices } from './pod-services.ts'
 import { isSameStatus, podStatus } from './pod-status.ts'
 import { backoffKeyOf, describePod, isInPostStart, newestSandbox, sandboxKey } from './pod-view.ts'
-import type { Hold, PodView, ProbeVerdict } from './pod-view.ts'
+import type { PodView, ProbeVerdict } from './pod-view.ts'
 import { killKey, planPod } from './sync-pod.plan.ts'
 import type { PodAction, PodPlan } from './sync-pod.plan.ts'
 
 const firstRestartMs = 10_000
 const lastRestartMs = 300_000
-const retryMs = 10_000
-const firstSandboxRetryMs = 1_000
-const lastSandboxRetryMs = 60_000
-const unavailableRetryMs = 1_000
-/** A failed pull is shown as what it is for this long, then as waiting for the next try. */
-const pullErrorShownMs = 3_000
 /** How long the runtime may take to tell an exit after a stop. */
 const exitWaitMs = 5_000
 const cleanUpKey = '/clean-up'
@@ -36,9 +29,8 @@ export class PodWorker {
   readonly #operations: PodOperations
   readonly #containers = new Map<string, ObservedContainer>()
   readonly #busy = new Set<string>()
-  readonly #holds = new Map<string, Hold>()
+  readonly #holds: PodHolds
   readonly #restartBackoff = new Backoff(firstRestartMs, lastRestartMs)
-  readonly #sandboxBackoff = new Backoff(firstSandboxRetryMs, lastSandboxRetryMs)
   readonly #stopStarting = new AbortController()
   readonly #firstSeenMs: number
   readonly #exitWaiters = new Map<string, () => void>()
@@ -57,6 +49,7 @@ export class PodWorker {
     this.#services = services
     this.#operations = new PodOperations(services)
     this.#pod = pod
+    this.#holds = new PodHolds({ services, pod: () => this.#pod, wake: () => this.wake() })
     this.#firstSeenMs = services.clock.now()
   }
 
@@ -114,22 +107,22 @@ export class PodWorker {
     this.#exitWaiters.get(id)?.()
     // What is cleaned up is still needed for the last status.
     if (!this.#isStopping) this.#containers.delete(id)
-    else if (this.#containers.get(id)?.state === 'running') this.observe({ ...this.#containers.get(id)!, state: 'exited', exitCode: 137, finishedAtMs: this.#services.clock.now() })
+    else if (this.#containers.get(id)?.state === 'running')
+      this.observe({ ...this.#containers.get(id)!, state: 'exited', exitCode: 137, finishedAtMs: this.#services.clock.now() })
     this.wake()
   }
 
   /** Everything the runtime has of this pod, after which it has nothing else. */
   replaceContainers(containers: readonly ObservedContainer[]): void {
     const present = new Set(containers.map(({ id }) => id))
-    for (const id of [...this.#containers.keys()]) if (!present.has(id) && !this.#busy.has(cleanUpKey)) this.forget(id)
+    for (const id of this.#containers.keys()) if (!present.has(id) && !this.#busy.has(cleanUpKey)) this.forget(id)
     for (const container of containers) this.observe(container)
     this.wake()
   }
 
   /** What the pod's volumes are made from may have changed. */
   refreshVolumes(): void {
-    this.#holds.delete(sandboxKey)
-    for (const [key, hold] of this.#holds) if (hold.reason === 'CreateContainerConfigError') this.#holds.delete(key)
+    this.#holds.clearConfiguration()
     this.#refreshAtMs = 0
     this.wake()
   }
@@ -178,7 +171,7 @@ export class PodWorker {
       sandboxes: all.filter(({ kind }) => kind === 'sandbox'),
       containers: all.filter(({ kind }) => kind === 'container'),
       busy: new Set(this.#busy),
-      holds: this.#holds,
+      holds: this.#holds.all,
       verdicts: this.#verdicts(),
       restartBackoff: this.#restartBackoff,
       isCleanedUp: this.#isCleanedUp,
@@ -227,7 +220,8 @@ export class PodWorker {
           this.forget(action.sandbox.id)
         })
       case 'start-container':
-        if (action.previous !== undefined) this.#restartBackoff.lengthen(backoffKeyOf(action.container.name), action.previous.finishedAtMs ?? clock.now(), clock.now())
+        if (action.previous !== undefined)
+          this.#restartBackoff.lengthen(backoffKeyOf(action.container.name), action.previous.finishedAtMs ?? clock.now(), clock.now())
         return this.#start(action, view)
       case 'kill-container':
         return this.#kill(action)
@@ -284,15 +278,12 @@ export class PodWorker {
 
   /** Runs something beside the worker; its failure becomes a hold on the key, its end wakes the worker. */
   #run(key: string, operation: () => Promise<void>): void {
-    if (this.#busy.has(key) || (this.#holds.get(key)?.retryAtMs ?? 0) > this.#services.clock.now()) return
+    if (this.#busy.has(key) || this.#holds.isHeld(key)) return
     this.#busy.add(key)
     void operation()
       .then(
-        () => {
-          this.#holds.delete(key)
-          this.#sandboxBackoff.forget(key)
-        },
-        (error: unknown) => this.#hold(key, error),
+        () => this.#holds.clear(key),
+        (error: unknown) => this.#noteFailure(key, error),
       )
       .finally(() => {
         this.#busy.delete(key)
@@ -300,53 +291,10 @@ export class PodWorker {
       })
   }
 
-  #hold(key: string, error: unknown): void {
-    const { clock, log } = this.#services
-    if (this.#isStopped) return
-    const nowMs = clock.now()
-    const message = error instanceof Error ? error.message : String(error)
-    const hold = (reason: string, retryAtMs: number) => this.#holds.set(key, { reason, message, sinceMs: nowMs, retryAtMs })
-    log.debug({ pod: describePod(this.#pod), key, err: error }, 'a step of a pod failed')
-    if (this.#stopStarting.signal.aborted && !key.includes('/')) return
-    if (isUnavailable(error)) {
-      hold('ContainerCreating', nowMs + unavailableRetryMs)
-    } else if (key === sandboxKey) {
-      this.#sandboxBackoff.lengthen(key, nowMs, nowMs)
-      hold('ContainerCreating', nowMs + this.#sandboxBackoff.delayMs(key))
-      this.#tellSandboxFailure(error, message)
-    } else if (isImageError(error)) {
-      hold(error.reason, error.retryAtMs)
-      if (error.reason === 'ErrImagePull') this.#showPullBackOffLater(key)
-    } else if (key.includes('/')) {
-      hold('ContainerCreating', nowMs + retryMs)
-      log.warn({ pod: describePod(this.#pod), key, err: error }, 'a step of a pod failed and will be tried again')
-    } else {
-      hold(isConfigurationError(error) ? 'CreateContainerConfigError' : 'CreateContainerError', nowMs + retryMs)
-      this.#services.recorder.event(containerReference(this.#pod, { name: key }), 'Warning', 'Failed', `Error: ${message}`)
-    }
-    const { retryAtMs } = this.#holds.get(key)!
-    clock.setTimer(Math.max(0, retryAtMs - nowMs), () => this.wake())
-  }
-
-  #tellSandboxFailure(error: unknown, message: string): void {
-    const { recorder } = this.#services
-    if (isConfigurationError(error)) return recorder.event(this.#pod, 'Warning', 'FailedMount', message)
-    if (error instanceof NetworkNotReadyError) return recorder.event(this.#pod, 'Warning', 'NetworkNotReady', message)
-    recorder.event(this.#pod, 'Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`)
-  }
-
-  #showPullBackOffLater(name: string): void {
-    const { clock, recorder } = this.#services
-    const failed = this.#holds.get(name)!
-    clock.setTimer(pullErrorShownMs, () => {
-      if (this.#isStopped || this.#holds.get(name) !== failed) return
-      const image = [...this.#pod.spec.containers, ...(this.#pod.spec.initContainers ?? [])].find((each) => each.name === name)?.image
-      const words = `Back-off pulling image "${image}"`
-      this.#holds.set(name, { ...failed, reason: 'ImagePullBackOff', message: `${words}: ErrImagePull: ${failed.message}` })
-      recorder.event(containerReference(this.#pod, { name }), 'Normal', 'BackOff', words)
-      recorder.event(containerReference(this.#pod, { name }), 'Warning', 'Failed', 'Error: ImagePullBackOff')
-      this.wake()
-    })
+  #noteFailure(key: string, error: unknown): void {
+    // A start that was cut short because the pod goes is no failure.
+    const isCutShort = this.#stopStarting.signal.aborted && !key.includes('/')
+    if (!this.#isStopped && !isCutShort) this.#holds.add(key, error)
   }
 
   #readTerminationMessage(container: ObservedContainer): void {
@@ -364,8 +312,7 @@ export class PodWorker {
   #refreshIfDue(view: PodView, plan: PodPlan, nowMs: number): void {
     if (this.#refreshAtMs === undefined || plan.hasEnded || !this.#services.runtime.traits.isReal) return
     if (newestSandbox(view)?.state !== 'running' || nowMs < this.#refreshAtMs || this.#busy.has(refreshKey)) return
-    const hold = this.#holds.get(refreshKey)
-    if (hold !== undefined && hold.retryAtMs > nowMs) return
+    if (this.#holds.isHeld(refreshKey)) return
     this.#refreshAtMs = undefined
     this.#run(refreshKey, async () => {
       try {
@@ -385,19 +332,9 @@ export class PodWorker {
   #report(plan: PodPlan, nowMs: number): void {
     if (this.#isGone) return
     const status = this.#computeStatus(plan, nowMs)
-    this.#tellBackOffs(status)
+    this.#holds.tellBackOffs(this.#status, status)
     if (this.#status === undefined || !isSameStatus(this.#status, status)) this.#status = status
     this.#services.statusWriter.set(this.#pod, status)
-  }
-
-  #tellBackOffs(status: CoreV1PodStatus): void {
-    const isLooping = (of: CoreV1PodStatus | undefined, name: string) =>
-      [...(of?.containerStatuses ?? []), ...(of?.initContainerStatuses ?? [])].find((each) => each.name === name)?.state?.waiting?.reason === 'CrashLoopBackOff'
-    for (const { name } of [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])]) {
-      if (!isLooping(status, name) || isLooping(this.#status, name)) continue
-      const message = `Back-off restarting failed container ${name} in pod ${describePod(this.#pod)}`
-      this.#services.recorder.event(containerReference(this.#pod, { name }), 'Warning', 'BackOff', message)
-    }
   }
 
   #setTimer(plan: PodPlan, nowMs: number): void {

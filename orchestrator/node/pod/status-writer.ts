@@ -103,7 +103,8 @@ export class StatusWriter {
     let written = base
     if (!isSameStatus(base.status, status)) written = await client.updateStatus(CoreV1Pod, { ...base, status })
     this.#written.set(uid!, { status: wanted.status, pod: written })
-    if (wanted.isFinal) await client.delete(CoreV1Pod, { namespace: namespace!, name: name! }, { gracePeriodSeconds: 0, preconditions: { uid: uid! } })
+    if (wanted.isFinal)
+      await client.delete(CoreV1Pod, { namespace: namespace!, name: name! }, { gracePeriodSeconds: 0, preconditions: { uid: uid! } })
     return written
   }
 }

@@ -39,7 +39,11 @@ const sidecarPod = testPod({ initContainers: [testContainer('proxy', { restartPo
 const cases: readonly (readonly [title: string, view: Partial<PodView>, actions: readonly string[]])[] = [
   ['a new pod gets a sandbox', { sandboxes: [] }, ['create-sandbox 0']],
   ['one step of a kind at a time', { sandboxes: [], busy: new Set([sandboxKey]) }, []],
-  ['a sandbox that failed waits', { sandboxes: [], holds: new Map([[sandboxKey, { reason: '', message: '', sinceMs: 0, retryAtMs: nowMs + 1 }]]) }, []],
+  [
+    'a sandbox that failed waits',
+    { sandboxes: [], holds: new Map([[sandboxKey, { reason: '', message: '', sinceMs: 0, retryAtMs: nowMs + 1 }]]) },
+    [],
+  ],
   ['its containers start in it', {}, ['start main 0']],
   ['not before everything of the sandbox is done', { busy: new Set([sandboxKey]) }, []],
   ['a container that is being started is left alone', { busy: new Set(['main']) }, []],
@@ -47,15 +51,31 @@ const cases: readonly (readonly [title: string, view: Partial<PodView>, actions:
   ['a container made and never started is removed', { containers: [observed('main', 'created')] }, ['remove main-0']],
   ['an ended container starts again at once the first time', { containers: [observed('main', 'exited')] }, ['start main 1']],
   ['and waits the next time', { containers: [observed('main', 'exited', { finishedAtMs: 99_000 })], restartBackoff: failedTwice() }, []],
-  ['Never: it does not start again, the sandbox goes', { pod: testPod({ restartPolicy: 'Never' }), containers: [observed('main', 'exited')] }, ['remove-sandbox s0']],
-  ['OnFailure: success ends it', { pod: testPod({ restartPolicy: 'OnFailure' }), containers: [observed('main', 'exited')] }, ['remove-sandbox s0']],
-  ['OnFailure: failure starts it again', { pod: testPod({ restartPolicy: 'OnFailure' }), containers: [observed('main', 'exited', { exitCode: 1 })] }, ['start main 1']],
+  [
+    'Never: it does not start again, the sandbox goes',
+    { pod: testPod({ restartPolicy: 'Never' }), containers: [observed('main', 'exited')] },
+    ['remove-sandbox s0'],
+  ],
+  [
+    'OnFailure: success ends it',
+    { pod: testPod({ restartPolicy: 'OnFailure' }), containers: [observed('main', 'exited')] },
+    ['remove-sandbox s0'],
+  ],
+  [
+    'OnFailure: failure starts it again',
+    { pod: testPod({ restartPolicy: 'OnFailure' }), containers: [observed('main', 'exited', { exitCode: 1 })] },
+    ['start main 1'],
+  ],
   [
     'a pod that the API calls ended never starts again',
     { pod: { ...testPod(), status: { phase: 'Failed' } }, sandboxes: [], containers: [] },
     [],
   ],
-  ['an image that cannot be had waits', { holds: new Map([['main', { reason: 'ErrImagePull', message: '', sinceMs: 0, retryAtMs: nowMs + 5 }]]) }, []],
+  [
+    'an image that cannot be had waits',
+    { holds: new Map([['main', { reason: 'ErrImagePull', message: '', sinceMs: 0, retryAtMs: nowMs + 5 }]]) },
+    [],
+  ],
   [
     'an unhealthy container is killed',
     { containers: [observed('main', 'running')], verdicts: new Map([['main-0', { ...verdict, unhealthy: 'x' }]]) },
@@ -67,14 +87,13 @@ const cases: readonly (readonly [title: string, view: Partial<PodView>, actions:
     { pod: testPod({ initContainers: [testContainer('a'), testContainer('b')] }), containers: [observed('a', 'exited')] },
     ['start b 0'],
   ],
-  [
-    'then the others',
-    { pod: testPod({ initContainers: [testContainer('a')] }), containers: [observed('a', 'exited')] },
-    ['start main 0'],
-  ],
+  ['then the others', { pod: testPod({ initContainers: [testContainer('a')] }), containers: [observed('a', 'exited')] }, ['start main 0']],
   [
     'an init container that fails for good ends the pod',
-    { pod: testPod({ restartPolicy: 'Never', initContainers: [testContainer('a')] }), containers: [observed('a', 'exited', { exitCode: 1 })] },
+    {
+      pod: testPod({ restartPolicy: 'Never', initContainers: [testContainer('a')] }),
+      containers: [observed('a', 'exited', { exitCode: 1 })],
+    },
     ['remove-sandbox s0'],
   ],
   ['a sidecar must have started before the next', { pod: sidecarPod, containers: [observed('proxy', 'running')] }, []],
@@ -83,12 +102,24 @@ const cases: readonly (readonly [title: string, view: Partial<PodView>, actions:
     { pod: sidecarPod, containers: [observed('proxy', 'running')], verdicts: new Map([['proxy-0', verdict]]) },
     ['start setup 0'],
   ],
-  ['a dead sandbox is taken away first', { sandboxes: [sandbox('exited')], containers: [observed('main', 'exited')] }, ['remove-sandbox s0']],
-  ['a container that outlived its sandbox is killed', { sandboxes: [sandbox('exited')], containers: [observed('main', 'running')] }, ['kill main-0 0']],
+  [
+    'a dead sandbox is taken away first',
+    { sandboxes: [sandbox('exited')], containers: [observed('main', 'exited')] },
+    ['remove-sandbox s0'],
+  ],
+  [
+    'a container that outlived its sandbox is killed',
+    { sandboxes: [sandbox('exited')], containers: [observed('main', 'running')] },
+    ['kill main-0 0'],
+  ],
   [
     'old attempts are removed but for one',
     {
-      containers: [observed('main', 'exited', { attempt: 0 }), observed('main', 'exited', { attempt: 1 }), observed('main', 'running', { attempt: 2 })],
+      containers: [
+        observed('main', 'exited', { attempt: 0 }),
+        observed('main', 'exited', { attempt: 1 }),
+        observed('main', 'running', { attempt: 2 }),
+      ],
       verdicts: new Map([['main-2', verdict]]),
     },
     ['remove main-0'],
@@ -96,7 +127,10 @@ const cases: readonly (readonly [title: string, view: Partial<PodView>, actions:
   ['a deleted pod is stopped with its grace', { pod: testPod({}, deleted), containers: [observed('main', 'running')] }, ['kill main-0 7']],
   [
     'sidecars last',
-    { pod: { ...sidecarPod, metadata: { ...sidecarPod.metadata, ...deleted } }, containers: [observed('proxy', 'running'), observed('main', 'running')] },
+    {
+      pod: { ...sidecarPod, metadata: { ...sidecarPod.metadata, ...deleted } },
+      containers: [observed('proxy', 'running'), observed('main', 'running')],
+    },
     ['kill main-0 7'],
   ],
   ['then all of it is taken away', { pod: testPod({}, deleted), containers: [observed('main', 'exited')] }, ['clean-up']],
@@ -127,7 +161,10 @@ describe('the plan of a pod', () => {
   })
 
   it('counts on where only the API remembers restarts', () => {
-    const pod = { ...testPod(), status: { containerStatuses: [{ name: 'main', containerID: 'docker://x', restartCount: 4, image: '', imageID: '', ready: false }] } }
+    const pod = {
+      ...testPod(),
+      status: { containerStatuses: [{ name: 'main', containerID: 'docker://x', restartCount: 4, image: '', imageID: '', ready: false }] },
+    }
     expect(planPod(view({ pod }), nowMs).actions.map(word)).toEqual(['start main 5'])
   })
 })

@@ -1,15 +1,35 @@
 import type { CoreV1Container } from '../../api/generated/kinds.ts'
 import { fromTimestamp } from '../../../lib/clock.ts'
 import type { ObservedContainer } from '../runtime/runtime.ts'
-import { backoffKeyOf, describePod, initContainersOf, isRestartable, isSidecar, newestAttempt, newestSandbox, sandboxKey } from './pod-view.ts'
+import {
+  backoffKeyOf,
+  describePod,
+  initContainersOf,
+  isRestartable,
+  isSidecar,
+  newestAttempt,
+  newestSandbox,
+  sandboxKey,
+} from './pod-view.ts'
 import type { PodView } from './pod-view.ts'
 
 /** One step towards what a pod asks for. Steps of one plan are independent of each other. */
 export type PodAction =
   | { readonly type: 'create-sandbox'; readonly attempt: number }
   | { readonly type: 'remove-sandbox'; readonly sandbox: ObservedContainer }
-  | { readonly type: 'start-container'; readonly container: CoreV1Container; readonly attempt: number; readonly previous?: ObservedContainer }
-  | { readonly type: 'kill-container'; readonly container: ObservedContainer; readonly graceSeconds: number; readonly why?: string; readonly reason: string }
+  | {
+      readonly type: 'start-container'
+      readonly container: CoreV1Container
+      readonly attempt: number
+      readonly previous?: ObservedContainer
+    }
+  | {
+      readonly type: 'kill-container'
+      readonly container: ObservedContainer
+      readonly graceSeconds: number
+      readonly why?: string
+      readonly reason: string
+    }
   | { readonly type: 'remove-container'; readonly container: ObservedContainer }
   /** Give back directories, volumes and the address: nothing of the pod runs any more. */
   | { readonly type: 'clean-up' }
@@ -87,12 +107,22 @@ function planEnd(view: PodView): PodPlan {
 /** Sidecars are stopped after the containers that they serve. */
 function stopContainers(view: PodView, graceSeconds: number, reason: string): { actions: PodAction[]; isUnderWay: boolean } {
   const alive = view.containers.filter((container) => container.state === 'running')
-  const sidecars = new Set(initContainersOf(view.pod).filter(isSidecar).map(({ name }) => name))
+  const sidecars = new Set(
+    initContainersOf(view.pod)
+      .filter(isSidecar)
+      .map(({ name }) => name),
+  )
   const main = alive.filter(({ name }) => !sidecars.has(name))
   const next = main.length > 0 ? main : alive
   const actions = next
     .filter(({ name }) => !view.busy.has(killKey(name)))
-    .map((container): PodAction => ({ type: 'kill-container', container, graceSeconds, reason, why: `Stopping container ${container.name}` }))
+    .map((container): PodAction => ({
+      type: 'kill-container',
+      container,
+      graceSeconds,
+      reason,
+      why: `Stopping container ${container.name}`,
+    }))
   return { actions, isUnderWay: alive.length > 0 }
 }
 
@@ -163,7 +193,8 @@ class ContainerPlanner {
       if (this.#view.busy.has(name)) continue
       const dead = attempts.filter(({ state }) => state === 'exited').sort((a, b) => b.attempt - a.attempt)
       const isReplaced = attempts.some(({ state }) => state === 'running')
-      for (const container of dead.slice(isReplaced ? keptDeadAttempts : keptDeadAttempts + 1)) this.actions.push({ type: 'remove-container', container })
+      for (const container of dead.slice(isReplaced ? keptDeadAttempts : keptDeadAttempts + 1))
+        this.actions.push({ type: 'remove-container', container })
     }
   }
 
@@ -185,7 +216,10 @@ class ContainerPlanner {
       return
     }
     if (newest !== undefined && !isRestartable(this.#view.pod, container, newest.exitCode ?? 0)) return
-    const remaining = newest === undefined ? 0 : this.#view.restartBackoff.remainingMs(backoffKeyOf(container.name), newest.finishedAtMs ?? this.#nowMs, this.#nowMs)
+    const remaining =
+      newest === undefined
+        ? 0
+        : this.#view.restartBackoff.remainingMs(backoffKeyOf(container.name), newest.finishedAtMs ?? this.#nowMs, this.#nowMs)
     if (remaining > 0) return this.#wakeAt(this.#nowMs + remaining)
     const hold = this.#view.holds.get(container.name)
     if (hold !== undefined && hold.retryAtMs > this.#nowMs) return this.#wakeAt(hold.retryAtMs)
@@ -201,7 +235,8 @@ class ContainerPlanner {
   #planRunning(container: CoreV1Container, newest: ObservedContainer): void {
     const unhealthy = this.#view.verdicts.get(newest.id)?.unhealthy
     if (unhealthy === undefined) return
-    const graceSeconds = container.livenessProbe?.terminationGracePeriodSeconds ?? this.#view.pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds
+    const graceSeconds =
+      container.livenessProbe?.terminationGracePeriodSeconds ?? this.#view.pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds
     this.actions.push({ type: 'kill-container', container: newest, graceSeconds, why: unhealthy, reason: 'Killing' })
   }
 

@@ -21,7 +21,9 @@ export function checkGrpcHealth(options: {
       session.destroy()
       resolve({ isSuccess, output })
     }
-    const timer = clock.setTimer(timeoutMs, () => finish(false, `timeout: failed to connect service "${host}:${port}" within ${timeoutMs}ms`))
+    const timer = clock.setTimer(timeoutMs, () =>
+      finish(false, `timeout: failed to connect service "${host}:${port}" within ${timeoutMs}ms`),
+    )
     session.on('error', (error) => finish(false, `error: failed to connect service "${host}:${port}": ${error.message}`))
     const stream = session.request({
       ':method': 'POST',

@@ -2,7 +2,13 @@ import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
 import type { Clock } from '../../../lib/clock.ts'
-import type { CoreV1Container, CoreV1ExecAction, CoreV1GRPCAction, CoreV1HTTPGetAction, CoreV1TCPSocketAction } from '../../api/generated/kinds.ts'
+import type {
+  CoreV1Container,
+  CoreV1ExecAction,
+  CoreV1GRPCAction,
+  CoreV1HTTPGetAction,
+  CoreV1TCPSocketAction,
+} from '../../api/generated/kinds.ts'
 import { resolvePort } from '../../api/int-or-string.ts'
 import type { ContainerRuntime } from '../runtime/runtime.ts'
 import { checkGrpcHealth } from './grpc-health.ts'
@@ -38,7 +44,13 @@ const maxBodyBytes = 10 * 1024
 const userAgent = 'kube-probe/1.35'
 
 /** Looks at containers for real. */
-export function createProbeExecutor({ runtime, clock }: { readonly runtime: Pick<ContainerRuntime, 'execSync'>; readonly clock: Clock }): ProbeExecutor {
+export function createProbeExecutor({
+  runtime,
+  clock,
+}: {
+  readonly runtime: Pick<ContainerRuntime, 'execSync'>
+  readonly clock: Clock
+}): ProbeExecutor {
   return {
     run: async (target, handler, timeoutMs) => {
       try {
@@ -68,8 +80,9 @@ async function probeExec(
 }
 
 function probeHttp(clock: Clock, target: ProbeTarget, action: CoreV1HTTPGetAction, timeoutMs: number): Promise<ProbeOutcome> {
-  const port = resolvePort(action.port, (target.container.ports ?? []))
-  if (port === undefined) return Promise.resolve({ isSuccess: false, output: `couldn't find port: ${action.port} in container ${target.container.name}` })
+  const port = resolvePort(action.port, target.container.ports ?? [])
+  if (port === undefined)
+    return Promise.resolve({ isSuccess: false, output: `couldn't find port: ${action.port} in container ${target.container.name}` })
   const host = action.host === undefined || action.host === '' ? target.podIp : action.host
   const scheme = (action.scheme ?? 'HTTP').toLowerCase()
   const path = action.path === undefined || action.path === '' ? '/' : action.path.startsWith('/') ? action.path : `/${action.path}`
@@ -79,19 +92,26 @@ function probeHttp(clock: Clock, target: ProbeTarget, action: CoreV1HTTPGetActio
   const failed = (why: string): ProbeOutcome => ({ isSuccess: false, output: `Get "${url}": ${why}` })
   return new Promise((resolve) => {
     const send = scheme === 'https' ? httpsRequest : httpRequest
-    const request = send({ host, port, path, method: 'GET', headers, agent: false, ...(scheme === 'https' ? { rejectUnauthorized: false } : {}) }, (response) => {
-      const status = response.statusCode ?? 0
-      let body = ''
-      response.on('data', (chunk: Buffer) => {
-        if (body.length < maxBodyBytes) body += chunk.toString('utf8', 0, maxBodyBytes - body.length)
-        else response.destroy()
-      })
-      response.on('error', () => {})
-      response.once('close', () => {
-        timer.cancel()
-        resolve(status >= 200 && status < 400 ? { isSuccess: true, output: body } : { isSuccess: false, output: `HTTP probe failed with statuscode: ${status}` })
-      })
-    })
+    const request = send(
+      { host, port, path, method: 'GET', headers, agent: false, ...(scheme === 'https' ? { rejectUnauthorized: false } : {}) },
+      (response) => {
+        const status = response.statusCode ?? 0
+        let body = ''
+        response.on('data', (chunk: Buffer) => {
+          if (body.length < maxBodyBytes) body += chunk.toString('utf8', 0, maxBodyBytes - body.length)
+          else response.destroy()
+        })
+        response.on('error', () => {})
+        response.once('close', () => {
+          timer.cancel()
+          resolve(
+            status >= 200 && status < 400
+              ? { isSuccess: true, output: body }
+              : { isSuccess: false, output: `HTTP probe failed with statuscode: ${status}` },
+          )
+        })
+      },
+    )
     const timer = clock.setTimer(timeoutMs, () => {
       resolve(failed('context deadline exceeded (Client.Timeout exceeded while awaiting headers)'))
       request.destroy()
@@ -107,7 +127,8 @@ function probeHttp(clock: Clock, target: ProbeTarget, action: CoreV1HTTPGetActio
 
 function probeTcp(clock: Clock, target: ProbeTarget, action: CoreV1TCPSocketAction, timeoutMs: number): Promise<ProbeOutcome> {
   const port = resolvePort(action.port, target.container.ports ?? [])
-  if (port === undefined) return Promise.resolve({ isSuccess: false, output: `couldn't find port: ${action.port} in container ${target.container.name}` })
+  if (port === undefined)
+    return Promise.resolve({ isSuccess: false, output: `couldn't find port: ${action.port} in container ${target.container.name}` })
   const host = action.host === undefined || action.host === '' ? target.podIp : action.host
   return new Promise((resolve) => {
     const socket = connect({ host, port })

@@ -52,7 +52,8 @@ export class Prober {
   }
 
   stop(): void {
-    for (const id of [...this.#subjects.keys()]) this.untrack(id)
+    for (const probes of this.#subjects.values()) probes.stop()
+    this.#subjects.clear()
   }
 }
 
@@ -105,7 +106,13 @@ class ContainerProbes {
   }
 
   #loop(kind: ProbeKind, probe: CoreV1Probe, onResult: (isSuccess: boolean, loop: ProbeLoop) => void): void {
-    const loop: ProbeLoop = new ProbeLoop({ kind, probe, subject: this.#subject, ...this.#options, onResult: (isSuccess) => onResult(isSuccess, loop) })
+    const loop: ProbeLoop = new ProbeLoop({
+      kind,
+      probe,
+      subject: this.#subject,
+      ...this.#options,
+      onResult: (isSuccess) => onResult(isSuccess, loop),
+    })
     this.#loops.push(loop)
     loop.start()
   }
@@ -127,7 +134,7 @@ interface LoopOptions extends ProberOptions {
   readonly probe: CoreV1Probe
   readonly subject: Subject
   /** Called each time a threshold is reached. */
-  onResult(isSuccess: boolean): void
+  readonly onResult: (isSuccess: boolean) => void
 }
 
 /** One probe's schedule and its count of equal outcomes in a row. */
@@ -176,7 +183,9 @@ class ProbeLoop {
     const { probe, onResult } = this.#options
     this.#run = this.#last === isSuccess ? this.#run + 1 : 1
     this.#last = isSuccess
-    const threshold = isSuccess ? (probe.successThreshold ?? defaults.successThreshold) : (probe.failureThreshold ?? defaults.failureThreshold)
+    const threshold = isSuccess
+      ? (probe.successThreshold ?? defaults.successThreshold)
+      : (probe.failureThreshold ?? defaults.failureThreshold)
     if (this.#run >= threshold) onResult(isSuccess)
   }
 }

@@ -47,6 +47,7 @@ export function describeContainerRuntime(name: string, make: () => Promise<Runti
     })
 
     it('begins a watch with a snapshot', async () => {
+      expect(changes).toEqual([])
       watching = (async () => {
         for await (const change of under.runtime.watch(under.owner, abort.signal)) changes.push(change)
       })()

@@ -22,8 +22,10 @@ export function parseLogQuery(query: URLSearchParams, nowMs: number): LogRequest
   const sinceSeconds = integer(query, 'sinceSeconds', 1)
   const sinceTime = query.get('sinceTime')
   const sinceTimeMs = sinceTime === null || sinceTime === '' ? undefined : fromTimestamp(sinceTime)
-  if (sinceTime !== null && sinceTime !== '' && sinceTimeMs === undefined) throw new HttpError(400, `sinceTime: "${sinceTime}" is no RFC 3339 time`)
-  if (sinceSeconds !== undefined && sinceTimeMs !== undefined) throw new HttpError(400, 'at most one of `sinceTime` or `sinceSeconds` may be specified')
+  if (sinceTime !== null && sinceTime !== '' && sinceTimeMs === undefined)
+    throw new HttpError(400, `sinceTime: "${sinceTime}" is no RFC 3339 time`)
+  if (sinceSeconds !== undefined && sinceTimeMs !== undefined)
+    throw new HttpError(400, 'at most one of `sinceTime` or `sinceSeconds` may be specified')
   const sinceMs = sinceTimeMs ?? (sinceSeconds === undefined ? undefined : nowMs - sinceSeconds * 1000)
   return {
     follow: flag(query, 'follow'),
@@ -54,18 +56,23 @@ export function logContainerOf(worker: PodWorker, name: string, previous: boolea
   const containers = worker.containers.filter(({ kind }) => kind === 'container')
   const newest = newestAttempt({ containers }, name)
   if (previous) {
-    const before = containers.filter((each) => each.name === name && each.state === 'exited' && each !== newest).sort((a, b) => b.attempt - a.attempt)[0]
+    const before = containers
+      .filter((each) => each.name === name && each.state === 'exited' && each !== newest)
+      .sort((a, b) => b.attempt - a.attempt)[0]
     const ended = before ?? (newest?.state === 'exited' ? newest : undefined)
     if (ended === undefined) throw new HttpError(400, `previous terminated container "${name}" in pod "${podName}" not found`)
     return ended
   }
   if (newest === undefined || newest.state === 'created') {
-    const statuses = [...(worker.status?.containerStatuses ?? []), ...(worker.status?.initContainerStatuses ?? [])]
-    const waiting = statuses.find((each) => each.name === name)?.state?.waiting
-    const reason = waiting?.reason ?? 'ContainerCreating'
-    throw new HttpError(400, `container "${name}" in pod "${podName}" is waiting to start: ${waiting?.message === undefined || waiting.message === '' ? reason : waiting.message}`)
+    throw new HttpError(400, `container "${name}" in pod "${podName}" is waiting to start: ${waitingReason(worker, name)}`)
   }
   return newest
+}
+
+function waitingReason({ status }: PodWorker, name: string): string {
+  const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])]
+  const waiting = statuses.find((each) => each.name === name)?.state?.waiting
+  return waiting?.message || waiting?.reason || 'ContainerCreating'
 }
 
 /** Streams a log into an answer. A client that leaves ends the reading. */

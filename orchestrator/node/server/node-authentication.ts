@@ -44,7 +44,10 @@ export function createAuthenticator(options: { readonly client: Client; readonly
       spec: { token },
     })
     const { authenticated, user } = answer.status ?? {}
-    const identity = authenticated === true && user?.username !== undefined ? { name: user.username, groups: user.groups ?? [], ...(user.uid === undefined ? {} : { uid: user.uid }) } : undefined
+    const identity =
+      authenticated === true && user?.username !== undefined
+        ? { name: user.username, groups: user.groups ?? [], ...(user.uid === undefined ? {} : { uid: user.uid }) }
+        : undefined
     tokens.set(key, identity, tokenMs)
     return identity
   }
@@ -101,7 +104,10 @@ function certificateIdentity(request: IncomingMessage): Identity | undefined {
   return name === undefined ? undefined : { name, groups: [subject?.O ?? []].flat() }
 }
 
-async function tokenIdentity(request: IncomingMessage, review: (token: string) => Promise<Identity | undefined>): Promise<Identity | undefined> {
+async function tokenIdentity(
+  request: IncomingMessage,
+  review: (token: string) => Promise<Identity | undefined>,
+): Promise<Identity | undefined> {
   const match = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')
   if (match === null) return undefined
   try {

@@ -138,7 +138,12 @@ export class NodeServer {
       case '/healthz':
         return sendText(response, 200, 'ok')
       case '/pods':
-        return sendJson(response, { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: pods.workers.map(({ pod, status }) => (status === undefined ? pod : { ...pod, status })) })
+        return sendJson(response, {
+          kind: 'PodList',
+          apiVersion: 'v1',
+          metadata: {},
+          items: pods.workers.map(({ pod, status }) => (status === undefined ? pod : { ...pod, status })),
+        })
       case '/stats/summary':
         return sendJson(response, await stats.summary())
       case '/metrics/resource':

@@ -58,7 +58,8 @@ async function forwardPair(error: SpdyStream, data: SpdyStream, target: PortForw
   error.resume()
   const port = Number(data.headers.get('port'))
   try {
-    if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`"${data.headers.get('port')}" is no port: 1 to 65535 are allowed`)
+    if (!Number.isInteger(port) || port < 1 || port > 65_535)
+      throw new Error(`"${data.headers.get('port')}" is no port: 1 to 65535 are allowed`)
     await relay(data, await connectToPod(target, port))
   } catch (cause) {
     error.write((cause as Error).message)
@@ -77,13 +78,19 @@ async function relay(client: Duplex, pod: Duplex): Promise<void> {
   if (failure !== undefined && !client.destroyed && !isCutShort(failure)) throw failure
 }
 
-const isCutShort = (error: Error) => 'code' in error && (error.code === 'ERR_STREAM_PREMATURE_CLOSE' || error.code === 'ECONNRESET' || error.code === 'EPIPE')
+const isCutShort = (error: Error) =>
+  'code' in error && (error.code === 'ERR_STREAM_PREMATURE_CLOSE' || error.code === 'ECONNRESET' || error.code === 'EPIPE')
 
 /**
  * Port forwarding by WebSocket channels: two per port (data, error), each opened by a frame with the port number. What the client sends
  * before its connections are made waits in the socket.
  */
-export async function forwardOverChannels(socket: WebSocket, protocol: string, ports: readonly number[], target: PortForwardTarget): Promise<void> {
+export async function forwardOverChannels(
+  socket: WebSocket,
+  protocol: string,
+  ports: readonly number[],
+  target: PortForwardTarget,
+): Promise<void> {
   const channels = new ChannelSocket(socket, protocol)
   const connections: (Duplex | undefined)[] = []
   channels.onFrame((from, data) => {
@@ -110,7 +117,9 @@ export async function forwardOverChannels(socket: WebSocket, protocol: string, p
     }),
   )
   socket.resume()
-  await Promise.all(connections.map((connection, index) => sendAll(connection, channels, index * 2).catch((error: unknown) => tell(index, error))))
+  await Promise.all(
+    connections.map((connection, index) => sendAll(connection, channels, index * 2).catch((error: unknown) => tell(index, error))),
+  )
   socket.close(1000)
 }
 

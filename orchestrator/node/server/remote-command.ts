@@ -68,7 +68,11 @@ export async function runCommand(connection: CommandConnection, open: () => Prom
   }
 }
 
-async function pump(stream: Readable | undefined, connection: CommandConnection, to: typeof channel.stdout | typeof channel.stderr): Promise<void> {
+async function pump(
+  stream: Readable | undefined,
+  connection: CommandConnection,
+  to: typeof channel.stdout | typeof channel.stderr,
+): Promise<void> {
   if (stream === undefined) return
   for await (const chunk of stream as AsyncIterable<Buffer>) await connection.write(to, chunk)
 }

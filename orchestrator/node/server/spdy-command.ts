@@ -45,10 +45,21 @@ export async function spdyCommand(transport: Duplex, options: SpdyCommandOptions
 
 function wantedStreams({ stdin, stdout, stderr, tty, protocol }: SpdyCommandOptions): string[] {
   const hasResize = protocol.startsWith('v3') || protocol.startsWith('v4')
-  return ['error', ...(stdin ? ['stdin'] : []), ...(stdout ? ['stdout'] : []), ...(stderr && !tty ? ['stderr'] : []), ...(tty && hasResize ? ['resize'] : [])]
+  return [
+    'error',
+    ...(stdin ? ['stdin'] : []),
+    ...(stdout ? ['stdout'] : []),
+    ...(stderr && !tty ? ['stderr'] : []),
+    ...(tty && hasResize ? ['resize'] : []),
+  ]
 }
 
-function commandOver(streams: ReadonlyMap<string, SpdyStream>, connection: SpdyConnection, ended: Promise<unknown>, protocol: string): CommandConnection {
+function commandOver(
+  streams: ReadonlyMap<string, SpdyStream>,
+  connection: SpdyConnection,
+  ended: Promise<unknown>,
+  protocol: string,
+): CommandConnection {
   const stdin = streams.get('stdin')
   const input = stdin === undefined ? undefined : stdin.pipe(new PassThrough())
   for (const name of ['error', 'stdout', 'stderr']) streams.get(name)?.resume()

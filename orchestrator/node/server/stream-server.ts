@@ -85,7 +85,8 @@ export class StreamServer {
     const wanted = streamRequest(searchParams)
     const command = searchParams.getAll('command')
     if (kind === 'exec' && command.length === 0) throw new HttpError(400, 'you must specify a command')
-    const start = (): Promise<ProcessStreams> => (kind === 'exec' ? runtime.exec(container.id, { ...wanted, command }) : runtime.attach(container.id, wanted))
+    const start = (): Promise<ProcessStreams> =>
+      kind === 'exec' ? runtime.exec(container.id, { ...wanted, command }) : runtime.attach(container.id, wanted)
     if (isSpdy(open.request)) {
       const protocol = chooseProtocol(open.request, spdyCommandProtocols)
       acceptSpdy(open, protocol)
@@ -141,7 +142,9 @@ const isSpdy = (request: IncomingMessage) => request.headers.upgrade?.toLowerCas
 
 function acceptSpdy({ socket, head }: Upgrade, protocol: string): void {
   if (head.length > 0) socket.unshift(head)
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${protocol}\r\n\r\n`)
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
+  )
 }
 
 function chooseProtocol(request: IncomingMessage, known: readonly string[]): string {
@@ -149,7 +152,11 @@ function chooseProtocol(request: IncomingMessage, known: readonly string[]): str
   const offered = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',').map((each) => each.trim())
   if (offered.length === 1 && offered[0] === '') return known.at(-1)!
   const chosen = known.find((protocol) => offered.includes(protocol))
-  if (chosen === undefined) throw new HttpError(403, `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${known.join(' ')}]`)
+  if (chosen === undefined)
+    throw new HttpError(
+      403,
+      `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${known.join(' ')}]`,
+    )
   return chosen
 }
 
@@ -170,7 +177,10 @@ function runningContainer(worker: PodWorker, name: string): ObservedContainer {
 }
 
 function portsIn(query: URLSearchParams): number[] {
-  const texts = query.getAll('ports').concat(query.getAll('port')).flatMap((each) => each.split(','))
+  const texts = query
+    .getAll('ports')
+    .concat(query.getAll('port'))
+    .flatMap((each) => each.split(','))
   if (texts.length === 0) throw new HttpError(400, 'query parameter "port" is required')
   return texts.map((text) => {
     const port = Number(text)
@@ -184,7 +194,9 @@ function refuse(socket: Duplex, code: number, message: string): void {
   const body = Buffer.from(message)
   socket.end(
     Buffer.concat([
-      Buffer.from(`HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`),
+      Buffer.from(
+        `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`,
+      ),
       body,
     ]),
   )

@@ -4,7 +4,13 @@ import { channel } from './remote-command.ts'
 import type { CommandConnection, CommandStatus } from './remote-command.ts'
 
 /** The subprotocols for remote commands, the best first. */
-export const commandProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v4.base64.channel.k8s.io', 'channel.k8s.io', 'base64.channel.k8s.io'] as const
+export const commandProtocols = [
+  'v5.channel.k8s.io',
+  'v4.channel.k8s.io',
+  'v4.base64.channel.k8s.io',
+  'channel.k8s.io',
+  'base64.channel.k8s.io',
+] as const
 
 /** A client that leaves this much unread is not written to. */
 const maxInputBytes = 1024 * 1024

@@ -23,10 +23,10 @@ interface Watched {
  * mounted files follow a change within moments.
  */
 export class ObjectSource {
-  readonly #options: { readonly client: Client; readonly clock: Clock; readonly log: Log; onChange(podUid: string): void }
+  readonly #options: { readonly client: Client; readonly clock: Clock; readonly log: Log; readonly onChange: (podUid: string) => void }
   readonly #watched = new Map<string, Watched>()
 
-  constructor(options: { readonly client: Client; readonly clock: Clock; readonly log: Log; onChange(podUid: string): void }) {
+  constructor(options: { readonly client: Client; readonly clock: Clock; readonly log: Log; readonly onChange: (podUid: string) => void }) {
     this.#options = options
   }
 

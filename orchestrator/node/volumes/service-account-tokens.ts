@@ -62,7 +62,8 @@ async function request(
   }
   const key = { namespace: namespace!, name: account }
   const answer = await client.createSubresource<AuthenticationV1TokenRequest>(CoreV1ServiceAccount, key, 'token', body)
-  if (answer.status === undefined) throw new Error(`the API server answered a token request for service account ${namespace}/${account} without a token`)
+  if (answer.status === undefined)
+    throw new Error(`the API server answered a token request for service account ${namespace}/${account} without a token`)
   const now = clock.now()
   const expiresAtMs = fromTimestamp(answer.status.expirationTimestamp) ?? now + wanted.expirationSeconds * 1000
   return { token: answer.status.token, refreshAtMs: Math.min(now + (expiresAtMs - now) * refreshFraction, now + maxAgeMs) }

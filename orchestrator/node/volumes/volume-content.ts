@@ -31,7 +31,8 @@ const defaultMode = 0o644
 
 /** The files of a configMap, secret, downwardAPI or projected volume; `undefined` for volumes of other kinds. */
 export async function volumeContent(volume: CoreV1Volume, input: ContentInput): Promise<VolumeContent | undefined> {
-  if (volume.projected !== undefined) return projectedContent(volume.projected.sources ?? [], volume.projected.defaultMode ?? defaultMode, input)
+  if (volume.projected !== undefined)
+    return projectedContent(volume.projected.sources ?? [], volume.projected.defaultMode ?? defaultMode, input)
   if (volume.configMap !== undefined) {
     return { files: await configMapFiles(volume.configMap, volume.configMap.defaultMode ?? defaultMode, input) }
   }
@@ -71,7 +72,8 @@ async function projectionFiles(source: CoreV1VolumeProjection, mode: number, inp
 }
 
 const usesOtherUser = (pod: CoreV1Pod) =>
-  pod.spec.securityContext?.runAsUser !== undefined || pod.spec.containers.some((container) => container.securityContext?.runAsUser !== undefined)
+  pod.spec.securityContext?.runAsUser !== undefined ||
+  pod.spec.containers.some((container) => container.securityContext?.runAsUser !== undefined)
 
 interface Reference {
   readonly name?: string | undefined
@@ -106,12 +108,17 @@ function select(data: ReadonlyMap<string, Buffer>, reference: Reference, mode: n
   for (const item of reference.items) {
     const content = data.get(item.key)
     if (content !== undefined) files.set(item.path, { content, mode: item.mode ?? mode })
-    else if (reference.optional !== true) throw new ConfigurationError(`${kind} references non-existent ${kind === 'secret' ? 'secret' : 'config'} key: ${item.key}`)
+    else if (reference.optional !== true)
+      throw new ConfigurationError(`${kind} references non-existent ${kind === 'secret' ? 'secret' : 'config'} key: ${item.key}`)
   }
   return files
 }
 
-function downwardFiles(items: readonly CoreV1DownwardAPIVolumeFile[], mode: number, { pod, facts }: ContentInput): Map<string, FileContent> {
+function downwardFiles(
+  items: readonly CoreV1DownwardAPIVolumeFile[],
+  mode: number,
+  { pod, facts }: ContentInput,
+): Map<string, FileContent> {
   const files = new Map<string, FileContent>()
   for (const item of items) {
     try {

@@ -53,7 +53,9 @@ export class VolumeManager {
           const due = await this.#prepareVolume(volume, input)
           if (due !== undefined) refreshAtMs = Math.min(refreshAtMs ?? Infinity, due)
         } catch (error) {
-          throw new ConfigurationError(`MountVolume.SetUp failed for volume "${volume.name}" : ${(error as Error).message}`, { cause: error })
+          throw new ConfigurationError(`MountVolume.SetUp failed for volume "${volume.name}" : ${(error as Error).message}`, {
+            cause: error,
+          })
         }
       }),
     )
@@ -85,11 +87,17 @@ export class VolumeManager {
     return Promise.all(
       (container.volumeMounts ?? []).map(async (mount): Promise<Mount> => {
         const volume = pod.spec.volumes?.find(({ name }) => name === mount.name)
-        if (volume === undefined) throw new ConfigurationError(`volume "${mount.name}" of container "${container.name}" is not defined by the pod`)
+        if (volume === undefined)
+          throw new ConfigurationError(`volume "${mount.name}" of container "${container.name}" is not defined by the pod`)
         return {
           hostPath: await subPathOf(this.#pathOf(pod, volume), mount, environment),
           containerPath: mount.mountPath,
-          isReadOnly: mount.readOnly === true || volume.configMap !== undefined || volume.secret !== undefined || volume.downwardAPI !== undefined || volume.projected !== undefined,
+          isReadOnly:
+            mount.readOnly === true ||
+            volume.configMap !== undefined ||
+            volume.secret !== undefined ||
+            volume.downwardAPI !== undefined ||
+            volume.projected !== undefined,
           ...(mount.mountPropagation === 'Bidirectional' ? { propagation: 'rshared' as const } : {}),
           ...(mount.mountPropagation === 'HostToContainer' ? { propagation: 'rslave' as const } : {}),
         }
@@ -198,12 +206,15 @@ async function prepareHostPath({ path, type = '' }: CoreV1HostPathVolumeSource):
 
 /** A part of a volume, made if it is not there; links in it that lead out of the volume are refused. */
 async function subPathOf(volumePath: string, mount: CoreV1VolumeMount, environment: ReadonlyMap<string, string>): Promise<string> {
-  const subPath = mount.subPathExpr === undefined ? (mount.subPath ?? '') : expandVariables(mount.subPathExpr, (name) => environment.get(name))
+  const subPath =
+    mount.subPathExpr === undefined ? (mount.subPath ?? '') : expandVariables(mount.subPathExpr, (name) => environment.get(name))
   if (subPath === '') return volumePath
-  if (subPath.startsWith('/') || subPath.split('/').includes('..')) throw new ConfigurationError(`subPath "${subPath}" must be relative and must not contain ".."`)
+  if (subPath.startsWith('/') || subPath.split('/').includes('..'))
+    throw new ConfigurationError(`subPath "${subPath}" must be relative and must not contain ".."`)
   const path = join(volumePath, subPath)
   if ((await lstat(path).catch(() => undefined)) === undefined) await mkdir(path, { recursive: true })
   const [root, real] = await Promise.all([realpath(volumePath), realpath(path)])
-  if (real !== root && !real.startsWith(root + sep)) throw new ConfigurationError(`subPath "${subPath}" leads out of volume "${mount.name}"`)
+  if (real !== root && !real.startsWith(root + sep))
+    throw new ConfigurationError(`subPath "${subPath}" leads out of volume "${mount.name}"`)
   return real
 }

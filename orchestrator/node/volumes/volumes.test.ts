@@ -18,7 +18,8 @@ beforeEach(async () => {
 })
 afterEach(() => rm(directory, { recursive: true }))
 
-const files = (entries: Record<string, string>) => new Map(Object.entries(entries).map(([path, text]) => [path, { content: Buffer.from(text), mode: 0o644 }]))
+const files = (entries: Record<string, string>) =>
+  new Map(Object.entries(entries).map(([path, text]) => [path, { content: Buffer.from(text), mode: 0o644 }]))
 const input = (pod: ReturnType<typeof testPod>, data: Record<string, string> | undefined): ContentInput => ({
   pod,
   facts: { hostIp: '', podIp: '10.0.0.5', allocatable: {} },
@@ -47,13 +48,26 @@ describe('an atomic directory', () => {
 
 describe('the volumes of a pod', () => {
   const pod = testPod({
-    containers: [testContainer('main', { volumeMounts: [{ name: 'config', mountPath: '/etc/app' }, { name: 'empty', mountPath: '/data', subPath: 'part' }] })],
+    containers: [
+      testContainer('main', {
+        volumeMounts: [
+          { name: 'config', mountPath: '/etc/app' },
+          { name: 'empty', mountPath: '/data', subPath: 'part' },
+        ],
+      }),
+    ],
     volumes: [
       { name: 'config', configMap: { name: 'c', items: [{ key: 'k', path: 'dir/file', mode: 0o600 }] } },
       { name: 'empty', emptyDir: {} },
       {
         name: 'all',
-        projected: { sources: [{ serviceAccountToken: { path: 'token' } }, { configMap: { name: 'kube-root-ca.crt' } }, { downwardAPI: { items: [{ path: 'ns', fieldRef: { fieldPath: 'metadata.namespace' } }] } }] },
+        projected: {
+          sources: [
+            { serviceAccountToken: { path: 'token' } },
+            { configMap: { name: 'kube-root-ca.crt' } },
+            { downwardAPI: { items: [{ path: 'ns', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
+          ],
+        },
       },
     ],
   })
@@ -75,7 +89,10 @@ describe('the volumes of a pod', () => {
   it('are mounted by path, parts of them too', async () => {
     await volumes.prepare(input(pod, { k: 'v' }))
     const mounts = await volumes.mountsOf(pod, pod.spec.containers[0]!, new Map())
-    expect(mounts.map(({ containerPath, isReadOnly }) => [containerPath, isReadOnly])).toEqual([['/etc/app', true], ['/data', false]])
+    expect(mounts.map(({ containerPath, isReadOnly }) => [containerPath, isReadOnly])).toEqual([
+      ['/etc/app', true],
+      ['/data', false],
+    ])
     expect(mounts[1]!.hostPath).toMatch(/empty\/part$/)
   })
 
@@ -89,7 +106,10 @@ describe('the volumes of a pod', () => {
     [{ name: 'x', configMap: { name: 'c' } }, 'MountVolume.SetUp failed for volume "x" : configmap "undefined" not found'],
     [{ name: 'x', persistentVolumeClaim: { claimName: 'data' } }, 'persistentvolumeclaim "data" is waiting for a volume'],
     [{ name: 'x', gcePersistentDisk: { pdName: 'd' } }, 'no volume plugin matched: gcePersistentDisk'],
-    [{ name: 'x', hostPath: { path: '/nowhere/at/all', type: 'Directory' } }, 'hostPath type check failed: /nowhere/at/all is not a directory'],
+    [
+      { name: 'x', hostPath: { path: '/nowhere/at/all', type: 'Directory' } },
+      'hostPath type check failed: /nowhere/at/all is not a directory',
+    ],
     [{ name: 'x', secret: { secretName: 's', items: [{ key: 'nope', path: 'p' }] } }, 'references non-existent secret key: nope'],
   ])('that cannot be had are named: %o', async (volume, message) => {
     await expect(volumes.prepare(input(testPod({ volumes: [volume] }), undefined))).rejects.toThrow(message.replace('"undefined"', '"c"'))

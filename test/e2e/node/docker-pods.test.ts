@@ -58,7 +58,13 @@ describe('a node on Docker', () => {
 
   async function startAgent(): Promise<NodeAgent> {
     const now = systemClock.now()
-    const server = await issueCertificate(authority, { commonName: 'system:node:n1', organization: 'system:nodes', hosts: ['127.0.0.1'], isServer: true, now })
+    const server = await issueCertificate(authority, {
+      commonName: 'system:node:n1',
+      organization: 'system:nodes',
+      hosts: ['127.0.0.1'],
+      isServer: true,
+      now,
+    })
     const next = createNodeAgent({
       client,
       clock: systemClock,
@@ -102,8 +108,13 @@ describe('a node on Docker', () => {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { name, namespace: 'default' },
-      spec: { nodeName: 'n1', terminationGracePeriodSeconds: 1, containers: [{ name: 'main', image, command: ['/bin/sh', '-c', script], ...container }], ...spec },
-    } as CoreV1Pod)
+      spec: {
+        nodeName: 'n1',
+        terminationGracePeriodSeconds: 1,
+        containers: [{ name: 'main', image, command: ['/bin/sh', '-c', script], ...container }],
+        ...spec,
+      },
+    })
   const until = async (name: string, isTrue: (pod: CoreV1Pod) => boolean): Promise<CoreV1Pod> => {
     for (let turn = 0; turn < 1_500; turn++) {
       const pod = await get(name)
@@ -117,7 +128,13 @@ describe('a node on Docker', () => {
   const remove = async (name: string) => {
     await client.delete(CoreV1Pod, { namespace: 'default', name }, { gracePeriodSeconds: 1 })
     for (let turn = 0; turn < 500; turn++) {
-      if (await get(name).then(() => false, () => true)) return
+      if (
+        await get(name).then(
+          () => false,
+          () => true,
+        )
+      )
+        return
       await systemClock.sleep(20)
     }
     throw new Error(`pod ${name} stayed`)
@@ -147,13 +164,21 @@ describe('a node on Docker', () => {
   })
 
   it('gives a pod an address, resolver, hosts file, environment, volumes and limits', async () => {
-    await client.create(CoreV1ConfigMap, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: 'default', name: 'settings' }, data: { greeting: 'hello' } })
+    await client.create(CoreV1ConfigMap, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace: 'default', name: 'settings' },
+      data: { greeting: 'hello' },
+    })
     await create(
       'full',
       'cat /etc/resolv.conf; grep full /etc/hosts; echo "$GREETING $1 $POD_IP"; cat /config/greeting; echo; echo x > /scratch/x && echo written; id -u; echo last words > /dev/termination-log',
       {
         restartPolicy: 'Never',
-        volumes: [{ name: 'config', configMap: { name: 'settings' } }, { name: 'scratch', emptyDir: { medium: 'Memory' } }],
+        volumes: [
+          { name: 'config', configMap: { name: 'settings' } },
+          { name: 'scratch', emptyDir: { medium: 'Memory' } },
+        ],
       },
       {
         args: ['sh', '$(GREETING)!'],
@@ -161,12 +186,18 @@ describe('a node on Docker', () => {
           { name: 'GREETING', valueFrom: { configMapKeyRef: { name: 'settings', key: 'greeting' } } },
           { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
         ],
-        volumeMounts: [{ name: 'config', mountPath: '/config' }, { name: 'scratch', mountPath: '/scratch' }],
+        volumeMounts: [
+          { name: 'config', mountPath: '/config' },
+          { name: 'scratch', mountPath: '/scratch' },
+        ],
         resources: { limits: { cpu: '100m', memory: '32Mi' } },
         securityContext: { runAsUser: 1234 },
       },
     )
-    const pod = await until('full', ({ status }) => status?.containerStatuses?.[0]?.state?.terminated?.message !== undefined && status.phase !== 'Running')
+    const pod = await until(
+      'full',
+      ({ status }) => status?.containerStatuses?.[0]?.state?.terminated?.message !== undefined && status.phase !== 'Running',
+    )
     const log = await nodeGet('/containerLogs/default/full/main')
     expect(pod.status?.phase).toBe('Succeeded')
     expect(log).toContain('search default.svc.cluster.local svc.cluster.local cluster.local')
@@ -183,19 +214,29 @@ describe('a node on Docker', () => {
 
   it('restarts what fails, keeps the log before, and tells it in events', async () => {
     await create('crash', 'echo attempt; exit 3')
-    const pod = await until('crash', (each) => stateOf(each)?.restartCount === 1 && stateOf(each)?.state?.waiting?.reason === 'CrashLoopBackOff')
+    const pod = await until(
+      'crash',
+      (each) => stateOf(each)?.restartCount === 1 && stateOf(each)?.state?.waiting?.reason === 'CrashLoopBackOff',
+    )
     expect(stateOf(pod)?.lastState?.terminated).toMatchObject({ exitCode: 3, reason: 'Error' })
     expect(await nodeGet('/containerLogs/default/crash/main?previous=true&tailLines=1')).toBe('attempt\n')
-    const reasons = (await client.list(CoreV1Event, { namespace: 'default' })).items.filter(({ involvedObject }) => involvedObject.name === 'crash').map(({ reason }) => reason)
+    const reasons = (await client.list(CoreV1Event, { namespace: 'default' })).items
+      .filter(({ involvedObject }) => involvedObject.name === 'crash')
+      .map(({ reason }) => reason)
     expect(reasons).toEqual(expect.arrayContaining(['Pulled', 'Created', 'Started', 'BackOff']))
     await remove('crash')
   })
 
   it('restarts a container that fails its liveness probe and is ready by its readiness probe', async () => {
-    await create('probed', `touch /tmp/alive; httpd -p 80 -h /www; sleep 3; rm /tmp/alive; ${loop}`, {}, {
-      readinessProbe: { httpGet: { path: '/', port: 80 }, periodSeconds: 1 },
-      livenessProbe: { exec: { command: ['cat', '/tmp/alive'] }, periodSeconds: 1, failureThreshold: 1, initialDelaySeconds: 1 },
-    })
+    await create(
+      'probed',
+      `touch /tmp/alive; httpd -p 80 -h /www; sleep 3; rm /tmp/alive; ${loop}`,
+      {},
+      {
+        readinessProbe: { httpGet: { path: '/', port: 80 }, periodSeconds: 1 },
+        livenessProbe: { exec: { command: ['cat', '/tmp/alive'] }, periodSeconds: 1, failureThreshold: 1, initialDelaySeconds: 1 },
+      },
+    )
     await until('probed', isReady)
     const pod = await until('probed', (each) => (stateOf(each)?.restartCount ?? 0) >= 1)
     expect(stateOf(pod)?.lastState?.terminated?.exitCode).toBeGreaterThan(0)
@@ -206,8 +247,14 @@ describe('a node on Docker', () => {
     await create('shell', loop)
     await until('shell', isReady)
     const outputs = await new Promise<Record<number, string>>((resolve, reject) => {
-      const query = ['sh', '-c', 'read word; echo "got $word"; echo bad >&2; exit 5'].map((word) => `command=${encodeURIComponent(word)}`).join('&')
-      const socket = new WebSocket(`wss://127.0.0.1:${agent.port}/exec/default/shell/main?${query}&stdin=1&stdout=1&stderr=1`, 'v5.channel.k8s.io', { ca: authority.cert, ...admin })
+      const query = ['sh', '-c', 'read word; echo "got $word"; echo bad >&2; exit 5']
+        .map((word) => `command=${encodeURIComponent(word)}`)
+        .join('&')
+      const socket = new WebSocket(
+        `wss://127.0.0.1:${agent.port}/exec/default/shell/main?${query}&stdin=1&stdout=1&stderr=1`,
+        'v5.channel.k8s.io',
+        { ca: authority.cert, ...admin },
+      )
       const texts: Record<number, string> = { 1: '', 2: '', 3: '' }
       socket.on('error', reject)
       socket.on('open', () => socket.send(Buffer.concat([Buffer.from([0]), Buffer.from('hello\n')])))
@@ -216,7 +263,10 @@ describe('a node on Docker', () => {
     })
     expect(outputs[1]).toBe('got hello\n')
     expect(outputs[2]).toBe('bad\n')
-    expect(JSON.parse(outputs[3]!)).toMatchObject({ reason: 'NonZeroExitCode', details: { causes: [{ reason: 'ExitCode', message: '5' }] } })
+    expect(JSON.parse(outputs[3]!)).toMatchObject({
+      reason: 'NonZeroExitCode',
+      details: { causes: [{ reason: 'ExitCode', message: '5' }] },
+    })
     await remove('shell')
   })
 
@@ -252,7 +302,16 @@ describe('a node on Docker', () => {
     agent = await startAgent()
     await systemClock.sleep(3_000)
     expect(stateOf(await get('steady'))).toEqual(stateOf(before))
-    const { stdout } = await run('docker', ['-H', dockerUrl, 'ps', '-a', '--format', '{{.Names}}', '--filter', `label=binnacle.cluster=${clusterId}`])
+    const { stdout } = await run('docker', [
+      '-H',
+      dockerUrl,
+      'ps',
+      '-a',
+      '--format',
+      '{{.Names}}',
+      '--filter',
+      `label=binnacle.cluster=${clusterId}`,
+    ])
     expect(stdout).toContain('k8s_main_steady')
     expect(stdout).not.toContain('orphan')
     await remove('steady')
@@ -265,7 +324,8 @@ describe('a node on Docker', () => {
     expect(stateOf(pod)?.state?.waiting?.message).toContain('registry.invalid')
     for (let turn = 0; turn < 100; turn++) {
       const events = (await client.list(CoreV1Event, { namespace: 'default' })).items
-      if (events.some(({ reason, message }) => reason === 'FailedMount' && message?.includes('persistentvolumeclaim "data"') === true)) break
+      if (events.some(({ reason, message }) => reason === 'FailedMount' && message?.includes('persistentvolumeclaim "data"') === true))
+        break
       await systemClock.sleep(50)
       if (turn === 99) throw new Error('no event about the claim')
     }
@@ -278,7 +338,10 @@ describe('a node on Docker', () => {
     expect((probe.address() as AddressInfo).port).not.toBe(agent.port)
     probe.close()
     const status = await new Promise<number | undefined>((resolve, reject) => {
-      const request = httpsRequest({ host: network.gateway, port: agent.port, path: '/healthz', rejectUnauthorized: false, ...admin }, (response) => resolve(response.resume().statusCode))
+      const request = httpsRequest(
+        { host: network.gateway, port: agent.port, path: '/healthz', rejectUnauthorized: false, ...admin },
+        (response) => resolve(response.resume().statusCode),
+      )
       request.on('error', reject)
       request.end()
     })

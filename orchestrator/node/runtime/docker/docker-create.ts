@@ -24,9 +24,7 @@ export function sandboxOptions(config: SandboxConfig, image: string, minOomScore
       PortBindings: portBindings(config.portMappings),
       IpcMode: config.usesHostIpc ? 'host' : 'shareable',
       ...(config.usesHostPid ? { PidMode: 'host' } : {}),
-      ...(isHost
-        ? {}
-        : { Dns: [...config.dns.nameservers], DnsSearch: [...config.dns.searches], DnsOptions: [...config.dns.options] }),
+      ...(isHost ? {} : { Dns: [...config.dns.nameservers], DnsSearch: [...config.dns.searches], DnsOptions: [...config.dns.options] }),
       ...(config.cgroupParent === undefined ? {} : { CgroupParent: config.cgroupParent }),
       ...(config.sysctls === undefined ? {} : { Sysctls: { ...config.sysctls } }),
       CpuShares: 2,
@@ -84,7 +82,7 @@ export function containerOptions(config: ContainerConfig, minOomScoreAdjust: num
       ...resourceOptions(config.resources, minOomScoreAdjust),
       ...securityOptions(config.security),
       LogConfig: logConfig,
-    } as Docker.HostConfig,
+    },
   }
 }
 

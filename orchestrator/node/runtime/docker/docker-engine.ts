@@ -14,7 +14,12 @@ export function connectToDocker(url: string): Docker {
     cert: undefined,
     key: undefined,
     ...engine,
-    agent: new Agent({ keepAlive: true, maxSockets: Infinity, maxFreeSockets: 16, ...(engine.socketPath === undefined ? {} : { socketPath: engine.socketPath }) }),
+    agent: new Agent({
+      keepAlive: true,
+      maxSockets: Infinity,
+      maxFreeSockets: 16,
+      ...(engine.socketPath === undefined ? {} : { socketPath: engine.socketPath }),
+    }),
   } as Docker.DockerOptions)
 }
 

@@ -32,7 +32,9 @@ export async function* jsonLines<T>(stream: Readable): AsyncGenerator<T> {
 }
 
 /** What an event says of a container of ours; `undefined` for events that change nothing. */
-export function factsOfEvent(event: DockerEvent): { readonly observed: ObservedContainer } | { readonly removed: ObservedContainer } | undefined {
+export function factsOfEvent(
+  event: DockerEvent,
+): { readonly observed: ObservedContainer } | { readonly removed: ObservedContainer } | undefined {
   const labels = event.Actor?.Attributes ?? {}
   const identity = identityOf(labels)
   const id = event.Actor?.ID

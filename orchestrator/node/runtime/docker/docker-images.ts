@@ -63,7 +63,12 @@ export class DockerImages implements ImageService {
     const archive = createTar([{ path: 'pause', mode: 0o755, content: pauseProgram(architecture) }])
     const [repo, tag] = pauseImage.split(':')
     const progress = await callDocker(() =>
-      this.#docker.importImage(Readable.from([archive]), { repo, tag, changes: 'ENTRYPOINT ["/pause"]', platform: `linux/${architecture}` }),
+      this.#docker.importImage(Readable.from([archive]), {
+        repo,
+        tag,
+        changes: 'ENTRYPOINT ["/pause"]',
+        platform: `linux/${architecture}`,
+      }),
     )
     await readProgress(progress as Readable)
   }

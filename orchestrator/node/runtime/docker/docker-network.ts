@@ -33,9 +33,12 @@ export async function ensureNetwork(docker: Docker, network: NetworkConfig): Pro
 export async function removeNetworks(docker: Docker, clusterId: string): Promise<void> {
   const networks = await callDocker(() => docker.listNetworks({ filters: { label: [`${label.cluster}=${clusterId}`] } }))
   for (const network of networks) {
-    await docker.getNetwork(network.Id).remove().catch((error: unknown) => {
-      if (statusCodeOf(error) !== 404) throw toRuntimeError(error)
-    })
+    await docker
+      .getNetwork(network.Id)
+      .remove()
+      .catch((error: unknown) => {
+        if (statusCodeOf(error) !== 404) throw toRuntimeError(error)
+      })
   }
 }
 
@@ -44,7 +47,10 @@ async function hasNetwork(docker: Docker, wanted: NetworkConfig): Promise<boolea
     const found = (await docker.getNetwork(wanted.name).inspect()) as { IPAM?: { Config?: { Subnet?: string }[] } }
     const subnets = (found.IPAM?.Config ?? []).map((config) => config.Subnet)
     if (subnets.includes(wanted.subnet)) return true
-    throw new RuntimeError('failed', `Docker network "${wanted.name}" has subnet ${subnets.join(', ')}, not ${wanted.subnet}: remove it or choose that subnet`)
+    throw new RuntimeError(
+      'failed',
+      `Docker network "${wanted.name}" has subnet ${subnets.join(', ')}, not ${wanted.subnet}: remove it or choose that subnet`,
+    )
   } catch (error) {
     if (statusCodeOf(error) === 404) return false
     throw toRuntimeError(error)

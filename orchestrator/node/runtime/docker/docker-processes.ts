@@ -57,7 +57,9 @@ export async function execToEnd(options: {
     })
   }
   const { promise: timedOut, reject } = Promise.withResolvers<never>()
-  const timer = clock.setTimer(timeoutMs, () => reject(new RuntimeError('timeout', `command ${JSON.stringify(command.join(' '))} timed out`)))
+  const timer = clock.setTimer(timeoutMs, () =>
+    reject(new RuntimeError('timeout', `command ${JSON.stringify(command.join(' '))} timed out`)),
+  )
   try {
     return { exitCode: await Promise.race([streams.exitCode(), timedOut]), output }
   } finally {
@@ -76,7 +78,8 @@ function streamsOf(
   const output: { readonly stdout: Readable; readonly stderr?: Readable } = options.tty ? { stdout: stream } : splitOutput(stream)
   output.stdout.on('error', () => {})
   output.stderr?.on('error', () => {})
-  const ended = Promise.all([output.stdout, output.stderr].map((each) => (each === undefined ? undefined : finished(each, { writable: false }).catch(() => {}))))
+  const outputs = [output.stdout, ...(output.stderr === undefined ? [] : [output.stderr])]
+  const ended = Promise.all(outputs.map((each) => finished(each, { writable: false }).catch(() => {})))
   return {
     ...(options.stdin ? { stdin: stream } : {}),
     stdout: output.stdout,

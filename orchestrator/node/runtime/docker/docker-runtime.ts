@@ -77,7 +77,10 @@ export class DockerRuntime implements ContainerRuntime {
 
   async prepare(network: NetworkConfig | undefined): Promise<void> {
     const { architecture } = await this.info()
-    await Promise.all([this.images.ensurePauseImage(architecture), network === undefined ? undefined : ensureNetwork(this.#docker, network)])
+    await Promise.all([
+      this.images.ensurePauseImage(architecture),
+      network === undefined ? undefined : ensureNetwork(this.#docker, network),
+    ])
     this.#minOomScore ??= this.#probeOomScore(network?.clusterId)
   }
 
@@ -224,7 +227,10 @@ export class DockerRuntime implements ContainerRuntime {
     const labels: Record<string, string> = clusterId === undefined ? {} : { [label.cluster]: clusterId }
     const container = await this.#docker.createContainer(oomProbeOptions(pauseImage, labels)).catch(() => undefined)
     if (container === undefined) return lowestOomScore
-    const canLower = await container.start().then(() => true, () => false)
+    const canLower = await container.start().then(
+      () => true,
+      () => false,
+    )
     await container.remove({ force: true }).catch(() => {})
     return canLower ? lowestOomScore : 0
   }
@@ -252,10 +258,17 @@ export class DockerRuntime implements ContainerRuntime {
 
   #dialStream(path: string, options: object, abortSignal: AbortSignal): Promise<Readable> {
     return new Promise((resolve, reject) => {
-      const request = { path, method: 'GET', isStream: true, abortSignal, options, statusCodes: { 200: true, 404: 'no such container', 500: 'server error' } }
-      this.#docker.modem.dial(request as Parameters<Docker['modem']['dial']>[0], (error: unknown, stream: unknown) => {
+      const request = {
+        path,
+        method: 'GET',
+        isStream: true,
+        abortSignal,
+        options,
+        statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
+      }
+      this.#docker.modem.dial(request, (error: unknown, stream: unknown) => {
         if (error === null || error === undefined) resolve(stream as Readable)
-        else reject(error as Error)
+        else reject(error)
       })
     })
   }
@@ -288,7 +301,11 @@ export class DockerRuntime implements ContainerRuntime {
         imageId: Image,
         ...(isSet(State.StartedAt) ? { startedAtMs: Date.parse(State.StartedAt) } : {}),
         ...(observed.state === 'exited'
-          ? { finishedAtMs: isSet(State.FinishedAt) ? Date.parse(State.FinishedAt) : this.#clock.now(), exitCode: State.ExitCode, isOomKilled: State.OOMKilled }
+          ? {
+              finishedAtMs: isSet(State.FinishedAt) ? Date.parse(State.FinishedAt) : this.#clock.now(),
+              exitCode: State.ExitCode,
+              isOomKilled: State.OOMKilled,
+            }
           : {}),
         ...(State.Error === '' ? {} : { error: State.Error }),
       })

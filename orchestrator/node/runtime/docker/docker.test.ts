@@ -43,10 +43,17 @@ describe('Docker names and labels', () => {
 
   it('come with address, ports and resolver of the sandbox', () => {
     expect(sandboxOptions(sandbox, 'pause', -1000)).toMatchObject({
-      HostConfig: { NetworkMode: 'net', PortBindings: { '80/tcp': [{ HostIp: '', HostPort: '8080' }] }, Dns: ['10.96.0.10'], OomScoreAdj: -998 },
+      HostConfig: {
+        NetworkMode: 'net',
+        PortBindings: { '80/tcp': [{ HostIp: '', HostPort: '8080' }] },
+        Dns: ['10.96.0.10'],
+        OomScoreAdj: -998,
+      },
       NetworkingConfig: { EndpointsConfig: { net: { IPAMConfig: { IPv4Address: '10.0.0.5' } } } },
     })
-    expect(sandboxOptions({ ...sandbox, network: { kind: 'host' } }, 'pause', 0)).toMatchObject({ HostConfig: { NetworkMode: 'host', OomScoreAdj: 0 } })
+    expect(sandboxOptions({ ...sandbox, network: { kind: 'host' } }, 'pause', 0)).toMatchObject({
+      HostConfig: { NetworkMode: 'host', OomScoreAdj: 0 },
+    })
   })
 })
 
@@ -62,7 +69,12 @@ describe('Docker addresses', () => {
     expect(() => parseDockerUrl(url)).toThrow(`docker host "${url}"`)
   })
 
-  it.each([['busybox', 'busybox:latest'], ['a/b:1', 'a/b:1'], ['host:5000/a', 'host:5000/a:latest'], ['a@sha256:1', 'a@sha256:1']])('image %s is pulled as %s', (image, pulled) => {
+  it.each([
+    ['busybox', 'busybox:latest'],
+    ['a/b:1', 'a/b:1'],
+    ['host:5000/a', 'host:5000/a:latest'],
+    ['a@sha256:1', 'a@sha256:1'],
+  ])('image %s is pulled as %s', (image, pulled) => {
     expect(withTag(image)).toBe(pulled)
   })
 })
@@ -131,7 +143,10 @@ describe('Docker streams', () => {
 })
 
 describe('the sandbox image', () => {
-  it.each([['amd64', 62], ['arm64', 183]])('has an ELF program for %s', (architecture, machine) => {
+  it.each([
+    ['amd64', 62],
+    ['arm64', 183],
+  ])('has an ELF program for %s', (architecture, machine) => {
     const program = pauseProgram(architecture)
     expect(program.subarray(0, 4).toString('latin1')).toBe('\x7fELF')
     expect(program.readUInt16LE(18)).toBe(machine)

@@ -32,7 +32,7 @@ function headerOf(entry: TarEntry, size: number): Buffer {
   writeOctal(header, 0, 136, 12)
   header.write(typeOf(entry), 156)
   header.write(entry.linkTarget ?? '', 157)
-  header.write('ustar\0' + '00', 257)
+  header.write('ustar\u000000', 257)
   header.fill(' ', 148, 156)
   const sum = header.reduce((total, byte) => total + byte, 0)
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)

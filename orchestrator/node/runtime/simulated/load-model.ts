@@ -36,7 +36,11 @@ export function behaviourOf(image: string, annotations: Readonly<Record<string, 
   const code = Number(annotations[simulationAnnotation.exitCode] ?? 0)
   const byImage = endingImages[image.slice(image.lastIndexOf('/') + 1).split(/[:@]/)[0]!]
   const exit =
-    afterMs !== undefined ? { afterMs, code: Number.isInteger(code) ? code : 0 } : byImage === undefined ? undefined : { afterMs: defaultExitMs, code: byImage }
+    afterMs !== undefined
+      ? { afterMs, code: Number.isInteger(code) ? code : 0 }
+      : byImage === undefined
+        ? undefined
+        : { afterMs: defaultExitMs, code: byImage }
   return {
     cpuMillicores: cpu === undefined ? defaultCpuMillicores : quantityMilliValue(cpu),
     memoryBytes: memory === undefined ? defaultMemoryBytes : quantityValue(memory),
@@ -63,6 +67,11 @@ export interface UsageReport {
     readonly namespace: string
     readonly uid: string
     readonly startedAtMs: number
-    readonly containers: readonly { readonly name: string; readonly startedAtMs: number; readonly cpuNanoseconds: number; readonly workingSetBytes: number }[]
+    readonly containers: readonly {
+      readonly name: string
+      readonly startedAtMs: number
+      readonly cpuNanoseconds: number
+      readonly workingSetBytes: number
+    }[]
   }[]
 }

@@ -24,12 +24,18 @@ export function linesOf(container: ObservedContainer, nowMs: number): Line[] {
   for (let beat = first; beat <= beats; beat++) {
     lines.push({ atMs: startedMs + beat * heartbeatMs, text: `${container.name}: running for ${(beat * heartbeatMs) / 1000} s` })
   }
-  if (container.finishedAtMs !== undefined) lines.push({ atMs: container.finishedAtMs, text: `${container.name}: ended with code ${container.exitCode ?? 0}` })
+  if (container.finishedAtMs !== undefined)
+    lines.push({ atMs: container.finishedAtMs, text: `${container.name}: ended with code ${container.exitCode ?? 0}` })
   return lines
 }
 
 /** The log of a simulated container as a stream. `current` answers how the container is at a moment. */
-export function logStream(options: { readonly clock: Clock; readonly log: LogOptions; readonly signal: AbortSignal; current(): ObservedContainer | undefined }): Readable {
+export function logStream(options: {
+  readonly clock: Clock
+  readonly log: LogOptions
+  readonly signal: AbortSignal
+  readonly current: () => ObservedContainer | undefined
+}): Readable {
   return Readable.from(chunks(options), { objectMode: false })
 }
 

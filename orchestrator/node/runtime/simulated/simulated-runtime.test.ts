@@ -24,7 +24,11 @@ describeContainerRuntime('the simulated runtime', async () => {
 describe('the load model', () => {
   it.each([
     ['web:1', {}, { cpuMillicores: 1, memoryBytes: 16 * 1024 ** 2 }],
-    ['web:1', { 'binnacle.dev/simulated-cpu': '250m', 'binnacle.dev/simulated-memory': '64Mi' }, { cpuMillicores: 250, memoryBytes: 64 * 1024 ** 2 }],
+    [
+      'web:1',
+      { 'binnacle.dev/simulated-cpu': '250m', 'binnacle.dev/simulated-memory': '64Mi' },
+      { cpuMillicores: 250, memoryBytes: 64 * 1024 ** 2 },
+    ],
     ['web:1', { 'binnacle.dev/simulated-cpu': 'nonsense' }, { cpuMillicores: 1, memoryBytes: 16 * 1024 ** 2 }],
     ['docker/whalesay', {}, { exit: { afterMs: 1000, code: 0 } }],
     ['web:1', { 'binnacle.dev/simulated-exit-after': '5s', 'binnacle.dev/simulated-exit-code': '3' }, { exit: { afterMs: 5000, code: 3 } }],
@@ -34,8 +38,16 @@ describe('the load model', () => {
 
   it('makes the same log at every look', () => {
     const container = {
-      id: 'x', kind: 'container' as const, pod: { namespace: 'd', name: 'p', uid: 'u' }, name: 'c', attempt: 0, image: 'i', imageId: '',
-      state: 'running' as const, createdAtMs: 0, startedAtMs: 0,
+      id: 'x',
+      kind: 'container' as const,
+      pod: { namespace: 'd', name: 'p', uid: 'u' },
+      name: 'c',
+      attempt: 0,
+      image: 'i',
+      imageId: '',
+      state: 'running' as const,
+      createdAtMs: 0,
+      startedAtMs: 0,
     }
     const early = linesOf(container, 25_000)
     expect(early.map(({ atMs }) => atMs)).toEqual([0, 10_000, 20_000])

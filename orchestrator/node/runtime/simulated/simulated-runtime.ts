@@ -71,7 +71,16 @@ export class SimulatedRuntime implements ContainerRuntime {
   async info(): Promise<RuntimeInfo> {
     this.#assertUp()
     const { architecture, cpus, memoryBytes } = this.#options
-    return { version: '1.0.0', architecture, cgroupDriver: 'none', cgroupVersion: 2, kernelVersion: 'simulated', osImage: 'Simulated', cpus, memoryBytes }
+    return {
+      version: '1.0.0',
+      architecture,
+      cgroupDriver: 'none',
+      cgroupVersion: 2,
+      kernelVersion: 'simulated',
+      osImage: 'Simulated',
+      cpus,
+      memoryBytes,
+    }
   }
 
   async prepare(): Promise<void> {
@@ -246,7 +255,9 @@ export class SimulatedRuntime implements ContainerRuntime {
   }
 
   #nextId(): string {
-    return createHash('sha256').update(`${this.#options.nodeName}/${this.#startedAtMs}/${this.#sequence++}`).digest('hex')
+    return createHash('sha256')
+      .update(`${this.#options.nodeName}/${this.#startedAtMs}/${this.#sequence++}`)
+      .digest('hex')
   }
 }
 

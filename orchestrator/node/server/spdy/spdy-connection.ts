@@ -144,9 +144,7 @@ export class SpdyStream extends Duplex {
   }
 
   override _read(): void {
-    const resume = this.#roomAgain
-    this.#roomAgain = undefined
-    resume?.()
+    this.#letMoreIn()
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
@@ -159,9 +157,15 @@ export class SpdyStream extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
-    this._read()
+    this.#letMoreIn()
     this.#connection.forget(this.#id)
     if (!this.#hasEnded) this.#connection.sendReset(this.#id)
     callback(error)
+  }
+
+  #letMoreIn(): void {
+    const resume = this.#roomAgain
+    this.#roomAgain = undefined
+    resume?.()
   }
 }

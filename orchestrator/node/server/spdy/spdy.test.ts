@@ -46,7 +46,10 @@ describe('SPDY header blocks', () => {
   it('keep one compression context over many blocks', async () => {
     const [reader, out] = [new HeaderReader(), new HeaderWriter()]
     for (let index = 0; index < 5; index++) {
-      const headers = new Map([['streamtype', 'data'], ['port', String(8000 + index)]])
+      const headers = new Map([
+        ['streamtype', 'data'],
+        ['port', String(8000 + index)],
+      ])
       expect(await reader.read(await out.write(headers))).toEqual(headers)
     }
   })
@@ -57,7 +60,13 @@ describe('SPDY header blocks', () => {
   })
 
   it('read what they write', () => {
-    const entries = fc.array(fc.tuple(fc.string({ minLength: 1 }).map((name) => name.toLowerCase()), fc.string()), { maxLength: 10 })
+    const entries = fc.array(
+      fc.tuple(
+        fc.string({ minLength: 1 }).map((name) => name.toLowerCase()),
+        fc.string(),
+      ),
+      { maxLength: 10 },
+    )
     fc.assert(
       fc.property(entries, (pairs) => {
         expect(parseHeaders(formatHeaders(new Map(pairs)))).toEqual(new Map(pairs))
@@ -68,7 +77,12 @@ describe('SPDY header blocks', () => {
 
 describe('SPDY frames', () => {
   it('come out whole however the bytes are cut', () => {
-    const wire = Buffer.concat([dataHeader(3, 5, true), Buffer.from('hello'), controlFrame(frameType.ping, 0, Buffer.from([0, 0, 0, 1])), dataHeader(5, 0, false)])
+    const wire = Buffer.concat([
+      dataHeader(3, 5, true),
+      Buffer.from('hello'),
+      controlFrame(frameType.ping, 0, Buffer.from([0, 0, 0, 1])),
+      dataHeader(5, 0, false),
+    ])
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 40 }), (sizes) => {
         const reader = new FrameReader()
@@ -78,7 +92,9 @@ describe('SPDY frames', () => {
           frames.push(...reader.push(wire.subarray(offset, offset + size)))
           offset += size
         }
-        expect(frames.map((frame) => (frame.kind === 'data' ? [frame.streamId, frame.payload.toString(), frame.isLast] : frame.type))).toEqual([[3, 'hello', true], 6, [5, '', false]])
+        expect(
+          frames.map((frame) => (frame.kind === 'data' ? [frame.streamId, frame.payload.toString(), frame.isLast] : frame.type)),
+        ).toEqual([[3, 'hello', true], 6, [5, '', false]])
       }),
     )
   })
@@ -103,7 +119,11 @@ describe('a SPDY connection', () => {
     expect(text).toBe('ping')
     streams[0]!.end('pong')
     await until(() => received.some((frame) => frame.kind === 'data' && frame.isLast))
-    expect(received.map((frame) => (frame.kind === 'data' ? frame.payload.toString() : frame.type))).toEqual([frameType.synReply, 'pong', ''])
+    expect(received.map((frame) => (frame.kind === 'data' ? frame.payload.toString() : frame.type))).toEqual([
+      frameType.synReply,
+      'pong',
+      '',
+    ])
   })
 
   it('answers pings', async () => {
