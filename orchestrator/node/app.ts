@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { createInformerFactory } from '../client/informer-factory.ts'
 import type { Informer, InformerFactory } from '../client/informer.ts'
 import type { Client } from '../client/client.ts'
@@ -32,7 +32,7 @@ import { ObjectSource } from './volumes/object-source.ts'
 import { createTokenSource } from './volumes/service-account-tokens.ts'
 import { VolumeManager } from './volumes/volume-manager.ts'
 
-export { removeEverything } from './runtime/docker/remove-everything.ts'
+export { removeEverything } from './remove-everything.ts'
 export type { ContainerRuntime } from './runtime/runtime.ts'
 export type { SimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
 export type { UsageReport } from './runtime/simulated/load-model.ts'
@@ -175,6 +175,7 @@ class ComposedAgent implements NodeAgent {
 
   async #foundation(): Promise<{ options: NodeAgentOptions; facts: MachineFacts; hostDns: DnsConfig; informers: InformerFactory }> {
     const options = this.#options
+    await mkdir(options.dataDir, { recursive: true })
     const [facts, resolvConf] = await Promise.all([
       readMachine(options.dataDir),
       readFile(options.resolvConfPath ?? '/etc/resolv.conf', 'utf8').catch(() => ''),

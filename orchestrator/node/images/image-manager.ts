@@ -29,6 +29,12 @@ const lastRetryMs = 300_000
 /** A pull that cannot help is tried again only when the pod is looked at anyway. */
 const hopelessRetryMs = 60_000
 
+/** For this long after a registry could not be reached, images that are present are used without asking it again. */
+const unreachableMs = 60_000
+
+/** How the engine says that it did not get as far as the registry; an answer of the registry, such as a refusal, is none of these. */
+const unreachablePattern = /no such host|server misbehaving|connection refused|network is unreachable|no route to host|i\/o timeout|TLS handshake timeout|Client\.Timeout exceeded|context deadline exceeded/
+
 /** Makes sure that the image of a container is there, by its pull policy. One pull per image at a time, whoever asks. */
 export class ImageManager {
   readonly #options: {
@@ -39,6 +45,8 @@ export class ImageManager {
   }
   readonly #backoff = new Backoff(firstRetryMs, lastRetryMs)
   readonly #pulls = new Map<string, Promise<void>>()
+  /** Registry → when to try it again. */
+  readonly #unreachable = new Map<string, number>()
 
   constructor(options: {
     readonly images: ImageService
@@ -70,7 +78,27 @@ export class ImageManager {
       recorder.event(about, 'Warning', 'ErrImageNeverPull', message)
       throw new ImageError('ErrImageNeverPull', message, clock.now() + hopelessRetryMs)
     }
-    return this.#pull(pod, container)
+    return (await this.#presentInstead(pod, container)) ?? this.#pull(pod, container)
+  }
+
+  /**
+   * `Always` asks the registry for the newest image; where the registry cannot be reached, the image that is present is run, with a warning.
+   * Kubernetes would not start the container: a machine without a network then runs nothing that has no tag.
+   */
+  async #presentInstead(pod: CoreV1Pod, container: CoreV1Container): Promise<ImageFacts | undefined> {
+    const { images, clock, recorder } = this.#options
+    const image = container.image!
+    const registry = registryOf(image)
+    if ((this.#unreachable.get(registry) ?? 0) <= clock.now()) return undefined
+    const present = await images.inspect(image)
+    if (present === undefined) return undefined
+    recorder.event(
+      containerReference(pod, container),
+      'Warning',
+      'RegistryUnreachable',
+      `Registry ${registry} cannot be reached: container image "${image}" is used as it is present on machine`,
+    )
+    return present
   }
 
   async #pull(pod: CoreV1Pod, container: CoreV1Container): Promise<ImageFacts> {
@@ -96,6 +124,11 @@ export class ImageManager {
     } catch (error) {
       if (isUnavailable(error)) throw error
       const message = (error as Error).message
+      if (unreachablePattern.test(message)) {
+        this.#unreachable.set(registryOf(image), clock.now() + unreachableMs)
+        const present = await this.#presentInstead(pod, container)
+        if (present !== undefined) return present
+      }
       recorder.event(about, 'Warning', 'Failed', `Failed to pull image "${image}": ${message}`)
       recorder.event(about, 'Warning', 'Failed', 'Error: ErrImagePull')
       this.#backoff.lengthen(key, clock.now(), clock.now())

@@ -19,6 +19,8 @@ import { createClient } from '../../../orchestrator/client/rest-client.ts'
 import { createDockerRuntime, createNodeAgent, removeEverything } from '../../../orchestrator/node/app.ts'
 import type { ContainerRuntime, NodeAgent } from '../../../orchestrator/node/app.ts'
 import { describeContainerRuntime } from '../../../orchestrator/node/runtime/runtime.contract.ts'
+import { startEngineProxy } from './engine-proxy.ts'
+import type { EngineProxy } from './engine-proxy.ts'
 import { importShellImage } from './shell-image.ts'
 
 const run = promisify(execFile)
@@ -55,6 +57,7 @@ describe('a node on Docker', () => {
   let runtime: ContainerRuntime
   let agent: NodeAgent
   let dataDir: string
+  let proxy: EngineProxy
 
   async function startAgent(): Promise<NodeAgent> {
     const now = systemClock.now()
@@ -92,13 +95,15 @@ describe('a node on Docker', () => {
     admin = await issueCertificate(authority, { commonName: 'admin', organization: 'system:masters', isClient: true, now })
     dataDir = await mkdtemp(join(tmpdir(), 'node-e2e-'))
     client = createClient(createFakeTransport({ clock: systemClock, random: systemRandom }))
-    runtime = createDockerRuntime(options)
+    proxy = await startEngineProxy(dockerUrl)
+    runtime = createDockerRuntime({ ...options, url: proxy.url })
     agent = await startAgent()
   })
   afterAll(async () => {
     await agent.stop()
     await removeEverything({ dockerUrl, clusterId, log: silentLog })
     await runtime.close()
+    await proxy.stop()
     await rm(dataDir, { recursive: true })
   })
 
@@ -315,6 +320,38 @@ describe('a node on Docker', () => {
     expect(stdout).toContain('k8s_main_steady')
     expect(stdout).not.toContain('orphan')
     await remove('steady')
+  })
+
+  it('is not ready while the engine is gone, and knows the truth when it is back', async () => {
+    const ready = async () => (await client.get(CoreV1Node, { name: 'n1' })).status?.conditions?.find(({ type }) => type === 'Ready')
+    const becomes = async (status: string) => {
+      for (let turn = 0; turn < 500 && (await ready())?.status !== status; turn++) await systemClock.sleep(20)
+      return ready()
+    }
+    await create('witness', loop)
+    const before = await until('witness', isReady)
+    await proxy.cut()
+    expect(await becomes('False')).toMatchObject({
+      status: 'False',
+      message: expect.stringContaining('container runtime is down: cannot reach the Docker engine'),
+    })
+    const { stdout } = await run('docker', [
+      '-H',
+      dockerUrl,
+      'ps',
+      '-q',
+      '--filter',
+      'label=io.kubernetes.pod.name=witness',
+      '--filter',
+      'label=io.kubernetes.docker.type=container',
+    ])
+    await run('docker', ['-H', dockerUrl, 'kill', stdout.trim()])
+    expect(stateOf(await get('witness'))).toEqual(stateOf(before))
+    await proxy.restore()
+    expect(await becomes('True')).toMatchObject({ status: 'True' })
+    const pod = await until('witness', (each) => stateOf(each)?.restartCount === 1)
+    expect(stateOf(pod)?.lastState?.terminated).toMatchObject({ exitCode: 137 })
+    await remove('witness')
   })
 
   it('tells why a pod cannot be had', async () => {

@@ -1,7 +1,8 @@
-import type { Log } from '../../../../lib/log.ts'
-import { callDocker, connectToDocker, statusCodeOf, toRuntimeError } from './docker-engine.ts'
-import { label, ownerFilter } from './docker-labels.ts'
-import { removeNetworks } from './docker-network.ts'
+import type { Log } from '../../lib/log.ts'
+import { createPodCgroups } from './pod/pod-cgroups.ts'
+import { callDocker, connectToDocker, statusCodeOf, toRuntimeError } from './runtime/docker/docker-engine.ts'
+import { label, ownerFilter } from './runtime/docker/docker-labels.ts'
+import { removeNetworks } from './runtime/docker/docker-network.ts'
 
 /** How long processes may take to stop before they are killed. */
 const stopSeconds = 2
@@ -15,8 +16,10 @@ export async function removeEverything(options: {
   readonly clusterId: string
   readonly nodeName?: string
   readonly log: Log
+  /** Where control groups are mounted; `/sys/fs/cgroup` unless said otherwise. */
+  readonly cgroupRoot?: string
 }): Promise<number> {
-  const { dockerUrl, clusterId, nodeName, log } = options
+  const { dockerUrl, clusterId, nodeName, log, cgroupRoot = '/sys/fs/cgroup' } = options
   const docker = connectToDocker(dockerUrl)
   const filters = { label: ownerFilter({ clusterId, ...(nodeName === undefined ? {} : { nodeName }) }) }
   const containers = await callDocker(() => docker.listContainers({ all: true, filters }))
@@ -31,6 +34,7 @@ export async function removeEverything(options: {
     await Promise.all(group.map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true }).catch(ignoreAbsent)))
   }
   if (nodeName === undefined) await removeNetworks(docker, clusterId)
+  await createPodCgroups(cgroupRoot).remove(`/binnacle/${clusterId}${nodeName === undefined ? '' : `/${nodeName}`}`)
   log.info({ clusterId, containers: containers.length }, 'removed the containers of the cluster')
   const { agent } = docker.modem as { agent?: { destroy(): void } }
   agent?.destroy()
