@@ -4,6 +4,7 @@ import { createSimulatedSource } from '../../collector/simulated.ts'
 import { systemClock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { systemRandom } from '../../lib/random.ts'
+import { CoreV1Node } from '../../orchestrator/api/generated/kinds.ts'
 import type { Client } from '../../orchestrator/client/client.ts'
 import { createHttpsTransport } from '../../orchestrator/client/https-transport.ts'
 import { createInformerFactory } from '../../orchestrator/client/informer-factory.ts'
@@ -21,6 +22,8 @@ const loopback = '127.0.0.1'
 const clusterDomain = 'cluster.local'
 /** The cluster's DNS has the tenth service address, as everywhere. */
 const dnsIndex = 10
+const readyTimeoutMs = 20_000
+const readyPollMs = 50
 
 /** `binnacle node`: with Docker the node of that index, with the simulated runtime all nodes of this host. Resolves with the exit code. */
 export function runNode(options: ClusterOptions, index: number): Promise<number> {
@@ -78,7 +81,7 @@ function dockerNode(context: NodeContext): Process {
     apiServer: { host: loopback, port: ports.api },
     upstreamResolvers: readResolvers(),
   })
-  return nodeProcess({ ...access, log, collector, agent, services })
+  return nodeProcess({ ...access, name, log, collector, agent, services })
 }
 
 function simulatedNode(context: NodeContext): Process {
@@ -93,7 +96,7 @@ function simulatedNode(context: NodeContext): Process {
   })
   const access = connect(context)
   const agent = nodeAgent({ ...context, ...access, runtime, collector, internalIp: loopback })
-  return nodeProcess({ ...access, log, collector, agent })
+  return nodeProcess({ ...access, name, log, collector, agent })
 }
 
 interface Access {
@@ -152,13 +155,14 @@ function nodeAgent(context: AgentContext): NodeAgent {
 }
 
 interface NodeParts extends Access {
+  readonly name: string
   readonly log: Log
   readonly collector: Collector
   readonly agent: NodeAgent
   readonly services?: NodeNetwork
 }
 
-function nodeProcess({ informers, close, log, collector, agent, services }: NodeParts): Process {
+function nodeProcess({ client, name, informers, close, log, collector, agent, services }: NodeParts): Process {
   const abort = new AbortController()
   let running: Promise<void> | undefined
   return {
@@ -168,6 +172,7 @@ function nodeProcess({ informers, close, log, collector, agent, services }: Node
       if (problem !== undefined) log.warn({}, problem)
       services?.start()
       await Promise.all([collector.start(), agent.start()])
+      await untilReady(client, name)
     },
     stop: async () => {
       await Promise.all([agent.stop(), services?.stop(), collector.stop()])
@@ -175,6 +180,16 @@ function nodeProcess({ informers, close, log, collector, agent, services }: Node
       await running
       close()
     },
+  }
+}
+
+/** Waits for the node to be Ready in the API; goes on without after a while, since an engine may come back later. */
+async function untilReady(client: Client, name: string): Promise<void> {
+  const deadline = systemClock.monotonic() + readyTimeoutMs
+  while (systemClock.monotonic() < deadline) {
+    const node = await client.get(CoreV1Node, { name }).catch(() => undefined)
+    if (node?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true) return
+    await systemClock.sleep(readyPollMs)
   }
 }
 
