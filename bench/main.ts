@@ -1,6 +1,8 @@
 import { cpus, totalmem } from 'node:os'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { measureEncoding } from './aggregator/encoding.ts'
+import { measureFleet } from './aggregator/fleet.ts'
 import { measureApiServer } from './apiserver/throughput.ts'
 import { measurePodsAndScaling } from './cluster/pods-and-scaling.ts'
 import { measureStartAndIdle } from './cluster/start-and-idle.ts'
@@ -11,6 +13,8 @@ const suites: Readonly<Record<string, () => Promise<readonly Measurement[]>>> = 
   cluster: measureStartAndIdle,
   pods: measurePodsAndScaling,
   apiserver: measureApiServer,
+  encoding: measureEncoding,
+  fleet: measureFleet,
 }
 
 const readme = fileURLToPath(new URL('README.md', import.meta.url))
@@ -23,7 +27,11 @@ const rows: Measurement[] = []
 for (const name of wanted.length === 0 ? Object.keys(suites) : wanted) rows.push(...(await suites[name]!()))
 
 const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 1024 ** 3)} GiB, Node ${process.versions.node}; load generators included`
-const table = ['| what | measured | beside | aim |', '|---|---|---|---|', ...rows.map(({ what, value, peer, aim }) => `| ${what} | ${value} | ${peer ?? ''} | ${aim} |`)].join('\n')
+const table = [
+  '| what | measured | beside | aim |',
+  '|---|---|---|---|',
+  ...rows.map(({ what, value, peer, aim }) => `| ${what} | ${value} | ${peer ?? ''} | ${aim} |`),
+].join('\n')
 console.log(`${machine}\n\n${table}`)
 if (wanted.length === 0) {
   const [before, , after] = readFileSync(readme, 'utf8').split(marker)

@@ -16,7 +16,12 @@ const { values } = parseArgs({
 })
 
 const out = resolve(values.out)
-const files = grafanaFiles({ influxdbUrl: values.influxdb, database: values.database, resolutionSeconds: 5, dashboardsPath: values['dashboards-path'] })
+const files = grafanaFiles({
+  influxdbUrl: values.influxdb,
+  database: values.database,
+  resolutionSeconds: 5,
+  dashboardsPath: values['dashboards-path'],
+})
 for (const [file, text] of files) {
   mkdirSync(dirname(join(out, file)), { recursive: true })
   writeFileSync(join(out, file), text)

@@ -21,7 +21,12 @@ export async function measureApiServer(): Promise<Measurement[]> {
   try {
     const send = createSender(`${cluster.dataDir}/kubeconfig`)
     const create = await inParallel(creates, (index) =>
-      send('POST', '/api/v1/namespaces/default/configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `bench-${index}` }, data: { text: 'x'.repeat(700) } }),
+      send('POST', '/api/v1/namespaces/default/configmaps', {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: `bench-${index}` },
+        data: { text: 'x'.repeat(700) },
+      }),
     )
     const get = await inParallel(gets, (index) => send('GET', `/api/v1/namespaces/default/configmaps/bench-${index % creates}`))
     const lists: number[] = []
@@ -31,8 +36,16 @@ export async function measureApiServer(): Promise<Measurement[]> {
       lists.push(bytes / 1e6 / ((performance.now() - startedAt) / 1000))
     }
     return [
-      { what: `durable create, ${clients} clients`, value: `${rate(creates, create.seconds)}/s, p99 ${percentile(create.latencies, 0.99).toFixed(1)} ms`, aim: '≥ 8,000/s, p99 ≤ 20 ms' },
-      { what: `GET, ${clients} clients`, value: `${rate(gets, get.seconds)}/s, p99 ${percentile(get.latencies, 0.99).toFixed(1)} ms`, aim: '≥ 20,000/s, p99 ≤ 20 ms' },
+      {
+        what: `durable create, ${clients} clients`,
+        value: `${rate(creates, create.seconds)}/s, p99 ${percentile(create.latencies, 0.99).toFixed(1)} ms`,
+        aim: '≥ 8,000/s, p99 ≤ 20 ms',
+      },
+      {
+        what: `GET, ${clients} clients`,
+        value: `${rate(gets, get.seconds)}/s, p99 ${percentile(get.latencies, 0.99).toFixed(1)} ms`,
+        aim: '≥ 20,000/s, p99 ≤ 20 ms',
+      },
       { what: `LIST of ${listed} objects, one stream`, value: `${percentile(lists, 0.5).toFixed(0)} MB/s`, aim: '≥ 300 MB/s' },
     ]
   } finally {
@@ -80,7 +93,9 @@ function createSender(kubeconfig: string): (method: string, path: string, body?:
       const sent = request({ agent, host: hostname, port, method, path, headers }, (response) => {
         let bytes = 0
         response.on('data', (chunk: Buffer) => (bytes += chunk.length))
-        response.on('end', () => (response.statusCode! < 300 ? resolve(bytes) : reject(new Error(`${method} ${path}: ${response.statusCode}`))))
+        response.on('end', () =>
+          response.statusCode! < 300 ? resolve(bytes) : reject(new Error(`${method} ${path}: ${response.statusCode}`)),
+        )
         response.on('error', reject)
       })
       sent.on('error', reject)

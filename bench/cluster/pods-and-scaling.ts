@@ -32,7 +32,12 @@ async function podStart(cluster: TestCluster): Promise<Measurement> {
     hand.push(await timeByHand(`bench-${process.pid}-${round}`))
   }
   transport.close()
-  return { what: 'pod created → Running, local image', value: `${median(pod).toFixed(0)} ms`, peer: `two \`docker run\`s ${median(hand).toFixed(0)} ms, ratio ${(median(pod) / median(hand)).toFixed(2)}`, aim: '≤ 1.5 × the same two by hand' }
+  return {
+    what: 'pod created → Running, local image',
+    value: `${median(pod).toFixed(0)} ms`,
+    peer: `two \`docker run\`s ${median(hand).toFixed(0)} ms, ratio ${(median(pod) / median(hand)).toFixed(2)}`,
+    aim: '≤ 1.5 × the same two by hand',
+  }
 }
 
 /** From the create call to the watch frame that says Running, as a client sees it. */
@@ -46,7 +51,12 @@ async function timePod(client: Client, name: string): Promise<number> {
   const startedAt = performance.now()
   const created = await client.create(CoreV1Pod, pod)
   const stop = new AbortController()
-  const changes = client.watch(CoreV1Pod, { namespace: 'default', fieldSelector: `metadata.name=${name}`, resourceVersion: created.metadata.resourceVersion!, signal: stop.signal })
+  const changes = client.watch(CoreV1Pod, {
+    namespace: 'default',
+    fieldSelector: `metadata.name=${name}`,
+    resourceVersion: created.metadata.resourceVersion!,
+    signal: stop.signal,
+  })
   for await (const change of changes) if (change.type === 'MODIFIED' && change.object.status?.phase === 'Running') break
   const elapsed = performance.now() - startedAt
   stop.abort()
@@ -64,12 +74,17 @@ async function timeByHand(name: string): Promise<number> {
 }
 
 async function spike(cluster: TestCluster): Promise<Measurement> {
-  for (const file of ['pod-scaling-controller.yaml', 'pod-scaling-service.yaml', 'node-js-scale-hpa.yaml']) await cluster.kubectl('create', '-f', manifests + file)
+  for (const file of ['pod-scaling-controller.yaml', 'pod-scaling-service.yaml', 'node-js-scale-hpa.yaml'])
+    await cluster.kubectl('create', '-f', manifests + file)
   const ready = async () => Number((await cluster.kubectl('get', 'rc', 'node-js-scale', '-o', 'jsonpath={.status.readyReplicas}')).stdout)
   await eventually('one replica', async () => ((await ready()) === 1 ? true : undefined))
   await eventually('a figure', async () => (/cpu: \d+%/.test((await cluster.kubectl('get', 'hpa')).stdout) ? true : undefined))
   const startedAt = performance.now()
   await cluster.kubectl('create', '-f', `${manifests}boomload.yaml`)
   await eventually('two replicas', async () => ((await ready()) > 1 ? true : undefined), 120_000)
-  return { what: 'load generator created → second replica Ready', value: `${((performance.now() - startedAt) / 1000).toFixed(1)} s`, aim: '≤ 15 s' }
+  return {
+    what: 'load generator created → second replica Ready',
+    value: `${((performance.now() - startedAt) / 1000).toFixed(1)} s`,
+    aim: '≤ 15 s',
+  }
 }

@@ -34,20 +34,40 @@ async function idleCost(cluster: TestCluster): Promise<Measurement[]> {
     apiVersion: 'v1',
     kind: 'ReplicationController',
     metadata: { name: 'idle' },
-    spec: { replicas: pods, template: { metadata: { labels: { app: 'idle' } }, spec: { containers: [{ name: 'idle', image: 'jonbaier/pod-scaling:0.1', command: ['sleep', '1000000'] }] } } },
+    spec: {
+      replicas: pods,
+      template: {
+        metadata: { labels: { app: 'idle' } },
+        spec: { containers: [{ name: 'idle', image: 'jonbaier/pod-scaling:0.1', command: ['sleep', '1000000'] }] },
+      },
+    },
   }
   await cluster.kubectlWith(JSON.stringify(controller), 'create', '-f', '-')
-  await eventually('ten pods', async () => ((await cluster.kubectl('get', 'rc', 'idle', '-o', 'jsonpath={.status.readyReplicas}')).stdout === String(pods) ? true : undefined))
+  await eventually('ten pods', async () =>
+    (await cluster.kubectl('get', 'rc', 'idle', '-o', 'jsonpath={.status.readyReplicas}')).stdout === String(pods) ? true : undefined,
+  )
   await execute('sleep', ['10'])
   const processes = Object.entries(cluster.pids()).filter(([name]) => name !== 'influxd' && name !== 'dockerd')
   const before = processes.map(([, pid]) => cpuTicks(pid))
   await execute('sleep', [String(idleSeconds)])
-  const rows = processes.map(([name, pid], index) => ({ name, share: (cpuTicks(pid) - before[index]!) / ticksPerSecond / idleSeconds, rssMb: rssBytes(pid) / 1e6 }))
+  const rows = processes.map(([name, pid], index) => ({
+    name,
+    share: (cpuTicks(pid) - before[index]!) / ticksPerSecond / idleSeconds,
+    rssMb: rssBytes(pid) / 1e6,
+  }))
   const each = (format: (row: (typeof rows)[number]) => string) => rows.map((row) => `${row.name} ${format(row)}`).join(', ')
   const sum = (pick: (row: (typeof rows)[number]) => number) => rows.reduce((total, row) => total + pick(row), 0)
   return [
-    { what: `idle CPU, ${pods} pods, 1 s housekeeping`, value: `${(100 * sum(({ share }) => share)).toFixed(1)} % of a core (${each(({ share }) => `${(100 * share).toFixed(1)} %`)})`, aim: '≤ 3 %' },
-    { what: `memory, ${pods} pods, without influxd`, value: `${sum(({ rssMb }) => rssMb).toFixed(0)} MB (${each(({ rssMb }) => `${rssMb.toFixed(0)}`)})`, aim: '≤ 350 MB, server ≤ 130 MB' },
+    {
+      what: `idle CPU, ${pods} pods, 1 s housekeeping`,
+      value: `${(100 * sum(({ share }) => share)).toFixed(1)} % of a core (${each(({ share }) => `${(100 * share).toFixed(1)} %`)})`,
+      aim: '≤ 3 %',
+    },
+    {
+      what: `memory, ${pods} pods, without influxd`,
+      value: `${sum(({ rssMb }) => rssMb).toFixed(0)} MB (${each(({ rssMb }) => rssMb.toFixed(0))})`,
+      aim: '≤ 350 MB, server ≤ 130 MB',
+    },
   ]
 }
 

@@ -41,7 +41,8 @@ async function cleanAfterCrash(state: RunState, folder: DataFolder, context: Com
   const end = (rows: RunState['processes']) =>
     Promise.all(rows.flatMap(({ identity }) => (identity === undefined ? [] : [endLeftover(identity, leftoverTimeoutMs, systemClock)])))
   await end(state.processes.filter(({ name }) => !isEngine(name)))
-  if (state.runtime === 'docker') await (await import('../leftovers.ts')).removeClusterLeftovers({ folder, dockerHost: state.dockerHost, print: context.print })
+  if (state.runtime === 'docker')
+    await (await import('../leftovers.ts')).removeClusterLeftovers({ folder, dockerHost: state.dockerHost, print: context.print })
   await end(state.processes.filter(({ name }) => isEngine(name)))
   removeRunState(folder)
 }

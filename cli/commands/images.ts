@@ -11,7 +11,10 @@ export async function buildImages(options: ClusterOptions, context: CommandConte
     context.print(`No Docker engine answers at ${options.dockerHost}: start the cluster first, or name one with --docker-host`)
     return 1
   }
-  const { loaded, unchanged } = await buildExampleImages({ docker: connectDocker(options.dockerHost), log: createLog({ level: options.logLevel, component: 'images' }) })
+  const { loaded, unchanged } = await buildExampleImages({
+    docker: connectDocker(options.dockerHost),
+    log: createLog({ level: options.logLevel, component: 'images' }),
+  })
   for (const name of loaded) context.print(`${name}  built`)
   for (const name of unchanged) context.print(`${name}  is there already`)
   return 0

@@ -269,7 +269,9 @@ class Start {
     await Promise.all(processes.filter((name) => name !== 'server').map((name) => this.#supervisor.stop(name)))
     await this.#supervisor.stop('server')
     if (this.#runtime === 'docker')
-      await (await import('../leftovers.ts')).removeClusterLeftovers({ folder: this.#folder, dockerHost: this.#options.dockerHost, print: this.#context.print })
+      await (
+        await import('../leftovers.ts')
+      ).removeClusterLeftovers({ folder: this.#folder, dockerHost: this.#options.dockerHost, print: this.#context.print })
     await Promise.all(this.#started.filter(isEngine).map((name) => this.#supervisor.stop(name)))
     removeRunState(this.#folder)
   }

@@ -71,6 +71,10 @@ function resurrectSupervisor(options: ClusterOptions, folder: DataFolder): void 
   const output = openSync(folder.logFile('supervisor'), 'a', 0o600)
   // What was typed at first, not what this process was given: an engine that was started must be started again, not taken for somebody else's.
   const flags = readRunState(folder)?.flags ?? toFlags(options)
-  const child = spawn(process.execPath, programArguments('start', flags), { detached: true, stdio: ['ignore', output, output], env: programEnvironment() })
+  const child = spawn(process.execPath, programArguments('start', flags), {
+    detached: true,
+    stdio: ['ignore', output, output],
+    env: programEnvironment(),
+  })
   child.unref()
 }

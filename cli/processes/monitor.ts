@@ -24,7 +24,13 @@ function buildMonitor({ options, folder, log }: ProcessContext): Process {
   const shared = { clock: systemClock, random: systemRandom }
   const ca = readPair(folder, 'ca').cert
   const identity = readPair(folder, 'monitor')
-  const transport = createHttpsTransport({ server: `https://${loopback}:${ports.api}`, ca, ...identity, clock: systemClock, userAgent: 'binnacle-monitor' })
+  const transport = createHttpsTransport({
+    server: `https://${loopback}:${ports.api}`,
+    ca,
+    ...identity,
+    clock: systemClock,
+    userAgent: 'binnacle-monitor',
+  })
   const client = createClient(transport)
   const informers = createInformerFactory({ client, ...shared, log: log.child({ part: 'informers' }) })
   const aggregator = createAggregator({

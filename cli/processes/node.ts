@@ -11,7 +11,13 @@ import { createInformerFactory } from '../../orchestrator/client/informer-factor
 import type { InformerFactory } from '../../orchestrator/client/informer.ts'
 import { createClient } from '../../orchestrator/client/rest-client.ts'
 import { createNodeNetwork, whyNoServiceRules, type NodeNetwork } from '../../orchestrator/network/app.ts'
-import { createDockerRuntime, createNodeAgent, createSimulatedRuntime, type ContainerRuntime, type NodeAgent } from '../../orchestrator/node/app.ts'
+import {
+  createDockerRuntime,
+  createNodeAgent,
+  createSimulatedRuntime,
+  type ContainerRuntime,
+  type NodeAgent,
+} from '../../orchestrator/node/app.ts'
 import { readPair } from '../credentials.ts'
 import type { DataFolder } from '../data-folder.ts'
 import { gatewayOf, podCidrOfNode, serviceAddress } from '../network-layout.ts'

@@ -35,11 +35,19 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
     port: ports.api,
     tls: { ...readPair(folder, 'apiserver'), clientCa: ca },
     kubeletClient: { ...readPair(folder, 'apiserver-kubelet-client'), ca },
-    frontProxy: { ...readPair(folder, 'front-proxy-client'), ca: readPair(folder, 'front-proxy-ca').cert, allowedNames: ['front-proxy-client'] },
-    serviceAccount: { signingKey: readFileSync(folder.path('pki', 'sa.key'), 'utf8'), issuer: 'https://kubernetes.default.svc.cluster.local' },
+    frontProxy: {
+      ...readPair(folder, 'front-proxy-client'),
+      ca: readPair(folder, 'front-proxy-ca').cert,
+      allowedNames: ['front-proxy-client'],
+    },
+    serviceAccount: {
+      signingKey: readFileSync(folder.path('pki', 'sa.key'), 'utf8'),
+      issuer: 'https://kubernetes.default.svc.cluster.local',
+    },
     serviceCidr,
     clusterDnsIp: serviceAddress(serviceCidr, dnsIndex),
-    advertise: options.runtime === 'docker' ? { host: gatewayOf(options.podCidr), port: apiProxyPort } : { host: loopback, port: ports.api },
+    advertise:
+      options.runtime === 'docker' ? { host: gatewayOf(options.podCidr), port: apiProxyPort } : { host: loopback, port: ports.api },
     monitor: { host: 'localhost', port: ports.metricsApi, caBundle: ca },
   })
   const client = createClient(server.transport)

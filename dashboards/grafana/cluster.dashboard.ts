@@ -35,14 +35,64 @@ const rootDisk = [`"type" = 'node'`, `"resource_id" = '/'`]
 
 /** The whole cluster: totals against requests, limits and capacity, then each node, then each namespace. */
 export function clusterDashboard(): DashboardBuilder {
-  return dashboard('Binnacle / Cluster', 'binnacle-cluster')
+  return withNamespaces(withNodes(withTotals(withFigures(dashboard('Binnacle / Cluster', 'binnacle-cluster')))))
+}
+
+function withFigures(board: DashboardBuilder): DashboardBuilder {
+  return board
     .withVariable(tagVariable('node', 'Node', `SHOW TAG VALUES FROM "uptime" WITH KEY = "nodename" WHERE "type" = 'node'`))
-    .withPanel(figure({ title: 'CPU in use', description: 'Cores in use by all nodes.', unit: 'short', queries: [ofCluster('cpu/usage_rate', 'in use', 0.001)] }))
-    .withPanel(figure({ title: 'CPU capacity', description: 'Cores of all nodes that pods may use.', unit: 'short', queries: [ofAllNodes('cpu/node_allocatable', 'allocatable', { factor: 0.001 })] }))
-    .withPanel(figure({ title: 'Memory in use', description: 'Working set of all nodes: what cannot be reclaimed.', unit: 'bytes', queries: [ofCluster('memory/working_set', 'working set')] }))
-    .withPanel(figure({ title: 'Memory capacity', description: 'Memory of all nodes that pods may use.', unit: 'bytes', queries: [ofAllNodes('memory/node_allocatable', 'allocatable')] }))
-    .withPanel(figure({ title: 'Disk in use', description: 'Root file systems of all nodes.', unit: 'bytes', queries: [ofAllNodes('filesystem/usage', 'in use', { where: rootDisk })] }))
-    .withPanel(figure({ title: 'Restarts', description: 'Container restarts of all pods that exist.', unit: 'short', queries: [ofCluster('restart_count', 'restarts')] }))
+    .withPanel(
+      figure({
+        title: 'CPU in use',
+        description: 'Cores in use by all nodes.',
+        unit: 'short',
+        queries: [ofCluster('cpu/usage_rate', 'in use', 0.001)],
+      }),
+    )
+    .withPanel(
+      figure({
+        title: 'CPU capacity',
+        description: 'Cores of all nodes that pods may use.',
+        unit: 'short',
+        queries: [ofAllNodes('cpu/node_allocatable', 'allocatable', { factor: 0.001 })],
+      }),
+    )
+    .withPanel(
+      figure({
+        title: 'Memory in use',
+        description: 'Working set of all nodes: what cannot be reclaimed.',
+        unit: 'bytes',
+        queries: [ofCluster('memory/working_set', 'working set')],
+      }),
+    )
+    .withPanel(
+      figure({
+        title: 'Memory capacity',
+        description: 'Memory of all nodes that pods may use.',
+        unit: 'bytes',
+        queries: [ofAllNodes('memory/node_allocatable', 'allocatable')],
+      }),
+    )
+    .withPanel(
+      figure({
+        title: 'Disk in use',
+        description: 'Root file systems of all nodes.',
+        unit: 'bytes',
+        queries: [ofAllNodes('filesystem/usage', 'in use', { where: rootDisk })],
+      }),
+    )
+    .withPanel(
+      figure({
+        title: 'Restarts',
+        description: 'Container restarts of all pods that exist.',
+        unit: 'short',
+        queries: [ofCluster('restart_count', 'restarts')],
+      }),
+    )
+}
+
+function withTotals(board: DashboardBuilder): DashboardBuilder {
+  return board
     .withRow(new RowBuilder('Overall'))
     .withPanel(
       timeChart({
@@ -84,20 +134,58 @@ export function clusterDashboard(): DashboardBuilder {
         title: 'Disk, whole cluster',
         description: 'Root file systems of all nodes, in use and in all.',
         unit: 'bytes',
-        queries: [ofAllNodes('filesystem/usage', 'in use', { where: rootDisk }), ofAllNodes('filesystem/limit', 'capacity', { where: rootDisk })],
+        queries: [
+          ofAllNodes('filesystem/usage', 'in use', { where: rootDisk }),
+          ofAllNodes('filesystem/limit', 'capacity', { where: rootDisk }),
+        ],
       }),
     )
+}
+
+function withNodes(board: DashboardBuilder): DashboardBuilder {
+  return board
     .withRow(new RowBuilder('By node'))
-    .withPanel(timeChart({ title: 'CPU by node', description: 'Share of what pods may use.', unit: 'percentunit', queries: [byNode('cpu/node_utilization')] }))
-    .withPanel(timeChart({ title: 'CPU reserved by node', description: 'Requests as a share of what pods may use.', unit: 'percentunit', queries: [byNode('cpu/node_reservation')] }))
-    .withPanel(timeChart({ title: 'Memory by node', description: 'Share of what pods may use.', unit: 'percentunit', queries: [byNode('memory/node_utilization')] }))
-    .withPanel(timeChart({ title: 'Memory working set by node', description: 'What cannot be reclaimed.', unit: 'bytes', queries: [byNode('memory/working_set')] }))
+    .withPanel(
+      timeChart({
+        title: 'CPU by node',
+        description: 'Share of what pods may use.',
+        unit: 'percentunit',
+        queries: [byNode('cpu/node_utilization')],
+      }),
+    )
+    .withPanel(
+      timeChart({
+        title: 'CPU reserved by node',
+        description: 'Requests as a share of what pods may use.',
+        unit: 'percentunit',
+        queries: [byNode('cpu/node_reservation')],
+      }),
+    )
+    .withPanel(
+      timeChart({
+        title: 'Memory by node',
+        description: 'Share of what pods may use.',
+        unit: 'percentunit',
+        queries: [byNode('memory/node_utilization')],
+      }),
+    )
+    .withPanel(
+      timeChart({
+        title: 'Memory working set by node',
+        description: 'What cannot be reclaimed.',
+        unit: 'bytes',
+        queries: [byNode('memory/working_set')],
+      }),
+    )
     .withPanel(
       timeChart({
         title: 'Network by node',
         description: 'Bytes per second.',
         unit: 'Bps',
-        queries: [byNode('network/rx_rate', { alias: '$tag_nodename received' }), byNode('network/tx_rate', { alias: '$tag_nodename sent' })],
+        queries: [
+          byNode('network/rx_rate', { alias: '$tag_nodename received' }),
+          byNode('network/tx_rate', { alias: '$tag_nodename sent' }),
+        ],
       }),
     )
     .withPanel(
@@ -108,7 +196,20 @@ export function clusterDashboard(): DashboardBuilder {
         queries: [byNode('filesystem/usage', { where: [...rootDisk, '"nodename" =~ /^$node$/'] })],
       }),
     )
+}
+
+function withNamespaces(board: DashboardBuilder): DashboardBuilder {
+  return board
     .withRow(new RowBuilder('By namespace'))
-    .withPanel(timeChart({ title: 'CPU by namespace', description: 'Cores in use.', unit: 'short', queries: [byNamespace('cpu/usage_rate', 0.001)] }))
-    .withPanel(timeChart({ title: 'Memory by namespace', description: 'Working set.', unit: 'bytes', queries: [byNamespace('memory/working_set')] }))
+    .withPanel(
+      timeChart({
+        title: 'CPU by namespace',
+        description: 'Cores in use.',
+        unit: 'short',
+        queries: [byNamespace('cpu/usage_rate', 0.001)],
+      }),
+    )
+    .withPanel(
+      timeChart({ title: 'Memory by namespace', description: 'Working set.', unit: 'bytes', queries: [byNamespace('memory/working_set')] }),
+    )
 }

@@ -6,9 +6,16 @@ import { influxQl } from './influx-query.ts'
 import { lintDashboard, lintFolder, type DashboardJson } from './lint.ts'
 import { grafanaFiles } from './provisioning.ts'
 
-const target = { influxdbUrl: 'http://127.0.0.1:8086', database: 'k8s', resolutionSeconds: 5, dashboardsPath: '/etc/grafana/provisioning/dashboards/json' }
+const target = {
+  influxdbUrl: 'http://127.0.0.1:8086',
+  database: 'k8s',
+  resolutionSeconds: 5,
+  dashboardsPath: '/etc/grafana/provisioning/dashboards/json',
+}
 const files = grafanaFiles(target)
-const boards = [...files].filter(([file]) => file.endsWith('.json')).map(([file, text]) => [file, JSON.parse(text) as DashboardJson] as const)
+const boards = [...files]
+  .filter(([file]) => file.endsWith('.json'))
+  .map(([file, text]) => [file, JSON.parse(text) as DashboardJson] as const)
 
 describe('Grafana dashboards', () => {
   it.each(boards)('%s keeps every rule', (_, board) => {
@@ -27,7 +34,9 @@ describe('Grafana dashboards', () => {
   })
 
   it('come with a data source of fixed uid and a provider of the right path', () => {
-    expect(parse(files.get('datasources/binnacle.yaml')!)).toMatchObject({ datasources: [{ uid: 'binnacle-influxdb', url: target.influxdbUrl, jsonData: { dbName: 'k8s', timeInterval: '5s' } }] })
+    expect(parse(files.get('datasources/binnacle.yaml')!)).toMatchObject({
+      datasources: [{ uid: 'binnacle-influxdb', url: target.influxdbUrl, jsonData: { dbName: 'k8s', timeInterval: '5s' } }],
+    })
     expect(parse(files.get('dashboards/binnacle.yaml')!)).toMatchObject({ providers: [{ options: { path: target.dashboardsPath } }] })
   })
 })
@@ -42,9 +51,25 @@ describe('lint', () => {
   const firstChart = (board: any) => board.panels.find((panel: any) => panel.type === 'timeseries')
 
   it.each<[string, (board: any) => void, string]>([
-    ['a metric that nobody collects', (board) => (firstChart(board).targets[0].query = 'SELECT mean("value") FROM "cpu/usge_rate" WHERE $timeFilter GROUP BY time($__interval) fill(null)'), 'unknown metric cpu/usge_rate'],
-    ['a tag that nobody writes', (board) => (firstChart(board).targets[0].query = `SELECT mean("value") FROM "cpu/load" WHERE "host" = 'x' AND $timeFilter GROUP BY time($__interval) fill(null)`), 'unknown tag host'],
-    ['a missing time range', (board) => (firstChart(board).targets[0].query = 'SELECT mean("value") FROM "cpu/load" GROUP BY time($__interval) fill(null)'), 'no time range'],
+    [
+      'a metric that nobody collects',
+      (board) =>
+        (firstChart(board).targets[0].query =
+          'SELECT mean("value") FROM "cpu/usge_rate" WHERE $timeFilter GROUP BY time($__interval) fill(null)'),
+      'unknown metric cpu/usge_rate',
+    ],
+    [
+      'a tag that nobody writes',
+      (board) =>
+        (firstChart(board).targets[0].query =
+          `SELECT mean("value") FROM "cpu/load" WHERE "host" = 'x' AND $timeFilter GROUP BY time($__interval) fill(null)`),
+      'unknown tag host',
+    ],
+    [
+      'a missing time range',
+      (board) => (firstChart(board).targets[0].query = 'SELECT mean("value") FROM "cpu/load" GROUP BY time($__interval) fill(null)'),
+      'no time range',
+    ],
     ['an undefined variable', (board) => (firstChart(board).targets[0].query += ' $nowhere'), 'variable $nowhere is not defined'],
     ['a missing unit', (board) => delete firstChart(board).fieldConfig.defaults.unit, 'has no unit'],
     ['overlapping panels', (board) => (board.panels[1].gridPos = board.panels[0].gridPos), 'overlap'],

@@ -4,7 +4,16 @@ import { findMetric } from '../../aggregator/catalog.ts'
 export interface DashboardJson {
   readonly title: string
   readonly uid: string
-  readonly templating: { readonly list: readonly { readonly name: string; readonly type: string; readonly query?: string; readonly multi?: boolean; readonly refresh?: number; readonly datasource?: { readonly uid: string } }[] }
+  readonly templating: {
+    readonly list: readonly {
+      readonly name: string
+      readonly type: string
+      readonly query?: string
+      readonly multi?: boolean
+      readonly refresh?: number
+      readonly datasource?: { readonly uid: string }
+    }[]
+  }
   readonly panels: readonly PanelJson[]
   readonly links?: readonly { readonly includeVars?: boolean; readonly keepTime?: boolean; readonly placement?: string }[]
 }
@@ -20,7 +29,16 @@ export interface PanelJson {
   readonly targets?: readonly { readonly query: string; readonly datasource: { readonly uid: string } }[]
 }
 
-const knownTags = new Set(['type', 'nodename', 'namespace_name', 'pod_name', 'container_name', 'resource_id', 'workload_kind', 'workload_name'])
+const knownTags = new Set([
+  'type',
+  'nodename',
+  'namespace_name',
+  'pod_name',
+  'container_name',
+  'resource_id',
+  'workload_kind',
+  'workload_name',
+])
 const builtinVariables = new Set(['timeFilter', '__interval', 'datasource'])
 const gridWidth = 24
 
@@ -33,7 +51,11 @@ export function lintDashboard(dashboard: DashboardJson): string[] {
     ...panels.flatMap((panel) => lintPanel(panel)),
     ...overlaps(dashboard.panels),
     ...lintVariables(dashboard),
-    ...(dashboard.links ?? []).flatMap((link) => (link.includeVars === true && link.keepTime === true && link.placement === undefined ? [] : ['a link forgets variables or time, or hides in a menu'])),
+    ...(dashboard.links ?? []).flatMap((link) =>
+      link.includeVars === true && link.keepTime === true && link.placement === undefined
+        ? []
+        : ['a link forgets variables or time, or hides in a menu'],
+    ),
   ]
 }
 
@@ -53,31 +75,42 @@ function lintPanel(panel: PanelJson): string[] {
     ...(panel.fieldConfig?.defaults?.unit === undefined ? [`${where} has no unit`] : []),
     ...(targets.length === 0 ? [`${where} has no query`] : []),
     ...(panel.gridPos.x + panel.gridPos.w > gridWidth ? [`${where} is wider than the grid`] : []),
-    ...[panel.datasource?.uid, ...targets.map(({ datasource }) => datasource.uid)].filter((uid) => uid !== '${datasource}').map(() => `${where} does not use the data source variable`),
+    ...[panel.datasource?.uid, ...targets.map(({ datasource }) => datasource.uid)]
+      .filter((uid) => uid !== '${datasource}')
+      .map(() => `${where} does not use the data source variable`),
     ...targets.flatMap(({ query }) => lintQuery(query).map((problem) => `${where}: ${problem} in ${query}`)),
   ]
 }
 
 function lintQuery(query: string): string[] {
   const measurements = [...query.matchAll(/FROM "([^"]+)"/g)].map((match) => match[1]!)
-  const tags = [...query.matchAll(/"([a-z_]+)" (?:=|=~) /g), ...query.matchAll(/GROUP BY time\([^)]*\)((?:, "[^"]+")*)/g)].flatMap((match) => match[1]!.match(/[a-z_]+/g) ?? [])
+  const tags = [...query.matchAll(/"([a-z_]+)" (?:=|=~) /g), ...query.matchAll(/GROUP BY time\([^)]*\)((?:, "[^"]+")*)/g)].flatMap(
+    (match) => match[1]!.match(/[a-z_]+/g) ?? [],
+  )
   return [
     ...measurements.filter((name) => findMetric(name) === undefined).map((name) => `unknown metric ${name}`),
     ...tags.filter((tag) => !knownTags.has(tag)).map((tag) => `unknown tag ${tag}`),
     ...(query.includes('$timeFilter') ? [] : ['no time range']),
-    ...(/GROUP BY time\(\$__interval\)[^)]*fill\(null\)$/.test(query) ? [] : ['the query does not end grouped by the interval with fill(null)']),
+    ...(/GROUP BY time\(\$__interval\)[^)]*fill\(null\)$/.test(query)
+      ? []
+      : ['the query does not end grouped by the interval with fill(null)']),
     ...(/= '?\$(?!timeFilter)/.test(query) ? ['a variable of several values is compared with ='] : []),
   ]
 }
 
 function lintVariables(dashboard: DashboardJson): string[] {
   const defined = new Map(dashboard.templating.list.map((variable) => [variable.name, variable]))
-  const texts = [...dashboard.panels.flatMap(({ targets }) => targets?.map(({ query }) => query) ?? []), ...dashboard.templating.list.map(({ query }) => query ?? '')]
+  const texts = [
+    ...dashboard.panels.flatMap(({ targets }) => targets?.map(({ query }) => query) ?? []),
+    ...dashboard.templating.list.map(({ query }) => query ?? ''),
+  ]
   const used = new Set(texts.flatMap((text) => [...text.matchAll(/\$(\w+)/g)].map((match) => match[1]!)))
   return [
     ...[...used].filter((name) => !defined.has(name) && !builtinVariables.has(name)).map((name) => `variable $${name} is not defined`),
     ...[...defined.keys()].filter((name) => !used.has(name) && name !== 'datasource').map((name) => `variable $${name} is not used`),
-    ...[...defined.values()].filter(({ type, refresh }) => type === 'query' && refresh !== 2).map(({ name }) => `variable $${name} does not follow the time range`),
+    ...[...defined.values()]
+      .filter(({ type, refresh }) => type === 'query' && refresh !== 2)
+      .map(({ name }) => `variable $${name} does not follow the time range`),
   ]
 }
 
@@ -85,7 +118,11 @@ function overlaps(panels: readonly PanelJson[]): string[] {
   const problems: string[] = []
   panels.forEach((a, index) => {
     for (const b of panels.slice(index + 1)) {
-      const isApart = a.gridPos.x + a.gridPos.w <= b.gridPos.x || b.gridPos.x + b.gridPos.w <= a.gridPos.x || a.gridPos.y + a.gridPos.h <= b.gridPos.y || b.gridPos.y + b.gridPos.h <= a.gridPos.y
+      const isApart =
+        a.gridPos.x + a.gridPos.w <= b.gridPos.x ||
+        b.gridPos.x + b.gridPos.w <= a.gridPos.x ||
+        a.gridPos.y + a.gridPos.h <= b.gridPos.y ||
+        b.gridPos.y + b.gridPos.h <= a.gridPos.y
       if (!isApart) problems.push(`panels ${a.title} and ${b.title} overlap`)
     }
   })

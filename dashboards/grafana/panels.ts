@@ -1,6 +1,16 @@
 import { LegendDisplayMode, LegendPlacement, SortOrder, TooltipDisplayMode, VisibilityMode } from '@grafana/grafana-foundation-sdk/common'
 import { ReduceDataOptionsBuilder, VizLegendOptionsBuilder, VizTooltipOptionsBuilder } from '@grafana/grafana-foundation-sdk/common'
-import { DashboardBuilder, DashboardCursorSync, DashboardLinkBuilder, DashboardLinkType, DatasourceVariableBuilder, QueryVariableBuilder, TimePickerBuilder, VariableRefresh, VariableSort } from '@grafana/grafana-foundation-sdk/dashboard'
+import {
+  DashboardBuilder,
+  DashboardCursorSync,
+  DashboardLinkBuilder,
+  DashboardLinkType,
+  DatasourceVariableBuilder,
+  QueryVariableBuilder,
+  TimePickerBuilder,
+  VariableRefresh,
+  VariableSort,
+} from '@grafana/grafana-foundation-sdk/dashboard'
 import * as stat from '@grafana/grafana-foundation-sdk/stat'
 import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries'
 import { datasource, influxTarget, type InfluxQuery } from './influx-query.ts'
@@ -40,7 +50,13 @@ export function timeChart(options: PanelOptions): timeseries.PanelBuilder {
     .fillOpacity(10)
     .showPoints(VisibilityMode.Never)
     .spanNulls(false)
-    .legend(new VizLegendOptionsBuilder().showLegend(true).displayMode(LegendDisplayMode.Table).placement(LegendPlacement.Bottom).calcs(['lastNotNull', 'max']))
+    .legend(
+      new VizLegendOptionsBuilder()
+        .showLegend(true)
+        .displayMode(LegendDisplayMode.Table)
+        .placement(LegendPlacement.Bottom)
+        .calcs(['lastNotNull', 'max']),
+    )
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending))
   options.queries.forEach((query, index) => panel.withTarget(influxTarget(refIds[index]!, query)))
   return options.max === undefined ? panel : panel.max(options.max)
@@ -88,5 +104,12 @@ export function dashboard(title: string, uid: string): DashboardBuilder {
     .tooltip(DashboardCursorSync.Crosshair)
     .timepicker(new TimePickerBuilder().refreshIntervals(['5s', '10s', '30s', '1m', '5m']))
     .withVariable(new DatasourceVariableBuilder('datasource').label('Data source').type('influxdb'))
-    .link(new DashboardLinkBuilder('Dashboards').type(DashboardLinkType.Dashboards).tags([dashboardTag]).asDropdown(true).includeVars(true).keepTime(true))
+    .link(
+      new DashboardLinkBuilder('Dashboards')
+        .type(DashboardLinkType.Dashboards)
+        .tags([dashboardTag])
+        .asDropdown(true)
+        .includeVars(true)
+        .keepTime(true),
+    )
 }

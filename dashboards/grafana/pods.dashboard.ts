@@ -30,9 +30,15 @@ const total = (metric: MetricName, alias: string, factor?: number): InfluxQuery 
 /** The pods of a namespace, each container beside its request and limit. */
 export function podsDashboard(): DashboardBuilder {
   return dashboard('Binnacle / Pods', 'binnacle-pods')
-    .withVariable(tagVariable('namespace', 'Namespace', `SHOW TAG VALUES FROM "cpu/usage_rate" WITH KEY = "namespace_name" WHERE "type" = 'ns'`))
     .withVariable(
-      tagVariable('pod', 'Pod', `SHOW TAG VALUES FROM "uptime" WITH KEY = "pod_name" WHERE "type" = 'pod' AND "namespace_name" =~ /^$namespace$/`),
+      tagVariable('namespace', 'Namespace', `SHOW TAG VALUES FROM "cpu/usage_rate" WITH KEY = "namespace_name" WHERE "type" = 'ns'`),
+    )
+    .withVariable(
+      tagVariable(
+        'pod',
+        'Pod',
+        `SHOW TAG VALUES FROM "uptime" WITH KEY = "pod_name" WHERE "type" = 'pod' AND "namespace_name" =~ /^$namespace$/`,
+      ),
     )
     .withRow(new RowBuilder('Chosen pods together'))
     .withPanel(
@@ -48,7 +54,12 @@ export function podsDashboard(): DashboardBuilder {
         title: 'Memory, sum',
         description: 'The chosen pods together, beside their requests and limits.',
         unit: 'bytes',
-        queries: [total('memory/usage', 'usage'), total('memory/working_set', 'working set'), total('memory/request', 'requested'), total('memory/limit', 'limits')],
+        queries: [
+          total('memory/usage', 'usage'),
+          total('memory/working_set', 'working set'),
+          total('memory/request', 'requested'),
+          total('memory/limit', 'limits'),
+        ],
       }),
     )
     .withRow(new RowBuilder('By container'))
@@ -58,7 +69,11 @@ export function podsDashboard(): DashboardBuilder {
         description: 'Cores in use, requested and allowed.',
         unit: 'short',
         height: 10,
-        queries: [byContainer('cpu/usage_rate', 'in use', 0.001), byContainer('cpu/request', 'requested', 0.001), byContainer('cpu/limit', 'limit', 0.001)],
+        queries: [
+          byContainer('cpu/usage_rate', 'in use', 0.001),
+          byContainer('cpu/request', 'requested', 0.001),
+          byContainer('cpu/limit', 'limit', 0.001),
+        ],
       }),
     )
     .withPanel(
@@ -76,8 +91,36 @@ export function podsDashboard(): DashboardBuilder {
       }),
     )
     .withRow(new RowBuilder('By pod'))
-    .withPanel(timeChart({ title: 'Network by pod', description: 'Bytes per second.', unit: 'Bps', queries: [byPod('network/rx_rate', 'received'), byPod('network/tx_rate', 'sent')] }))
-    .withPanel(timeChart({ title: 'Disk by pod', description: 'Writable layers, logs and local volumes.', unit: 'bytes', queries: [byPod('ephemeral_storage/usage', 'in use')] }))
-    .withPanel(timeChart({ title: 'Restarts by pod', description: 'Container restarts since the pod was made.', unit: 'short', queries: [{ ...byPod('restart_count', 'restarts'), aggregate: 'max' }] }))
-    .withPanel(timeChart({ title: 'Page faults by pod', description: 'Major page faults per second: reads from disk that memory should have spared.', unit: 'short', queries: [byPod('memory/major_page_faults_rate', 'major faults')] }))
+    .withPanel(
+      timeChart({
+        title: 'Network by pod',
+        description: 'Bytes per second.',
+        unit: 'Bps',
+        queries: [byPod('network/rx_rate', 'received'), byPod('network/tx_rate', 'sent')],
+      }),
+    )
+    .withPanel(
+      timeChart({
+        title: 'Disk by pod',
+        description: 'Writable layers, logs and local volumes.',
+        unit: 'bytes',
+        queries: [byPod('ephemeral_storage/usage', 'in use')],
+      }),
+    )
+    .withPanel(
+      timeChart({
+        title: 'Restarts by pod',
+        description: 'Container restarts since the pod was made.',
+        unit: 'short',
+        queries: [{ ...byPod('restart_count', 'restarts'), aggregate: 'max' }],
+      }),
+    )
+    .withPanel(
+      timeChart({
+        title: 'Page faults by pod',
+        description: 'Major page faults per second: reads from disk that memory should have spared.',
+        unit: 'short',
+        queries: [byPod('memory/major_page_faults_rate', 'major faults')],
+      }),
+    )
 }

@@ -43,7 +43,9 @@ export function createWeb(options: WebOptions): Web {
   addGuards(server, http.host)
   addAssets(server)
   server.get('/api/snapshot', async () => streams.snapshot())
-  server.get('/api/series', async (request) => chartLines(options.window, parseChartRequest(request.query as Record<string, unknown>, clock.now())))
+  server.get('/api/series', async (request) =>
+    chartLines(options.window, parseChartRequest(request.query as Record<string, unknown>, clock.now())),
+  )
   server.get('/api/stream', (_request, reply) => streams.add(reply))
   server.get('/healthz', async () => 'ok')
   server.setErrorHandler((error, _request, reply) => {
@@ -81,7 +83,11 @@ function addAssets(server: FastifyInstance): void {
   const { files, contentSecurityPolicy } = loadAssets()
   for (const [path, { type, bytes, etag }] of files) {
     server.get(path, async (request, reply) => {
-      void reply.header('etag', etag).header('cache-control', 'no-cache').header('content-security-policy', contentSecurityPolicy).type(type)
+      void reply
+        .header('etag', etag)
+        .header('cache-control', 'no-cache')
+        .header('content-security-policy', contentSecurityPolicy)
+        .type(type)
       return request.headers['if-none-match'] === etag ? reply.code(304).send() : reply.send(bytes)
     })
   }

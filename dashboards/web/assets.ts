@@ -24,14 +24,24 @@ const packages = {
 /** Every file of the page by path, and the content security policy that fits it. Types are stripped once, here. */
 export function loadAssets(): { readonly files: ReadonlyMap<string, Asset>; readonly contentSecurityPolicy: string } {
   const files = new Map<string, Asset>()
-  const importMap = JSON.stringify({ imports: Object.fromEntries(Object.keys(packages).map((name) => [name, `/assets/${moduleFile(name)}`])) })
-  for (const [name, [packageName, file]] of Object.entries(packages)) files.set(`/assets/${moduleFile(name)}`, asset('text/javascript', readPackageFile(packageName, file)))
+  const importMap = JSON.stringify({
+    imports: Object.fromEntries(Object.keys(packages).map((name) => [name, `/assets/${moduleFile(name)}`])),
+  })
+  for (const [name, [packageName, file]] of Object.entries(packages))
+    files.set(`/assets/${moduleFile(name)}`, asset('text/javascript', readPackageFile(packageName, file)))
   for (const file of readdirSync(clientFolder)) {
-    if (file.endsWith('.ts')) files.set(`/client/${file}`, asset('text/javascript', stripTypeScriptTypes(readFileSync(join(clientFolder, file), 'utf8'))))
+    if (file.endsWith('.ts'))
+      files.set(`/client/${file}`, asset('text/javascript', stripTypeScriptTypes(readFileSync(join(clientFolder, file), 'utf8'))))
     if (file.endsWith('.css')) files.set(`/client/${file}`, asset('text/css', readFileSync(join(clientFolder, file), 'utf8')))
   }
   files.set('/assets/uplot.css', asset('text/css', readPackageFile('uplot', 'dist/uPlot.min.css')))
-  files.set('/', asset('text/html', readFileSync(join(clientFolder, 'index.html'), 'utf8').replace('IMPORT_MAP', () => importMap)))
+  files.set(
+    '/',
+    asset(
+      'text/html',
+      readFileSync(join(clientFolder, 'index.html'), 'utf8').replace('IMPORT_MAP', () => importMap),
+    ),
+  )
   const hash = createHash('sha256').update(importMap).digest('base64')
   const contentSecurityPolicy = `default-src 'none'; script-src 'self' 'sha256-${hash}'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
   return { files, contentSecurityPolicy }
@@ -42,7 +52,10 @@ function moduleFile(name: string): string {
 }
 
 function readPackageFile(packageName: string, file: string): string {
-  return readFileSync(join(dirname(require.resolve(`${packageName}/package.json`)), file), 'utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n')
+  return readFileSync(join(dirname(require.resolve(`${packageName}/package.json`)), file), 'utf8').replace(
+    /\n\/\/# sourceMappingURL=.*\s*$/,
+    '\n',
+  )
 }
 
 function asset(type: string, text: string): Asset {

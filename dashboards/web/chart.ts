@@ -22,7 +22,8 @@ export class ChartRequestError extends Error {
 export function parseChartRequest(query: Readonly<Record<string, unknown>>, now: number): ChartRequest {
   const { key, metrics, minutes = '60' } = query
   if (typeof key !== 'string' || key === '') throw new ChartRequestError('key: missing; it is the key of an entity, e.g. node:NAME')
-  if (typeof metrics !== 'string' || metrics === '') throw new ChartRequestError('metrics: missing; it is a list of metric names with commas between them')
+  if (typeof metrics !== 'string' || metrics === '')
+    throw new ChartRequestError('metrics: missing; it is a list of metric names with commas between them')
   const names = metrics.split(',')
   const unknown = names.find((name) => findMetric(name) === undefined)
   if (unknown !== undefined) throw new ChartRequestError(`metrics: ${JSON.stringify(unknown)} is not in the catalogue`)

@@ -6,11 +6,21 @@ import type { AlertRow, NamespaceRow, NodeRow, PodRow, Snapshot, Usage } from '.
 const staleMs = 60_000
 
 /** Everything that the page's tables show, from the newest samples of the window. */
-export function takeSnapshot(window: MetricWindow, alerts: { readonly rows: readonly AlertRow[]; readonly problem: string | null }, now: number): Snapshot {
+export function takeSnapshot(
+  window: MetricWindow,
+  alerts: { readonly rows: readonly AlertRow[]; readonly problem: string | null },
+  now: number,
+): Snapshot {
   const read = readerOf(window, now)
-  const pods = [...window.entities({ type: 'pod' })].map((entity) => podRow(entity, read)).filter(({ newestSample }) => newestSample !== null)
-  const nodes = [...window.entities({ type: 'node' })].map((entity) => nodeRow(entity, read, pods)).filter(({ newestSample }) => newestSample !== null)
-  const namespaces = [...window.entities({ type: 'ns' })].map((entity) => namespaceRow(entity, read, pods)).filter(({ cpu }) => cpu !== null)
+  const pods = [...window.entities({ type: 'pod' })]
+    .map((entity) => podRow(entity, read))
+    .filter(({ newestSample }) => newestSample !== null)
+  const nodes = [...window.entities({ type: 'node' })]
+    .map((entity) => nodeRow(entity, read, pods))
+    .filter(({ newestSample }) => newestSample !== null)
+  const namespaces = [...window.entities({ type: 'ns' })]
+    .map((entity) => namespaceRow(entity, read, pods))
+    .filter(({ cpu }) => cpu !== null)
   return {
     time: now,
     newestSample: nodes.reduce<number | null>((newest, node) => Math.max(newest ?? 0, node.newestSample!), null),

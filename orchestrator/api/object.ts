@@ -40,12 +40,6 @@ export function keyOf(object: KubeObject): string {
   return namespace === undefined ? name! : `${namespace}/${name}`
 }
 
-/** The inverse of `keyOf`. */
-export function parseKey(key: string): ObjectKey {
-  const slash = key.indexOf('/')
-  return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
-}
-
 /** A LIST answer. */
 export interface ListOf<T> {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string; readonly remainingItemCount?: number }

@@ -106,7 +106,18 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const writer = new AnswerWriter({ clock, encoder: new FrameEncoder(() => clock.now()), scheduler: new FlushScheduler(clock) })
   const { cert, key, clientCa } = options.tls
   const tls = { cert, key, clientCas: [clientCa, options.frontProxy.ca] }
-  const http = new HttpServer({ hosts: options.hosts, port: options.port, tls, clock, log, authenticator, authorizer, handler, writer, metrics })
+  const http = new HttpServer({
+    hosts: options.hosts,
+    port: options.port,
+    tls,
+    clock,
+    log,
+    authenticator,
+    authorizer,
+    handler,
+    writer,
+    metrics,
+  })
   const runBootstrap = (port: number) => bootstrap(core, factsOf(options, port))
   return {
     transport: createLocalTransport(handler, clock),

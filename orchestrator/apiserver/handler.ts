@@ -31,7 +31,10 @@ export class Handler {
 
   async handle(request: ApiRequest): Promise<Answer> {
     const { info, user } = request
-    if (info.verb === '') throw info.isResource ? methodNotAllowed({ group: info.group, plural: info.resource }, info.method) : badRequest(`unsupported method ${info.method}`)
+    if (info.verb === '')
+      throw info.isResource
+        ? methodNotAllowed({ group: info.group, plural: info.resource }, info.method)
+        : badRequest(`unsupported method ${info.method}`)
     const attributes = attributesOf(user, info)
     const { isAllowed, reason } = this.#authorizer.authorize(attributes)
     if (!isAllowed) throw forbiddenError(attributes, reason)

@@ -7,7 +7,9 @@ import type { RequestInfo } from './rest/request-info.ts'
 import type { WatchPlan } from './watch/watch-plan.ts'
 
 /** A request's body: bytes of a declared type from the network, or a value from within the process (which must not be changed). */
-export type RequestBody = { readonly bytes: Uint8Array; readonly contentType: string } | { readonly value: unknown; readonly contentType: string }
+export type RequestBody =
+  | { readonly bytes: Uint8Array; readonly contentType: string }
+  | { readonly value: unknown; readonly contentType: string }
 
 /** One authenticated request, however it arrived. */
 export interface ApiRequest {

@@ -9,7 +9,12 @@ let https: HttpsTransport
 beforeAll(async () => {
   running = await startTestServer(await createTestCredentials())
   const { credentials, server } = running
-  https = createHttpsTransport({ server: `https://127.0.0.1:${server.address.port}`, ca: credentials.ca.cert, ...credentials.admin, clock: systemClock })
+  https = createHttpsTransport({
+    server: `https://127.0.0.1:${server.address.port}`,
+    ca: credentials.ca.cert,
+    ...credentials.admin,
+    clock: systemClock,
+  })
 })
 afterAll(async () => {
   https.close()

@@ -26,7 +26,12 @@ export function createLocalTransport(handler: Handler, clock: Clock): Transport 
   }
 }
 
-async function* stream(handler: Handler, clock: Clock, request: TransportRequest, signal: AbortSignal): AsyncGenerator<WatchEvent<KubeObject>> {
+async function* stream(
+  handler: Handler,
+  clock: Clock,
+  request: TransportRequest,
+  signal: AbortSignal,
+): AsyncGenerator<WatchEvent<KubeObject>> {
   const answer = await handler.handle(toApiRequest({ ...request, query: { ...request.query, watch: 'true' } }))
   if (answer.type === 'watch') yield* streamValues(answer.plan, clock, signal)
   else if (answer.type === 'proxy') yield* answer.stream(signal)
@@ -59,7 +64,9 @@ function valueOf(answer: Answer, request: TransportRequest): unknown {
     case 'bytes':
       return answer.contentType.startsWith('application/json') ? JSON.parse(answer.bytes.toString()) : answer.bytes.toString()
     case 'proxy':
-      return answer.request(request.body === undefined ? undefined : { value: request.body, contentType: request.contentType ?? 'application/json' })
+      return answer.request(
+        request.body === undefined ? undefined : { value: request.body, contentType: request.contentType ?? 'application/json' },
+      )
     case 'watch':
       throw badRequest(`${request.path} is a watch: use stream`)
   }

@@ -35,7 +35,6 @@ import { VolumeManager } from './volumes/volume-manager.ts'
 export { removeEverything } from './remove-everything.ts'
 export type { ContainerRuntime } from './runtime/runtime.ts'
 export type { SimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
-export type { UsageReport } from './runtime/simulated/load-model.ts'
 
 export interface NodeAgentOptions {
   readonly client: Client

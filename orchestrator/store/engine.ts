@@ -2,7 +2,17 @@ import type { Clock } from '../../lib/clock.ts'
 import { History, type HistoryLimits } from './history.ts'
 import type { Medium, Write } from './medium.ts'
 import { endOfPrefix, OrderedMap } from './ordered-map.ts'
-import { type Change, type Entry, isStoreError, type ListOptions, type Listing, type Store, StoreError, type StoredObject, type Watcher } from './store.ts'
+import {
+  type Change,
+  type Entry,
+  isStoreError,
+  type ListOptions,
+  type Listing,
+  type Store,
+  StoreError,
+  type StoredObject,
+  type Watcher,
+} from './store.ts'
 import { isUnder, Watchers } from './watchers.ts'
 
 export interface EngineOptions {
@@ -106,9 +116,7 @@ class Engine implements Store {
     const all: Entry[] = []
     for (const entry of this.#entries.range(prefix, endOfPrefix(prefix))) if (!past.has(entry.key)) all.push(entry)
     for (const entry of past.values()) if (entry !== undefined) all.push(entry)
-    const rest = all
-      .filter(({ key }) => key > startAfter && isUnder(prefix, key))
-      .sort((a, b) => (a.key < b.key ? -1 : 1))
+    const rest = all.filter(({ key }) => key > startAfter && isUnder(prefix, key)).sort((a, b) => (a.key < b.key ? -1 : 1))
     const entries = rest.slice(0, limit)
     return { entries, revision, remaining: rest.length - entries.length }
   }
@@ -146,8 +154,10 @@ class Engine implements Store {
   }
 
   #checkKept(revision: number): void {
-    if (revision > this.#revision) throw new StoreError('future', `revision ${revision} is not reached yet, the store is at ${this.#revision}`)
-    if (revision < this.compactedRevision) throw new StoreError('compacted', `too old resource version: ${revision} (${this.compactedRevision})`)
+    if (revision > this.#revision)
+      throw new StoreError('future', `revision ${revision} is not reached yet, the store is at ${this.#revision}`)
+    if (revision < this.compactedRevision)
+      throw new StoreError('compacted', `too old resource version: ${revision} (${this.compactedRevision})`)
   }
 
   #enqueue(key: string, object: StoredObject | undefined, expectedRevision: number): Promise<Entry> {
@@ -202,7 +212,10 @@ class Engine implements Store {
       }
       object.metadata.resourceVersion = String(revision)
       const entry = entryOf(key, object, revision, previous?.createRevision ?? revision)
-      return { operation, change: previous === undefined ? { type: 'created', revision, entry } : { type: 'updated', revision, entry, previous } }
+      return {
+        operation,
+        change: previous === undefined ? { type: 'created', revision, entry } : { type: 'updated', revision, entry, previous },
+      }
     } catch (error) {
       operation.reject(error)
       return undefined

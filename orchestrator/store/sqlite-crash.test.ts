@@ -14,7 +14,9 @@ const runMs = (round: number) => 20 + ((round * 37) % 120)
 
 /** Starts 64 writers in a process of their own, kills it in the middle of their work and answers what they were told is durable. */
 async function writeAndKill(folder: string, round: number): Promise<Map<string, number>> {
-  const child = fork(new URL('./sqlite-crash-writers.ts', import.meta.url), [folder, String(round)], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+  const child = fork(new URL('./sqlite-crash-writers.ts', import.meta.url), [folder, String(round)], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  })
   let text = ''
   child.stdout!.setEncoding('utf8').on('data', (piece: string) => (text += piece))
   await new Promise((resolve) => child.once('message', resolve))
@@ -23,7 +25,10 @@ async function writeAndKill(folder: string, round: number): Promise<Map<string, 
   child.kill('SIGKILL')
   await closed
   // The last line may be cut off by the kill; a line counts with its line feed.
-  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n').filter((line) => line !== '')
+  const lines = text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .filter((line) => line !== '')
   return new Map(lines.map((line) => line.split(' ')).map(([key, sequence]) => [key!, Number(sequence)]))
 }
 

@@ -36,7 +36,9 @@ export function openDatabase({ file, maxBytes }: WriterOptions): Database {
   return guarded(file, () => {
     const connection = new DatabaseSync(file)
     try {
-      connection.exec(`PRAGMA page_size = ${pageSize}; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;`)
+      connection.exec(
+        `PRAGMA page_size = ${pageSize}; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;`,
+      )
       connection.exec(`PRAGMA max_page_count = ${Math.floor(maxBytes / pageSize)}; PRAGMA temp_store = MEMORY;`)
       prepareSchema(connection, file)
       return new SqliteDatabase(connection, file)
@@ -53,9 +55,13 @@ function prepareSchema(connection: DatabaseSync, file: string): void {
     connection.exec(`BEGIN IMMEDIATE; ${schema} COMMIT;`)
     return
   }
-  if (numberOf(connection, 'PRAGMA application_id') !== applicationId) throw new StoreError('broken', `${file} is not a store of this program`)
+  if (numberOf(connection, 'PRAGMA application_id') !== applicationId)
+    throw new StoreError('broken', `${file} is not a store of this program`)
   if (version > schemaVersion) {
-    throw new StoreError('newer', `${file} has data format ${version}, this version reads up to ${schemaVersion}: use the newer version that wrote it`)
+    throw new StoreError(
+      'newer',
+      `${file} has data format ${version}, this version reads up to ${schemaVersion}: use the newer version that wrote it`,
+    )
   }
   // Takes the lock that is then held until the end, so that a second process is refused at its start.
   connection.exec('BEGIN IMMEDIATE; UPDATE state SET revision = revision; COMMIT;')
@@ -159,6 +165,10 @@ function guarded<T>(file: string, action: () => T): T {
     if (error instanceof StoreError) throw error
     const code = codes[((error as { errcode?: number }).errcode ?? 0) & 255] ?? 'broken'
     const why = error instanceof Error ? error.message : String(error)
-    throw new StoreError(code, { locked: `${file} is in use by another process`, full: `no room for ${file}: ${why}` }[code as string] ?? `${file}: ${why}`, { cause: error })
+    throw new StoreError(
+      code,
+      { locked: `${file} is in use by another process`, full: `no room for ${file}: ${why}` }[code as string] ?? `${file}: ${why}`,
+      { cause: error },
+    )
   }
 }

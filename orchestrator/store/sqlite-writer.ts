@@ -19,7 +19,11 @@ function attempt(action: () => void): void {
   try {
     action()
   } catch (error) {
-    answer({ type: 'failed', code: isStoreError(error) ? error.code : 'broken', message: error instanceof Error ? error.message : String(error) })
+    answer({
+      type: 'failed',
+      code: isStoreError(error) ? error.code : 'broken',
+      message: error instanceof Error ? error.message : String(error),
+    })
   }
 }
 

@@ -54,7 +54,7 @@ describe('a reopened folder', () => {
   })
 
   test.each([
-    ['somebody else\'s database', (file: string) => new DatabaseSync(file).exec('CREATE TABLE t (x)')],
+    ["somebody else's database", (file: string) => new DatabaseSync(file).exec('CREATE TABLE t (x)')],
     ['no database at all', (file: string) => writeFile(file, 'hello '.repeat(1000))],
   ])('is refused when the file is %s', async (_, prepare) => {
     const folder = await newFolder()

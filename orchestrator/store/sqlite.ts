@@ -52,7 +52,9 @@ class SqliteMedium implements Medium {
     const worker = new Worker(new URL('./sqlite-writer.ts', import.meta.url), { workerData: this.#options, name: 'store writer' })
     this.#worker = worker
     worker.on('message', (answer: WriterAnswer) => this.#receive(answer))
-    worker.on('error', (error) => this.#lose(new StoreError('broken', `the store's writer thread failed: ${error.message}`, { cause: error })))
+    worker.on('error', (error) =>
+      this.#lose(new StoreError('broken', `the store's writer thread failed: ${error.message}`, { cause: error })),
+    )
     worker.on('exit', () => this.#lose(new StoreError('broken', "the store's writer thread has ended")))
     try {
       await this.#wait(() => {})
@@ -129,7 +131,12 @@ function* unpackWrites({ keys, revisions, createRevisions, lengths, bytes }: Pac
   let offset = 0
   for (const [index, key] of keys.entries()) {
     const end = offset + lengths[index]!
-    yield { key, revision: revisions[index]!, createRevision: createRevisions[index]!, bytes: Buffer.from(bytes.buffer, offset, end - offset) }
+    yield {
+      key,
+      revision: revisions[index]!,
+      createRevision: createRevisions[index]!,
+      bytes: Buffer.from(bytes.buffer, offset, end - offset),
+    }
     offset = end
   }
 }

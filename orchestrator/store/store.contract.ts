@@ -7,7 +7,10 @@ import { bufferedWatch, type WatchStep } from './watch-buffer.ts'
 /** Makes an empty store; the suite stops it. */
 export type OpenStore = (options: { readonly clock: FakeClock; readonly history?: Partial<HistoryLimits> }) => Promise<Store>
 
-const objectOf = (name: string, value = 0): StoredObject & { readonly value: number } => ({ value, metadata: { name } as StoredObject['metadata'] })
+const objectOf = (name: string, value = 0): StoredObject & { readonly value: number } => ({
+  value,
+  metadata: { name } as StoredObject['metadata'],
+})
 
 class Recorder implements Watcher {
   readonly changes: Change[] = []
@@ -64,7 +67,11 @@ export function describeStore(engine: string, open: OpenStore): void {
       await store.put('pods/b', objectOf('b', 7), store.get('pods/b')!.revision)
       await fill('pods/d', 'pods/a')
       const past = store.list('pods/', { atRevision: revision })
-      expect(past.entries.map(({ key, object }) => [key, (object as { value?: number }).value])).toEqual([['pods/a', 0], ['pods/b', 0], ['pods/c', 0]])
+      expect(past.entries.map(({ key, object }) => [key, (object as { value?: number }).value])).toEqual([
+        ['pods/a', 0],
+        ['pods/b', 0],
+        ['pods/c', 0],
+      ])
       expect(past.revision).toBe(revision)
       expect(store.list('pods/', { atRevision: revision, limit: 1, startAfter: 'pods/a' }).remaining).toBe(1)
     })
@@ -209,7 +216,9 @@ function describeWrites(store: () => Store): void {
 
   test('of many writers with one expectation exactly one wins', async () => {
     const created = await store().put('a', objectOf('a'), 0)
-    const results = await Promise.allSettled(Array.from({ length: 20 }, (_, value) => store().put('a', objectOf('a', value), created.revision)))
+    const results = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, value) => store().put('a', objectOf('a', value), created.revision)),
+    )
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
     expect(results[0]!.status).toBe('fulfilled')
   })

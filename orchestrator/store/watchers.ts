@@ -41,7 +41,8 @@ export class Watchers {
 
 function* prefixesOf(key: string): Generator<string> {
   yield ''
-  for (let slash = key.indexOf('/'); slash >= 0 && slash < key.length - 1; slash = key.indexOf('/', slash + 1)) yield key.slice(0, slash + 1)
+  for (let slash = key.indexOf('/'); slash >= 0 && slash < key.length - 1; slash = key.indexOf('/', slash + 1))
+    yield key.slice(0, slash + 1)
   yield key
 }
 

@@ -109,10 +109,14 @@ async function readyPods(selector: string): Promise<PodJson[]> {
 }
 
 const readyCount = (selector: string, count: number, timeoutMs = 60_000) =>
-  eventually(`${count} ready pods of ${selector}`, async () => {
-    const pods = await readyPods(selector)
-    return pods.length === count ? pods : undefined
-  }, timeoutMs)
+  eventually(
+    `${count} ready pods of ${selector}`,
+    async () => {
+      const pods = await readyPods(selector)
+      return pods.length === count ? pods : undefined
+    },
+    timeoutMs,
+  )
 
 async function influx(query: string): Promise<{ name?: string; values: unknown[][] }[]> {
   const url = `http://127.0.0.1:${cluster.ports.influxdb}/query?db=k8s&epoch=ms&q=${encodeURIComponent(query)}`
@@ -134,7 +138,9 @@ describe('the main job', () => {
   it('runs a replication controller and its service', async () => {
     await kubectl('create', '-f', manifest('pod-scaling-controller.yaml'), '-f', manifest('pod-scaling-service.yaml'))
     await readyCount('name=node-js-scale', 1)
-    expect(await kubectl('get', 'pods', '-l', 'name=node-js-scale', '-o', 'wide')).toMatch(/1\/1 +Running +0 +\S+ +10\.60\.\d+\.\d+ +node-a/)
+    expect(await kubectl('get', 'pods', '-l', 'name=node-js-scale', '-o', 'wide')).toMatch(
+      /1\/1 +Running +0 +\S+ +10\.60\.\d+\.\d+ +node-a/,
+    )
     const described = await kubectl('describe', 'pod', '-l', 'name=node-js-scale')
     expect(described).toMatch(/Scheduled[\s\S]*Successfully assigned default\/node-js-scale-\w+ to node-a/)
     expect(described).toMatch(/Started/)
@@ -179,7 +185,9 @@ describe('the main job', () => {
       metadata: { name: 'never-ready', labels: { app: 'never-ready' } },
       spec: {
         terminationGracePeriodSeconds: 0,
-        containers: [{ name: 'web', image: 'jonbaier/pod-scaling:0.1', readinessProbe: { exec: { command: ['false'] }, periodSeconds: 1 } }],
+        containers: [
+          { name: 'web', image: 'jonbaier/pod-scaling:0.1', readinessProbe: { exec: { command: ['false'] }, periodSeconds: 1 } },
+        ],
       },
     }
     await cluster.kubectlWith(JSON.stringify(pod), 'create', '-f', '-')
@@ -187,7 +195,7 @@ describe('the main job', () => {
     await kubectl('wait', '--for=jsonpath={.status.phase}=Running', 'pod/never-ready', '--timeout=30s')
     expect(await kubectl('get', 'endpoints', 'never-ready', '-o', 'jsonpath={.subsets[*].addresses}')).toBe('')
     const address = (await kubectl('get', 'svc', 'never-ready', '-o', 'jsonpath={.spec.clusterIP}')).trim()
-    await expect(fetch(`http://${address}/`, { signal: AbortSignal.timeout(2000) })).rejects.toThrow()
+    await expect(fetch(`http://${address}/`, { signal: AbortSignal.timeout(2000) })).rejects.toThrow('fetch failed')
     await kubectl('delete', 'pod,svc', 'never-ready')
   })
 
@@ -196,12 +204,20 @@ describe('the main job', () => {
     await kubectl('scale', '--replicas=1', 'rc/node-js-scale')
     await readyCount('name=node-js-scale', 1)
     await kubectl('create', '-f', manifest('node-js-scale-hpa.yaml'))
-    await eventually('a figure in the autoscaler', async () => (/cpu: \d+%\/20%/.test(await kubectl('get', 'hpa', 'node-js-scale')) ? true : undefined), 20_000)
+    await eventually(
+      'a figure in the autoscaler',
+      async () => (/cpu: \d+%\/20%/.test(await kubectl('get', 'hpa', 'node-js-scale')) ? true : undefined),
+      20_000,
+    )
     await kubectl('create', '-f', manifest('boomload.yaml'))
-    const crossed = await eventually('the load crossing the target', async () => {
-      const [, percent] = /cpu: (\d+)%\/20%/.exec(await kubectl('get', 'hpa', 'node-js-scale')) ?? []
-      return Number(percent) > 22 && (await readyPods('app=loadgenerator')).length === 1 ? performance.now() : undefined
-    }, 60_000)
+    const crossed = await eventually(
+      'the load crossing the target',
+      async () => {
+        const [, percent] = /cpu: (\d+)%\/20%/.exec(await kubectl('get', 'hpa', 'node-js-scale')) ?? []
+        return Number(percent) > 22 && (await readyPods('app=loadgenerator')).length === 1 ? performance.now() : undefined
+      },
+      60_000,
+    )
     await eventually('more replicas running', async () => ((await readyPods('name=node-js-scale')).length > 1 ? true : undefined), 20_000)
     const seconds = (performance.now() - crossed) / 1000
     console.log(`load over the target → more replicas ready: ${seconds.toFixed(1)} s`)
@@ -211,13 +227,19 @@ describe('the main job', () => {
   it('shows the same use in kubectl top as docker stats within 10 %', async () => {
     await eventually('kubectl top', async () => ((await cluster.kubectl('top', 'pods', '--containers')).code === 0 ? true : undefined))
     const docker = connectDocker(process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock')
-    const containers = await docker.listContainers({ filters: { label: ['io.kubernetes.pod.namespace=default', 'io.kubernetes.docker.type=container'] } })
-    const mine = containers.filter(({ Labels }) => Labels['binnacle.node'] === 'node-a' && Labels['io.kubernetes.container.name'] === 'node-js-scale')
+    const containers = await docker.listContainers({
+      filters: { label: ['io.kubernetes.pod.namespace=default', 'io.kubernetes.docker.type=container'] },
+    })
+    const mine = containers.filter(
+      ({ Labels }) => Labels['binnacle.node'] === 'node-a' && Labels['io.kubernetes.container.name'] === 'node-js-scale',
+    )
     expect(mine.length).toBeGreaterThan(0)
     const counters = async () => {
       const rows = await Promise.all(
         mine.map(async ({ Id, Labels }) => {
-          const asked = docker.getContainer(Id).stats({ stream: false, 'one-shot': true } as never) as unknown as Promise<{ cpu_stats: { cpu_usage: { total_usage: number } } }>
+          const asked = docker.getContainer(Id).stats({ stream: false, 'one-shot': true } as never) as unknown as Promise<{
+            cpu_stats: { cpu_usage: { total_usage: number } }
+          }>
           const stats = await asked.catch(() => undefined)
           return [Labels['io.kubernetes.pod.name']!, stats?.cpu_stats.cpu_usage.total_usage ?? 0] as const
         }),
@@ -228,7 +250,9 @@ describe('the main job', () => {
     const tops: Map<string, number>[] = []
     while (performance.now() - before.at < 30_000) {
       const lines = (await kubectl('top', 'pods', '--containers', '--no-headers')).split('\n').map((line) => line.split(/ +/))
-      tops.push(new Map(lines.filter(([, container]) => container === 'node-js-scale').map(([pod, , cpu]) => [pod!, Number.parseInt(cpu!)])))
+      tops.push(
+        new Map(lines.filter(([, container]) => container === 'node-js-scale').map(([pod, , cpu]) => [pod!, Number.parseInt(cpu!)])),
+      )
       await new Promise((resolve) => setTimeout(resolve, 2000))
     }
     const after = await counters()
@@ -246,7 +270,9 @@ describe('the main job', () => {
   it('serves the model API, the collector and the summary', async () => {
     const json = async (port: number, path: string) => (await (await fetch(`http://127.0.0.1:${port}${path}`)).json()) as any
     const { aggregator, collector } = cluster.ports
-    expect((await json(aggregator, '/api/v1/metric-export-schema')).metrics.map(({ name }: { name: string }) => name)).toContain('cpu/usage_rate')
+    expect((await json(aggregator, '/api/v1/metric-export-schema')).metrics.map(({ name }: { name: string }) => name)).toContain(
+      'cpu/usage_rate',
+    )
     expect(await json(aggregator, '/api/v1/model/nodes/')).toEqual(['node-a'])
     const [pod] = await readyPods('name=node-js-scale')
     const rate = await json(aggregator, `/api/v1/model/namespaces/default/pods/${pod!.metadata.name}/metrics/cpu/usage_rate`)
@@ -254,7 +280,9 @@ describe('the main job', () => {
     expect((await json(collector, '/api/v1.3/containers/')).name).toBe('/')
     expect(Object.keys(await json(collector, '/api/v1.3/docker/')).length).toBeGreaterThan(1)
     expect((await json(collector, '/stats/summary')).node.nodeName).toBe('node-a')
-    expect(await (await fetch(`http://127.0.0.1:${collector}/metrics`)).text()).toMatch(/container_cpu_usage_seconds_total\{.*pod="node-js-scale-/)
+    expect(await (await fetch(`http://127.0.0.1:${collector}/metrics`)).text()).toMatch(
+      /container_cpu_usage_seconds_total\{.*pod="node-js-scale-/,
+    )
   })
 
   it('keeps the curve of the load in InfluxDB, without a gap while influxd is away', async () => {
@@ -279,15 +307,40 @@ describe('the main job', () => {
 
   it('mails and posts an alert once when it fires and once when it is resolved', async () => {
     await eventually('the CPU alert in the API', async () => {
-      const alerts = (await (await fetch(`http://127.0.0.1:${cluster.ports.alerts}/api/v2/alerts`)).json()) as { labels: Record<string, string>; status: { state: string } }[]
+      const alerts = (await (await fetch(`http://127.0.0.1:${cluster.ports.alerts}/api/v2/alerts`)).json()) as {
+        labels: Record<string, string>
+        status: { state: string }
+      }[]
       return alerts.some(({ labels, status }) => labels['alertname'] === 'PodCpuHigh' && status.state === 'active') ? true : undefined
     })
-    await eventually('the firing mail and post', async () => (mails.some((mail) => mail.includes('PodCpuHigh')) && posts.some(({ status }) => status === 'firing') ? true : undefined))
+    await eventually('the firing mail and post', async () =>
+      mails.some((mail) => mail.includes('PodCpuHigh')) && posts.some(({ status }) => status === 'firing') ? true : undefined,
+    )
     await kubectl('delete', 'rc/boomload')
-    const firing = () => new Set(posts.flatMap(({ alerts }) => alerts.filter(({ status, labels }) => status === 'firing' && labels['alertname'] === 'PodCpuHigh').map(({ labels }) => labels['pod'])))
-    const resolved = () => new Set(posts.flatMap(({ alerts }) => alerts.filter(({ status, labels }) => status === 'resolved' && labels['alertname'] === 'PodCpuHigh').map(({ labels }) => labels['pod'])))
-    await eventually('every firing alert is resolved', async () => (firing().size > 0 && firing().size === resolved().size ? true : undefined), 90_000)
-    const told = posts.flatMap(({ alerts }) => alerts.filter(({ status }) => status === 'resolved').map(({ labels }) => `${labels['alertname']}/${labels['pod']}`))
+    const firing = () =>
+      new Set(
+        posts.flatMap(({ alerts }) =>
+          alerts
+            .filter(({ status, labels }) => status === 'firing' && labels['alertname'] === 'PodCpuHigh')
+            .map(({ labels }) => labels['pod']),
+        ),
+      )
+    const resolved = () =>
+      new Set(
+        posts.flatMap(({ alerts }) =>
+          alerts
+            .filter(({ status, labels }) => status === 'resolved' && labels['alertname'] === 'PodCpuHigh')
+            .map(({ labels }) => labels['pod']),
+        ),
+      )
+    await eventually(
+      'every firing alert is resolved',
+      async () => (firing().size > 0 && firing().size === resolved().size ? true : undefined),
+      90_000,
+    )
+    const told = posts.flatMap(({ alerts }) =>
+      alerts.filter(({ status }) => status === 'resolved').map(({ labels }) => `${labels['alertname']}/${labels['pod']}`),
+    )
     expect(new Set(told).size).toBe(told.length)
   })
 
@@ -323,7 +376,9 @@ describe('the main job', () => {
 
   it('stops everything at Ctrl-C and goes on where it was', async () => {
     expect(await cluster.interrupt()).toBe(0)
-    const { clusterId } = JSON.parse((await import('node:fs')).readFileSync(join(cluster.dataDir, 'cluster.json'), 'utf8')) as { clusterId: string }
+    const { clusterId } = JSON.parse((await import('node:fs')).readFileSync(join(cluster.dataDir, 'cluster.json'), 'utf8')) as {
+      clusterId: string
+    }
     const docker = connectDocker(process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock')
     expect(await docker.listContainers({ all: true, filters: { label: [`binnacle.cluster=${clusterId}`] } })).toEqual([])
     expect((await execute('nft', ['list', 'tables'])).stdout).not.toContain(clusterId)

@@ -12,13 +12,18 @@ const startTimeoutMs = 60_000
 export default async function setup(): Promise<() => Promise<void>> {
   if ((await dockerVersion(url)) !== undefined) return async () => {}
   const folder = mkdtempSync(join(tmpdir(), 'binnacle-e2e-docker-'))
-  const engine = spawn('dockerd', [`--host=${url}`, `--data-root=${folder}/data`, `--exec-root=${folder}/exec`, `--pidfile=${folder}/pid`], { stdio: 'ignore' })
+  const engine = spawn(
+    'dockerd',
+    [`--host=${url}`, `--data-root=${folder}/data`, `--exec-root=${folder}/exec`, `--pidfile=${folder}/pid`],
+    { stdio: 'ignore' },
+  )
   let problem: string | undefined
   engine.on('error', (error) => (problem = error.message))
   engine.on('exit', (code) => (problem = `dockerd ended with exit code ${code}`))
   const deadline = performance.now() + startTimeoutMs
   while ((await dockerVersion(url)) === undefined) {
-    if (problem !== undefined || performance.now() > deadline) throw new Error(`no Docker engine for the end-to-end tests: ${problem ?? 'timeout'}`)
+    if (problem !== undefined || performance.now() > deadline)
+      throw new Error(`no Docker engine for the end-to-end tests: ${problem ?? 'timeout'}`)
     await sleep(100)
   }
   return async () => {

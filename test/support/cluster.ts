@@ -57,7 +57,8 @@ export async function startCluster(flags: readonly string[] = [], networkIndex =
   let run = await launch(args)
   const tool = findClusterTool('kubectl', process.env['PATH'] ?? '')!
   const environment = { ...process.env, KUBECONFIG: join(dataDir, 'kubeconfig'), HOME: dataDir }
-  const binnacle = (...more: readonly string[]) => execute(process.execPath, [join(project, 'cli/main.ts'), ...more, `--data-dir=${dataDir}`])
+  const binnacle = (...more: readonly string[]) =>
+    execute(process.execPath, [join(project, 'cli/main.ts'), ...more, `--data-dir=${dataDir}`])
   return {
     dataDir,
     ports,
@@ -70,7 +71,10 @@ export async function startCluster(flags: readonly string[] = [], networkIndex =
         supervisor: { pid: number }
         processes: { name: string; identity?: { pid: number } }[]
       }
-      return { supervisor: state.supervisor.pid, ...Object.fromEntries(state.processes.flatMap(({ name, identity }) => (identity === undefined ? [] : [[name, identity.pid]]))) }
+      return {
+        supervisor: state.supervisor.pid,
+        ...Object.fromEntries(state.processes.flatMap(({ name, identity }) => (identity === undefined ? [] : [[name, identity.pid]]))),
+      }
     },
     interrupt: () => end(run.child, 'SIGINT'),
     restart: async () => {
@@ -85,12 +89,21 @@ export async function startCluster(flags: readonly string[] = [], networkIndex =
 }
 
 /** Runs a program to its end. */
-export function execute(program: string, args: readonly string[], options: { readonly env?: NodeJS.ProcessEnv; readonly input?: string; readonly timeoutMs?: number } = {}): Promise<Outcome> {
+export function execute(
+  program: string,
+  args: readonly string[],
+  options: { readonly env?: NodeJS.ProcessEnv; readonly input?: string; readonly timeoutMs?: number } = {},
+): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = execFile(program, [...args], { env: options.env ?? process.env, timeout: options.timeoutMs ?? 120_000, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1
-      resolve({ stdout, stderr, code })
-    })
+    const child = execFile(
+      program,
+      [...args],
+      { env: options.env ?? process.env, timeout: options.timeoutMs ?? 120_000, maxBuffer: 64 * 1024 * 1024 },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1
+        resolve({ stdout, stderr, code })
+      },
+    )
     child.stdin?.on('error', () => {})
     child.stdin?.end(options.input ?? '')
   })

@@ -15,7 +15,9 @@ export async function runDashboardQueries(query: Query): Promise<string[]> {
     if (!file.endsWith('.json')) continue
     const dashboard = JSON.parse(text) as DashboardJson
     const targets = dashboard.panels.flatMap(({ title, targets }) => targets?.map((target) => [title, target.query] as const) ?? [])
-    const variables = dashboard.templating.list.filter(({ type }) => type === 'query').map(({ name, query }) => [`variable ${name}`, query!] as const)
+    const variables = dashboard.templating.list
+      .filter(({ type }) => type === 'query')
+      .map(({ name, query }) => [`variable ${name}`, query!] as const)
     for (const [title, raw] of [...targets, ...variables]) {
       count++
       const problem = await tryQuery(query, expand(raw))

@@ -26,9 +26,16 @@ export class FakeWindow implements MetricWindow {
 
   *series(metric: string, filter: EntityFilter, range: { readonly since?: number; readonly until?: number } = {}) {
     for (const entity of this.entities(filter)) {
-      const list = (this.#samples.get(`${metric} ${entity.key}`) ?? []).filter(({ timestamp }) => timestamp >= (range.since ?? 0) && timestamp <= (range.until ?? Infinity))
+      const list = (this.#samples.get(`${metric} ${entity.key}`) ?? []).filter(
+        ({ timestamp }) => timestamp >= (range.since ?? 0) && timestamp <= (range.until ?? Infinity),
+      )
       if (list.length === 0) continue
-      yield { entity, metric, timestamps: Float64Array.from(list, ({ timestamp }) => timestamp), values: Float64Array.from(list, ({ value }) => value) }
+      yield {
+        entity,
+        metric,
+        timestamps: Float64Array.from(list, ({ timestamp }) => timestamp),
+        values: Float64Array.from(list, ({ value }) => value),
+      }
     }
   }
 

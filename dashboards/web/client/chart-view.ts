@@ -48,14 +48,21 @@ export function Chart(props: ChartProps) {
 
 function draw(place: HTMLDivElement | null, plot: { current: UPlot | null }, props: ChartProps, lines: readonly ChartLine[]): void {
   if (place === null) return
-  const data = align(lines, props.metrics.map(({ name }) => name))
+  const data = align(
+    lines,
+    props.metrics.map(({ name }) => name),
+  )
   if (plot.current === null) plot.current = new UPlot(optionsOf(place.clientWidth, props), data, place)
   else plot.current.setData(data)
 }
 
 function optionsOf(width: number, props: ChartProps): UPlot.Options {
   const style = getComputedStyle(document.documentElement)
-  const axis = { stroke: style.getPropertyValue('--quiet'), grid: { stroke: style.getPropertyValue('--line'), width: 1 }, ticks: { show: false } }
+  const axis = {
+    stroke: style.getPropertyValue('--quiet'),
+    grid: { stroke: style.getPropertyValue('--line'), width: 1 },
+    ticks: { show: false },
+  }
   return {
     width,
     height,

@@ -23,12 +23,12 @@ function Page() {
 
   useEffect(() => {
     const stream = new EventSource('/api/stream')
-    stream.onmessage = (event) => {
-      setSnapshot(JSON.parse(event.data as string) as Snapshot)
+    stream.addEventListener('message', (event: MessageEvent<string>) => {
+      setSnapshot(JSON.parse(event.data) as Snapshot)
       setConnected(true)
       setTick((count) => count + 1)
-    }
-    stream.onerror = () => setConnected(false)
+    })
+    stream.addEventListener('error', () => setConnected(false))
     const back = () => setRoute(parseRoute(location.search))
     const focusSearch = (event: KeyboardEvent) => {
       if (event.key !== '/' || event.target instanceof HTMLInputElement) return
@@ -57,9 +57,37 @@ function Page() {
     'header',
     {},
     h('h1', {}, 'Binnacle'),
-    h('nav', {}, tabs.map(([view, title]) => h('a', { href: formatRoute({ view }), 'aria-current': route.view === view ? 'page' : undefined, onClick: (event: Event) => (event.preventDefault(), go({ view, key: '', search: '' })) }, title, view === 'alerts' && snapshot !== null && snapshot.alerts.length > 0 ? h('span', { class: 'badge' }, String(snapshot.alerts.length)) : null))),
-    h('input', { ref: searchBox, type: 'search', placeholder: 'Search ( / )', 'aria-label': 'Search', value: route.search, onInput: search }),
-    h('span', { class: 'ranges' }, ranges.map((minutes) => h('button', { 'aria-pressed': route.minutes === minutes, onClick: () => go({ minutes }) }, `${minutes}m`))),
+    h(
+      'nav',
+      {},
+      tabs.map(([view, title]) =>
+        h(
+          'a',
+          {
+            href: formatRoute({ view }),
+            'aria-current': route.view === view ? 'page' : undefined,
+            onClick: (event: Event) => (event.preventDefault(), go({ view, key: '', search: '' })),
+          },
+          title,
+          view === 'alerts' && snapshot !== null && snapshot.alerts.length > 0
+            ? h('span', { class: 'badge' }, String(snapshot.alerts.length))
+            : null,
+        ),
+      ),
+    ),
+    h('input', {
+      ref: searchBox,
+      type: 'search',
+      placeholder: 'Search ( / )',
+      'aria-label': 'Search',
+      value: route.search,
+      onInput: search,
+    }),
+    h(
+      'span',
+      { class: 'ranges' },
+      ranges.map((minutes) => h('button', { 'aria-pressed': route.minutes === minutes, onClick: () => go({ minutes }) }, `${minutes}m`)),
+    ),
     h(Freshness, { snapshot, isConnected }),
   )
   if (snapshot === null) return h('div', {}, header, h('p', { class: 'quiet' }, 'Waiting for the monitor …'))

@@ -32,7 +32,11 @@ export function Table<T>(props: TableProps<T>) {
   const head = columns.map(({ id, title, isNumber }) => {
     const direction = sort === id ? 'ascending' : sort === `-${id}` ? 'descending' : 'none'
     const next = direction === 'descending' ? id : `-${id}`
-    return h('th', { class: isNumber ? 'number' : '', 'aria-sort': direction }, h('button', { onClick: () => onSort(next) }, title, direction === 'ascending' ? ' ▲' : direction === 'descending' ? ' ▼' : ''))
+    return h(
+      'th',
+      { class: isNumber ? 'number' : '', 'aria-sort': direction },
+      h('button', { onClick: () => onSort(next) }, title, direction === 'ascending' ? ' ▲' : direction === 'descending' ? ' ▼' : ''),
+    )
   })
   const body = sorted.slice(0, maxRows).map((row) =>
     h(
@@ -41,7 +45,12 @@ export function Table<T>(props: TableProps<T>) {
         key: props.rowKey(row),
         ...(onOpen === undefined
           ? {}
-          : { tabIndex: 0, class: 'link', onClick: () => onOpen(row), onKeyDown: (event: KeyboardEvent) => event.key === 'Enter' && onOpen(row) }),
+          : {
+              tabIndex: 0,
+              class: 'link',
+              onClick: () => onOpen(row),
+              onKeyDown: (event: KeyboardEvent) => event.key === 'Enter' && onOpen(row),
+            }),
       },
       columns.map((column) => h('td', { class: column.isNumber ? 'number' : '' }, column.cell?.(row) ?? column.value(row) ?? '–')),
     ),
@@ -59,7 +68,12 @@ export function Bar(props: { readonly text: string; readonly part: number | null
   const { part, whole } = props
   const share = part === null || whole === null || whole === 0 ? 0 : part / whole
   const label = whole === null ? `no ${props.of}` : `${formatShare(part, whole)} of ${props.of}`
-  return h('span', { class: 'bar', title: label }, h('span', { class: 'text' }, props.text), h('span', { class: 'track' }, h('span', { class: share >= 0.9 ? 'fill hot' : 'fill', style: `width:${Math.min(100, share * 100)}%` })))
+  return h(
+    'span',
+    { class: 'bar', title: label },
+    h('span', { class: 'text' }, props.text),
+    h('span', { class: 'track' }, h('span', { class: share >= 0.9 ? 'fill hot' : 'fill', style: `width:${Math.min(100, share * 100)}%` })),
+  )
 }
 
 function sortRows<T>(rows: readonly T[], columns: readonly Column<T>[], sort: string): T[] {

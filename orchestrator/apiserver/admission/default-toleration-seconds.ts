@@ -13,7 +13,8 @@ export const defaultTolerationSeconds: AdmissionPlugin = {
     if (spec === undefined) return
     const given = spec.tolerations ?? []
     const added = taints.filter((key) => !given.some((toleration) => tolerates(toleration, key)))
-    if (added.length > 0) spec.tolerations = [...given, ...added.map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds }))]
+    if (added.length > 0)
+      spec.tolerations = [...given, ...added.map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds }))]
   },
 }
 

@@ -1,4 +1,10 @@
-import type { CoreV1Container, CoreV1LimitRange, CoreV1LimitRangeItem, CoreV1PersistentVolumeClaim, CoreV1Pod } from '../../api/generated/kinds.ts'
+import type {
+  CoreV1Container,
+  CoreV1LimitRange,
+  CoreV1LimitRangeItem,
+  CoreV1PersistentVolumeClaim,
+  CoreV1Pod,
+} from '../../api/generated/kinds.ts'
 import { addQuantities, compareQuantities, formatQuantity, parseQuantity, quantityValue } from '../../api/quantity.ts'
 import { forbidden } from '../../api/status-error.ts'
 import type { Store } from '../../store/store.ts'
@@ -14,7 +20,9 @@ export function limitRanger(store: Store): AdmissionPlugin {
       if (operation === 'DELETE' || subresource !== '' || object === undefined) return
       const resource = resourceOf(declaration)
       if (!(resource === 'pods' && operation === 'CREATE') && resource !== 'persistentvolumeclaims') return
-      const items = store.list(`core/limitranges/${namespace}/`).entries.flatMap((entry) => (entry.object as CoreV1LimitRange).spec?.limits ?? [])
+      const items = store
+        .list(`core/limitranges/${namespace}/`)
+        .entries.flatMap((entry) => (entry.object as CoreV1LimitRange).spec?.limits ?? [])
       if (items.length === 0) return
       const problems = resource === 'pods' ? limitPod(object as CoreV1Pod, items) : limitClaim(object as CoreV1PersistentVolumeClaim, items)
       if (problems.length > 0) throw forbidden(declaration.kind, name, problems.length === 1 ? problems[0]! : `[${problems.join(', ')}]`)
@@ -26,7 +34,9 @@ function limitPod({ spec }: CoreV1Pod, items: readonly CoreV1LimitRangeItem[]): 
   const containers = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])]
   const forContainers = items.filter(({ type }) => type === 'Container')
   for (const container of containers) for (const item of forContainers) setDefaults(container, item)
-  const problems = containers.flatMap(({ resources = {} }) => forContainers.flatMap((item) => check(item, resources.requests ?? {}, resources.limits ?? {})))
+  const problems = containers.flatMap(({ resources = {} }) =>
+    forContainers.flatMap((item) => check(item, resources.requests ?? {}, resources.limits ?? {})),
+  )
   const requests = sum(spec?.containers.map(({ resources }) => resources?.requests ?? {}) ?? [])
   const limits = sum(spec?.containers.map(({ resources }) => resources?.limits ?? {}) ?? [])
   return [...problems, ...items.filter(({ type }) => type === 'Pod').flatMap((item) => check(item, requests, limits))]
@@ -47,7 +57,11 @@ function setDefaults(container: CoreV1Container, { default: limits = {}, default
   if (Object.keys(requests).length > 0) resources.requests = requests
 }
 
-function check({ type, min = {}, max = {}, maxLimitRequestRatio = {} }: CoreV1LimitRangeItem, requests: Resources, limits: Resources): string[] {
+function check(
+  { type, min = {}, max = {}, maxLimitRequestRatio = {} }: CoreV1LimitRangeItem,
+  requests: Resources,
+  limits: Resources,
+): string[] {
   const problems: string[] = []
   for (const [name, least] of Object.entries(min)) {
     const request = requests[name] ?? limits[name]
@@ -61,9 +75,12 @@ function check({ type, min = {}, max = {}, maxLimitRequestRatio = {} }: CoreV1Li
   }
   for (const [name, ratio] of Object.entries(maxLimitRequestRatio)) {
     const [request, limit] = [requests[name], limits[name]]
-    if (request === undefined || limit === undefined) problems.push(`${name} max limit to request ratio per ${type} is ${ratio}, but no request or limit is specified`)
+    if (request === undefined || limit === undefined)
+      problems.push(`${name} max limit to request ratio per ${type} is ${ratio}, but no request or limit is specified`)
     else if (quantityValue(parseQuantity(limit)) > quantityValue(parseQuantity(ratio)) * quantityValue(parseQuantity(request)))
-      problems.push(`${name} max limit to request ratio per ${type} is ${ratio}, but provided ratio is ${quantityValue(parseQuantity(limit)) / quantityValue(parseQuantity(request))}`)
+      problems.push(
+        `${name} max limit to request ratio per ${type} is ${ratio}, but provided ratio is ${quantityValue(parseQuantity(limit)) / quantityValue(parseQuantity(request))}`,
+      )
   }
   return problems
 }

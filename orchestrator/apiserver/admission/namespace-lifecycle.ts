@@ -12,13 +12,20 @@ export function namespaceLifecycle(store: Store): AdmissionPlugin {
     name: 'NamespaceLifecycle',
     admit({ operation, declaration, namespace, name }) {
       const resource = resourceOf(declaration)
-      if (operation === 'DELETE' && resource === 'namespaces' && immortal.has(name)) throw forbidden(declaration.kind, name, 'this namespace may not be deleted')
+      if (operation === 'DELETE' && resource === 'namespaces' && immortal.has(name))
+        throw forbidden(declaration.kind, name, 'this namespace may not be deleted')
       if (operation !== 'CREATE' || !declaration.kind.isNamespaced) return
       const found = store.get(`core/namespaces/${namespace}`)?.object as CoreV1Namespace | undefined
       if (found === undefined) throw notFound({ group: '', plural: 'namespaces' }, namespace)
       if (found.metadata.deletionTimestamp === undefined) return
-      const { status } = forbidden(declaration.kind, name, `unable to create new content in namespace ${namespace} because it is being terminated`)
-      const causes = [{ reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' }]
+      const { status } = forbidden(
+        declaration.kind,
+        name,
+        `unable to create new content in namespace ${namespace} because it is being terminated`,
+      )
+      const causes = [
+        { reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' },
+      ]
       throw new StatusError({ ...status, details: { ...status.details, causes } })
     },
   }

@@ -18,7 +18,9 @@ export function priority(store: Store): AdmissionPlugin {
       if (spec.priorityClassName && found === undefined) throw refuse(`no PriorityClass with name ${spec.priorityClassName} was found`)
       const value = found?.value ?? 0
       if (spec.priority !== undefined && spec.priority !== value)
-        throw refuse(`the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`)
+        throw refuse(
+          `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`,
+        )
       spec.priority = value
       if (found !== undefined) spec.priorityClassName = found.metadata.name!
       spec.preemptionPolicy ??= found?.preemptionPolicy ?? 'PreemptLowerPriority'
@@ -32,6 +34,9 @@ function classNamed(store: Store, name: string): SchedulingV1PriorityClass | und
 
 /** Of several defaults the lowest counts, as upstream. */
 function defaultClass(store: Store): SchedulingV1PriorityClass | undefined {
-  const defaults = store.list(prefix).entries.map(({ object }) => object as SchedulingV1PriorityClass).filter(({ globalDefault }) => globalDefault === true)
+  const defaults = store
+    .list(prefix)
+    .entries.map(({ object }) => object as SchedulingV1PriorityClass)
+    .filter(({ globalDefault }) => globalDefault === true)
   return defaults.sort((a, b) => a.value - b.value)[0]
 }

@@ -24,28 +24,46 @@ export function rbacEscalation(authorizer: Authorizer, rbac: RbacAuthorizer): Ad
       } else if (bindings.has(resource)) {
         const { roleRef } = object as RbacV1RoleBinding
         const plural = roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles'
-        if (!may(authorizer, { ...attributes, name: roleRef.name }, 'bind', plural)) requireRules(authorizer, attributes, rbac.rulesOfRole(roleRef, namespace))
+        if (!may(authorizer, { ...attributes, name: roleRef.name }, 'bind', plural))
+          requireRules(authorizer, attributes, rbac.rulesOfRole(roleRef, namespace))
       }
     },
   }
 }
 
 function may(authorizer: Authorizer, { user, namespace, name }: Attributes, verb: string, resource: string): boolean {
-  return authorizer.authorize({ ...nothing, user, verb, group: 'rbac.authorization.k8s.io', version: 'v1', resource, namespace, name }).isAllowed
+  return authorizer.authorize({ ...nothing, user, verb, group: 'rbac.authorization.k8s.io', version: 'v1', resource, namespace, name })
+    .isAllowed
 }
 
-const nothing: Omit<AccessAttributes, 'user' | 'verb'> = { isResource: true, group: '', version: '', resource: '', subresource: '', namespace: '', name: '', path: '' }
+const nothing: Omit<AccessAttributes, 'user' | 'verb'> = {
+  isResource: true,
+  group: '',
+  version: '',
+  resource: '',
+  subresource: '',
+  namespace: '',
+  name: '',
+  path: '',
+}
 
 function requireRules(authorizer: Authorizer, attributes: Attributes, rules: readonly RbacV1PolicyRule[]): void {
   const missing = rules.filter((rule) => [...atoms(rule, attributes)].some((atom) => !authorizer.authorize(atom).isAllowed))
   if (missing.length === 0) return
   const { declaration, name, user } = attributes
   const texts = missing.map((rule) => JSON.stringify(rule)).join('\n')
-  throw forbidden(declaration.kind, name, `user ${JSON.stringify(user.name)} (groups=${JSON.stringify(user.groups)}) is attempting to grant RBAC permissions not currently held:\n${texts}`)
+  throw forbidden(
+    declaration.kind,
+    name,
+    `user ${JSON.stringify(user.name)} (groups=${JSON.stringify(user.groups)}) is attempting to grant RBAC permissions not currently held:\n${texts}`,
+  )
 }
 
 /** The single permissions of a rule; `*` is one of its own, which only `*` covers. */
-function* atoms({ verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] }: RbacV1PolicyRule, { user, namespace }: { readonly user: User; readonly namespace: string }): Generator<AccessAttributes> {
+function* atoms(
+  { verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] }: RbacV1PolicyRule,
+  { user, namespace }: { readonly user: User; readonly namespace: string },
+): Generator<AccessAttributes> {
   const names = resourceNames.length === 0 ? [''] : resourceNames
   for (const verb of verbs) {
     for (const path of nonResourceURLs) yield { ...nothing, user, verb, isResource: false, path }

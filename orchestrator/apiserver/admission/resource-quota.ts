@@ -1,4 +1,10 @@
-import type { CoreV1Container, CoreV1PersistentVolumeClaim, CoreV1Pod, CoreV1ResourceQuota, CoreV1Service } from '../../api/generated/kinds.ts'
+import type {
+  CoreV1Container,
+  CoreV1PersistentVolumeClaim,
+  CoreV1Pod,
+  CoreV1ResourceQuota,
+  CoreV1Service,
+} from '../../api/generated/kinds.ts'
 import type { KindDeclaration } from '../../api/kind-declaration.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { addQuantities, compareQuantities, formatQuantity, parseQuantity, type Quantity } from '../../api/quantity.ts'
@@ -23,7 +29,8 @@ export function resourceQuota(store: Store): AdmissionPlugin {
       const quotas = store.list(`core/resourcequotas/${namespace}/`).entries.map((entry) => entry.object as CoreV1ResourceQuota)
       if (quotas.length === 0) return
       const requested = usageOf(declaration, object)
-      for (const quota of quotas) if ((quota.spec?.scopes ?? []).length === 0 && quota.spec?.scopeSelector === undefined) check(quota, requested, attributes)
+      for (const quota of quotas)
+        if ((quota.spec?.scopes ?? []).length === 0 && quota.spec?.scopeSelector === undefined) check(quota, requested, attributes)
       if (requested.size > 0 && !attributes.isDryRun) grant(attributes, requested)
     },
   }
@@ -32,9 +39,12 @@ export function resourceQuota(store: Store): AdmissionPlugin {
     const limited = Object.entries(spec?.hard ?? {}).filter(([name]) => requested.has(name))
     if (limited.length === 0) return
     const used = usedIn(attributes)
-    const exceeded = limited.filter(([name, hard]) => compareQuantities(addQuantities(used.get(name) ?? zero, requested.get(name)!), parseQuantity(hard)) > 0)
+    const exceeded = limited.filter(
+      ([name, hard]) => compareQuantities(addQuantities(used.get(name) ?? zero, requested.get(name)!), parseQuantity(hard)) > 0,
+    )
     if (exceeded.length === 0) return
-    const list = (amount: (name: string, hard: string) => string) => exceeded.map(([name, hard]) => `${name}=${amount(name, hard)}`).join(',')
+    const list = (amount: (name: string, hard: string) => string) =>
+      exceeded.map(([name, hard]) => `${name}=${amount(name, hard)}`).join(',')
     const text = `requested: ${list((name) => formatQuantity(requested.get(name)!))}, used: ${list((name) => formatQuantity(used.get(name) ?? zero))}, limited: ${list((_, hard) => hard)}`
     throw forbidden(attributes.declaration.kind, attributes.name, `exceeded quota: ${metadata.name}, ${text}`)
   }
@@ -55,7 +65,10 @@ export function resourceQuota(store: Store): AdmissionPlugin {
     const list = granted.get(key) ?? []
     granted.set(key, [...list, usage])
     const { group, plural } = declaration.kind
-    const unsubscribe = store.watch(`${group === '' ? 'core' : group}/${plural}/${namespace}/${name}`, store.revision, { changed: () => release(), closed: () => {} })
+    const unsubscribe = store.watch(`${group === '' ? 'core' : group}/${plural}/${namespace}/${name}`, store.revision, {
+      changed: () => release(),
+      closed: () => {},
+    })
     function release() {
       unsubscribe()
       const left = (granted.get(key) ?? []).filter((other) => other !== usage)
@@ -90,7 +103,15 @@ function usageOf(declaration: KindDeclaration, object: KubeObject): Usage {
   return usage
 }
 
-const countedPlurals = new Set(['pods', 'services', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps', 'persistentvolumeclaims'])
+const countedPlurals = new Set([
+  'pods',
+  'services',
+  'replicationcontrollers',
+  'resourcequotas',
+  'secrets',
+  'configmaps',
+  'persistentvolumeclaims',
+])
 
 function addPod(usage: Usage, { spec }: CoreV1Pod): void {
   for (const kind of ['requests', 'limits'] as const) {
@@ -103,11 +124,13 @@ function addPod(usage: Usage, { spec }: CoreV1Pod): void {
 
 function sumOf(containers: readonly CoreV1Container[], kind: 'requests' | 'limits'): Usage {
   const total: Usage = new Map()
-  for (const { resources } of containers) addTo(total, new Map(Object.entries(resources?.[kind] ?? {}).map(([name, amount]) => [name, parseQuantity(amount)])))
+  for (const { resources } of containers)
+    addTo(total, new Map(Object.entries(resources?.[kind] ?? {}).map(([name, amount]) => [name, parseQuantity(amount)])))
   return total
 }
 
 function addService(usage: Usage, { spec }: CoreV1Service): void {
   if (spec?.type === 'LoadBalancer') usage.set('services.loadbalancers', one)
-  if (spec?.type === 'NodePort' || spec?.type === 'LoadBalancer') usage.set('services.nodeports', parseQuantity(String(spec.ports?.length ?? 0)))
+  if (spec?.type === 'NodePort' || spec?.type === 'LoadBalancer')
+    usage.set('services.nodeports', parseQuantity(String(spec.ports?.length ?? 0)))
 }

@@ -21,7 +21,8 @@ export interface ServiceAccountOptions {
 
 /** Gives every pod a service account and mounts its token, the cluster's authority and the namespace's name. */
 export function serviceAccount({ store, clock, random }: ServiceAccountOptions): AdmissionPlugin {
-  const find = (namespace: string, name: string) => store.get(`core/serviceaccounts/${namespace}/${name}`)?.object as CoreV1ServiceAccount | undefined
+  const find = (namespace: string, name: string) =>
+    store.get(`core/serviceaccounts/${namespace}/${name}`)?.object as CoreV1ServiceAccount | undefined
   const refuse = (pod: CoreV1Pod, why: string) => forbidden({ group: '', plural: 'pods' }, pod.metadata.name ?? '', why)
 
   return {
@@ -53,7 +54,8 @@ export function serviceAccount({ store, clock, random }: ServiceAccountOptions):
 
 function equip({ spec }: CoreV1Pod, account: CoreV1ServiceAccount, random: Random): void {
   if (spec === undefined) return
-  if ((spec.imagePullSecrets ?? []).length === 0 && account.imagePullSecrets !== undefined) spec.imagePullSecrets = account.imagePullSecrets.map((secret) => ({ ...secret }))
+  if ((spec.imagePullSecrets ?? []).length === 0 && account.imagePullSecrets !== undefined)
+    spec.imagePullSecrets = account.imagePullSecrets.map((secret) => ({ ...secret }))
   if (!(spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true)) return
   const present = spec.volumes?.find((volume) => volume.name.startsWith(volumePrefix) && volume.projected !== undefined)
   const name = present?.name ?? `${volumePrefix}${random.suffix(5)}`

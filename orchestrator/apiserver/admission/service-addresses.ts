@@ -17,7 +17,9 @@ export function serviceAddresses(allocator: ServiceAllocator): AdmissionPlugin {
       if (spec.type === 'ExternalName') return clearAddresses(spec)
       allocateAddress(step, spec)
       if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') allocatePorts(step, spec)
-      else for (const port of spec.ports ?? []) if (attributes.previous !== undefined && hadNodePort(attributes.previous as CoreV1Service, port.nodePort)) delete port.nodePort
+      else
+        for (const port of spec.ports ?? [])
+          if (attributes.previous !== undefined && hadNodePort(attributes.previous as CoreV1Service, port.nodePort)) delete port.nodePort
     },
   }
 }
@@ -64,7 +66,8 @@ function allocateAddress({ allocator, attributes, key }: Step, spec: CoreV1Servi
 }
 
 function checkFamilies(attributes: Attributes, { ipFamilies = [], ipFamilyPolicy }: CoreV1ServiceSpec): void {
-  if (ipFamilies.some((family) => family !== 'IPv4')) throw refuse(attributes, invalidValue('spec.ipFamilies[0]', ipFamilies[0], 'not configured on this cluster'))
+  if (ipFamilies.some((family) => family !== 'IPv4'))
+    throw refuse(attributes, invalidValue('spec.ipFamilies[0]', ipFamilies[0], 'not configured on this cluster'))
   if (ipFamilyPolicy === 'RequireDualStack')
     throw refuse(attributes, invalidValue('spec.ipFamilyPolicy', ipFamilyPolicy, 'this cluster is not configured for dual-stack services'))
 }
@@ -72,7 +75,9 @@ function checkFamilies(attributes: Attributes, { ipFamilies = [], ipFamilyPolicy
 function addressCause({ cidr }: ServiceAllocator, wanted: string | undefined, refusal: Refusal): StatusCause {
   if (wanted === undefined) return invalidValue('spec.clusterIPs', [], 'failed to allocate a serviceIP: range is full')
   const why =
-    refusal === 'taken' ? 'provided IP is already allocated' : `the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${cidr}`
+    refusal === 'taken'
+      ? 'provided IP is already allocated'
+      : `the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${cidr}`
   return invalidValue('spec.clusterIPs', [wanted], `failed to allocate IP ${wanted}: ${why}`)
 }
 
@@ -99,7 +104,10 @@ function sharedPort({ ports = [] }: CoreV1ServiceSpec, index: number): number | 
 
 function portRefusal(attributes: Attributes, field: string, wanted: number | undefined, refusal: Refusal): Error {
   if (refusal === 'exhausted') return internalError(new Error('failed to allocate a nodePort: range is full'))
-  const why = refusal === 'taken' ? 'provided port is already allocated' : `provided port is not in the valid range. The range of valid ports is ${firstNodePort}-${lastNodePort}`
+  const why =
+    refusal === 'taken'
+      ? 'provided port is already allocated'
+      : `provided port is not in the valid range. The range of valid ports is ${firstNodePort}-${lastNodePort}`
   return refuse(attributes, invalidValue(field, wanted, why))
 }
 

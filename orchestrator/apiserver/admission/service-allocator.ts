@@ -51,7 +51,11 @@ export class ServiceAllocator {
       this.#addresses.set(wanted, key)
       return { address: wanted }
     }
-    const chosen = this.#choose(this.#size - 2, Math.min(maxStaticAddresses, Math.floor(this.#size / 16)), (index) => !this.#addresses.has(this.#addressAt(index)))
+    const chosen = this.#choose(
+      this.#size - 2,
+      Math.min(maxStaticAddresses, Math.floor(this.#size / 16)),
+      (index) => !this.#addresses.has(this.#addressAt(index)),
+    )
     if (chosen === undefined) return 'exhausted'
     this.#addresses.set(this.#addressAt(chosen), key)
     return { address: this.#addressAt(chosen) }

@@ -93,10 +93,15 @@ export class Aggregation implements Route, AggregatedApis {
     return root === 'apis' && pathVersion ? this.#byGroupVersion.get(`${pathGroup}/${pathVersion}`) : undefined
   }
 
-  #backendOf({ spec, metadata }: ApiregistrationV1APIService, { path, method }: { readonly path: string; readonly method: string }, user: User): Backend {
+  #backendOf(
+    { spec, metadata }: ApiregistrationV1APIService,
+    { path, method }: { readonly path: string; readonly method: string },
+    user: User,
+  ): Backend {
     const { name = '', namespace = '', port } = spec.service!
     const address = pickEndpoint(this.#core, { name, namespace }, port === undefined ? '' : String(port))
-    if (address === undefined) throw unavailable(`no endpoints available for service ${JSON.stringify(name)} of APIService ${JSON.stringify(metadata.name)}`)
+    if (address === undefined)
+      throw unavailable(`no endpoints available for service ${JSON.stringify(name)} of APIService ${JSON.stringify(metadata.name)}`)
     const isAddress = /^[\d.]+$|:/.test(address.host)
     const ca = spec.caBundle ? Buffer.from(spec.caBundle, 'base64').toString() : undefined
     return {

@@ -43,9 +43,20 @@ export class Availability {
     }
     for (const service of services) {
       const before = this.#watched.get(service.metadata.name!)
-      if (before !== undefined && before.service.metadata.generation === service.metadata.generation && JSON.stringify(before.service.spec) === JSON.stringify(service.spec)) continue
+      if (
+        before !== undefined &&
+        before.service.metadata.generation === service.metadata.generation &&
+        JSON.stringify(before.service.spec) === JSON.stringify(service.spec)
+      )
+        continue
       before?.timer?.cancel()
-      const watched: Watched = { service, timer: undefined, resources: before?.resources ?? [], isAvailable: before?.isAvailable ?? false, isProbing: false }
+      const watched: Watched = {
+        service,
+        timer: undefined,
+        resources: before?.resources ?? [],
+        isAvailable: before?.isAvailable ?? false,
+        isProbing: false,
+      }
       this.#watched.set(service.metadata.name!, watched)
       this.#start(watched)
     }
@@ -84,17 +95,26 @@ export class Availability {
         watched.resources = resourcesOf(watched.service, document)
         return { status: 'True', reason: 'Passed', message: 'all checks passed' }
       },
-      (error: Error) => ({ status: 'False', reason: 'FailedDiscoveryCheck', message: `failing or missing response from the service: ${error.message}` }),
+      (error: Error) => ({
+        status: 'False',
+        reason: 'FailedDiscoveryCheck',
+        message: `failing or missing response from the service: ${error.message}`,
+      }),
     )
     watched.isAvailable = condition.status === 'True'
     watched.isProbing = false
     const name = watched.service.metadata.name!
     if (this.#watched.get(name) !== watched) return
     watched.timer = core.clock.setTimer(watched.isAvailable ? recheckMs : retryMs, () => this.#start(watched))
-    await this.#report(name, condition).catch((error: unknown) => core.log.warn({ err: error, name }, 'cannot write the condition of an APIService'))
+    await this.#report(name, condition).catch((error: unknown) =>
+      core.log.warn({ err: error, name }, 'cannot write the condition of an APIService'),
+    )
   }
 
-  async #report(name: string, { status, reason, message }: Omit<ApiregistrationV1APIServiceCondition, 'type' | 'lastTransitionTime'>): Promise<void> {
+  async #report(
+    name: string,
+    { status, reason, message }: Omit<ApiregistrationV1APIServiceCondition, 'type' | 'lastTransitionTime'>,
+  ): Promise<void> {
     const { store, clock } = this.#options.core
     for (;;) {
       const entry = store.get(`${prefix}${name}`)
@@ -102,9 +122,22 @@ export class Availability {
       const next = copyJson(entry.object) as ApiregistrationV1APIService
       const before = next.status?.conditions?.find(({ type }) => type === 'Available')
       if (before?.status === status && before.reason === reason && before.message === message) return
-      const lastTransitionTime = before?.status === status && before.lastTransitionTime !== undefined ? before.lastTransitionTime : toTimestamp(clock.now())
+      const lastTransitionTime =
+        before?.status === status && before.lastTransitionTime !== undefined ? before.lastTransitionTime : toTimestamp(clock.now())
       const others = (next.status?.conditions ?? []).filter(({ type }) => type !== 'Available')
-      next.status = { ...next.status, conditions: [...others, { type: 'Available', status, lastTransitionTime, ...(reason === undefined ? {} : { reason }), ...(message === undefined ? {} : { message }) }] }
+      next.status = {
+        ...next.status,
+        conditions: [
+          ...others,
+          {
+            type: 'Available',
+            status,
+            lastTransitionTime,
+            ...(reason === undefined ? {} : { reason }),
+            ...(message === undefined ? {} : { message }),
+          },
+        ],
+      }
       try {
         await store.put(entry.key, next, entry.revision)
         return

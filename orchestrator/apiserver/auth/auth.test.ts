@@ -23,14 +23,31 @@ afterAll(async () => {
 })
 
 const connect = (options: Partial<HttpsTransportOptions>): Call => {
-  const transport = createHttpsTransport({ server: `https://127.0.0.1:${running.server.address.port}`, ca: credentials.ca.cert, clock: systemClock, ...options })
+  const transport = createHttpsTransport({
+    server: `https://127.0.0.1:${running.server.address.port}`,
+    ca: credentials.ca.cert,
+    clock: systemClock,
+    ...options,
+  })
   open.push(transport)
-  return (method, path, body, query) => transport.request({ method, path, ...(body === undefined ? {} : { body }), ...(query === undefined ? {} : { query }) }) as Promise<Fields>
+  return (method, path, body, query) =>
+    transport.request({
+      method,
+      path,
+      ...(body === undefined ? {} : { body }),
+      ...(query === undefined ? {} : { query }),
+    }) as Promise<Fields>
 }
-const admin: Call = (method, path, body) => running.server.transport.request({ method, path, ...(body === undefined ? {} : { body }) }) as Promise<Fields>
+const admin: Call = (method, path, body) =>
+  running.server.transport.request({ method, path, ...(body === undefined ? {} : { body }) }) as Promise<Fields>
 const as = async (user: string, group?: string) => connect({ ...(await credentials.issue(user, group)) })
-const refusal = (request: Promise<unknown>) => request.then(() => expect.fail('was accepted'), (error: { status: Fields }) => error.status)
-const whoAmI = async (call: Call) => (await call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {}))['status'].userInfo as Fields
+const refusal = (request: Promise<unknown>) =>
+  request.then(
+    () => expect.fail('was accepted'),
+    (error: { status: Fields }) => error.status,
+  )
+const whoAmI = async (call: Call) =>
+  (await call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {}))['status'].userInfo as Fields
 
 const rbac = '/apis/rbac.authorization.k8s.io/v1'
 const bind = (name: string, role: string, subject: Fields, namespace?: string) =>
@@ -65,14 +82,26 @@ describe('authentication', () => {
       code: 403,
       message: 'namespaces is forbidden: User "system:anonymous" cannot list resource "namespaces" in API group "" at the cluster scope',
     })
-    expect(await refusal(anonymous('GET', '/metrics'))).toMatchObject({ code: 403, message: 'forbidden: User "system:anonymous" cannot get path "/metrics"' })
+    expect(await refusal(anonymous('GET', '/metrics'))).toMatchObject({
+      code: 403,
+      message: 'forbidden: User "system:anonymous" cannot get path "/metrics"',
+    })
   })
 
   test.each([
     ['a bearer token that nobody issued', () => ({ token: 'guess' })],
     ['a token with a forged signature', () => ({ token: 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJzeXN0ZW06YWRtaW4ifQ.' })],
-    ['a certificate of another authority', async () => issueCertificate(await createAuthority('other', systemClock.now()), { commonName: 'admin', organization: 'system:masters', isClient: true, now: systemClock.now() })],
-    ['the front proxy\'s certificate without headers', () => credentials.frontProxy],
+    [
+      'a certificate of another authority',
+      async () =>
+        issueCertificate(await createAuthority('other', systemClock.now()), {
+          commonName: 'admin',
+          organization: 'system:masters',
+          isClient: true,
+          now: systemClock.now(),
+        }),
+    ],
+    ["the front proxy's certificate without headers", () => credentials.frontProxy],
   ])('refuses %s', async (_, make) => {
     expect(await refusal(connect(await make())('GET', '/version'))).toMatchObject({ code: 401, reason: 'Unauthorized' })
   })
@@ -87,7 +116,9 @@ describe('authentication', () => {
 
   test('acts as somebody else only for those who may impersonate', async () => {
     expect((await rawRequest(credentials.admin, { 'Impersonate-User': 'dave' })).body).toContain('dave')
-    expect((await rawRequest(await credentials.issue('eve'), { 'Impersonate-User': 'admin', 'Impersonate-Group': 'system:masters' })).body).toContain('cannot impersonate resource')
+    expect(
+      (await rawRequest(await credentials.issue('eve'), { 'Impersonate-User': 'admin', 'Impersonate-Group': 'system:masters' })).body,
+    ).toContain('cannot impersonate resource')
   })
 })
 
@@ -95,10 +126,16 @@ async function rawRequest(pair: KeyPair, headers: Record<string, string>): Promi
   const { request } = await import('node:https')
   return new Promise((resolve, reject) => {
     const { port } = running.server.address
-    const outgoing = request({ host: '127.0.0.1', port, path: '/api/v1/namespaces', ca: credentials.ca.cert, ...pair, headers, agent: false }, (answer) => {
-      let body = ''
-      answer.setEncoding('utf8').on('data', (piece: string) => (body += piece)).on('end', () => resolve({ status: answer.statusCode!, body }))
-    })
+    const outgoing = request(
+      { host: '127.0.0.1', port, path: '/api/v1/namespaces', ca: credentials.ca.cert, ...pair, headers, agent: false },
+      (answer) => {
+        let body = ''
+        answer
+          .setEncoding('utf8')
+          .on('data', (piece: string) => (body += piece))
+          .on('end', () => resolve({ status: answer.statusCode!, body }))
+      },
+    )
     outgoing.on('error', reject).end()
   })
 }
@@ -119,13 +156,18 @@ describe('authorization', () => {
   })
 
   test('names narrow a rule, also for a list that is selected by name', async () => {
-    await admin('POST', `${rbac}/clusterroles`, { metadata: { name: 'one-map' }, rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: ['mine'], verbs: ['get', 'list'] }] })
+    await admin('POST', `${rbac}/clusterroles`, {
+      metadata: { name: 'one-map' },
+      rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: ['mine'], verbs: ['get', 'list'] }],
+    })
     await bind('one-map', 'one-map', user('narrow'))
     const narrow = await as('narrow')
     expect(await refusal(narrow('GET', '/api/v1/namespaces/default/configmaps/mine'))).toMatchObject({ code: 404 })
     expect(await refusal(narrow('GET', '/api/v1/namespaces/default/configmaps/other'))).toMatchObject({ code: 403 })
     expect(await refusal(narrow('GET', '/api/v1/namespaces/default/configmaps'))).toMatchObject({ code: 403 })
-    expect(await narrow('GET', '/api/v1/namespaces/default/configmaps', undefined, { fieldSelector: 'metadata.name=mine' })).toMatchObject({ items: [] })
+    expect(await narrow('GET', '/api/v1/namespaces/default/configmaps', undefined, { fieldSelector: 'metadata.name=mine' })).toMatchObject({
+      items: [],
+    })
   })
 
   test('aggregated roles hold what their parts hold', async () => {
@@ -138,38 +180,65 @@ describe('authorization', () => {
   test('tells others and oneself what is allowed', async () => {
     const review = { spec: { user: 'nobody', resourceAttributes: { verb: 'get', resource: 'pods', namespace: 'default' } } }
     expect((await admin('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', review))['status']).toMatchObject({ allowed: false })
-    const monitor = { spec: { user: 'system:binnacle:monitor', resourceAttributes: { verb: 'get', resource: 'nodes', subresource: 'stats' } } }
+    const monitor = {
+      spec: { user: 'system:binnacle:monitor', resourceAttributes: { verb: 'get', resource: 'nodes', subresource: 'stats' } },
+    }
     expect((await admin('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', monitor))['status']).toMatchObject({ allowed: true })
     const self = { spec: { nonResourceAttributes: { verb: 'get', path: '/version' } } }
-    expect((await (await as('anyone'))('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', self))['status']).toMatchObject({ allowed: true })
-    const rules = await (await as('anyone'))('POST', '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews', { spec: { namespace: 'default' } })
+    expect((await (await as('anyone'))('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', self))['status']).toMatchObject({
+      allowed: true,
+    })
+    const rules = await (
+      await as('anyone')
+    )('POST', '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews', { spec: { namespace: 'default' } })
     expect(rules['status'].nonResourceRules.length).toBeGreaterThan(0)
   })
 
   test('nobody grants more than he has', async () => {
     await bind('boss', 'admin', user('boss'), 'default')
     const boss = await as('boss')
-    const role = (verbs: string[]) => ({ metadata: { name: `r-${verbs.join('-').replace('*', 'all')}` }, rules: [{ apiGroups: ['example.com'], resources: ['things'], verbs }] })
-    expect(await refusal(boss('POST', `${rbac}/namespaces/default/roles`, role(['*'])))).toMatchObject({ code: 403, message: expect.stringContaining('attempting to grant RBAC permissions not currently held') })
-    await boss('POST', `${rbac}/namespaces/default/roles`, { metadata: { name: 'ok' }, rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] })
-    const binding = { metadata: { name: 'up' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' }, subjects: [user('boss')] }
+    const role = (verbs: string[]) => ({
+      metadata: { name: `r-${verbs.join('-').replace('*', 'all')}` },
+      rules: [{ apiGroups: ['example.com'], resources: ['things'], verbs }],
+    })
+    expect(await refusal(boss('POST', `${rbac}/namespaces/default/roles`, role(['*'])))).toMatchObject({
+      code: 403,
+      message: expect.stringContaining('attempting to grant RBAC permissions not currently held'),
+    })
+    await boss('POST', `${rbac}/namespaces/default/roles`, {
+      metadata: { name: 'ok' },
+      rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }],
+    })
+    const binding = {
+      metadata: { name: 'up' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+      subjects: [user('boss')],
+    }
     expect(await refusal(boss('POST', `${rbac}/namespaces/default/rolebindings`, binding))).toMatchObject({ code: 403 })
   })
 
   test('a node reaches what its own pods need and nothing else', async () => {
     const node = await as('system:node:n1', 'system:nodes')
-    const pod = { metadata: { name: 'p' }, spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }], volumes: [{ name: 's', secret: { secretName: 'used' } }] } }
+    const pod = {
+      metadata: { name: 'p' },
+      spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }], volumes: [{ name: 's', secret: { secretName: 'used' } }] },
+    }
     await admin('POST', '/api/v1/namespaces/default/pods', pod)
     for (const name of ['used', 'unused']) await admin('POST', '/api/v1/namespaces/default/secrets', { metadata: { name } })
     expect(await node('GET', '/api/v1/pods')).toMatchObject({ kind: 'PodList' })
     expect(await node('GET', '/api/v1/namespaces/default/secrets/used')).toMatchObject({ kind: 'Secret' })
-    expect(await refusal(node('GET', '/api/v1/namespaces/default/secrets/unused'))).toMatchObject({ code: 403, message: expect.stringContaining("no relationship found between node 'n1' and this object") })
+    expect(await refusal(node('GET', '/api/v1/namespaces/default/secrets/unused'))).toMatchObject({
+      code: 403,
+      message: expect.stringContaining("no relationship found between node 'n1' and this object"),
+    })
     expect(await refusal(node('GET', '/api/v1/secrets'))).toMatchObject({ code: 403 })
     await node('POST', '/api/v1/nodes', { metadata: { name: 'n1' } })
     expect(await refusal(node('POST', '/api/v1/nodes', { metadata: { name: 'n2' } }))).toMatchObject({ code: 403 })
     expect(await refusal(node('DELETE', '/api/v1/nodes/n2'))).toMatchObject({ code: 403 })
     const current = await node('GET', '/api/v1/namespaces/default/pods/p')
-    expect(await node('PUT', '/api/v1/namespaces/default/pods/p/status', { ...current, status: { phase: 'Running' } })).toMatchObject({ status: { phase: 'Running' } })
+    expect(await node('PUT', '/api/v1/namespaces/default/pods/p/status', { ...current, status: { phase: 'Running' } })).toMatchObject({
+      status: { phase: 'Running' },
+    })
     const slice = (name: string) => ({ metadata: { name }, addressType: 'IPv4', endpoints: [{ addresses: ['10.0.0.1'] }], ports: [] })
     const slices = '/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices'
     await node('POST', slices, slice('kube-dns-10-0-0-1'))

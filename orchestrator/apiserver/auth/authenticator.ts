@@ -59,7 +59,8 @@ export class Authenticator {
   /** The user of a bearer token for one of `audiences` (our own by default); `undefined` for one that is not good. */
   async authenticateToken(token: string, audiences?: readonly string[]): Promise<User | undefined> {
     const known = this.#staticTokens.get(digestOf(token))
-    if (known !== undefined) return known.groups.includes(authenticatedGroup) ? known : { ...known, groups: [...known.groups, authenticatedGroup] }
+    if (known !== undefined)
+      return known.groups.includes(authenticatedGroup) ? known : { ...known, groups: [...known.groups, authenticatedGroup] }
     return this.#serviceAccountTokens.verify(token, audiences)
   }
 
@@ -81,10 +82,14 @@ export class Authenticator {
     const name = Array.isArray(CN) ? CN[0]! : CN
     if (isIssuedBy(certificate, this.#clientCa)) {
       const groups = Array.isArray(O) ? O : [O]
-      return name === '' ? { isFrontProxy: false, isRejected: true } : { isFrontProxy: false, isRejected: false, user: { name, groups: [...groups, authenticatedGroup] } }
+      return name === ''
+        ? { isFrontProxy: false, isRejected: true }
+        : { isFrontProxy: false, isRejected: false, user: { name, groups: [...groups, authenticatedGroup] } }
     }
     const isFrontProxy =
-      this.#frontProxyCa !== undefined && isIssuedBy(certificate, this.#frontProxyCa) && (this.#allowedNames.length === 0 || this.#allowedNames.includes(name))
+      this.#frontProxyCa !== undefined &&
+      isIssuedBy(certificate, this.#frontProxyCa) &&
+      (this.#allowedNames.length === 0 || this.#allowedNames.includes(name))
     // A front proxy speaks for others only; by itself it is nobody.
     return { isFrontProxy, isRejected: true }
   }
@@ -110,7 +115,8 @@ function userOfHeaders(headers: IncomingHttpHeaders): User | undefined {
   if (typeof name !== 'string' || name === '') return undefined
   const groups = valuesOf(headers['x-remote-group'])
   const extra: Record<string, readonly string[]> = {}
-  for (const [header, value] of Object.entries(headers)) if (header.startsWith(extraPrefix)) extra[decodeHeader(header.slice(extraPrefix.length))] = valuesOf(value)
+  for (const [header, value] of Object.entries(headers))
+    if (header.startsWith(extraPrefix)) extra[decodeHeader(header.slice(extraPrefix.length))] = valuesOf(value)
   return { name, groups: groups.includes(authenticatedGroup) ? groups : [...groups, authenticatedGroup], extra }
 }
 

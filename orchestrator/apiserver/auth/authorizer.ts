@@ -53,10 +53,18 @@ export function attributesOf(user: User, info: RequestInfo): AccessAttributes {
 export function forbiddenError(attributes: AccessAttributes, reason: string): StatusError {
   const { user, verb, isResource, group, resource, subresource, namespace, name, path } = attributes
   const why = reason === '' ? '' : `: ${reason}`
-  if (!isResource) return withoutDetails(forbidden({ group: '', plural: '' }, '', ''), `forbidden: User ${JSON.stringify(user.name)} cannot ${verb} path ${JSON.stringify(path)}${why}`)
+  if (!isResource)
+    return withoutDetails(
+      forbidden({ group: '', plural: '' }, '', ''),
+      `forbidden: User ${JSON.stringify(user.name)} cannot ${verb} path ${JSON.stringify(path)}${why}`,
+    )
   const full = subresource === '' ? resource : `${resource}/${subresource}`
   const scope = namespace === '' ? 'at the cluster scope' : `in the namespace ${JSON.stringify(namespace)}`
-  return forbidden({ group, plural: resource }, name, `User ${JSON.stringify(user.name)} cannot ${verb} resource ${JSON.stringify(full)} in API group ${JSON.stringify(group)} ${scope}${why}`)
+  return forbidden(
+    { group, plural: resource },
+    name,
+    `User ${JSON.stringify(user.name)} cannot ${verb} resource ${JSON.stringify(full)} in API group ${JSON.stringify(group)} ${scope}${why}`,
+  )
 }
 
 function withoutDetails(error: StatusError, message: string): StatusError {

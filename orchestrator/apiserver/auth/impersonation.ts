@@ -16,7 +16,19 @@ export function impersonated(authorizer: Authorizer, user: User, headers: Incomi
   }
   if (typeof name !== 'string' || name === '') throw badRequest('Impersonate-User: must be one non-empty name')
   const check = (resource: string, value: string, place: Partial<AccessAttributes> = {}) => {
-    const attributes: AccessAttributes = { user, verb: 'impersonate', isResource: true, group: '', version: 'v1', resource, subresource: '', namespace: '', path: '', name: value, ...place }
+    const attributes: AccessAttributes = {
+      user,
+      verb: 'impersonate',
+      isResource: true,
+      group: '',
+      version: 'v1',
+      resource,
+      subresource: '',
+      namespace: '',
+      path: '',
+      name: value,
+      ...place,
+    }
     const { isAllowed, reason } = authorizer.authorize(attributes)
     if (!isAllowed) throw forbiddenError(attributes, reason)
   }

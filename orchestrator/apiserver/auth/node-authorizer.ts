@@ -8,14 +8,32 @@ const nodeUserPrefix = 'system:node:'
 
 /** What every node may read whatever runs on it. */
 const readable = new Set([
-  'services', 'endpoints', 'nodes', 'pods', 'namespaces', 'persistentvolumes', 'endpointslices.discovery.k8s.io', 'csidrivers.storage.k8s.io',
-  'csinodes.storage.k8s.io', 'volumeattachments.storage.k8s.io', 'runtimeclasses.node.k8s.io', 'resourceslices.resource.k8s.io', 'leases.coordination.k8s.io',
+  'services',
+  'endpoints',
+  'nodes',
+  'pods',
+  'namespaces',
+  'persistentvolumes',
+  'endpointslices.discovery.k8s.io',
+  'csidrivers.storage.k8s.io',
+  'csinodes.storage.k8s.io',
+  'volumeattachments.storage.k8s.io',
+  'runtimeclasses.node.k8s.io',
+  'resourceslices.resource.k8s.io',
+  'leases.coordination.k8s.io',
 ])
 /** What a node may ask or report without it being its own. */
 const writable = new Set([
-  'create events', 'patch events', 'update events', 'create events.events.k8s.io', 'patch events.events.k8s.io',
-  'create tokenreviews.authentication.k8s.io', 'create subjectaccessreviews.authorization.k8s.io', 'create localsubjectaccessreviews.authorization.k8s.io',
-  'create certificatesigningrequests.certificates.k8s.io', 'get certificatesigningrequests.certificates.k8s.io',
+  'create events',
+  'patch events',
+  'update events',
+  'create events.events.k8s.io',
+  'patch events.events.k8s.io',
+  'create tokenreviews.authentication.k8s.io',
+  'create subjectaccessreviews.authorization.k8s.io',
+  'create localsubjectaccessreviews.authorization.k8s.io',
+  'create certificatesigningrequests.certificates.k8s.io',
+  'get certificatesigningrequests.certificates.k8s.io',
 ])
 const reads = new Set(['get', 'list', 'watch'])
 const ownKinds = new Set(['nodes', 'leases.coordination.k8s.io', 'csinodes.storage.k8s.io'])
@@ -82,7 +100,9 @@ export class NodeAuthorizer implements Authorizer {
     if (subresource === '' && verb === 'create') return true
     const pod = this.#store.get(`core/pods/${namespace}/${name}`)?.object as CoreV1Pod | undefined
     if (pod?.spec?.nodeName !== node) return false
-    return subresource === '' ? verb === 'delete' : (subresource === 'status' && updates.has(verb)) || (subresource === 'eviction' && verb === 'create')
+    return subresource === ''
+      ? verb === 'delete'
+      : (subresource === 'status' && updates.has(verb)) || (subresource === 'eviction' && verb === 'create')
   }
 
   /** Whether a pod of the node names the object. Collections cannot be had: only what is named. */
@@ -112,9 +132,14 @@ function namesOf(spec: CoreV1PodSpec, resource: string): Set<string> {
   return names
 }
 
-function namesOfEnvironment({ env = [], envFrom = [] }: Pick<CoreV1Container, 'env' | 'envFrom'>, resource: string): (string | undefined)[] {
-  if (resource === 'secrets') return [...env.map(({ valueFrom }) => valueFrom?.secretKeyRef?.name), ...envFrom.map(({ secretRef }) => secretRef?.name)]
-  if (resource === 'configmaps') return [...env.map(({ valueFrom }) => valueFrom?.configMapKeyRef?.name), ...envFrom.map(({ configMapRef }) => configMapRef?.name)]
+function namesOfEnvironment(
+  { env = [], envFrom = [] }: Pick<CoreV1Container, 'env' | 'envFrom'>,
+  resource: string,
+): (string | undefined)[] {
+  if (resource === 'secrets')
+    return [...env.map(({ valueFrom }) => valueFrom?.secretKeyRef?.name), ...envFrom.map(({ secretRef }) => secretRef?.name)]
+  if (resource === 'configmaps')
+    return [...env.map(({ valueFrom }) => valueFrom?.configMapKeyRef?.name), ...envFrom.map(({ configMapRef }) => configMapRef?.name)]
   return []
 }
 

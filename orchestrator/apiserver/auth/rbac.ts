@@ -1,4 +1,10 @@
-import type { RbacV1ClusterRole, RbacV1ClusterRoleBinding, RbacV1PolicyRule, RbacV1RoleBinding, RbacV1Subject } from '../../api/generated/kinds.ts'
+import type {
+  RbacV1ClusterRole,
+  RbacV1ClusterRoleBinding,
+  RbacV1PolicyRule,
+  RbacV1RoleBinding,
+  RbacV1Subject,
+} from '../../api/generated/kinds.ts'
 import { matchesLabels, selectorFromObject } from '../../api/labels.ts'
 import type { Store } from '../../store/store.ts'
 import type { AccessAttributes, Authorizer, Decision } from './authorizer.ts'
@@ -65,7 +71,9 @@ export class RbacAuthorizer implements Authorizer {
   /** A role's own rules, or those of all that it aggregates, which may be aggregates themselves; each counts once. */
   #effectiveRules(role: RbacV1ClusterRole, seen: Set<string>): readonly RbacV1PolicyRule[] {
     seen.add(role.metadata.name!)
-    const selectors = (role.aggregationRule?.clusterRoleSelectors ?? []).map(selectorFromObject).filter((selector) => selector !== undefined)
+    const selectors = (role.aggregationRule?.clusterRoleSelectors ?? [])
+      .map(selectorFromObject)
+      .filter((selector) => selector !== undefined)
     if (selectors.length === 0) return role.rules ?? []
     return this.#store
       .list(`${prefix}clusterroles/`)

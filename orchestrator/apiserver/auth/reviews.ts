@@ -37,7 +37,8 @@ export function createReviews({ authenticator, authorizer, rbac, issuer, clock }
     const { spec } = object as AuthorizationV1SubjectAccessReview
     if (namespace !== undefined && spec.resourceAttributes !== undefined && spec.resourceAttributes.namespace !== namespace)
       throw badRequest('spec.resourceAttributes.namespace: must match metadata.namespace')
-    if (!spec.user && (spec.groups ?? []).length === 0) throw badRequest('spec.user: Invalid value: "": at least one of user or group must be specified')
+    if (!spec.user && (spec.groups ?? []).length === 0)
+      throw badRequest('spec.user: Invalid value: "": at least one of user or group must be specified')
     const user: User = { name: spec.user ?? '', groups: spec.groups ?? [], extra: spec.extra ?? {} }
     return { ...object, metadata: { ...object.metadata, ...stamp }, status: decide(user, spec) } as KubeObject
   }
@@ -47,7 +48,8 @@ export function createReviews({ authenticator, authorizer, rbac, issuer, clock }
     ['localsubjectaccessreviews.authorization.k8s.io', (object, request) => subject(object, request.info.namespace)],
     [
       'selfsubjectaccessreviews.authorization.k8s.io',
-      (object, { user }) => ({ ...object, metadata: stamp, status: decide(user, (object as AuthorizationV1SelfSubjectAccessReview).spec) }) as KubeObject,
+      (object, { user }) =>
+        ({ ...object, metadata: stamp, status: decide(user, (object as AuthorizationV1SelfSubjectAccessReview).spec) }) as KubeObject,
     ],
     [
       'selfsubjectrulesreviews.authorization.k8s.io',
@@ -60,7 +62,11 @@ export function createReviews({ authenticator, authorizer, rbac, issuer, clock }
     [
       'selfsubjectreviews.authentication.k8s.io',
       (object, { user }) =>
-        ({ ...object, metadata: { creationTimestamp: toTimestamp(clock.now()) }, status: { userInfo: toUserInfo(user) } }) as AuthenticationV1SelfSubjectReview,
+        ({
+          ...object,
+          metadata: { creationTimestamp: toTimestamp(clock.now()) },
+          status: { userInfo: toUserInfo(user) },
+        }) as AuthenticationV1SelfSubjectReview,
     ],
     [
       'tokenreviews.authentication.k8s.io',
@@ -69,7 +75,8 @@ export function createReviews({ authenticator, authorizer, rbac, issuer, clock }
         if (!spec?.token) throw badRequest('token is required for TokenReview in authentication')
         const audiences = spec.audiences !== undefined && spec.audiences.length > 0 ? spec.audiences : [issuer]
         const user = await authenticator.authenticateToken(spec.token, audiences)
-        const status = user === undefined ? { user: {}, error: 'the token is not valid' } : { authenticated: true, user: toUserInfo(user), audiences }
+        const status =
+          user === undefined ? { user: {}, error: 'the token is not valid' } : { authenticated: true, user: toUserInfo(user), audiences }
         return { ...object, metadata: { ...object.metadata, ...stamp }, status } as KubeObject
       },
     ],
@@ -86,16 +93,35 @@ function attributesOfSpec(user: User, { resourceAttributes, nonResourceAttribute
     throw badRequest('spec.resourceAttributes: Invalid value: exactly one of nonResourceAttributes or resourceAttributes must be specified')
   const { verb = '', group = '', version = '', resource = '', subresource = '', namespace = '', name = '' } = resourceAttributes ?? {}
   const path = nonResourceAttributes?.path ?? ''
-  return { user, verb: nonResourceAttributes?.verb ?? verb, isResource: resourceAttributes !== undefined, group, version, resource, subresource, namespace, name, path }
+  return {
+    user,
+    verb: nonResourceAttributes?.verb ?? verb,
+    isResource: resourceAttributes !== undefined,
+    group,
+    version,
+    resource,
+    subresource,
+    namespace,
+    name,
+    path,
+  }
 }
 
 function toUserInfo({ name, uid, groups, extra }: User): AuthenticationV1UserInfo {
   const copied = Object.fromEntries(Object.entries(extra ?? {}).map(([key, values]) => [key, [...values]]))
-  return { username: name, ...(uid === undefined ? {} : { uid }), groups: [...groups], ...(Object.keys(copied).length === 0 ? {} : { extra: copied }) }
+  return {
+    username: name,
+    ...(uid === undefined ? {} : { uid }),
+    groups: [...groups],
+    ...(Object.keys(copied).length === 0 ? {} : { extra: copied }),
+  }
 }
 
 function rulesStatus(rbac: RbacAuthorizer, user: User, namespace: string): object {
-  const everything = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }]
+  const everything = [
+    { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+    { verbs: ['*'], nonResourceURLs: ['*'] },
+  ]
   const rules = user.groups.includes(mastersGroup) ? everything : rbac.rulesOf(user, namespace)
   const resourceRules = rules.filter(({ resources }) => resources !== undefined)
   const nonResourceRules = rules.filter((rule) => 'nonResourceURLs' in rule && rule.nonResourceURLs !== undefined)

@@ -69,7 +69,9 @@ export class ServiceAccountTokens {
     this.#privateKey = createPrivateKey(options.signingKey)
     this.#publicKey = createPublicKey(this.#privateKey)
     this.#algorithm = this.#privateKey.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256'
-    this.#keyId = createHash('sha256').update(this.#publicKey.export({ type: 'spki', format: 'der' })).digest('base64url')
+    this.#keyId = createHash('sha256')
+      .update(this.#publicKey.export({ type: 'spki', format: 'der' }))
+      .digest('base64url')
   }
 
   get issuer(): string {
@@ -93,7 +95,14 @@ export class ServiceAccountTokens {
     }
   }
 
-  async issue({ namespace, name, uid, audiences, expirationSeconds, bound }: TokenRequest): Promise<{ readonly token: string; readonly expiresAtMs: number }> {
+  async issue({
+    namespace,
+    name,
+    uid,
+    audiences,
+    expirationSeconds,
+    bound,
+  }: TokenRequest): Promise<{ readonly token: string; readonly expiresAtMs: number }> {
     const { issuer, clock, random } = this.#options
     const now = Math.floor(clock.now() / 1000)
     const claim: KubernetesClaim = {

@@ -77,15 +77,28 @@ function keepServices(present: KubeObject, wanted: KubeObject): KubeObject {
 async function markLocalApis(core: Core): Promise<void> {
   const prefix = 'apiregistration.k8s.io/apiservices/'
   const view = viewOf(findKindByName('apiregistration.k8s.io', 'v1', 'APIService')!)
-  const condition = { type: 'Available', status: 'True', lastTransitionTime: toTimestamp(core.clock.now()), reason: 'Local', message: 'Local APIServices are always available' }
+  const condition = {
+    type: 'Available',
+    status: 'True',
+    lastTransitionTime: toTimestamp(core.clock.now()),
+    reason: 'Local',
+    message: 'Local APIServices are always available',
+  }
   const pending = core.store.list(prefix).entries.filter(({ object }) => {
-    const { spec, status } = object as { readonly spec?: { readonly service?: unknown }; readonly status?: { readonly conditions?: readonly unknown[] } }
+    const { spec, status } = object as {
+      readonly spec?: { readonly service?: unknown }
+      readonly status?: { readonly conditions?: readonly unknown[] }
+    }
     return spec?.service === undefined && (status?.conditions ?? []).length === 0
   })
   await Promise.all(
     pending.map(({ object }) => {
       const change = (current: KubeObject) => copyJson({ ...current, status: { conditions: [condition] } }) as KubeObject
-      return updateObject(core, { view, namespace: '', name: (object as KubeObject).metadata.name! }, { ...context, subresource: 'status', change })
+      return updateObject(
+        core,
+        { view, namespace: '', name: (object as KubeObject).metadata.name! },
+        { ...context, subresource: 'status', change },
+      )
     }),
   )
 }

@@ -28,7 +28,8 @@ export const namespaceNames = ['default', 'kube-system', 'kube-public', 'kube-no
 const metricsGroup = 'metrics.k8s.io'
 const providerLabels = { component: 'apiserver', provider: 'kubernetes' }
 
-export const namespaces = (): CoreV1Namespace[] => namespaceNames.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name }, spec: {} }))
+export const namespaces = (): CoreV1Namespace[] =>
+  namespaceNames.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name }, spec: {} }))
 
 /** Pods can run in these namespaces from the first moment. */
 export const serviceAccounts = (): CoreV1ServiceAccount[] =>
@@ -36,11 +37,22 @@ export const serviceAccounts = (): CoreV1ServiceAccount[] =>
 
 export const priorityClasses = (): SchedulingV1PriorityClass[] => [
   priorityClass('system-node-critical', 2_000_001_000, 'Used for system critical pods that must not be moved from their current node.'),
-  priorityClass('system-cluster-critical', 2_000_000_000, 'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.'),
+  priorityClass(
+    'system-cluster-critical',
+    2_000_000_000,
+    'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+  ),
 ]
 
 function priorityClass(name: string, value: number, description: string): SchedulingV1PriorityClass {
-  return { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name }, value, description, preemptionPolicy: 'PreemptLowerPriority' }
+  return {
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name },
+    value,
+    description,
+    preemptionPolicy: 'PreemptLowerPriority',
+  }
 }
 
 /** Containers without a CPU request count with a tenth of a core, so that they can be scaled by their use. */
@@ -56,7 +68,11 @@ export function services({ clusterDnsIp, kubernetesIp, advertise, monitor }: Boo
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name: 'kubernetes', namespace: 'default', labels: providerLabels },
-    spec: { type: 'ClusterIP', clusterIP: kubernetesIp, ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: advertise.port }] },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: kubernetesIp,
+      ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: advertise.port }],
+    },
   }
   const dns: CoreV1Service = {
     apiVersion: 'v1',
@@ -126,8 +142,17 @@ export function authenticationConfig({ clientCa, frontProxy }: BootstrapFacts): 
 
 /** One APIService per group version that is served here, and the monitor's. */
 export function apiServices({ monitor }: BootstrapFacts): ApiregistrationV1APIService[] {
-  const versions = new Map(kinds.filter(({ kind }) => kind.group !== '').map(({ kind: { group, version } }) => [`${version}.${group}`, { group, version }]))
-  const local = [...versions].map(([name, { group, version }]) => apiService(name, { group, version, groupPriorityMinimum: group === '' ? 18_000 : 17_000, versionPriority: version.includes('beta') ? 9 : 15 }))
+  const versions = new Map(
+    kinds.filter(({ kind }) => kind.group !== '').map(({ kind: { group, version } }) => [`${version}.${group}`, { group, version }]),
+  )
+  const local = [...versions].map(([name, { group, version }]) =>
+    apiService(name, {
+      group,
+      version,
+      groupPriorityMinimum: group === '' ? 18_000 : 17_000,
+      versionPriority: version.includes('beta') ? 9 : 15,
+    }),
+  )
   if (monitor === undefined) return local
   const { port, caBundle } = monitor
   const spec = {
@@ -142,5 +167,10 @@ export function apiServices({ monitor }: BootstrapFacts): ApiregistrationV1APISe
 }
 
 function apiService(name: string, spec: ApiregistrationV1APIService['spec']): ApiregistrationV1APIService {
-  return { apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService', metadata: { name, labels: { 'kube-aggregator.kubernetes.io/automanaged': 'true' } }, spec }
+  return {
+    apiVersion: 'apiregistration.k8s.io/v1',
+    kind: 'APIService',
+    metadata: { name, labels: { 'kube-aggregator.kubernetes.io/automanaged': 'true' } },
+    spec,
+  }
 }

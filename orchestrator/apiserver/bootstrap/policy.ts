@@ -1,4 +1,11 @@
-import type { RbacV1ClusterRole, RbacV1ClusterRoleBinding, RbacV1PolicyRule, RbacV1Role, RbacV1RoleBinding, RbacV1Subject } from '../../api/generated/kinds.ts'
+import type {
+  RbacV1ClusterRole,
+  RbacV1ClusterRoleBinding,
+  RbacV1PolicyRule,
+  RbacV1Role,
+  RbacV1RoleBinding,
+  RbacV1Subject,
+} from '../../api/generated/kinds.ts'
 
 const apiVersion = 'rbac.authorization.k8s.io/v1'
 const bootstrapLabels = { 'kubernetes.io/bootstrapping': 'rbac-defaults' }
@@ -11,7 +18,10 @@ const all = [...read, ...write]
 const rule = (apiGroups: string[], resources: string[], verbs: string[]): RbacV1PolicyRule => ({ apiGroups, resources, verbs })
 const urls = (nonResourceURLs: string[], verbs: string[] = ['get']): RbacV1PolicyRule => ({ nonResourceURLs, verbs })
 const events = rule(['', 'events.k8s.io'], ['events'], ['create', 'patch', 'update'])
-const reviews = [rule(['authentication.k8s.io'], ['tokenreviews'], ['create']), rule(['authorization.k8s.io'], ['subjectaccessreviews'], ['create'])]
+const reviews = [
+  rule(['authentication.k8s.io'], ['tokenreviews'], ['create']),
+  rule(['authorization.k8s.io'], ['subjectaccessreviews'], ['create']),
+]
 
 function role(name: string, rules: RbacV1PolicyRule[], labels: Record<string, string> = {}): RbacV1ClusterRole {
   return { apiVersion, kind: 'ClusterRole', metadata: { name, labels: { ...bootstrapLabels, ...labels }, annotations: autoUpdate }, rules }
@@ -20,20 +30,89 @@ function role(name: string, rules: RbacV1PolicyRule[], labels: Record<string, st
 /** A role whose rules are those of all roles with one of the labels. */
 function aggregate(name: string, label: string, labels: Record<string, string> = {}): RbacV1ClusterRole {
   const metadata = { name, labels: { ...bootstrapLabels, ...labels }, annotations: autoUpdate }
-  return { apiVersion, kind: 'ClusterRole', metadata, aggregationRule: { clusterRoleSelectors: [{ matchLabels: { [label]: 'true' } }] }, rules: [] }
+  return {
+    apiVersion,
+    kind: 'ClusterRole',
+    metadata,
+    aggregationRule: { clusterRoleSelectors: [{ matchLabels: { [label]: 'true' } }] },
+    rules: [],
+  }
 }
 
 const to = (name: string) => `rbac.authorization.k8s.io/aggregate-to-${name}`
 
-const discoveryPaths = ['/api', '/api/*', '/apis', '/apis/*', '/healthz', '/livez', '/openapi', '/openapi/*', '/readyz', '/version', '/version/']
-const workloads = ['daemonsets', 'deployments', 'deployments/scale', 'replicasets', 'replicasets/scale', 'statefulsets', 'statefulsets/scale']
-const coreEditable = ['configmaps', 'events', 'persistentvolumeclaims', 'replicationcontrollers', 'replicationcontrollers/scale', 'services', 'services/proxy', 'endpoints']
+const discoveryPaths = [
+  '/api',
+  '/api/*',
+  '/apis',
+  '/apis/*',
+  '/healthz',
+  '/livez',
+  '/openapi',
+  '/openapi/*',
+  '/readyz',
+  '/version',
+  '/version/',
+]
+const workloads = [
+  'daemonsets',
+  'deployments',
+  'deployments/scale',
+  'replicasets',
+  'replicasets/scale',
+  'statefulsets',
+  'statefulsets/scale',
+]
+const coreEditable = [
+  'configmaps',
+  'events',
+  'persistentvolumeclaims',
+  'replicationcontrollers',
+  'replicationcontrollers/scale',
+  'services',
+  'services/proxy',
+  'endpoints',
+]
 
 const viewRules = [
-  rule([''], ['configmaps', 'endpoints', 'persistentvolumeclaims', 'persistentvolumeclaims/status', 'pods', 'replicationcontrollers', 'replicationcontrollers/scale', 'serviceaccounts', 'services', 'services/status'], read),
-  rule([''], ['bindings', 'events', 'limitranges', 'namespaces', 'namespaces/status', 'pods/log', 'pods/status', 'replicationcontrollers/status', 'resourcequotas', 'resourcequotas/status'], read),
+  rule(
+    [''],
+    [
+      'configmaps',
+      'endpoints',
+      'persistentvolumeclaims',
+      'persistentvolumeclaims/status',
+      'pods',
+      'replicationcontrollers',
+      'replicationcontrollers/scale',
+      'serviceaccounts',
+      'services',
+      'services/status',
+    ],
+    read,
+  ),
+  rule(
+    [''],
+    [
+      'bindings',
+      'events',
+      'limitranges',
+      'namespaces',
+      'namespaces/status',
+      'pods/log',
+      'pods/status',
+      'replicationcontrollers/status',
+      'resourcequotas',
+      'resourcequotas/status',
+    ],
+    read,
+  ),
   rule(['discovery.k8s.io'], ['endpointslices'], read),
-  rule(['apps'], [...workloads, 'controllerrevisions', 'daemonsets/status', 'deployments/status', 'replicasets/status', 'statefulsets/status'], read),
+  rule(
+    ['apps'],
+    [...workloads, 'controllerrevisions', 'daemonsets/status', 'deployments/status', 'replicasets/status', 'statefulsets/status'],
+    read,
+  ),
   rule(['autoscaling'], ['horizontalpodautoscalers', 'horizontalpodautoscalers/status'], read),
   rule(['batch'], ['cronjobs', 'cronjobs/status', 'jobs', 'jobs/status'], read),
   rule(['policy'], ['poddisruptionbudgets', 'poddisruptionbudgets/status'], read),
@@ -62,7 +141,23 @@ const adminRules = [
 
 /** What the monitor reads to observe and scale, and the checks that its own metrics API makes on callers. */
 const monitorRules = [
-  rule([''], ['nodes', 'pods', 'namespaces', 'services', 'endpoints', 'events', 'replicationcontrollers', 'persistentvolumeclaims', 'persistentvolumes', 'limitranges', 'resourcequotas'], read),
+  rule(
+    [''],
+    [
+      'nodes',
+      'pods',
+      'namespaces',
+      'services',
+      'endpoints',
+      'events',
+      'replicationcontrollers',
+      'persistentvolumeclaims',
+      'persistentvolumes',
+      'limitranges',
+      'resourcequotas',
+    ],
+    read,
+  ),
   rule([''], ['nodes/stats', 'nodes/metrics', 'nodes/proxy', 'nodes/healthz', 'nodes/pods'], ['get', 'create']),
   rule(['apps'], ['daemonsets', 'deployments', 'replicasets', 'statefulsets', 'controllerrevisions'], read),
   rule(['batch'], ['cronjobs', 'jobs'], read),
@@ -84,7 +179,9 @@ export const clusterRoles: readonly RbacV1ClusterRole[] = [
     rule(['authentication.k8s.io'], ['selfsubjectreviews'], ['create']),
   ]),
   role('system:monitoring', [urls(['/healthz', '/healthz/*', '/livez', '/livez/*', '/metrics', '/metrics/slis', '/readyz', '/readyz/*'])]),
-  role('system:service-account-issuer-discovery', [urls(['/.well-known/openid-configuration', '/.well-known/openid-configuration/', '/openid/v1/jwks', '/openid/v1/jwks/'])]),
+  role('system:service-account-issuer-discovery', [
+    urls(['/.well-known/openid-configuration', '/.well-known/openid-configuration/', '/openid/v1/jwks', '/openid/v1/jwks/']),
+  ]),
   role('system:auth-delegator', reviews),
   aggregate('admin', to('admin')),
   aggregate('edit', to('edit'), { [to('admin')]: 'true' }),
@@ -92,10 +189,23 @@ export const clusterRoles: readonly RbacV1ClusterRole[] = [
   role('system:aggregate-to-admin', adminRules, { [to('admin')]: 'true' }),
   role('system:aggregate-to-edit', editRules, { [to('edit')]: 'true' }),
   role('system:aggregate-to-view', viewRules, { [to('view')]: 'true' }),
-  role('system:aggregated-metrics-reader', [rule(['metrics.k8s.io'], ['pods', 'nodes'], read)], { [to('admin')]: 'true', [to('edit')]: 'true', [to('view')]: 'true' }),
+  role('system:aggregated-metrics-reader', [rule(['metrics.k8s.io'], ['pods', 'nodes'], read)], {
+    [to('admin')]: 'true',
+    [to('edit')]: 'true',
+    [to('view')]: 'true',
+  }),
   // Kept for compatibility: the node authorizer decides what nodes may do, and nothing is bound to this role.
-  role('system:node', [rule([''], ['nodes', 'services', 'endpoints'], read), rule([''], ['nodes/status', 'pods/status'], ['patch', 'update']), events, ...reviews]),
-  role('system:node-proxier', [rule([''], ['endpoints', 'services', 'nodes'], read), rule(['discovery.k8s.io'], ['endpointslices'], read), events]),
+  role('system:node', [
+    rule([''], ['nodes', 'services', 'endpoints'], read),
+    rule([''], ['nodes/status', 'pods/status'], ['patch', 'update']),
+    events,
+    ...reviews,
+  ]),
+  role('system:node-proxier', [
+    rule([''], ['endpoints', 'services', 'nodes'], read),
+    rule(['discovery.k8s.io'], ['endpointslices'], read),
+    events,
+  ]),
   role('system:kube-scheduler', [
     rule([''], ['nodes', 'namespaces', 'persistentvolumeclaims', 'persistentvolumes', 'replicationcontrollers', 'services'], read),
     rule([''], ['pods'], [...read, 'delete']),
@@ -124,7 +234,13 @@ const user = (name: string): RbacV1Subject => ({ kind: 'User', apiGroup: 'rbac.a
 
 function binding(name: string, subjects: RbacV1Subject[]): RbacV1ClusterRoleBinding {
   const metadata = { name, labels: bootstrapLabels, annotations: autoUpdate }
-  return { apiVersion, kind: 'ClusterRoleBinding', metadata, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name }, subjects }
+  return {
+    apiVersion,
+    kind: 'ClusterRoleBinding',
+    metadata,
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+    subjects,
+  }
 }
 
 /** Who has which of these roles; a binding has its role's name. */

@@ -24,8 +24,11 @@ export class RequestMetrics {
   /** Notes one answered request. Watches and streams count, their durations do not. */
   observe(info: RequestInfo | undefined, code: number, durationMs: number): void {
     const { verb = '', group = '', version = '', resource = '', subresource = '', isResource = false } = info ?? {}
-    const place = isResource ? `group="${escape(group)}",version="${escape(version)}",resource="${escape(resource)}",subresource="${escape(subresource)}"` : 'group="",version="",resource="",subresource=""'
-    const labels = this.#totals.size < maxSeries ? `verb="${verb.toUpperCase()}",${place}` : 'verb="",group="",version="",resource="",subresource=""'
+    const place = isResource
+      ? `group="${escape(group)}",version="${escape(version)}",resource="${escape(resource)}",subresource="${escape(subresource)}"`
+      : 'group="",version="",resource="",subresource=""'
+    const labels =
+      this.#totals.size < maxSeries ? `verb="${verb.toUpperCase()}",${place}` : 'verb="",group="",version="",resource="",subresource=""'
     const key = `${labels},code="${code}"`
     const total = this.#totals.get(key)
     if (total === undefined) this.#totals.set(key, { labels: key, count: 1 })
@@ -49,7 +52,10 @@ export class RequestMetrics {
   render(gauges: Readonly<Record<string, number>>): string {
     const lines = ['# HELP apiserver_request_total Requests answered.', '# TYPE apiserver_request_total counter']
     for (const { labels, count } of this.#totals.values()) lines.push(`apiserver_request_total{${labels}} ${count}`)
-    lines.push('# HELP apiserver_request_duration_seconds Time from a request to its answer.', '# TYPE apiserver_request_duration_seconds histogram')
+    lines.push(
+      '# HELP apiserver_request_duration_seconds Time from a request to its answer.',
+      '# TYPE apiserver_request_duration_seconds histogram',
+    )
     for (const histogram of this.#durations.values()) renderHistogram(histogram, lines)
     for (const [name, value] of Object.entries(gauges)) lines.push(`# TYPE ${name} gauge`, `${name} ${value}`)
     return `${lines.join('\n')}\n`

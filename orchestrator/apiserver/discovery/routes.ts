@@ -28,7 +28,12 @@ export interface DiscoveryOptions {
 }
 
 const value = (object: object): Answer => ({ type: 'object', code: 200, object })
-const text = (code: number, body: string, contentType = 'text/plain; charset=utf-8'): Answer => ({ type: 'bytes', code, contentType, bytes: body })
+const text = (code: number, body: string, contentType = 'text/plain; charset=utf-8'): Answer => ({
+  type: 'bytes',
+  code,
+  contentType,
+  bytes: body,
+})
 
 /** Everything that is no resource: discovery, OpenAPI, version, health, metrics, the token issuer's documents. */
 export function createDiscoveryRoute(options: DiscoveryOptions): Route {
@@ -40,7 +45,12 @@ export function createDiscoveryRoute(options: DiscoveryOptions): Route {
       if (info.isResource) return undefined
       if (info.verb !== 'get' && info.verb !== 'head') return undefined
       const path = info.path.length > 1 ? info.path.replace(/\/+$/, '') : info.path
-      return healthAnswer(path, request, options) ?? discoveryAnswer(path, request, options) ?? openApiAnswer(path, documents, aggregated) ?? issuerAnswer(path, options)
+      return (
+        healthAnswer(path, request, options) ??
+        discoveryAnswer(path, request, options) ??
+        openApiAnswer(path, documents, aggregated) ??
+        issuerAnswer(path, options)
+      )
     },
   }
 }
@@ -69,7 +79,10 @@ function discoveryAnswer(path: string, request: ApiRequest, { aggregated, server
   if (path === '/api' || path === '/apis') {
     const { as, v, g } = request.accepted.parameters
     if (as === 'APIGroupDiscoveryList' && g === 'apidiscovery.k8s.io' && v === 'v2')
-      return etagged(aggregatedDiscovery(path === '/api' ? 'core' : 'groups', aggregated.extras()), 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList')
+      return etagged(
+        aggregatedDiscovery(path === '/api' ? 'core' : 'groups', aggregated.extras()),
+        'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
+      )
     return value(path === '/api' ? apiVersions(serverAddress()) : apiGroupList(aggregated.extras()))
   }
   if (segments[0] === 'api' && segments.length === 2) return known(apiResourceList('', segments[1]!))
@@ -93,7 +106,9 @@ const v3Prefix = '/openapi/v3/'
 /** OpenAPI documents are large and never change: their bytes are made once, on first use. */
 function openApiAnswer(path: string, documents: Map<string, Buffer>, aggregated: AggregatedApis): Answer | Promise<Answer> | undefined {
   if (path === '/openapi/v3') {
-    const extras = aggregated.extras().map(({ group, version }) => [`apis/${group}/${version}`, { serverRelativeURL: `${v3Prefix}apis/${group}/${version}` }])
+    const extras = aggregated
+      .extras()
+      .map(({ group, version }) => [`apis/${group}/${version}`, { serverRelativeURL: `${v3Prefix}apis/${group}/${version}` }])
     return value({ paths: { ...openApiV3Index().paths, ...Object.fromEntries(extras) } })
   }
   if (path !== '/openapi/v2' && !path.startsWith(v3Prefix)) return undefined
@@ -120,4 +135,17 @@ function issuerAnswer(path: string, { tokens }: DiscoveryOptions): Answer | Prom
   return undefined
 }
 
-const rootPaths = ['/.well-known/openid-configuration', '/api', '/api/v1', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/openid/v1/jwks', '/readyz', '/version']
+const rootPaths = [
+  '/.well-known/openid-configuration',
+  '/api',
+  '/api/v1',
+  '/apis',
+  '/healthz',
+  '/livez',
+  '/metrics',
+  '/openapi/v2',
+  '/openapi/v3',
+  '/openid/v1/jwks',
+  '/readyz',
+  '/version',
+]

@@ -76,7 +76,8 @@ export class AnswerWriter {
 
   async #writeObject(exchange: Exchange, { code, object, bytes }: Extract<Answer, { type: 'object' }>): Promise<void> {
     const { accepted, isPretty } = exchange
-    if (accepted.mediaType === 'application/yaml') return this.#send(exchange, code, Buffer.from(stringify(object, { aliasDuplicateObjects: false })))
+    if (accepted.mediaType === 'application/yaml')
+      return this.#send(exchange, code, Buffer.from(stringify(object, { aliasDuplicateObjects: false })))
     if (bytes !== undefined && !isPretty) return this.#send(exchange, code, bytes)
     return this.#send(exchange, code, Buffer.from(isPretty ? `${JSON.stringify(object, undefined, 2)}\n` : JSON.stringify(object)))
   }
@@ -111,7 +112,11 @@ export class AnswerWriter {
     const { request, response, accepted, isPretty } = exchange
     if (accepted.mediaType === 'application/yaml' || isPretty) {
       const { apiVersion, kind, metadata, items } = list
-      return this.#writeObject(exchange, { type: 'object', code: 200, object: { kind, apiVersion, metadata, items: items.map(({ object }) => object) } })
+      return this.#writeObject(exchange, {
+        type: 'object',
+        code: 200,
+        object: { kind, apiVersion, metadata, items: items.map(({ object }) => object) },
+      })
     }
     const length = lengthOfList(list)
     const isCompressed = length >= minCompressedBytes && acceptsGzip(request)

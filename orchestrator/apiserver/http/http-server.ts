@@ -107,7 +107,13 @@ export class HttpServer {
     const startedAt = clock.monotonic()
     request.on('error', () => {})
     response.on('error', () => {})
-    const exchange: { -readonly [K in keyof Exchange]: Exchange[K] } = { request, response, accepted: jsonAccepted, warnings: [], isPretty: false }
+    const exchange: { -readonly [K in keyof Exchange]: Exchange[K] } = {
+      request,
+      response,
+      accepted: jsonAccepted,
+      warnings: [],
+      isPretty: false,
+    }
     let info: RequestInfo | undefined
     try {
       const { path, query } = splitUrl(request.url ?? '/')
@@ -122,14 +128,18 @@ export class HttpServer {
       await writer.write(exchange, await this.#options.handler.handle(apiRequest))
     } catch (error) {
       // A client that goes away in the middle of its body is no failure of ours.
-      if (statusOf(error) === undefined && !request.destroyed) log.error({ err: error, method: request.method, path: info?.path }, 'request failed')
+      if (statusOf(error) === undefined && !request.destroyed)
+        log.error({ err: error, method: request.method, path: info?.path }, 'request failed')
       await writer.writeError(exchange, error)
     }
     // An unread body would keep the connection from its next request.
     if (!request.complete) request.resume()
   }
 
-  async #toApiRequest(request: IncomingMessage, parts: { readonly info: RequestInfo | undefined; readonly query: URLSearchParams }): Promise<ApiRequest> {
+  async #toApiRequest(
+    request: IncomingMessage,
+    parts: { readonly info: RequestInfo | undefined; readonly query: URLSearchParams },
+  ): Promise<ApiRequest> {
     const { info, query } = parts
     if (info === undefined) throw badRequest(`the path is not percent-encoded correctly`)
     const { authenticator, authorizer } = this.#options
@@ -139,7 +149,15 @@ export class HttpServer {
     const isPassedOn = info.rest !== '' || passedOn.has(info.subresource) || !this.#options.handler.servesItself(info)
     if (accepted === undefined && !isPassedOn && info.isResource) throw nothingAcceptable()
     const hasBody = !isPassedOn && info.method !== 'GET' && info.method !== 'HEAD'
-    return { info, query, user, accepted: accepted ?? jsonAccepted, userAgent: request.headers['user-agent'] ?? '', body: hasBody ? await readBody(request) : undefined, warnings: [] }
+    return {
+      info,
+      query,
+      user,
+      accepted: accepted ?? jsonAccepted,
+      userAgent: request.headers['user-agent'] ?? '',
+      body: hasBody ? await readBody(request) : undefined,
+      warnings: [],
+    }
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -160,7 +178,9 @@ const passedOn = new Set(['log', 'exec', 'attach', 'portforward', 'proxy'])
 
 function splitUrl(url: string): { readonly path: string; readonly query: URLSearchParams } {
   const mark = url.indexOf('?')
-  return mark < 0 ? { path: url, query: new URLSearchParams() } : { path: url.slice(0, mark), query: new URLSearchParams(url.slice(mark + 1)) }
+  return mark < 0
+    ? { path: url, query: new URLSearchParams() }
+    : { path: url.slice(0, mark), query: new URLSearchParams(url.slice(mark + 1)) }
 }
 
 /** The TLS socket beneath a request, whichever HTTP it came by. */
@@ -172,7 +192,11 @@ function socketOf(request: IncomingMessage): unknown {
 function listen(server: Http2SecureServer, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) => {
-      reject(error.code === 'EADDRINUSE' ? new Error(`the API server cannot listen on ${host}:${port}: the port is in use by another process`, { cause: error }) : error)
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new Error(`the API server cannot listen on ${host}:${port}: the port is in use by another process`, { cause: error })
+          : error,
+      )
     }
     server.once('error', fail)
     server.listen(port, host, () => {
@@ -185,5 +209,7 @@ function listen(server: Http2SecureServer, host: string, port: number): Promise<
 function refuseUpgrade(socket: Duplex, error: unknown): void {
   const status = statusOf(error) ?? internalError(error).status
   const body = JSON.stringify(status)
-  socket.end(`HTTP/1.1 ${status.code} ${status.reason ?? 'Error'}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
+  socket.end(
+    `HTTP/1.1 ${status.code} ${status.reason ?? 'Error'}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
 }

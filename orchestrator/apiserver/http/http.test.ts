@@ -21,17 +21,23 @@ function send(path: string, options: RequestOptions & { readonly body?: string |
   const { body, ...rest } = options
   return new Promise((resolve, reject) => {
     const { port } = running.server.address
-    const outgoing = request({ host: '127.0.0.1', port, path, ca: credentials.ca.cert, ...credentials.admin, agent: false, ...rest }, (answer) => {
-      const pieces: Buffer[] = []
-      answer.on('data', (piece: Buffer) => pieces.push(piece)).on('end', () => resolve({ code: answer.statusCode!, headers: answer.headers, bytes: Buffer.concat(pieces) }))
-    })
+    const outgoing = request(
+      { host: '127.0.0.1', port, path, ca: credentials.ca.cert, ...credentials.admin, agent: false, ...rest },
+      (answer) => {
+        const pieces: Buffer[] = []
+        answer
+          .on('data', (piece: Buffer) => pieces.push(piece))
+          .on('end', () => resolve({ code: answer.statusCode!, headers: answer.headers, bytes: Buffer.concat(pieces) }))
+      },
+    )
     outgoing.on('error', reject)
     outgoing.end(body)
   })
 }
 const json = ({ bytes }: Answer) => JSON.parse(bytes.toString()) as Record<string, any>
 const maps = '/api/v1/namespaces/default/configmaps'
-const post = (body: string | Buffer, contentType = 'application/json', path = maps) => send(path, { method: 'POST', headers: { 'content-type': contentType }, body })
+const post = (body: string | Buffer, contentType = 'application/json', path = maps) =>
+  send(path, { method: 'POST', headers: { 'content-type': contentType }, body })
 
 describe('bodies', () => {
   test('may be YAML', async () => {
@@ -89,9 +95,17 @@ describe('answers', () => {
   test('take the form that the client accepts', async () => {
     await post('{"metadata":{"name":"shown"}}')
     const as = (accept: string, path = `${maps}/shown`) => send(path, { headers: { accept } })
-    expect(json(await as('application/json;as=Table;v=v1;g=meta.k8s.io,application/json'))).toMatchObject({ kind: 'Table', rows: [{ cells: ['shown', 0, expect.any(String)] }] })
-    expect(json(await as('application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io'))).toMatchObject({ kind: 'PartialObjectMetadata', metadata: { name: 'shown' } })
-    expect(json(await as('application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io', maps))).toMatchObject({ kind: 'PartialObjectMetadataList' })
+    expect(json(await as('application/json;as=Table;v=v1;g=meta.k8s.io,application/json'))).toMatchObject({
+      kind: 'Table',
+      rows: [{ cells: ['shown', 0, expect.any(String)] }],
+    })
+    expect(json(await as('application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io'))).toMatchObject({
+      kind: 'PartialObjectMetadata',
+      metadata: { name: 'shown' },
+    })
+    expect(json(await as('application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io', maps))).toMatchObject({
+      kind: 'PartialObjectMetadataList',
+    })
     expect((await as('application/yaml')).bytes.toString()).toContain('kind: ConfigMap\n')
     expect(json(await as('application/vnd.kubernetes.protobuf, application/json'))).toMatchObject({ kind: 'ConfigMap' })
     expect((await as('application/vnd.kubernetes.protobuf')).code).toBe(406)
@@ -105,7 +119,14 @@ describe('answers', () => {
     expect(Number(answer.headers['content-length'])).toBeGreaterThan(100)
   })
 
-  test.each(['/%', '/api/v1/namespaces/%E0%A4%A', '/apis/../../etc/passwd', '//', '/api//v1', '/api/v1/namespaces/default/pods/..%2f..%2fsecrets'])('the path %s does no harm', async (path) => {
+  test.each([
+    '/%',
+    '/api/v1/namespaces/%E0%A4%A',
+    '/apis/../../etc/passwd',
+    '//',
+    '/api//v1',
+    '/api/v1/namespaces/default/pods/..%2f..%2fsecrets',
+  ])('the path %s does no harm', async (path) => {
     expect([400, 404]).toContain((await send(path)).code)
   })
 })
@@ -132,7 +153,10 @@ describe('what is no resource', () => {
     const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json'
     const answer = await send('/apis', { headers: { accept } })
     expect(answer.headers['content-type']).toBe('application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList')
-    expect(json(answer)).toMatchObject({ kind: 'APIGroupDiscoveryList', items: expect.arrayContaining([expect.objectContaining({ metadata: expect.objectContaining({ name: 'apps' }) })]) })
+    expect(json(answer)).toMatchObject({
+      kind: 'APIGroupDiscoveryList',
+      items: expect.arrayContaining([expect.objectContaining({ metadata: expect.objectContaining({ name: 'apps' }) })]),
+    })
     expect((await send('/apis', { headers: { accept, 'if-none-match': answer.headers['etag'] as string } })).code).toBe(304)
   })
 
@@ -149,5 +173,7 @@ describe('what is no resource', () => {
 })
 
 test('a port in use is said plainly', async () => {
-  await expect(startTestServer(credentials, { port: running.server.address.port })).rejects.toThrow(/cannot listen on 127\.0\.0\.1:\d+: the port is in use by another process/)
+  await expect(startTestServer(credentials, { port: running.server.address.port })).rejects.toThrow(
+    /cannot listen on 127\.0\.0\.1:\d+: the port is in use by another process/,
+  )
 })

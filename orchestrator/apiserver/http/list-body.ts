@@ -28,5 +28,6 @@ export function* piecesOfList(list: ListAnswer): Generator<Buffer> {
   yield Buffer.concat(pending)
 }
 
-const headOf = ({ kind, apiVersion, metadata }: ListAnswer) => `{"kind":"${kind}","apiVersion":"${apiVersion}","metadata":${JSON.stringify(metadata)},"items":[`
+const headOf = ({ kind, apiVersion, metadata }: ListAnswer) =>
+  `{"kind":"${kind}","apiVersion":"${apiVersion}","metadata":${JSON.stringify(metadata)},"items":[`
 const tail = Buffer.from(']}')

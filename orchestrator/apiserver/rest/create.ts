@@ -64,13 +64,15 @@ async function createOnce(core: Core, target: Target, object: KubeObject, contex
     const causes = validateObject(declaration, object)
     if (causes.length > 0) throw invalid(declaration.kind, object.metadata.name!, causes)
     context.track?.(object, undefined)
-    if (!context.isDryRun) return view.present(await core.store.put(view.keyOf(target.namespace, object.metadata.name!), view.toStored(object), 0))
+    if (!context.isDryRun)
+      return view.present(await core.store.put(view.keyOf(target.namespace, object.metadata.name!), view.toStored(object), 0))
   } catch (error) {
     undoAll(attributes)
     throw error
   }
   undoAll(attributes)
-  if (core.store.get(view.keyOf(target.namespace, object.metadata.name!)) !== undefined) throw alreadyExists(declaration.kind, object.metadata.name!)
+  if (core.store.get(view.keyOf(target.namespace, object.metadata.name!)) !== undefined)
+    throw alreadyExists(declaration.kind, object.metadata.name!)
   return { object, bytes: Buffer.from(JSON.stringify(object)) }
 }
 

@@ -2,7 +2,16 @@ import type { KindDeclaration } from '../../api/kind-declaration.ts'
 import { findKindByName } from '../../api/kinds.ts'
 import { apiVersionOf, type KubeObject } from '../../api/object.ts'
 import { decodeProtobuf, isProtobuf } from '../../api/protobuf.ts'
-import { checkSchema, type Decoded, decodeJson, decodeYaml, decodingError, pruneUnknown, strictDecodingError, strictWarnings } from '../../api/schema.ts'
+import {
+  checkSchema,
+  type Decoded,
+  decodeJson,
+  decodeYaml,
+  decodingError,
+  pruneUnknown,
+  strictDecodingError,
+  strictWarnings,
+} from '../../api/schema.ts'
 import { badRequest, unsupportedMediaType } from '../../api/status-error.ts'
 import type { ApiRequest, RequestBody } from '../request.ts'
 import { copyJson } from './copy.ts'
@@ -40,7 +49,8 @@ export function parseBody(body: RequestBody): Decoded {
     case 'application/yaml':
       return decodeYaml(body.bytes)
     case 'application/vnd.kubernetes.protobuf':
-      if (!isProtobuf(body.bytes)) throw badRequest('the object provided is unrecognized (must be of type Protobuf): the k8s envelope is missing')
+      if (!isProtobuf(body.bytes))
+        throw badRequest('the object provided is unrecognized (must be of type Protobuf): the k8s envelope is missing')
       return { value: decodeProtobuf(body.bytes), duplicates: [] }
     default:
       throw unsupportedMediaType(bodyTypes)
@@ -62,16 +72,25 @@ export function decodeBody<T = KubeObject>(request: ApiRequest, expected: Expect
 export function decodeObject(request: ApiRequest, declaration: KindDeclaration, retired: KindDeclaration | undefined): KubeObject {
   if (retired?.alias === undefined) return decodeBody(request, expectedOf(declaration))
   const { object, duplicates } = readObject(request, expectedOf(retired))
-  const converted = retired.alias.convert({ ...object, apiVersion: apiVersionOf(retired.kind), kind: retired.kind.kind } as unknown as KubeObject)
+  const converted = retired.alias.convert({
+    ...object,
+    apiVersion: apiVersionOf(retired.kind),
+    kind: retired.kind.kind,
+  } as unknown as KubeObject)
   return conform(converted as unknown as Record<string, unknown>, expectedOf(declaration), duplicates, request) as KubeObject
 }
 
 /** Parses the body and checks what it says it is. */
-function readObject(request: ApiRequest, expected: Expected): { readonly object: Record<string, unknown>; readonly duplicates: readonly string[] } {
+function readObject(
+  request: ApiRequest,
+  expected: Expected,
+): { readonly object: Record<string, unknown>; readonly duplicates: readonly string[] } {
   if (request.body === undefined) throw badRequest('the request body is empty: an object was expected')
   const decoded = parseBody(request.body)
   if (typeof decoded.value !== 'object' || decoded.value === null || Array.isArray(decoded.value))
-    throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(decoded.value) ? 'array' : typeof decoded.value} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`)
+    throw badRequest(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(decoded.value) ? 'array' : typeof decoded.value} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
+    )
   const object = decoded.value as Record<string, unknown>
   checkTypeMeta(object, expected)
   return { object, duplicates: decoded.duplicates }
@@ -109,7 +128,9 @@ function checkTypeMeta(object: Record<string, unknown>, expected: Expected): voi
   if (kind !== undefined && kind !== expected.kind && (apiVersion === undefined || apiVersion === wanted)) {
     const [group, version] = splitApiVersion(apiVersion ?? wanted)
     if (findKindByName(group, version, kind) === undefined) throw noKindMatch(kind, apiVersion ?? wanted)
-    throw badRequest(`${expected.kind} in version "${expected.version}" cannot be handled as a ${expected.kind}: the object provided is a ${kind}, not a ${expected.kind}`)
+    throw badRequest(
+      `${expected.kind} in version "${expected.version}" cannot be handled as a ${expected.kind}: the object provided is a ${kind}, not a ${expected.kind}`,
+    )
   }
   if (apiVersion !== undefined && apiVersion !== wanted)
     throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${wanted})`)
@@ -118,7 +139,10 @@ function checkTypeMeta(object: Record<string, unknown>, expected: Expected): voi
 function typeMember(object: Record<string, unknown>, name: string): string | undefined {
   const value = object[name]
   if (value === undefined || value === null || value === '') return undefined
-  if (typeof value !== 'string') throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${typeof value} into Go struct field .${name} of type string`)
+  if (typeof value !== 'string')
+    throw badRequest(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${typeof value} into Go struct field .${name} of type string`,
+    )
   return value
 }
 

@@ -21,10 +21,15 @@ export function parseDeleteOptions(request: ApiRequest): DeleteOptions & { reado
     throw refuse('propagationPolicy', propagationPolicy, 'orphanDependents and deletionPropagation cannot be both set')
   }
   if (propagationPolicy !== undefined && !policies.includes(propagationPolicy)) {
-    const cause = { reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: "Foreground", "Background", "Orphan", "nil"`, field: 'propagationPolicy' }
+    const cause = {
+      reason: 'FieldValueNotSupported',
+      message: `Unsupported value: ${JSON.stringify(propagationPolicy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
+      field: 'propagationPolicy',
+    }
     throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', [cause])
   }
-  const policy: PropagationPolicy | undefined = orphanDependents === undefined ? propagationPolicy : orphanDependents ? 'Orphan' : 'Background'
+  const policy: PropagationPolicy | undefined =
+    orphanDependents === undefined ? propagationPolicy : orphanDependents ? 'Orphan' : 'Background'
   return {
     ...(policy === undefined ? {} : { propagationPolicy: policy }),
     ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
@@ -34,7 +39,9 @@ export function parseDeleteOptions(request: ApiRequest): DeleteOptions & { reado
 }
 
 function refuse(field: string, value: unknown, why: string) {
-  return invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', [{ reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(value)}: ${why}`, field }])
+  return invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', [
+    { reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(value)}: ${why}`, field },
+  ])
 }
 
 /** A body may also be named in the version of the group it is sent to, as older clients do. */
@@ -44,7 +51,8 @@ function fromBody(request: ApiRequest): WireOptions {
 
 function fromQuery(query: URLSearchParams): WireOptions {
   const grace = query.get('gracePeriodSeconds')
-  if (grace !== null && !/^-?\d{1,15}$/.test(grace)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(grace)}: invalid syntax (query parameter gracePeriodSeconds)`)
+  if (grace !== null && !/^-?\d{1,15}$/.test(grace))
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(grace)}: invalid syntax (query parameter gracePeriodSeconds)`)
   const policy = query.get('propagationPolicy')
   return {
     ...(grace === null ? {} : { gracePeriodSeconds: Number(grace) }),
@@ -58,7 +66,11 @@ export function isDryRun({ query }: Pick<ApiRequest, 'query'>, inBody: readonly 
   const values = [...query.getAll('dryRun'), ...inBody].filter((value) => value !== '')
   const bad = values.find((value) => value !== 'All')
   if (bad !== undefined) {
-    const cause = { reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(bad)}: supported values: "All"`, field: 'dryRun' }
+    const cause = {
+      reason: 'FieldValueNotSupported',
+      message: `Unsupported value: ${JSON.stringify(bad)}: supported values: "All"`,
+      field: 'dryRun',
+    }
     throw invalid({ group: 'meta.k8s.io', kind: 'WriteOptions' }, '', [cause])
   }
   return values.length > 0

@@ -33,7 +33,12 @@ export function finalizersFor(declaration: KindDeclaration, object: KubeObject, 
 /** Whether an object that is being removed has nothing left to wait for. */
 export function isReadyToGo(declaration: KindDeclaration, object: KubeObject): boolean {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata
-  return deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0 && finalizers.length === 0 && !hasNamespaceFinalizers(declaration, object)
+  return (
+    deletionTimestamp !== undefined &&
+    deletionGracePeriodSeconds === 0 &&
+    finalizers.length === 0 &&
+    !hasNamespaceFinalizers(declaration, object)
+  )
 }
 
 /** Namespaces have finalizers of their own in `spec`, which stand for their content. */

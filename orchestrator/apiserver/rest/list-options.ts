@@ -36,35 +36,50 @@ export function parseListOptions(query: URLSearchParams, isWatch: boolean): List
 function integerOf(query: URLSearchParams, name: string): number {
   const text = query.get(name) ?? ''
   if (text === '') return 0
-  if (!/^-?\d{1,18}$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax (query parameter ${name})`)
+  if (!/^-?\d{1,18}$/.test(text))
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax (query parameter ${name})`)
   return Number(text)
 }
 
 const forbidden = (field: string, message: string) => ({ reason: 'FieldValueForbidden', message: `Forbidden: ${message}`, field })
-const invalidValue = (field: string, value: string, message: string) => ({ reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(value)}: ${message}`, field })
+const invalidValue = (field: string, value: string, message: string) => ({
+  reason: 'FieldValueInvalid',
+  message: `Invalid value: ${JSON.stringify(value)}: ${message}`,
+  field,
+})
 
 function listProblem(options: ListOptions, query: URLSearchParams) {
   const { resourceVersion, resourceVersionMatch, continueToken } = options
   if (query.has('sendInitialEvents')) return forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list')
-  if (resourceVersion !== '' && !/^\d+$/.test(resourceVersion)) return invalidValue('resourceVersion', resourceVersion, 'strconv.ParseUint: invalid syntax')
+  if (resourceVersion !== '' && !/^\d+$/.test(resourceVersion))
+    return invalidValue('resourceVersion', resourceVersion, 'strconv.ParseUint: invalid syntax')
   if (resourceVersionMatch === '') return undefined
-  if (resourceVersion === '') return forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided')
+  if (resourceVersion === '')
+    return forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided')
   if (continueToken !== '') return forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided')
   if (resourceVersionMatch !== 'Exact' && resourceVersionMatch !== 'NotOlderThan') {
-    return { reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(resourceVersionMatch)}: supported values: "Exact", "NotOlderThan"`, field: 'resourceVersionMatch' }
+    return {
+      reason: 'FieldValueNotSupported',
+      message: `Unsupported value: ${JSON.stringify(resourceVersionMatch)}: supported values: "Exact", "NotOlderThan"`,
+      field: 'resourceVersionMatch',
+    }
   }
-  if (resourceVersionMatch === 'Exact' && resourceVersion === '0') return forbidden('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
+  if (resourceVersionMatch === 'Exact' && resourceVersion === '0')
+    return forbidden('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
   return undefined
 }
 
 function watchProblem({ resourceVersion, resourceVersionMatch, continueToken }: ListOptions, query: URLSearchParams) {
-  if (resourceVersion !== '' && !/^\d+$/.test(resourceVersion)) return invalidValue('resourceVersion', resourceVersion, 'strconv.ParseUint: invalid syntax')
+  if (resourceVersion !== '' && !/^\d+$/.test(resourceVersion))
+    return invalidValue('resourceVersion', resourceVersion, 'strconv.ParseUint: invalid syntax')
   if (continueToken !== '') return forbidden('continue', 'continue is forbidden for watch')
   if (query.has('sendInitialEvents')) {
-    if (resourceVersionMatch !== 'NotOlderThan') return forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')
+    if (resourceVersionMatch !== 'NotOlderThan')
+      return forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')
     return undefined
   }
-  if (resourceVersionMatch !== '') return forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')
+  if (resourceVersionMatch !== '')
+    return forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')
   return undefined
 }
 
@@ -84,14 +99,15 @@ export function decodeContinue(token: string, prefix: string): Position {
   }
   const { v, rv, start } = parsed ?? {}
   if (v !== 'meta.k8s.io/v1') throw invalidToken(`server does not recognize this encoded version ${JSON.stringify(v)}`)
-  if (typeof rv !== 'number' || !Number.isInteger(rv) || typeof start !== 'string' || !start.startsWith(prefix)) throw invalidToken('incorrect encoded start resourceVersion or key')
+  if (typeof rv !== 'number' || !Number.isInteger(rv) || typeof start !== 'string' || !start.startsWith(prefix))
+    throw invalidToken('incorrect encoded start resourceVersion or key')
   return { revision: rv, startAfter: start }
 }
 
 /** Upstream's 410 for a page whose revision is forgotten, with a token that goes on at the present state. */
 export function continueExpired(startAfter: string) {
   const error = expired(
-    "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
   )
   Object.assign(error.status.metadata, { continue: encodeContinue({ revision: -1, startAfter }) })
   return error

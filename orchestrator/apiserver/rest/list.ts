@@ -62,7 +62,10 @@ interface Page {
 
 function readPage({ store }: Core, { view, prefix, start, limit, selection, isContinued }: PageRequest): Page {
   const isPaged = limit > 0
-  const listing = listAt(() => store.list(prefix, { ...start, ...(isPaged && selection.isEverything ? { limit } : {}) }), isContinued ? start.startAfter : undefined)
+  const listing = listAt(
+    () => store.list(prefix, { ...start, ...(isPaged && selection.isEverything ? { limit } : {}) }),
+    isContinued ? start.startAfter : undefined,
+  )
   const { revision } = listing
   if (selection.isEverything) {
     const next = listing.remaining > 0 ? listing.entries.at(-1)?.key : undefined
@@ -78,6 +81,8 @@ function listAt(list: () => Listing, continuedAfter: string | undefined): Listin
     return list()
   } catch (error) {
     if (!isStoreError(error, 'compacted')) throw error
-    throw continuedAfter === undefined ? expired(`The resourceVersion for the provided list is too old: ${error.message}`) : continueExpired(continuedAfter)
+    throw continuedAfter === undefined
+      ? expired(`The resourceVersion for the provided list is too old: ${error.message}`)
+      : continueExpired(continuedAfter)
   }
 }

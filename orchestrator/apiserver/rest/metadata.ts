@@ -28,9 +28,15 @@ export function metadataOf(object: KubeObject): MetaV1ObjectMeta {
 }
 
 /** Gives a new object its name, UID and creation time; drops what only the server may set. Changes `object`. */
-export function initializeMetadata({ clock, random }: Core, { view }: Pick<Target, 'view'>, object: KubeObject, keepsManagedFields = false): void {
+export function initializeMetadata(
+  { clock, random }: Core,
+  { view }: Pick<Target, 'view'>,
+  object: KubeObject,
+  keepsManagedFields = false,
+): void {
   const meta = metadataOf(object)
-  if (meta.resourceVersion !== undefined && meta.resourceVersion !== '') throw badRequest('resourceVersion should not be set on objects to be created')
+  if (meta.resourceVersion !== undefined && meta.resourceVersion !== '')
+    throw badRequest('resourceVersion should not be set on objects to be created')
   if (!meta.name) {
     if (!meta.generateName) {
       const cause = { reason: 'FieldValueRequired', message: 'Required value: name or generateName is required', field: 'metadata.name' }
@@ -79,12 +85,27 @@ function dropEmpty(meta: MetaV1ObjectMeta): void {
   }
 }
 
-const serverFields = ['uid', 'resourceVersion', 'creationTimestamp', 'generation', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const
+const serverFields = [
+  'uid',
+  'resourceVersion',
+  'creationTimestamp',
+  'generation',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+] as const
 
 function staleVersion({ view, name }: Target, given: string) {
   if (!/^\d+$/.test(given)) {
-    const cause = { reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(given)}: strconv.ParseUint: parsing ${JSON.stringify(given)}: invalid syntax`, field: 'metadata.resourceVersion' }
+    const cause = {
+      reason: 'FieldValueInvalid',
+      message: `Invalid value: ${JSON.stringify(given)}: strconv.ParseUint: parsing ${JSON.stringify(given)}: invalid syntax`,
+      field: 'metadata.resourceVersion',
+    }
     return invalid(view.declaration.kind, name, [cause])
   }
-  return conflict(view.declaration.kind, name, 'the object has been modified; please apply your changes to the latest version and try again')
+  return conflict(
+    view.declaration.kind,
+    name,
+    'the object has been modified; please apply your changes to the latest version and try again',
+  )
 }

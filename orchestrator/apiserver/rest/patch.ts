@@ -73,7 +73,9 @@ function applyPatch(current: KubeObject, { type, value }: Patch, definition: str
 function checkSameKind(object: Record<string, unknown>, expected: Expected): void {
   const wanted = apiVersionOf(expected)
   if (object['apiVersion'] !== undefined && object['apiVersion'] !== wanted)
-    throw badRequest(`the API version in the data (${JSON.stringify(object['apiVersion'])}) does not match the expected API version (${wanted})`)
+    throw badRequest(
+      `the API version in the data (${JSON.stringify(object['apiVersion'])}) does not match the expected API version (${wanted})`,
+    )
   if (object['kind'] !== undefined && object['kind'] !== expected.kind)
     throw badRequest(`the kind in the data (${JSON.stringify(object['kind'])}) does not match the expected kind (${expected.kind})`)
 }
@@ -81,13 +83,15 @@ function checkSameKind(object: Record<string, unknown>, expected: Expected): voi
 /** An applied configuration, checked: it must name its kind. */
 export function appliedObject(patch: Patch, declaration: KindDeclaration, expected: Expected, request: ApiRequest): KubeObject {
   const { value } = patch
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badRequest('error decoding YAML: an applied configuration must be an object')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw badRequest('error decoding YAML: an applied configuration must be an object')
   const object = copyJson(value) as Record<string, unknown>
   if (typeof object['apiVersion'] !== 'string' || typeof object['kind'] !== 'string')
     throw badRequest('invalid object type: /, Kind=: an applied configuration must have apiVersion and kind')
   checkSameKind(object, expected)
   const applied = conform(object, expected, patch.duplicates, request) as KubeObject
-  if (applied.metadata?.managedFields !== undefined && applied.metadata.managedFields.length > 0) throw badRequest('metadata.managedFields must be nil')
+  if (applied.metadata?.managedFields !== undefined && applied.metadata.managedFields.length > 0)
+    throw badRequest('metadata.managedFields must be nil')
   if (!declaration.verbs.includes('patch')) throw badRequest(`${declaration.kind.kind} cannot be applied`)
   return applied
 }

@@ -5,11 +5,19 @@ import type { Answer, ApiRequest, ListAnswer } from '../request.ts'
 import type { Presented } from './kind-view.ts'
 
 /** One object in the form that the client accepts. */
-export function renderObject(declaration: KindDeclaration, { object, bytes }: Presented, options: { readonly code?: number; readonly request: ApiRequest; readonly now: number }): Answer {
+export function renderObject(
+  declaration: KindDeclaration,
+  { object, bytes }: Presented,
+  options: { readonly code?: number; readonly request: ApiRequest; readonly now: number },
+): Answer {
   const { code = 200, request, now } = options
   switch (request.accepted.as) {
     case 'Table':
-      return { type: 'object', code, object: toTable(declaration, [object], { now, includeObject: includeOf(request), ...revisionOf(object) }) }
+      return {
+        type: 'object',
+        code,
+        object: toTable(declaration, [object], { now, includeObject: includeOf(request), ...revisionOf(object) }),
+      }
     case 'PartialObjectMetadata':
       return { type: 'object', code, object: toPartialMetadata(object) }
     default:
@@ -23,9 +31,18 @@ const revisionOf = ({ metadata: { resourceVersion } }: KubeObject) => (resourceV
 export function renderList(declaration: KindDeclaration, list: ListAnswer, request: ApiRequest, now: number): Answer {
   if (request.accepted.as === 'object') return list
   const objects = list.items.map(({ object }) => object)
-  if (request.accepted.as === 'Table') return { type: 'object', code: 200, object: toTable(declaration, objects, { now, includeObject: includeOf(request), ...list.metadata }) }
+  if (request.accepted.as === 'Table')
+    return {
+      type: 'object',
+      code: 200,
+      object: toTable(declaration, objects, { now, includeObject: includeOf(request), ...list.metadata }),
+    }
   const items = objects.map(toPartialMetadata)
-  return { type: 'object', code: 200, object: { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata: list.metadata, items } }
+  return {
+    type: 'object',
+    code: 200,
+    object: { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata: list.metadata, items },
+  }
 }
 
 function includeOf({ query }: ApiRequest): IncludeObject {

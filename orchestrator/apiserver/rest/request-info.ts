@@ -50,7 +50,10 @@ function decodeSegments(raw: readonly string[]): string[] | undefined {
 }
 
 /** Splits what follows the version: `[namespaces, ns,] resource [, name [, subresource [, rest…]]]`. */
-function locate(parts: readonly string[], raw: readonly string[]): Pick<RequestInfo, 'namespace' | 'resource' | 'name' | 'subresource' | 'rest'> {
+function locate(
+  parts: readonly string[],
+  raw: readonly string[],
+): Pick<RequestInfo, 'namespace' | 'resource' | 'name' | 'subresource' | 'rest'> {
   let offset = 0
   let namespace = ''
   if (parts[0] === 'namespaces' && parts.length > 1 && parts[1] !== '') {
@@ -60,7 +63,13 @@ function locate(parts: readonly string[], raw: readonly string[]): Pick<RequestI
   const [resource = '', name = '', subresource = ''] = parts.slice(offset)
   const rest = raw.slice(offset + 3)
   const hasRest = rest.length > 0 && proxySubresources.has(subresource)
-  return { namespace, resource, name, subresource: hasRest || rest.length === 0 || rest[0] === '' ? subresource : `${subresource}/${rest.join('/')}`, rest: hasRest ? `/${rest.join('/')}` : '' }
+  return {
+    namespace,
+    resource,
+    name,
+    subresource: hasRest || rest.length === 0 || rest[0] === '' ? subresource : `${subresource}/${rest.join('/')}`,
+    rest: hasRest ? `/${rest.join('/')}` : '',
+  }
 }
 
 const collectionVerbs = new Set(['list', 'watch', 'deletecollection'])

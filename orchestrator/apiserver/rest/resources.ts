@@ -48,11 +48,13 @@ export class Resources {
   async handle(request: ApiRequest): Promise<Answer> {
     const { info } = request
     const named = findKind(info.group, info.version, info.resource)
-    const declaration = named?.alias === undefined ? named : findKind(named.alias.kind.group, named.alias.kind.version, named.alias.kind.plural)
+    const declaration =
+      named?.alias === undefined ? named : findKind(named.alias.kind.group, named.alias.kind.version, named.alias.kind.plural)
     const subresource = info.subresource === '' ? undefined : this.#subresourceOf(info.resource, info.subresource)
     if (declaration === undefined) throw pathNotFound()
     const { kind } = declaration
-    if (kind.isNamespaced && info.namespace === '' && (info.name !== '' || !isCollectionRead(info.verb))) throw badRequestNamespace(declaration)
+    if (kind.isNamespaced && info.namespace === '' && (info.name !== '' || !isCollectionRead(info.verb)))
+      throw badRequestNamespace(declaration)
     const namespace = kind.isNamespaced ? info.namespace : ''
     const target: Target = { view: viewOf(declaration), namespace, name: info.name, ...(named === declaration ? {} : { retired: named! }) }
     if (info.subresource === '') return this.#handleObject(target, request)
@@ -102,7 +104,8 @@ export class Resources {
     const { view } = target
     if (target.name !== '') throw methodNotAllowed(view.declaration.kind, 'POST')
     const review = this.#reviews.get(resourceOf(view.declaration))
-    if (review !== undefined) return { type: 'object', code: 201, object: await review(decodeObject(request, view.declaration, undefined), request) }
+    if (review !== undefined)
+      return { type: 'object', code: 201, object: await review(decodeObject(request, view.declaration, undefined), request) }
     const object = decodeObject(request, view.declaration, target.retired)
     const created = await createObject(this.#core, target, object, contextOf(this.#core, request, view.declaration))
     return renderObject(view.declaration, created, { code: 201, request, now: this.#core.clock.now() })
@@ -115,7 +118,11 @@ export class Resources {
     const context = contextOf(this.#core, request, declaration)
     if (declaration.createsOnUpdate === true && this.#core.store.get(view.keyOf(target.namespace, target.name)) === undefined) {
       object.metadata.name ??= target.name
-      return renderObject(declaration, await createObject(this.#core, target, object, context), { code: 201, request, now: this.#core.clock.now() })
+      return renderObject(declaration, await createObject(this.#core, target, object, context), {
+        code: 201,
+        request,
+        now: this.#core.clock.now(),
+      })
     }
     const updated = await updateObject(this.#core, target, { ...context, subresource: '', change: () => copyJson(object) })
     return renderObject(declaration, updated, { request, now: this.#core.clock.now() })
@@ -143,7 +150,11 @@ export class Resources {
       const created = await createObject(this.#core, target, copyJson(apply(undefined, applied)), { ...context, keepsManagedFields: true })
       return renderObject(declaration, created, { code: 201, request, now })
     }
-    const updated = await updateObject(this.#core, target, { ...context, subresource: '', change: (current) => copyJson(apply(current, copyJson(applied))) })
+    const updated = await updateObject(this.#core, target, {
+      ...context,
+      subresource: '',
+      change: (current) => copyJson(apply(current, copyJson(applied))),
+    })
     return renderObject(declaration, updated, { request, now })
   }
 
@@ -178,9 +189,11 @@ const isDeclared = (declaration: KindDeclaration, subresource: string) => declar
 
 const isCollectionRead = (verb: string) => verb === 'list' || verb === 'watch' || verb === 'deletecollection'
 
-const badRequestNamespace = ({ kind }: KindDeclaration) => badRequest(`an empty namespace may not be set when a resource name is provided or objects are created (${kind.plural})`)
+const badRequestNamespace = ({ kind }: KindDeclaration) =>
+  badRequest(`an empty namespace may not be set when a resource name is provided or objects are created (${kind.plural})`)
 
-const isGoneAlready = (error: unknown) => error instanceof Error && 'status' in error && (error.status as { reason?: string }).reason === 'NotFound'
+const isGoneAlready = (error: unknown) =>
+  error instanceof Error && 'status' in error && (error.status as { reason?: string }).reason === 'NotFound'
 
 /** What a successful removal is answered with. */
 export function deletedStatus({ kind }: KindDeclaration, { last }: Removal): object {
@@ -202,7 +215,12 @@ export function contextOf(core: Core, request: ApiRequest, declaration: KindDecl
 /** The server's own parts write often and are never in dispute with an applying client: their writes are not recorded. */
 const tracks = (request: ApiRequest) => request.body === undefined || 'bytes' in request.body
 
-function trackerOf({ clock }: Core, request: ApiRequest, { definition }: KindDeclaration, subresource: string): NonNullable<WriteContext['track']> {
+function trackerOf(
+  { clock }: Core,
+  request: ApiRequest,
+  { definition }: KindDeclaration,
+  subresource: string,
+): NonNullable<WriteContext['track']> {
   const options = { manager: managerOf(request), definition, now: clock.now(), ...(subresource === '' ? {} : { subresource }) }
   return (object, previous) => trackUpdate(object, previous, options)
 }
@@ -213,12 +231,18 @@ const maxManagerLength = 128
 function managerOf({ query, userAgent }: ApiRequest): string {
   const given = query.get('fieldManager') ?? ''
   if (given.length > maxManagerLength) throw badRequest(`fieldManager: Invalid value: may not be longer than ${maxManagerLength}`)
-  return given === '' ? (userAgent.split('/')[0]!.slice(0, maxManagerLength) || 'unknown') : given
+  return given === '' ? userAgent.split('/')[0]!.slice(0, maxManagerLength) || 'unknown' : given
 }
 
 /** Server-side apply as the request asks for it; throws when it names no manager. */
-export function applierOf({ clock }: Core, request: ApiRequest, { definition }: KindDeclaration, subresource = ''): (live: KubeObject | undefined, applied: KubeObject) => KubeObject {
-  if ((request.query.get('fieldManager') ?? '') === '') throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch')
+export function applierOf(
+  { clock }: Core,
+  request: ApiRequest,
+  { definition }: KindDeclaration,
+  subresource = '',
+): (live: KubeObject | undefined, applied: KubeObject) => KubeObject {
+  if ((request.query.get('fieldManager') ?? '') === '')
+    throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch')
   const options = {
     manager: managerOf(request),
     force: request.query.get('force') === 'true',

@@ -24,6 +24,8 @@ export function selectionOf(declaration: KindDeclaration, query: URLSearchParams
   return {
     isEverything: false,
     matches: (object) =>
-      (name === '' || object.metadata.name === name) && matchesLabels(labels, object.metadata.labels) && matchesFields(declaration, fields, object),
+      (name === '' || object.metadata.name === name) &&
+      matchesLabels(labels, object.metadata.labels) &&
+      matchesFields(declaration, fields, object),
   }
 }

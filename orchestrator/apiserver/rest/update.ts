@@ -3,7 +3,7 @@ import type { KindDeclaration } from '../../api/kind-declaration.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { invalid, notFound, type StatusCause } from '../../api/status-error.ts'
 import { prepareForStatusUpdate, prepareForUpdate } from '../../api/strategy.ts'
-import { validateObject, validateUpdate } from '../../api/validation.ts'
+import { validateObject, validateStatusUpdate, validateUpdate } from '../../api/validation.ts'
 import { type Entry, isStoreError } from '../../store/store.ts'
 import { admitAll, type Attributes, undoAll } from '../admission/admission.ts'
 import { isSameJson } from './copy.ts'
@@ -35,7 +35,8 @@ export async function updateObject(core: Core, target: Target, options: UpdateOp
     if (entry === undefined) throw notFound(target.view.declaration.kind, target.name)
     const current = target.view.present(entry)
     const object = await options.change(current.object)
-    const isPinned = Boolean(object.metadata?.resourceVersion) && object.metadata.resourceVersion !== current.object.metadata.resourceVersion
+    const isPinned =
+      Boolean(object.metadata?.resourceVersion) && object.metadata.resourceVersion !== current.object.metadata.resourceVersion
     try {
       return await updateOnce(core, { target, options, entry, current, object })
     } catch (error) {
@@ -58,7 +59,7 @@ const fixedPart: Strategy = { prepare: prepareForUpdate, validate: validateObjec
 const asGiven: Strategy = { prepare: () => {}, validate: validateObject }
 
 const strategies: Readonly<Record<string, Strategy>> = {
-  status: { prepare: prepareForStatusUpdate, validate: validateUpdate },
+  status: { prepare: prepareForStatusUpdate, validate: validateStatusUpdate },
   ephemeralcontainers: fixedPart,
   resize: fixedPart,
   binding: asGiven,

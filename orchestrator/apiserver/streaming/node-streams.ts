@@ -48,7 +48,9 @@ export function createStreams(kubelet: KubeletClient): Readonly<Record<string, S
     'nodes/proxy': async (core, target, request) => {
       const [name = '', port] = target.name.split(':')
       const path = `${request.info.rest || '/'}${queryText(request)}`
-      return tunnel(() => nodeBackend(core, { node: name, path, method: request.info.method, tls, ...(port === undefined ? {} : { port: Number(port) }) }))
+      return tunnel(() =>
+        nodeBackend(core, { node: name, path, method: request.info.method, tls, ...(port === undefined ? {} : { port: Number(port) }) }),
+      )
     },
   }
 }
@@ -82,7 +84,8 @@ function logQuery(query: URLSearchParams): string {
   passed.delete('container')
   for (const name of ['tailLines', 'sinceSeconds', 'limitBytes']) {
     const value = passed.get(name)
-    if (value !== null && !/^\d+$/.test(value)) throw badRequest(`${name}: Invalid value: ${JSON.stringify(value)}: must be greater than or equal to 0`)
+    if (value !== null && !/^\d+$/.test(value))
+      throw badRequest(`${name}: Invalid value: ${JSON.stringify(value)}: must be greater than or equal to 0`)
   }
   return passed.toString()
 }
@@ -114,7 +117,9 @@ function nodeBackend({ store }: Core, { node, path, method, tls, port }: NodeReq
   const found = store.get(`core/nodes/${node}`)?.object as CoreV1Node | undefined
   if (found === undefined) throw notFound({ group: '', plural: 'nodes' }, node)
   const addresses = found.status?.addresses ?? []
-  const host = ['InternalIP', 'ExternalIP', 'Hostname'].map((type) => addresses.find((address) => address.type === type)?.address).find((address) => address !== undefined)
+  const host = ['InternalIP', 'ExternalIP', 'Hostname']
+    .map((type) => addresses.find((address) => address.type === type)?.address)
+    .find((address) => address !== undefined)
   if (host === undefined) throw unavailable(`no preferred addresses found for node ${JSON.stringify(node)}; known addresses: []`)
   const { status } = found as { readonly status?: { readonly daemonEndpoints?: { readonly kubeletEndpoint?: { readonly Port?: number } } } }
   return { host, port: port ?? status?.daemonEndpoints?.kubeletEndpoint?.Port ?? defaultKubeletPort, path, method, headers: {}, tls }

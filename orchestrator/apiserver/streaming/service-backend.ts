@@ -14,11 +14,16 @@ export interface ServiceAddress {
 }
 
 /** One of a service's ready endpoints, at random; `port` is a name, a number or '' for the only one. `undefined` when there is none. */
-export function pickEndpoint(core: { readonly store: Store; readonly random: Random }, service: { readonly namespace: string; readonly name: string }, port: string): ServiceAddress | undefined {
+export function pickEndpoint(
+  core: { readonly store: Store; readonly random: Random },
+  service: { readonly namespace: string; readonly name: string },
+  port: string,
+): ServiceAddress | undefined {
   const { namespace, name } = service
   const object = core.store.get(`core/services/${namespace}/${name}`)?.object as CoreV1Service | undefined
   const servicePorts = object?.spec?.ports ?? []
-  const servicePort = port === '' ? servicePorts[0] : servicePorts.find((candidate) => candidate.name === port || String(candidate.port) === port)
+  const servicePort =
+    port === '' ? servicePorts[0] : servicePorts.find((candidate) => candidate.name === port || String(candidate.port) === port)
   if (object?.spec?.type === 'ExternalName') {
     const number = servicePort?.port ?? Number(port)
     return object.spec.externalName === undefined || !(number > 0) ? undefined : { host: object.spec.externalName, port: number }

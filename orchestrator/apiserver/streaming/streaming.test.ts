@@ -12,25 +12,36 @@ let credentials: TestCredentials
 let admin: Transport
 let backend: Server
 const seen: { readonly url: string; readonly headers: IncomingMessage['headers']; readonly peer: string }[] = []
-const note = ({ url, headers, socket }: IncomingMessage) => seen.push({ url: url!, headers, peer: (socket as TLSSocket).getPeerCertificate().subject.CN as string })
+const note = ({ url, headers, socket }: IncomingMessage) =>
+  seen.push({ url: url!, headers, peer: (socket as TLSSocket).getPeerCertificate().subject.CN as string })
 const sockets: Duplex[] = []
 
 /** Stands in for a node agent and for an aggregated API server: says what it was asked, counts on a watch, echoes an upgrade. */
 function startBackend(): Promise<Server> {
-  const server = createServer({ ...credentials.server, ca: [credentials.ca.cert, credentials.frontProxyCa.cert], requestCert: true, rejectUnauthorized: true })
+  const server = createServer({
+    ...credentials.server,
+    ca: [credentials.ca.cert, credentials.frontProxyCa.cert],
+    requestCert: true,
+    rejectUnauthorized: true,
+  })
   server.on('request', (incoming, response) => {
     note(incoming)
     if (incoming.url === '/apis/things.example.com/v1') {
       const resources = [{ name: 'things', singularName: 'thing', namespaced: false, kind: 'Thing', verbs: ['get', 'list', 'watch'] }]
-      response.setHeader('content-type', 'application/json').end(JSON.stringify({ kind: 'APIResourceList', apiVersion: 'v1', groupVersion: 'things.example.com/v1', resources }))
+      response
+        .setHeader('content-type', 'application/json')
+        .end(JSON.stringify({ kind: 'APIResourceList', apiVersion: 'v1', groupVersion: 'things.example.com/v1', resources }))
     } else if (incoming.url?.includes('watch=true') === true) {
       response.write('{"type":"ADDED","object":{"metadata":{"name":"one"}}}\n')
       response.on('close', () => incoming.socket.emit('gone'))
     } else {
       let body = ''
-      incoming.setEncoding('utf8').on('data', (piece: string) => (body += piece)).on('end', () => {
-        response.setHeader('content-type', 'application/json').end(JSON.stringify({ url: incoming.url, method: incoming.method, body }))
-      })
+      incoming
+        .setEncoding('utf8')
+        .on('data', (piece: string) => (body += piece))
+        .on('end', () => {
+          response.setHeader('content-type', 'application/json').end(JSON.stringify({ url: incoming.url, method: incoming.method, body }))
+        })
     }
   })
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex) => {
@@ -55,10 +66,16 @@ beforeAll(async () => {
     metadata: { name: 'n1' },
     status: { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }], daemonEndpoints: { kubeletEndpoint: { Port: port } } },
   })
-  const containers = [{ name: 'a', image: 'i' }, { name: 'b', image: 'i' }]
+  const containers = [
+    { name: 'a', image: 'i' },
+    { name: 'b', image: 'i' },
+  ]
   await post('/api/v1/namespaces/default/pods', { metadata: { name: 'p' }, spec: { nodeName: 'n1', containers } })
   await post('/api/v1/namespaces/default/pods', { metadata: { name: 'waiting' }, spec: { containers: [containers[0]] } })
-  await post('/api/v1/namespaces/default/services', { metadata: { name: 'things' }, spec: { type: 'ExternalName', externalName: 'localhost', ports: [{ port }] } })
+  await post('/api/v1/namespaces/default/services', {
+    metadata: { name: 'things' },
+    spec: { type: 'ExternalName', externalName: 'localhost', ports: [{ port }] },
+  })
   await post('/apis/apiregistration.k8s.io/v1/apiservices', {
     metadata: { name: 'v1.things.example.com' },
     spec: {
@@ -83,14 +100,23 @@ interface Answer {
   readonly text: string
 }
 
-function send(path: string, options: { readonly method?: string; readonly body?: string; readonly headers?: Record<string, string> } = {}): Promise<Answer> {
+function send(
+  path: string,
+  options: { readonly method?: string; readonly body?: string; readonly headers?: Record<string, string> } = {},
+): Promise<Answer> {
   const { body, ...rest } = options
   return new Promise((resolve, reject) => {
     const { port } = running.server.address
-    const outgoing = request({ host: '127.0.0.1', port, path, ca: credentials.ca.cert, ...credentials.admin, agent: false, ...rest }, (answer) => {
-      let text = ''
-      answer.setEncoding('utf8').on('data', (piece: string) => (text += piece)).on('end', () => resolve({ code: answer.statusCode!, text }))
-    })
+    const outgoing = request(
+      { host: '127.0.0.1', port, path, ca: credentials.ca.cert, ...credentials.admin, agent: false, ...rest },
+      (answer) => {
+        let text = ''
+        answer
+          .setEncoding('utf8')
+          .on('data', (piece: string) => (text += piece))
+          .on('end', () => resolve({ code: answer.statusCode!, text }))
+      },
+    )
     outgoing.on('error', reject)
     outgoing.end(body)
   })
@@ -98,9 +124,17 @@ function send(path: string, options: { readonly method?: string; readonly body?:
 
 describe('requests that a node answers', () => {
   test.each([
-    ['a log', '/api/v1/namespaces/default/pods/p/log?container=a&tailLines=3&follow=true', '/containerLogs/default/p/a?tailLines=3&follow=true'],
+    [
+      'a log',
+      '/api/v1/namespaces/default/pods/p/log?container=a&tailLines=3&follow=true',
+      '/containerLogs/default/p/a?tailLines=3&follow=true',
+    ],
     ['statistics', '/api/v1/nodes/n1/proxy/stats/summary?only=cpu', '/stats/summary?only=cpu'],
-    ['an exec that is not upgraded', '/api/v1/namespaces/default/pods/p/exec?container=b&command=ls&command=-l&stdout=true', '/exec/default/p/b?command=ls&command=-l&output=1'],
+    [
+      'an exec that is not upgraded',
+      '/api/v1/namespaces/default/pods/p/exec?container=b&command=ls&command=-l&stdout=true',
+      '/exec/default/p/b?command=ls&command=-l&output=1',
+    ],
   ])('%s goes to its agent with our certificate', async (_, path, url) => {
     const { code, text } = await send(path, { headers: { authorization: 'Bearer secret', 'x-remote-user': 'me' } })
     expect(code).toBe(401)
@@ -113,7 +147,12 @@ describe('requests that a node answers', () => {
   })
 
   test.each<[string, string, number, string]>([
-    ['a container that has to be named', '/api/v1/namespaces/default/pods/p/log', 400, 'a container name must be specified for pod p, choose one of: [a b]'],
+    [
+      'a container that has to be named',
+      '/api/v1/namespaces/default/pods/p/log',
+      400,
+      'a container name must be specified for pod p, choose one of: [a b]',
+    ],
     ['a container that is not there', '/api/v1/namespaces/default/pods/p/log?container=z', 400, 'container z is not valid for pod p'],
     ['a pod without a node', '/api/v1/namespaces/default/pods/waiting/exec?command=ls', 400, 'pod waiting does not have a host assigned'],
     ['a pod that is not there', '/api/v1/namespaces/default/pods/none/log', 404, 'pods \\"none\\" not found'],
@@ -132,7 +171,10 @@ describe('requests that a node answers', () => {
     const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-protocol': 'v5.channel.k8s.io' }
     const outgoing = request({ host: '127.0.0.1', port, path, ca: credentials.ca.cert, ...credentials.admin, headers, agent: false })
     const socket = await new Promise<Duplex>((resolve, reject) => {
-      outgoing.on('upgrade', (_, upgraded) => resolve(upgraded)).on('error', reject).end()
+      outgoing
+        .on('upgrade', (_, upgraded) => resolve(upgraded))
+        .on('error', reject)
+        .end()
     })
     expect(seen.at(-1)!.url).toBe('/exec/default/p/a?command=sh&input=1&output=1&tty=1')
     expect(seen.at(-1)!.headers['sec-websocket-protocol']).toBe('v5.channel.k8s.io')
@@ -149,7 +191,18 @@ describe('requests that a node answers', () => {
     const { port } = running.server.address
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       const headers = { connection: 'Upgrade', upgrade: 'websocket' }
-      request({ host: '127.0.0.1', port, path: '/api/v1/namespaces/default/pods/p/exec?command=sh', ca: credentials.ca.cert, ...pair, headers, agent: false }).on('response', resolve).on('error', reject).end()
+      request({
+        host: '127.0.0.1',
+        port,
+        path: '/api/v1/namespaces/default/pods/p/exec?command=sh',
+        ca: credentials.ca.cert,
+        ...pair,
+        headers,
+        agent: false,
+      })
+        .on('response', resolve)
+        .on('error', reject)
+        .end()
     })
     expect(answer.statusCode).toBe(403)
   })
@@ -158,12 +211,21 @@ describe('requests that a node answers', () => {
 describe('APIs that others serve', () => {
   test('become available, and are announced', async () => {
     const path = '/apis/apiregistration.k8s.io/v1/apiservices/v1.things.example.com'
-    const stream = admin.stream({ method: 'GET', path: '/apis/apiregistration.k8s.io/v1/apiservices', query: { fieldSelector: 'metadata.name=v1.things.example.com' } }, new AbortController().signal)
+    const stream = admin.stream(
+      {
+        method: 'GET',
+        path: '/apis/apiregistration.k8s.io/v1/apiservices',
+        query: { fieldSelector: 'metadata.name=v1.things.example.com' },
+      },
+      new AbortController().signal,
+    )
     for await (const { object } of stream) {
       const { status } = object as { readonly status?: { readonly conditions?: readonly object[] } }
       if ((status?.conditions ?? []).length > 0) break
     }
-    expect(((await admin.request({ method: 'GET', path })) as any).status.conditions).toMatchObject([{ type: 'Available', status: 'True', reason: 'Passed' }])
+    expect(((await admin.request({ method: 'GET', path })) as any).status.conditions).toMatchObject([
+      { type: 'Available', status: 'True', reason: 'Passed' },
+    ])
     const groups = JSON.parse((await send('/apis')).text) as { groups: { name: string }[] }
     expect(groups.groups.map(({ name }) => name)).toContain('things.example.com')
   })
@@ -177,9 +239,13 @@ describe('APIs that others serve', () => {
   })
 
   test('are reached from within the process too', async () => {
-    expect(await admin.request({ method: 'GET', path: '/apis/things.example.com/v1/things' })).toMatchObject({ url: '/apis/things.example.com/v1/things' })
+    expect(await admin.request({ method: 'GET', path: '/apis/things.example.com/v1/things' })).toMatchObject({
+      url: '/apis/things.example.com/v1/things',
+    })
     const end = new AbortController()
-    const stream = admin.stream({ method: 'GET', path: '/apis/things.example.com/v1/things', query: {} }, end.signal)[Symbol.asyncIterator]()
+    const stream = admin
+      .stream({ method: 'GET', path: '/apis/things.example.com/v1/things', query: {} }, end.signal)
+      [Symbol.asyncIterator]()
     expect((await stream.next()).value).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'one' } } })
     end.abort()
     expect((await stream.next()).done).toBe(true)
@@ -188,7 +254,17 @@ describe('APIs that others serve', () => {
   test('are guarded by our authorization', async () => {
     const pair = await credentials.issue('stranger')
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-      request({ host: '127.0.0.1', port: running.server.address.port, path: '/apis/things.example.com/v1/things', ca: credentials.ca.cert, ...pair, agent: false }).on('response', resolve).on('error', reject).end()
+      request({
+        host: '127.0.0.1',
+        port: running.server.address.port,
+        path: '/apis/things.example.com/v1/things',
+        ca: credentials.ca.cert,
+        ...pair,
+        agent: false,
+      })
+        .on('response', resolve)
+        .on('error', reject)
+        .end()
     })
     expect(answer.statusCode).toBe(403)
   })

@@ -1,4 +1,11 @@
-import { request as httpRequest, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
+import {
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+} from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { KubeObject, WatchEvent } from '../../api/object.ts'
@@ -28,7 +35,19 @@ export interface BackendTls {
 }
 
 /** Headers that are about one connection only, and those by which a client says who it is. */
-const dropped = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'host', 'authorization', 'http2-settings', 'proxy-authorization'])
+const dropped = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'authorization',
+  'http2-settings',
+  'proxy-authorization',
+])
 const droppedPrefixes = ['x-remote-', 'impersonate-', ':']
 const connectTimeoutMs = 10_000
 /** An answer that is taken into memory, within the process, may have this much. */
@@ -101,7 +120,9 @@ function upgrade(backend: Backend, request: IncomingMessage, socket: Duplex, hea
   const outgoing = connect(backend, { ...passedHeaders(request.headers), connection, upgrade: protocol })
   const refuse = (error: Error) => {
     const body = JSON.stringify(unreachable(error).status)
-    socket.end(`HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`)
+    socket.end(
+      `HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    )
   }
   outgoing.on('error', refuse)
   outgoing.on('upgrade', (answer, peer, peerHead) => {
@@ -126,7 +147,8 @@ function headOf(answer: IncomingMessage): string {
   const isUpgraded = answer.statusCode === 101
   for (let index = 0; index < answer.rawHeaders.length; index += 2) {
     const name = answer.rawHeaders[index]!
-    if (isUpgraded || !['connection', 'transfer-encoding', 'keep-alive'].includes(name.toLowerCase())) lines.push(`${name}: ${answer.rawHeaders[index + 1]}`)
+    if (isUpgraded || !['connection', 'transfer-encoding', 'keep-alive'].includes(name.toLowerCase()))
+      lines.push(`${name}: ${answer.rawHeaders[index + 1]}`)
   }
   if (!isUpgraded) lines.push('Connection: close')
   return `${lines.join('\r\n')}\r\n\r\n`
@@ -146,7 +168,10 @@ function join(a: Duplex, b: Duplex): void {
 
 async function open(backend: Backend, body: RequestBody | undefined, signal?: AbortSignal): Promise<IncomingMessage> {
   const payload = body === undefined ? undefined : 'value' in body ? Buffer.from(JSON.stringify(body.value)) : body.bytes
-  const headers = { accept: 'application/json', ...(payload === undefined ? {} : { 'content-type': body!.contentType, 'content-length': payload.length }) }
+  const headers = {
+    accept: 'application/json',
+    ...(payload === undefined ? {} : { 'content-type': body!.contentType, 'content-length': payload.length }),
+  }
   const outgoing = connect(backend, headers)
   signal?.addEventListener('abort', () => outgoing.destroy(), { once: true })
   return new Promise((resolve, reject) => {

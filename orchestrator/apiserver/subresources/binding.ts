@@ -15,7 +15,8 @@ export const binding: SubresourceHandler = async (core, target, request) => {
   if (request.info.verb !== 'create') throw methodNotAllowed(declaration.kind, request.info.method)
   const { target: node, metadata } = decodeBody<CoreV1Binding>(request, expected)
   if (!node?.name) throw badRequest('target.name: Required value')
-  if (node.kind !== undefined && node.kind !== '' && node.kind !== 'Node') throw badRequest(`target.kind: Unsupported value: ${JSON.stringify(node.kind)}: supported values: "Node"`)
+  if (node.kind !== undefined && node.kind !== '' && node.kind !== 'Node')
+    throw badRequest(`target.kind: Unsupported value: ${JSON.stringify(node.kind)}: supported values: "Node"`)
   const now = toTimestamp(core.clock.now())
   const change = (current: KubeObject) => {
     const pod = copyJson(current) as CoreV1Pod
@@ -26,9 +27,15 @@ export const binding: SubresourceHandler = async (core, target, request) => {
     if (pod.spec?.nodeName) throw refuse(`pod ${target.name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`)
     if ((pod.spec?.schedulingGates ?? []).length > 0) throw refuse(`pod ${target.name} has non-empty .spec.schedulingGates`)
     pod.spec = { ...pod.spec, nodeName: node.name }
-    Object.assign(pod.metadata, { annotations: merged(pod.metadata.annotations, metadata?.annotations), labels: merged(pod.metadata.labels, metadata?.labels) })
+    Object.assign(pod.metadata, {
+      annotations: merged(pod.metadata.annotations, metadata?.annotations),
+      labels: merged(pod.metadata.labels, metadata?.labels),
+    })
     const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled')
-    pod.status = { ...pod.status, conditions: [...others, { type: 'PodScheduled', status: 'True', lastProbeTime: null as unknown as string, lastTransitionTime: now }] }
+    pod.status = {
+      ...pod.status,
+      conditions: [...others, { type: 'PodScheduled', status: 'True', lastProbeTime: null as unknown as string, lastTransitionTime: now }],
+    }
     return pod
   }
   await updateObject(core, target, { ...contextOf(core, request, declaration, 'binding'), subresource: 'binding', change })

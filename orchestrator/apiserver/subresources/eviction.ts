@@ -38,20 +38,28 @@ export const eviction: SubresourceHandler = async (core, target, request) => {
 /** Counts the disruption on the pod's budget. Throws 429 when it allows none. */
 async function takeDisruption(core: Core, { namespace, name }: Target, pod: CoreV1Pod, isDry: boolean): Promise<void> {
   for (;;) {
-    const budgets = core.store.list(`${budgetsPrefix}${namespace}/`).entries.filter(({ object }) => selects(object as PolicyV1PodDisruptionBudget, pod))
-    if (budgets.length > 1) throw internalError(new Error('This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.'))
+    const budgets = core.store
+      .list(`${budgetsPrefix}${namespace}/`)
+      .entries.filter(({ object }) => selects(object as PolicyV1PodDisruptionBudget, pod))
+    if (budgets.length > 1)
+      throw internalError(new Error('This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.'))
     const [budget] = budgets
     if (budget === undefined) return
     const { status, metadata } = budget.object as PolicyV1PodDisruptionBudget
     const allowed = status?.disruptionsAllowed ?? 0
-    if ((status?.observedGeneration ?? 0) < (metadata.generation ?? 0)) throw disruptionRefused(metadata.name!, 'is still being processed by the server.', 10)
+    if ((status?.observedGeneration ?? 0) < (metadata.generation ?? 0))
+      throw disruptionRefused(metadata.name!, 'is still being processed by the server.', 10)
     if (allowed <= 0) {
       const counts = `needs ${status?.desiredHealthy ?? 0} healthy pods and has ${status?.currentHealthy ?? 0} currently`
       throw disruptionRefused(metadata.name!, counts, 0)
     }
     if (isDry) return
     const next = copyJson(budget.object) as PolicyV1PodDisruptionBudget
-    next.status = { ...status!, disruptionsAllowed: allowed - 1, disruptedPods: { ...status?.disruptedPods, [name]: new Date(core.clock.now()).toISOString() } }
+    next.status = {
+      ...status!,
+      disruptionsAllowed: allowed - 1,
+      disruptedPods: { ...status?.disruptedPods, [name]: new Date(core.clock.now()).toISOString() },
+    }
     try {
       await core.store.put(budget.key, next, budget.revision)
       return

@@ -52,7 +52,12 @@ async function write(core: Core, target: Target, request: ApiRequest, { name, ch
   return renderObject(declaration, updated, { request, now: core.clock.now() })
 }
 
-function patcherOf(core: Core, { view: { declaration } }: Target, request: ApiRequest, { name, pick }: { readonly name: string; readonly pick: Pick }): Write['change'] {
+function patcherOf(
+  core: Core,
+  { view: { declaration } }: Target,
+  request: ApiRequest,
+  { name, pick }: { readonly name: string; readonly pick: Pick },
+): Write['change'] {
   const patch = parsePatch(request.body)
   const expected = expectedOf(declaration)
   if (patch.type !== 'application/apply-patch+yaml') return (current) => pick(current, patchObject(current, patch, expected, request))

@@ -12,17 +12,37 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
       transport = await open()
     })
 
-    const send = (method: TransportRequest['method'], path: string, rest: Partial<TransportRequest> = {}) => transport.request({ method, path, ...rest }) as Promise<Fields>
-    const refusal = (request: Promise<unknown>) => request.then(() => expect.fail('was accepted'), (error: { status: Fields }) => error.status)
+    const send = (method: TransportRequest['method'], path: string, rest: Partial<TransportRequest> = {}) =>
+      transport.request({ method, path, ...rest }) as Promise<Fields>
+    const refusal = (request: Promise<unknown>) =>
+      request.then(
+        () => expect.fail('was accepted'),
+        (error: { status: Fields }) => error.status,
+      )
     const newNamespace = async () => {
-      const namespace = await send('POST', '/api/v1/namespaces', { body: { apiVersion: 'v1', kind: 'Namespace', metadata: { generateName: 'ns-' } } })
+      const namespace = await send('POST', '/api/v1/namespaces', {
+        body: { apiVersion: 'v1', kind: 'Namespace', metadata: { generateName: 'ns-' } },
+      })
       const name = namespace['metadata'].name as string
-      await send('POST', `/api/v1/namespaces/${name}/serviceaccounts`, { body: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } } })
+      await send('POST', `/api/v1/namespaces/${name}/serviceaccounts`, {
+        body: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } },
+      })
       return `/api/v1/namespaces/${name}`
     }
-    const configMap = (name: string, more: Fields = {}) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, ...more['metadata'] }, data: more['data'] ?? { a: '1' } })
-    const pod = (name: string, spec: Fields = {}) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { app: name } }, spec: { containers: [{ name: 'c', image: 'i' }], ...spec } })
-    const watch = (path: string, query: Record<string, string>, signal: AbortSignal) => transport.stream({ method: 'GET', path, query: { watch: 'true', ...query } }, signal)[Symbol.asyncIterator]()
+    const configMap = (name: string, more: Fields = {}) => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name, ...more['metadata'] },
+      data: more['data'] ?? { a: '1' },
+    })
+    const pod = (name: string, spec: Fields = {}) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, labels: { app: name } },
+      spec: { containers: [{ name: 'c', image: 'i' }], ...spec },
+    })
+    const watch = (path: string, query: Record<string, string>, signal: AbortSignal) =>
+      transport.stream({ method: 'GET', path, query: { watch: 'true', ...query } }, signal)[Symbol.asyncIterator]()
     const take = async (stream: AsyncIterator<WatchEvent<KubeObject>>, count: number) => {
       const events: string[] = []
       while (events.length < count) {
@@ -36,27 +56,44 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
     test('creates, reads, replaces and removes an object', async () => {
       const ns = await newNamespace()
       const created = await send('POST', `${ns}/configmaps`, { body: configMap('one') })
-      expect(created).toMatchObject({ kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'one', uid: expect.any(String), creationTimestamp: expect.any(String) } })
+      expect(created).toMatchObject({
+        kind: 'ConfigMap',
+        apiVersion: 'v1',
+        metadata: { name: 'one', uid: expect.any(String), creationTimestamp: expect.any(String) },
+      })
       const read = await send('GET', `${ns}/configmaps/one`)
       expect(read).toEqual(created)
       const replaced = await send('PUT', `${ns}/configmaps/one`, { body: { ...read, data: { b: '2' } } })
       expect(replaced).toMatchObject({ data: { b: '2' }, metadata: { uid: created['metadata'].uid } })
       expect(Number(replaced['metadata'].resourceVersion)).toBeGreaterThan(Number(created['metadata'].resourceVersion))
-      expect(await send('DELETE', `${ns}/configmaps/one`)).toMatchObject({ kind: 'Status', status: 'Success', details: { name: 'one', kind: 'configmaps', uid: created['metadata'].uid } })
-      expect(await refusal(send('GET', `${ns}/configmaps/one`))).toMatchObject({ reason: 'NotFound', code: 404, message: 'configmaps "one" not found' })
+      expect(await send('DELETE', `${ns}/configmaps/one`)).toMatchObject({
+        kind: 'Status',
+        status: 'Success',
+        details: { name: 'one', kind: 'configmaps', uid: created['metadata'].uid },
+      })
+      expect(await refusal(send('GET', `${ns}/configmaps/one`))).toMatchObject({
+        reason: 'NotFound',
+        code: 404,
+        message: 'configmaps "one" not found',
+      })
     })
 
     test('an update that changes nothing keeps the resourceVersion', async () => {
       const ns = await newNamespace()
       const created = await send('POST', `${ns}/configmaps`, { body: configMap('same') })
-      expect((await send('PUT', `${ns}/configmaps/same`, { body: configMap('same') }))['metadata'].resourceVersion).toBe(created['metadata'].resourceVersion)
+      expect((await send('PUT', `${ns}/configmaps/same`, { body: configMap('same') }))['metadata'].resourceVersion).toBe(
+        created['metadata'].resourceVersion,
+      )
     })
 
     test('generates names, and refuses one that is taken', async () => {
       const ns = await newNamespace()
       const generated = await send('POST', `${ns}/configmaps`, { body: { ...configMap(''), metadata: { generateName: 'run-' } } })
       expect(generated['metadata'].name).toMatch(/^run-[a-z0-9]{5}$/)
-      expect(await refusal(send('POST', `${ns}/configmaps`, { body: configMap(generated['metadata'].name as string) }))).toMatchObject({ reason: 'AlreadyExists', code: 409 })
+      expect(await refusal(send('POST', `${ns}/configmaps`, { body: configMap(generated['metadata'].name as string) }))).toMatchObject({
+        reason: 'AlreadyExists',
+        code: 409,
+      })
     })
 
     test('refuses a write that was made from an older version', async () => {
@@ -66,14 +103,16 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
       expect(await refusal(send('PUT', `${ns}/configmaps/stale`, { body: { ...first, data: { n: '2' } } }))).toMatchObject({
         code: 409,
         reason: 'Conflict',
-        message: 'Operation cannot be fulfilled on configmaps "stale": the object has been modified; please apply your changes to the latest version and try again',
+        message:
+          'Operation cannot be fulfilled on configmaps "stale": the object has been modified; please apply your changes to the latest version and try again',
       })
     })
 
     test('of concurrent writers none is lost', async () => {
       const ns = await newNamespace()
       await send('POST', `${ns}/configmaps`, { body: configMap('busy', { data: {} }) })
-      const patch = (key: number) => send('PATCH', `${ns}/configmaps/busy`, { contentType: 'application/merge-patch+json', body: { data: { [`k${key}`]: 'x' } } })
+      const patch = (key: number) =>
+        send('PATCH', `${ns}/configmaps/busy`, { contentType: 'application/merge-patch+json', body: { data: { [`k${key}`]: 'x' } } })
       await Promise.all(Array.from({ length: 10 }, (_, key) => patch(key)))
       expect(Object.keys((await send('GET', `${ns}/configmaps/busy`))['data'] as Fields)).toHaveLength(10)
     })
@@ -90,16 +129,23 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
 
     test('applies a configuration on the server, creating the object if need be', async () => {
       const ns = await newNamespace()
-      const apply = (body: Fields, manager: string) => send('PATCH', `${ns}/configmaps/applied`, { contentType: 'application/apply-patch+yaml', query: { fieldManager: manager }, body })
+      const apply = (body: Fields, manager: string) =>
+        send('PATCH', `${ns}/configmaps/applied`, { contentType: 'application/apply-patch+yaml', query: { fieldManager: manager }, body })
       expect((await apply(configMap('applied'), 'one'))['data']).toEqual({ a: '1' })
       expect((await apply(configMap('applied', { data: { b: '2' } }), 'one'))['data']).toEqual({ b: '2' })
-      expect(await refusal(apply(configMap('applied', { data: { b: '3' } }), 'two'))).toMatchObject({ code: 409, reason: 'Conflict', details: { causes: [{ reason: 'FieldManagerConflict', field: '.data.b' }] } })
+      expect(await refusal(apply(configMap('applied', { data: { b: '3' } }), 'two'))).toMatchObject({
+        code: 409,
+        reason: 'Conflict',
+        details: { causes: [{ reason: 'FieldManagerConflict', field: '.data.b' }] },
+      })
     })
 
     test('selects by labels and fields, and pages through a consistent list', async () => {
       const ns = await newNamespace()
-      for (const index of [0, 1, 2, 3, 4]) await send('POST', `${ns}/configmaps`, { body: configMap(`c${index}`, { metadata: { labels: { odd: String(index % 2) } } }) })
-      const names = async (query: Record<string, string>) => ((await send('GET', `${ns}/configmaps`, { query })) as ListOf<KubeObject> & Fields).items.map((item) => item.metadata.name)
+      for (const index of [0, 1, 2, 3, 4])
+        await send('POST', `${ns}/configmaps`, { body: configMap(`c${index}`, { metadata: { labels: { odd: String(index % 2) } } }) })
+      const names = async (query: Record<string, string>) =>
+        ((await send('GET', `${ns}/configmaps`, { query })) as ListOf<KubeObject> & Fields).items.map((item) => item.metadata.name)
       expect(await names({ labelSelector: 'odd=1' })).toEqual(['c1', 'c3'])
       expect(await names({ fieldSelector: 'metadata.name=c2' })).toEqual(['c2'])
       expect(await names({ fieldSelector: 'metadata.name!=c2', labelSelector: 'odd in (0)' })).toEqual(['c0', 'c4'])
@@ -127,10 +173,17 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
       await send('POST', `${ns}/pods`, { body: pod('free') })
       expect(await send('DELETE', `${ns}/pods/free`)).toMatchObject({ status: 'Success' })
       await send('POST', `${ns}/pods`, { body: pod('bound', { terminationGracePeriodSeconds: 7 }) })
-      await send('POST', `${ns}/pods/bound/binding`, { body: { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'bound' }, target: { kind: 'Node', name: 'n1' } } })
-      expect(await refusal(send('POST', `${ns}/pods/bound/binding`, { body: { target: { kind: 'Node', name: 'n2' } } }))).toMatchObject({ code: 409 })
+      await send('POST', `${ns}/pods/bound/binding`, {
+        body: { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'bound' }, target: { kind: 'Node', name: 'n1' } },
+      })
+      expect(await refusal(send('POST', `${ns}/pods/bound/binding`, { body: { target: { kind: 'Node', name: 'n2' } } }))).toMatchObject({
+        code: 409,
+      })
       const bound = await send('GET', `${ns}/pods/bound`)
-      expect(bound).toMatchObject({ spec: { nodeName: 'n1' }, status: { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'True' }] } })
+      expect(bound).toMatchObject({
+        spec: { nodeName: 'n1' },
+        status: { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'True' }] },
+      })
       const leaving = await send('DELETE', `${ns}/pods/bound`)
       expect(leaving['metadata']).toMatchObject({ deletionGracePeriodSeconds: 7, deletionTimestamp: expect.any(String) })
       await send('DELETE', `${ns}/pods/bound`, { body: { gracePeriodSeconds: 0, preconditions: { uid: bound['metadata'].uid } } })
@@ -141,7 +194,9 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
       const ns = await newNamespace()
       const { spec } = await send('POST', `${ns}/pods`, { body: pod('equipped') })
       expect(spec).toMatchObject({ serviceAccountName: 'default', priority: 0, restartPolicy: 'Always', terminationGracePeriodSeconds: 30 })
-      expect(spec.containers[0].volumeMounts).toEqual([{ name: spec.volumes[0].name, readOnly: true, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' }])
+      expect(spec.containers[0].volumeMounts).toEqual([
+        { name: spec.volumes[0].name, readOnly: true, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' },
+      ])
       expect(spec.volumes[0].name).toMatch(/^kube-api-access-[a-z0-9]{5}$/)
       expect(spec.tolerations).toHaveLength(2)
     })
@@ -150,7 +205,10 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
       const ns = await newNamespace()
       await send('POST', `${ns}/configmaps`, { body: configMap('held', { metadata: { finalizers: ['example.com/hold'] } }) })
       expect((await send('DELETE', `${ns}/configmaps/held`))['metadata'].deletionTimestamp).toBeDefined()
-      await send('PATCH', `${ns}/configmaps/held`, { contentType: 'application/merge-patch+json', body: { metadata: { finalizers: null } } })
+      await send('PATCH', `${ns}/configmaps/held`, {
+        contentType: 'application/merge-patch+json',
+        body: { metadata: { finalizers: null } },
+      })
       expect(await refusal(send('GET', `${ns}/configmaps/held`))).toMatchObject({ code: 404 })
     })
 
@@ -166,12 +224,16 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
     test('a removal is refused when its preconditions do not hold', async () => {
       const ns = await newNamespace()
       await send('POST', `${ns}/configmaps`, { body: configMap('guarded') })
-      expect(await refusal(send('DELETE', `${ns}/configmaps/guarded`, { body: { preconditions: { uid: 'other' } } }))).toMatchObject({ code: 409, message: expect.stringContaining('Precondition failed: UID in precondition: other') })
+      expect(await refusal(send('DELETE', `${ns}/configmaps/guarded`, { body: { preconditions: { uid: 'other' } } }))).toMatchObject({
+        code: 409,
+        message: expect.stringContaining('Precondition failed: UID in precondition: other'),
+      })
     })
 
     test('deletecollection removes what is selected', async () => {
       const ns = await newNamespace()
-      for (const name of ['x', 'y', 'z']) await send('POST', `${ns}/configmaps`, { body: configMap(name, { metadata: { labels: { last: String(name === 'z') } } }) })
+      for (const name of ['x', 'y', 'z'])
+        await send('POST', `${ns}/configmaps`, { body: configMap(name, { metadata: { labels: { last: String(name === 'z') } } }) })
       await send('DELETE', `${ns}/configmaps`, { query: { labelSelector: 'last=false' } })
       expect((await send('GET', `${ns}/configmaps`))['items'].map((item: KubeObject) => item.metadata.name)).toEqual(['z'])
     })
@@ -180,10 +242,14 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
       const ns = await newNamespace()
       const spec = { replicas: 2, selector: { a: 'b' }, template: { metadata: { labels: { a: 'b' } }, spec: pod('x').spec } }
       const path = `${ns}/replicationcontrollers/rc`
-      await send('POST', `${ns}/replicationcontrollers`, { body: { apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'rc' }, spec, status: { replicas: 9 } } })
+      await send('POST', `${ns}/replicationcontrollers`, {
+        body: { apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'rc' }, spec, status: { replicas: 9 } },
+      })
       const created = await send('GET', path)
       expect(created).toMatchObject({ status: { replicas: 0 }, metadata: { generation: 1 } })
-      const withStatus = await send('PUT', `${path}/status`, { body: { ...created, spec: { ...created['spec'], replicas: 7 }, status: { replicas: 2, observedGeneration: 1 } } })
+      const withStatus = await send('PUT', `${path}/status`, {
+        body: { ...created, spec: { ...created['spec'], replicas: 7 }, status: { replicas: 2, observedGeneration: 1 } },
+      })
       expect(withStatus).toMatchObject({ spec: { replicas: 2 }, status: { replicas: 2 }, metadata: { generation: 1 } })
       const updated = await send('PUT', path, { body: { ...withStatus, spec: { ...withStatus['spec'], replicas: 3 }, status: {} } })
       expect(updated).toMatchObject({ spec: { replicas: 3 }, status: { replicas: 2 }, metadata: { generation: 2 } })
@@ -192,30 +258,74 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
     test('scales through the scale subresource', async () => {
       const ns = await newNamespace()
       const template = { metadata: { labels: { a: 'b' } }, spec: pod('x').spec }
-      await send('POST', `${ns}/replicationcontrollers`, { body: { apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'rc' }, spec: { replicas: 1, template } } })
-      expect(await send('GET', `${ns}/replicationcontrollers/rc/scale`)).toMatchObject({ kind: 'Scale', spec: { replicas: 1 }, status: { replicas: 0, selector: 'a=b' } })
-      await send('PATCH', `${ns}/replicationcontrollers/rc/scale`, { contentType: 'application/merge-patch+json', body: { spec: { replicas: 4 } } })
+      await send('POST', `${ns}/replicationcontrollers`, {
+        body: { apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'rc' }, spec: { replicas: 1, template } },
+      })
+      expect(await send('GET', `${ns}/replicationcontrollers/rc/scale`)).toMatchObject({
+        kind: 'Scale',
+        spec: { replicas: 1 },
+        status: { replicas: 0, selector: 'a=b' },
+      })
+      await send('PATCH', `${ns}/replicationcontrollers/rc/scale`, {
+        contentType: 'application/merge-patch+json',
+        body: { spec: { replicas: 4 } },
+      })
       expect((await send('GET', `${ns}/replicationcontrollers/rc`))['spec'].replicas).toBe(4)
       const scale = await send('GET', `${ns}/replicationcontrollers/rc/scale`)
-      expect(await refusal(send('PUT', `${ns}/replicationcontrollers/rc/scale`, { body: { ...scale, spec: { replicas: -1 } } }))).toMatchObject({ code: 422 })
-      expect(await send('PUT', `${ns}/replicationcontrollers/rc/scale`, { body: { ...scale, spec: { replicas: 2 } } })).toMatchObject({ spec: { replicas: 2 } })
+      expect(
+        await refusal(send('PUT', `${ns}/replicationcontrollers/rc/scale`, { body: { ...scale, spec: { replicas: -1 } } })),
+      ).toMatchObject({ code: 422 })
+      expect(await send('PUT', `${ns}/replicationcontrollers/rc/scale`, { body: { ...scale, spec: { replicas: 2 } } })).toMatchObject({
+        spec: { replicas: 2 },
+      })
     })
 
     test('services get an address and node ports, and give them back', async () => {
       const ns = await newNamespace()
-      const service = (name: string, spec: Fields) => ({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { ports: [{ port: 80 }], ...spec } })
+      const service = (name: string, spec: Fields) => ({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name },
+        spec: { ports: [{ port: 80 }], ...spec },
+      })
       const { spec } = await send('POST', `${ns}/services`, { body: service('a', { type: 'NodePort' }) })
-      expect(spec).toMatchObject({ clusterIP: expect.stringMatching(/^10\.96\./), clusterIPs: [spec.clusterIP], ipFamilies: ['IPv4'], ports: [{ targetPort: 80, nodePort: expect.any(Number) }] })
+      expect(spec).toMatchObject({
+        clusterIP: expect.stringMatching(/^10\.96\./),
+        clusterIPs: [spec.clusterIP],
+        ipFamilies: ['IPv4'],
+        ports: [{ targetPort: 80, nodePort: expect.any(Number) }],
+      })
       const { nodePort } = spec.ports[0]
-      expect(await refusal(send('POST', `${ns}/services`, { body: service('b', { clusterIP: spec.clusterIP }) }))).toMatchObject({ code: 422, message: expect.stringContaining('provided IP is already allocated') })
-      expect(await refusal(send('POST', `${ns}/services`, { body: service('b', { type: 'NodePort', ports: [{ port: 80, nodePort }] }) }))).toMatchObject({ message: expect.stringContaining('provided port is already allocated') })
-      expect(await refusal(send('POST', `${ns}/services`, { body: service('b', { clusterIP: '10.1.1.1' }) }))).toMatchObject({ message: expect.stringContaining('is not in the valid range. The range of valid IPs is 10.96.0.0/16') })
+      expect(await refusal(send('POST', `${ns}/services`, { body: service('b', { clusterIP: spec.clusterIP }) }))).toMatchObject({
+        code: 422,
+        message: expect.stringContaining('provided IP is already allocated'),
+      })
+      expect(
+        await refusal(send('POST', `${ns}/services`, { body: service('b', { type: 'NodePort', ports: [{ port: 80, nodePort }] }) })),
+      ).toMatchObject({ message: expect.stringContaining('provided port is already allocated') })
+      expect(await refusal(send('POST', `${ns}/services`, { body: service('b', { clusterIP: '10.1.1.1' }) }))).toMatchObject({
+        message: expect.stringContaining('is not in the valid range. The range of valid IPs is 10.96.0.0/16'),
+      })
       await send('DELETE', `${ns}/services/a`)
-      expect((await send('POST', `${ns}/services`, { body: service('b', { type: 'NodePort', clusterIP: spec.clusterIP, ports: [{ port: 80, nodePort }] }) }))['spec'].clusterIP).toBe(spec.clusterIP)
-      expect((await send('POST', `${ns}/services`, { body: service('headless', { clusterIP: 'None' }) }))['spec'].clusterIPs).toEqual(['None'])
-      const clusterOnly = await send('PATCH', `${ns}/services/b`, { contentType: 'application/merge-patch+json', body: { spec: { type: 'ClusterIP' } } })
+      expect(
+        (
+          await send('POST', `${ns}/services`, {
+            body: service('b', { type: 'NodePort', clusterIP: spec.clusterIP, ports: [{ port: 80, nodePort }] }),
+          })
+        )['spec'].clusterIP,
+      ).toBe(spec.clusterIP)
+      expect((await send('POST', `${ns}/services`, { body: service('headless', { clusterIP: 'None' }) }))['spec'].clusterIPs).toEqual([
+        'None',
+      ])
+      const clusterOnly = await send('PATCH', `${ns}/services/b`, {
+        contentType: 'application/merge-patch+json',
+        body: { spec: { type: 'ClusterIP' } },
+      })
       expect(clusterOnly['spec'].ports[0].nodePort).toBeUndefined()
-      expect((await send('POST', `${ns}/services`, { body: service('c', { type: 'NodePort', ports: [{ port: 80, nodePort }] }) }))['spec'].ports[0].nodePort).toBe(nodePort)
+      expect(
+        (await send('POST', `${ns}/services`, { body: service('c', { type: 'NodePort', ports: [{ port: 80, nodePort }] }) }))['spec']
+          .ports[0].nodePort,
+      ).toBe(nodePort)
     })
 
     test('a disruption budget stops an eviction', async () => {
@@ -223,10 +333,27 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
       await send('POST', `${ns}/pods`, { body: pod('kept') })
       await send('PUT', `${ns}/pods/kept/status`, { body: { ...(await send('GET', `${ns}/pods/kept`)), status: { phase: 'Running' } } })
       const budgets = `/apis/policy/v1/${ns.slice('/api/v1/'.length)}/poddisruptionbudgets`
-      const budget = await send('POST', budgets, { body: { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'b' }, spec: { minAvailable: 1, selector: { matchLabels: { app: 'kept' } } } } })
-      const evict = () => send('POST', `${ns}/pods/kept/eviction`, { body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'kept' } } })
-      await send('PUT', `${budgets}/b/status`, { body: { ...budget, status: { observedGeneration: 1, disruptionsAllowed: 0, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1 } } })
-      expect(await refusal(evict())).toMatchObject({ code: 429, reason: 'TooManyRequests', details: { causes: [{ reason: 'DisruptionBudget' }] } })
+      const budget = await send('POST', budgets, {
+        body: {
+          apiVersion: 'policy/v1',
+          kind: 'PodDisruptionBudget',
+          metadata: { name: 'b' },
+          spec: { minAvailable: 1, selector: { matchLabels: { app: 'kept' } } },
+        },
+      })
+      const evict = () =>
+        send('POST', `${ns}/pods/kept/eviction`, { body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'kept' } } })
+      await send('PUT', `${budgets}/b/status`, {
+        body: {
+          ...budget,
+          status: { observedGeneration: 1, disruptionsAllowed: 0, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1 },
+        },
+      })
+      expect(await refusal(evict())).toMatchObject({
+        code: 429,
+        reason: 'TooManyRequests',
+        details: { causes: [{ reason: 'DisruptionBudget' }] },
+      })
       const current = await send('GET', `${budgets}/b`)
       await send('PUT', `${budgets}/b/status`, { body: { ...current, status: { ...current['status'], disruptionsAllowed: 1 } } })
       expect(await evict()).toMatchObject({ status: 'Success' })
@@ -236,11 +363,17 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
     test('a namespace ends with its content: nothing new comes in, and finalize lets it go', async () => {
       const ns = await newNamespace()
       expect(await send('DELETE', ns)).toMatchObject({ status: { phase: 'Terminating' }, spec: { finalizers: ['kubernetes'] } })
-      expect(await refusal(send('POST', `${ns}/configmaps`, { body: configMap('late') }))).toMatchObject({ code: 403, details: { causes: [{ reason: 'NamespaceTerminating' }] } })
+      expect(await refusal(send('POST', `${ns}/configmaps`, { body: configMap('late') }))).toMatchObject({
+        code: 403,
+        details: { causes: [{ reason: 'NamespaceTerminating' }] },
+      })
       const namespace = await send('GET', ns)
       await send('PUT', `${ns}/finalize`, { body: { ...namespace, spec: { finalizers: [] } } })
       expect(await refusal(send('GET', ns))).toMatchObject({ code: 404 })
-      expect(await refusal(send('POST', `${ns}/configmaps`, { body: configMap('late') }))).toMatchObject({ code: 404, message: expect.stringContaining('namespaces "') })
+      expect(await refusal(send('POST', `${ns}/configmaps`, { body: configMap('late') }))).toMatchObject({
+        code: 404,
+        message: expect.stringContaining('namespaces "'),
+      })
       expect(await refusal(send('DELETE', '/api/v1/namespaces/kube-system'))).toMatchObject({ code: 403 })
     })
 
@@ -252,7 +385,8 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
       const events = take(stream, 4)
       await send('POST', `${ns}/configmaps`, { body: configMap('w', { metadata: { labels: { on: 'yes' } } }) })
       await send('POST', `${ns}/configmaps`, { body: configMap('other') })
-      const label = (on: string) => send('PATCH', `${ns}/configmaps/w`, { contentType: 'application/merge-patch+json', body: { metadata: { labels: { on } } } })
+      const label = (on: string) =>
+        send('PATCH', `${ns}/configmaps/w`, { contentType: 'application/merge-patch+json', body: { metadata: { labels: { on } } } })
       await label('no')
       await label('yes')
       await send('DELETE', `${ns}/configmaps/w`)
@@ -284,11 +418,27 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
     test('a token is issued for a service account and its pod', async () => {
       const ns = await newNamespace()
       const created = await send('POST', `${ns}/pods`, { body: pod('user') })
-      const request = (spec: Fields) => send('POST', `${ns}/serviceaccounts/default/token`, { body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec } })
-      const bound = await request({ audiences: [], boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'user', uid: created['metadata'].uid } })
+      const request = (spec: Fields) =>
+        send('POST', `${ns}/serviceaccounts/default/token`, {
+          body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec },
+        })
+      const bound = await request({
+        audiences: [],
+        boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'user', uid: created['metadata'].uid },
+      })
       const review = async (token: string) =>
-        (await send('POST', '/apis/authentication.k8s.io/v1/tokenreviews', { body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } } }))['status']
-      expect(await review(bound['status'].token as string)).toMatchObject({ authenticated: true, user: { username: expect.stringMatching(/^system:serviceaccount:ns-[a-z0-9]+:default$/), extra: { 'authentication.kubernetes.io/pod-name': ['user'] } } })
+        (
+          await send('POST', '/apis/authentication.k8s.io/v1/tokenreviews', {
+            body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } },
+          })
+        )['status']
+      expect(await review(bound['status'].token as string)).toMatchObject({
+        authenticated: true,
+        user: {
+          username: expect.stringMatching(/^system:serviceaccount:ns-[a-z0-9]+:default$/),
+          extra: { 'authentication.kubernetes.io/pod-name': ['user'] },
+        },
+      })
       await send('DELETE', `${ns}/pods/user`)
       expect(await review(bound['status'].token as string)).not.toHaveProperty('authenticated')
       expect(await refusal(request({ audiences: [], expirationSeconds: 5 }))).toMatchObject({ code: 422 })
@@ -299,27 +449,105 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
       ['an unknown path', 'GET', '/nowhere', {}, { code: 404 }],
       ['a verb that the kind does not have', 'POST', '/api/v1/componentstatuses', { body: {} }, { code: 405, reason: 'MethodNotAllowed' }],
       ['no body', 'POST', '/api/v1/namespaces', {}, { code: 400 }],
-      ['no name', 'POST', '/api/v1/namespaces', { body: { metadata: {} } }, { code: 422, message: expect.stringContaining('name or generateName is required') }],
+      [
+        'no name',
+        'POST',
+        '/api/v1/namespaces',
+        { body: { metadata: {} } },
+        { code: 422, message: expect.stringContaining('name or generateName is required') },
+      ],
       ['another kind', 'POST', '/api/v1/namespaces', { body: { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'x' } } }, { code: 400 }],
-      ['another version', 'POST', '/api/v1/namespaces', { body: { apiVersion: 'v2', kind: 'Namespace', metadata: { name: 'x' } } }, { code: 400, message: expect.stringContaining('does not match the expected API version (v1)') }],
-      ['another namespace', 'POST', '/api/v1/namespaces/default/configmaps', { body: { metadata: { name: 'x', namespace: 'other' } } }, { code: 400, message: 'the namespace of the provided object does not match the namespace sent on the request' }],
-      ['another name', 'PUT', '/api/v1/namespaces/kube-public', { body: { metadata: { name: 'x' } } }, { code: 400, message: 'the name of the object (x) does not match the name on the URL (kube-public)' }],
+      [
+        'another version',
+        'POST',
+        '/api/v1/namespaces',
+        { body: { apiVersion: 'v2', kind: 'Namespace', metadata: { name: 'x' } } },
+        { code: 400, message: expect.stringContaining('does not match the expected API version (v1)') },
+      ],
+      [
+        'another namespace',
+        'POST',
+        '/api/v1/namespaces/default/configmaps',
+        { body: { metadata: { name: 'x', namespace: 'other' } } },
+        { code: 400, message: 'the namespace of the provided object does not match the namespace sent on the request' },
+      ],
+      [
+        'another name',
+        'PUT',
+        '/api/v1/namespaces/kube-public',
+        { body: { metadata: { name: 'x' } } },
+        { code: 400, message: 'the name of the object (x) does not match the name on the URL (kube-public)' },
+      ],
       ['a bad name', 'POST', '/api/v1/namespaces', { body: { metadata: { name: 'Bad_Name' } } }, { code: 422, reason: 'Invalid' }],
       ['a bad label', 'POST', '/api/v1/namespaces', { body: { metadata: { name: 'x', labels: { 'a b': 'c' } } } }, { code: 422 }],
       ['a wrong type', 'POST', '/api/v1/namespaces/default/configmaps', { body: { metadata: { name: 'x' }, data: 'text' } }, { code: 400 }],
-      ['a bad quantity', 'POST', '/api/v1/namespaces/default/pods', { body: { metadata: { name: 'x' }, spec: { containers: [{ name: 'c', image: 'i', resources: { limits: { cpu: 'many' } } }] } } }, { code: 400, message: expect.stringContaining('quantities must match the regular expression') }],
-      ['an unknown field, strictly', 'POST', '/api/v1/namespaces/default/configmaps', { body: { metadata: { name: 'x' }, extra: 1 }, query: { fieldValidation: 'Strict' } }, { code: 400, message: expect.stringContaining('strict decoding error: unknown field "extra"') }],
-      ['an unknown field validation', 'POST', '/api/v1/namespaces/default/configmaps', { body: { metadata: { name: 'x' }, extra: 1 }, query: { fieldValidation: 'Maybe' } }, { code: 400 }],
-      ['a resourceVersion on create', 'POST', '/api/v1/namespaces/default/configmaps', { body: { metadata: { name: 'x', resourceVersion: '5' } } }, { code: 400, message: 'resourceVersion should not be set on objects to be created' }],
+      [
+        'a bad quantity',
+        'POST',
+        '/api/v1/namespaces/default/pods',
+        { body: { metadata: { name: 'x' }, spec: { containers: [{ name: 'c', image: 'i', resources: { limits: { cpu: 'many' } } }] } } },
+        { code: 400, message: expect.stringContaining('quantities must match the regular expression') },
+      ],
+      [
+        'an unknown field, strictly',
+        'POST',
+        '/api/v1/namespaces/default/configmaps',
+        { body: { metadata: { name: 'x' }, extra: 1 }, query: { fieldValidation: 'Strict' } },
+        { code: 400, message: expect.stringContaining('strict decoding error: unknown field "extra"') },
+      ],
+      [
+        'an unknown field validation',
+        'POST',
+        '/api/v1/namespaces/default/configmaps',
+        { body: { metadata: { name: 'x' }, extra: 1 }, query: { fieldValidation: 'Maybe' } },
+        { code: 400 },
+      ],
+      [
+        'a resourceVersion on create',
+        'POST',
+        '/api/v1/namespaces/default/configmaps',
+        { body: { metadata: { name: 'x', resourceVersion: '5' } } },
+        { code: 400, message: 'resourceVersion should not be set on objects to be created' },
+      ],
       ['a bad label selector', 'GET', '/api/v1/pods', { query: { labelSelector: 'a=(b' } }, { code: 400 }],
-      ['a field that cannot be selected by', 'GET', '/api/v1/pods', { query: { fieldSelector: 'spec.colour=red' } }, { code: 400, message: 'field label not supported: spec.colour' }],
+      [
+        'a field that cannot be selected by',
+        'GET',
+        '/api/v1/pods',
+        { query: { fieldSelector: 'spec.colour=red' } },
+        { code: 400, message: 'field label not supported: spec.colour' },
+      ],
       ['a bad limit', 'GET', '/api/v1/pods', { query: { limit: 'x' } }, { code: 400 }],
       ['a bad continue token', 'GET', '/api/v1/pods', { query: { continue: 'bm9uc2Vuc2U' } }, { code: 400 }],
       ['a bad revision', 'GET', '/api/v1/pods', { query: { resourceVersion: 'abc' } }, { code: 422 }],
-      ['a match without a revision', 'GET', '/api/v1/pods', { query: { resourceVersionMatch: 'Exact' } }, { code: 422, message: expect.stringContaining('resourceVersionMatch is forbidden unless resourceVersion is provided') }],
-      ['an unknown patch type', 'PATCH', '/api/v1/namespaces/default', { body: {}, contentType: 'application/json' }, { code: 415, reason: 'UnsupportedMediaType' }],
-      ['a patch of the wrong shape', 'PATCH', '/api/v1/namespaces/default', { body: {}, contentType: 'application/json-patch+json' }, { code: 400 }],
-      ['an apply without a manager', 'PATCH', '/api/v1/namespaces/default', { body: { apiVersion: 'v1', kind: 'Namespace' }, contentType: 'application/apply-patch+yaml' }, { code: 400 }],
+      [
+        'a match without a revision',
+        'GET',
+        '/api/v1/pods',
+        { query: { resourceVersionMatch: 'Exact' } },
+        { code: 422, message: expect.stringContaining('resourceVersionMatch is forbidden unless resourceVersion is provided') },
+      ],
+      [
+        'an unknown patch type',
+        'PATCH',
+        '/api/v1/namespaces/default',
+        { body: {}, contentType: 'application/json' },
+        { code: 415, reason: 'UnsupportedMediaType' },
+      ],
+      [
+        'a patch of the wrong shape',
+        'PATCH',
+        '/api/v1/namespaces/default',
+        { body: {}, contentType: 'application/json-patch+json' },
+        { code: 400 },
+      ],
+      [
+        'an apply without a manager',
+        'PATCH',
+        '/api/v1/namespaces/default',
+        { body: { apiVersion: 'v1', kind: 'Namespace' }, contentType: 'application/apply-patch+yaml' },
+        { code: 400 },
+      ],
       ['an unknown dryRun', 'POST', '/api/v1/namespaces', { body: { metadata: { name: 'x' } }, query: { dryRun: 'Some' } }, { code: 422 }],
       ['an unknown propagation policy', 'DELETE', '/api/v1/namespaces/x', { body: { propagationPolicy: 'Sideways' } }, { code: 422 }],
       ['a missing object', 'PUT', '/api/v1/namespaces/default/configmaps/none', { body: { metadata: { name: 'none' } } }, { code: 404 }],

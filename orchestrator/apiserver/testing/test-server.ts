@@ -25,7 +25,8 @@ export async function createTestCredentials(): Promise<TestCredentials> {
   const now = systemClock.now()
   const ca = await createAuthority('test-ca', now)
   const frontProxyCa = await createAuthority('test-front-proxy-ca', now)
-  const issue = (commonName: string, organization?: string) => issueCertificate(ca, { commonName, isClient: true, now, ...(organization === undefined ? {} : { organization }) })
+  const issue = (commonName: string, organization?: string) =>
+    issueCertificate(ca, { commonName, isClient: true, now, ...(organization === undefined ? {} : { organization }) })
   return {
     ca,
     frontProxyCa,

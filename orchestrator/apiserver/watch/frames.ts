@@ -57,7 +57,12 @@ export function transformed(plan: WatchPlan, object: KubeObject, now: number, is
   if (accepted.as === 'PartialObjectMetadata') return toPartialMetadata(object)
   if (accepted.as === 'object') return object
   const { resourceVersion } = object.metadata
-  return toTable(view.declaration, [object], { now, includeObject, withColumns: isFirst, ...(resourceVersion === undefined ? {} : { resourceVersion }) })
+  return toTable(view.declaration, [object], {
+    now,
+    includeObject,
+    withColumns: isFirst,
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  })
 }
 
 /** A BOOKMARK's object: only where the watcher now is, and whether the initial events are through. */
@@ -77,7 +82,13 @@ export function bookmarkFrame(plan: WatchPlan, revision: number, isInitialEnd: b
   if (plan.accepted.as === 'object') return jsonFrame('BOOKMARK', object)
   const partial = toPartialMetadata(object)
   if (plan.accepted.as === 'PartialObjectMetadata') return jsonFrame('BOOKMARK', partial)
-  const table = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata: { resourceVersion: String(revision) }, columnDefinitions: [], rows: [{ cells: [], object: partial }] }
+  const table = {
+    kind: 'Table',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: { resourceVersion: String(revision) },
+    columnDefinitions: [],
+    rows: [{ cells: [], object: partial }],
+  }
   return jsonFrame('BOOKMARK', table)
 }
 

@@ -41,7 +41,10 @@ export class HttpWatch implements Watcher {
   start(): void {
     const { plan, response } = this.#options
     response.on('close', () => this.#end())
-    response.writeHead(200, { 'content-type': `${plan.accepted.mediaType}${plan.accepted.as === 'object' ? '' : `;as=${plan.accepted.as};v=v1;g=meta.k8s.io`}`, 'cache-control': 'no-cache, private' })
+    response.writeHead(200, {
+      'content-type': `${plan.accepted.mediaType}${plan.accepted.as === 'object' ? '' : `;as=${plan.accepted.as};v=v1;g=meta.k8s.io`}`,
+      'cache-control': 'no-cache, private',
+    })
     if (plan.error !== undefined) {
       this.#isOver = true
       response.end(errorFrame(plan.error))

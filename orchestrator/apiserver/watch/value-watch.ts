@@ -32,7 +32,8 @@ export async function* streamValues(plan: WatchPlan, clock: Clock, signal: Abort
         yield { type: selected.type, object: view.present(selected.entry).object }
       }
       // Tells a watcher whose selection skipped the newest changes where it is, so that it knows what it has seen.
-      if (plan.wantsBookmarks && last < step.value.revision) yield { type: 'BOOKMARK', object: bookmarkObject(plan, step.value.revision, false) }
+      if (plan.wantsBookmarks && last < step.value.revision)
+        yield { type: 'BOOKMARK', object: bookmarkObject(plan, step.value.revision, false) }
       next = steps.next()
     }
   } catch (error) {

@@ -17,7 +17,8 @@ beforeAll(async () => {
 afterAll(() => running.stop())
 
 const maps = '/api/v1/namespaces/default/configmaps'
-const create = (name: string) => transport.request({ method: 'POST', path: maps, body: { metadata: { name }, data: { a: 'b' } } }) as Promise<any>
+const create = (name: string) =>
+  transport.request({ method: 'POST', path: maps, body: { metadata: { name }, data: { a: 'b' } } }) as Promise<any>
 
 /** Opens a watch over HTTPS; `frames` reads as many as are asked for and closes it. */
 function open(path: string, headers: Record<string, string> = {}) {
@@ -50,12 +51,17 @@ describe('a watch over HTTPS', () => {
   })
 
   test('gives tables to those who ask, with columns once', async () => {
-    const { answered, frames } = open(`${maps}?watch=true&resourceVersion=${running.store.revision}`, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' })
+    const { answered, frames } = open(`${maps}?watch=true&resourceVersion=${running.store.revision}`, {
+      accept: 'application/json;as=Table;v=v1;g=meta.k8s.io',
+    })
     await answered
     await create('table-1')
     await create('table-2')
     const [first, second] = await frames(2)
-    expect(first!.object).toMatchObject({ kind: 'Table', rows: [{ cells: ['table-1', 1, expect.any(String)], object: { kind: 'PartialObjectMetadata' } }] })
+    expect(first!.object).toMatchObject({
+      kind: 'Table',
+      rows: [{ cells: ['table-1', 1, expect.any(String)], object: { kind: 'PartialObjectMetadata' } }],
+    })
     expect(first!.object.columnDefinitions.length).toBeGreaterThan(0)
     expect(second!.object.columnDefinitions).toEqual([])
   })
@@ -63,7 +69,10 @@ describe('a watch over HTTPS', () => {
   test('ends at its time, with a bookmark', async () => {
     const { frames } = open(`${maps}?watch=true&resourceVersion=${running.store.revision}&allowWatchBookmarks=true&timeoutSeconds=1`)
     const all = await frames(Infinity)
-    expect(all.at(-1)).toMatchObject({ type: 'BOOKMARK', object: { kind: 'ConfigMap', metadata: { resourceVersion: String(running.store.revision) } } })
+    expect(all.at(-1)).toMatchObject({
+      type: 'BOOKMARK',
+      object: { kind: 'ConfigMap', metadata: { resourceVersion: String(running.store.revision) } },
+    })
   })
 
   test('says in the stream that its revision is forgotten', async () => {
@@ -73,7 +82,12 @@ describe('a watch over HTTPS', () => {
     running.store.compact(revision + 1)
     const { frames } = open(`${maps}?watch=true&resourceVersion=${revision}`)
     expect(await frames(1)).toMatchObject([{ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } }])
-    await expect(transport.stream({ method: 'GET', path: maps, query: { resourceVersion: String(revision) } }, new AbortController().signal)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ status: { code: 410 } })
+    await expect(
+      transport
+        .stream({ method: 'GET', path: maps, query: { resourceVersion: String(revision) } }, new AbortController().signal)
+        [Symbol.asyncIterator]()
+        .next(),
+    ).rejects.toMatchObject({ status: { code: 410 } })
   })
 
   test('a list that goes on after its revision is forgotten gets a token for the rest', async () => {
@@ -81,8 +95,12 @@ describe('a watch over HTTPS', () => {
     await create('more-1')
     await create('more-2')
     running.store.compact(running.store.revision - 1)
-    const again = (token: string) => transport.request({ method: 'GET', path: maps, query: { limit: '100', continue: token } }) as Promise<any>
-    const status = await again(first.metadata.continue as string).then(() => expect.fail('was accepted'), (error: any) => error.status)
+    const again = (token: string) =>
+      transport.request({ method: 'GET', path: maps, query: { limit: '100', continue: token } }) as Promise<any>
+    const status = await again(first.metadata.continue as string).then(
+      () => expect.fail('was accepted'),
+      (error: any) => error.status,
+    )
     expect(status).toMatchObject({ code: 410, reason: 'Expired', metadata: { continue: expect.any(String) } })
     expect((await again(status.metadata.continue as string)).items.length).toBeGreaterThan(1)
   })

@@ -33,7 +33,8 @@ const hopelessRetryMs = 60_000
 const unreachableMs = 60_000
 
 /** How the engine says that it did not get as far as the registry; an answer of the registry, such as a refusal, is none of these. */
-const unreachablePattern = /no such host|server misbehaving|connection refused|network is unreachable|no route to host|i\/o timeout|TLS handshake timeout|Client\.Timeout exceeded|context deadline exceeded/
+const unreachablePattern =
+  /no such host|server misbehaving|connection refused|network is unreachable|no route to host|i\/o timeout|TLS handshake timeout|Client\.Timeout exceeded|context deadline exceeded/
 
 /** Makes sure that the image of a container is there, by its pull policy. One pull per image at a time, whoever asks. */
 export class ImageManager {

@@ -64,9 +64,6 @@ export const initContainersOf = (pod: CoreV1Pod): readonly CoreV1Container[] => 
 /** A container's key for the restart backoff. */
 export const backoffKeyOf = (name: string): string => name
 
-/** Has it run its course, or can it never start? */
-export const hasEnded = (container: ObservedContainer | undefined): boolean => container !== undefined && container.state === 'exited'
-
 /** Whether an ended container is to be started again. */
 export function isRestartable(pod: CoreV1Pod, container: CoreV1Container, exitCode: number): boolean {
   const policy = isSidecar(container) ? 'Always' : (pod.spec.restartPolicy ?? 'Always')

@@ -1,4 +1,4 @@
-import { Duplex, PassThrough, Transform } from 'node:stream'
+import { PassThrough, Transform } from 'node:stream'
 import type { Readable, TransformCallback } from 'node:stream'
 
 /**
@@ -83,9 +83,4 @@ export function splitOutput(source: Readable): { readonly stdout: PassThrough; r
   source.once('close', finish)
   source.on('error', finish)
   return { stdout, stderr }
-}
-
-/** A duplex of two one-way streams, e.g. a child process's standard input and output. */
-export function pairStreams(readable: Readable, writable: NodeJS.WritableStream): Duplex {
-  return Duplex.from({ readable, writable })
 }

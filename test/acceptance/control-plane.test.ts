@@ -1,10 +1,16 @@
 import { afterEach, expect, test } from 'vitest'
-import { CoreV1Endpoints, CoreV1Node, CoreV1Pod, CoreV1ReplicationController, CoreV1Service } from '../api/generated/kinds.ts'
-import { unavailable } from '../api/status-error.ts'
-import { createScheduler } from '../scheduler/app.ts'
-import { createControllers } from './app.ts'
-import { createTestCluster, finishDeletions, runPod, testNode } from './test-cluster.ts'
-import type { TestCluster } from './test-cluster.ts'
+import {
+  CoreV1Endpoints,
+  CoreV1Node,
+  CoreV1Pod,
+  CoreV1ReplicationController,
+  CoreV1Service,
+} from '../../orchestrator/api/generated/kinds.ts'
+import { unavailable } from '../../orchestrator/api/status-error.ts'
+import { createScheduler } from '../../orchestrator/scheduler/app.ts'
+import { createControllers } from '../../orchestrator/controllers/app.ts'
+import { createTestCluster, finishDeletions, runPod, testNode } from '../../orchestrator/controllers/test-cluster.ts'
+import type { TestCluster } from '../../orchestrator/controllers/test-cluster.ts'
 
 let cluster: TestCluster
 
