@@ -39,7 +39,7 @@ export function loadAssets(): { readonly files: ReadonlyMap<string, Asset>; read
     '/',
     asset(
       'text/html',
-      readFileSync(join(clientFolder, 'index.html'), 'utf8').replace('IMPORT_MAP', () => importMap),
+      readFileSync(join(clientFolder, 'index.html'), 'utf8').replace(/>\s*IMPORT_MAP\s*</, () => `>${importMap}<`),
     ),
   )
   const hash = createHash('sha256').update(importMap).digest('base64')

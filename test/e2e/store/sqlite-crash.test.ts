@@ -1,12 +1,12 @@
 import { fork } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { FakeClock } from '../../lib/fake-clock.ts'
-import { systemClock } from '../../lib/clock.ts'
-import { contentOf } from './sqlite-crash-writers.ts'
-import { openSqliteStore } from './sqlite.ts'
+import { systemClock } from '../../../lib/clock.ts'
+import { FakeClock } from '../../../lib/fake-clock.ts'
+import { openSqliteStore } from '../../../orchestrator/store/sqlite.ts'
+import { contentOf } from './sqlite-crash-process.ts'
 
 const kills = 50
 /** How long the writers run before each kill; a prime step, so the kills fall into every phase of a commit. */
@@ -14,16 +14,18 @@ const runMs = (round: number) => 20 + ((round * 37) % 120)
 
 /** Starts 64 writers in a process of their own, kills it in the middle of their work and answers what they were told is durable. */
 async function writeAndKill(folder: string, round: number): Promise<Map<string, number>> {
-  const child = fork(new URL('./sqlite-crash-writers.ts', import.meta.url), [folder, String(round)], {
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  const acknowledgements = await open(join(folder, 'acknowledged.txt'), 'w+')
+  // A file takes every line at once, whatever this process is busy with; what is written outlives the writer.
+  const child = fork(new URL('./sqlite-crash-process.ts', import.meta.url), [folder, String(round)], {
+    stdio: ['ignore', acknowledgements.fd, 'inherit', 'ipc'],
   })
-  let text = ''
-  child.stdout!.setEncoding('utf8').on('data', (piece: string) => (text += piece))
   await new Promise((resolve) => child.once('message', resolve))
   await systemClock.sleep(runMs(round))
   const closed = new Promise((resolve) => child.once('close', resolve))
   child.kill('SIGKILL')
   await closed
+  const text = await readFile(join(folder, 'acknowledged.txt'), 'utf8')
+  await acknowledgements.close()
   // The last line may be cut off by the kill; a line counts with its line feed.
   const lines = text
     .slice(0, text.lastIndexOf('\n') + 1)

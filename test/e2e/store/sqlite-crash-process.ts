@@ -1,9 +1,9 @@
 /** The victim of the crash test: 64 writers that never stop, each printing what it was told is durable. */
 import { writeSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { systemClock } from '../../lib/clock.ts'
-import { openSqliteStore } from './sqlite.ts'
-import type { Store } from './store.ts'
+import { systemClock } from '../../../lib/clock.ts'
+import { openSqliteStore } from '../../../orchestrator/store/sqlite.ts'
+import type { Store } from '../../../orchestrator/store/store.ts'
 
 const writers = 64
 const keysPerWriter = 8
@@ -18,7 +18,7 @@ async function write(store: Store, writer: number, round: number): Promise<never
     const key = `writer/${writer}/${index % keysPerWriter}`
     const sequence = round * 1_000_000 + index
     await store.put(key, contentOf(key, sequence), store.get(key)?.revision ?? 0)
-    // Straight to the pipe, so that nothing acknowledged waits in a buffer of this process.
+    // Straight to the file, so that nothing acknowledged waits in a buffer of this process.
     writeSync(1, `${key} ${sequence}\n`)
   }
 }
