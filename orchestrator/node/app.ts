@@ -32,6 +32,7 @@ import { ObjectSource } from './volumes/object-source.ts'
 import { createTokenSource } from './volumes/service-account-tokens.ts'
 import { VolumeManager } from './volumes/volume-manager.ts'
 
+export { nodeCgroupPaths } from './container/resources.ts'
 export { removeEverything } from './remove-everything.ts'
 export type { ContainerRuntime } from './runtime/runtime.ts'
 export type { SimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
@@ -134,7 +135,7 @@ class ComposedAgent implements NodeAgent {
     const services = informers.informer(CoreV1Service)
     const node = informers.informer(CoreV1Node, { fieldSelector: `metadata.name=${options.nodeName}` })
     if (options.informers === undefined) this.#informerRun = informers.run(this.#abort.signal)
-    const shared = this.#podServices({ facts, hostDns, recorder, services: () => services.list() })
+    const shared = this.#podServices({ facts, hostDns, recorder, services: () => services.list(), pods: () => pods.list() })
     const manager = new PodManager({
       ...options,
       pods,
@@ -188,6 +189,7 @@ class ComposedAgent implements NodeAgent {
     readonly hostDns: DnsConfig
     readonly recorder: EventRecorder
     readonly services: () => Iterable<CoreV1Service>
+    readonly pods: () => Iterable<CoreV1Pod>
   }): PodServices {
     const options = this.#options
     const { clock, log, client, random, runtime, dataDir, clusterId, nodeName } = options
@@ -222,7 +224,7 @@ class ComposedAgent implements NodeAgent {
       prober,
       probeExecutor: executor,
       statusWriter,
-      cgroups: createPodCgroups(options.cgroupRoot ?? '/sys/fs/cgroup'),
+      cgroups: createPodCgroups({ root: options.cgroupRoot ?? '/sys/fs/cgroup', pods: parts.pods }),
       settings,
       services: parts.services,
       addresses: () => this.#pool,

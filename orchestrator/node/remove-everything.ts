@@ -1,5 +1,5 @@
 import type { Log } from '../../lib/log.ts'
-import { createPodCgroups } from './pod/pod-cgroups.ts'
+import { removeCgroup } from './pod/pod-cgroups.ts'
 import { callDocker, connectToDocker, statusCodeOf, toRuntimeError } from './runtime/docker/docker-engine.ts'
 import { label, ownerFilter } from './runtime/docker/docker-labels.ts'
 import { removeNetworks } from './runtime/docker/docker-network.ts'
@@ -34,7 +34,7 @@ export async function removeEverything(options: {
     await Promise.all(group.map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true }).catch(ignoreAbsent)))
   }
   if (nodeName === undefined) await removeNetworks(docker, clusterId)
-  await createPodCgroups(cgroupRoot).remove(`/binnacle/${clusterId}${nodeName === undefined ? '' : `/${nodeName}`}`)
+  await removeCgroup(cgroupRoot, `/binnacle/${clusterId}${nodeName === undefined ? '' : `/${nodeName}`}`)
   log.info({ clusterId, containers: containers.length }, 'removed the containers of the cluster')
   const { agent } = docker.modem as { agent?: { destroy(): void } }
   agent?.destroy()

@@ -7,7 +7,7 @@ import { dnsConfigOf, formatHosts, formatResolvConf, hostnameOf, parseResolvConf
 import { makeEnvironment } from './environment.ts'
 import type { ConfigSource } from './environment.ts'
 import { expandVariables } from './expansion.ts'
-import { cgroupParentOf, containerResources, qosClassOf } from './resources.ts'
+import { cgroupParentOf, containerResources, nodeCgroupPaths, qosClassOf } from './resources.ts'
 import { serviceEnvironment } from './service-environment.ts'
 
 const facts = { hostIp: '10.0.0.1', podIp: '10.0.0.5', allocatable: { cpu: '4', memory: '8Gi' } }
@@ -153,6 +153,12 @@ describe('resources', () => {
     expect(cgroupParentOf({ ...options, driver: 'cgroupfs' })).toBe('/binnacle/c1/node-1/besteffort/poduid-1')
     expect(cgroupParentOf({ ...options, driver: 'systemd' })).toBe('binnacle-c1-node_1-besteffort-poduid_1.slice')
     expect(cgroupParentOf({ ...options, driver: 'none' })).toBeUndefined()
+    const guaranteed = podWith({ limits: { cpu: '1', memory: '64Mi' } })
+    expect(cgroupParentOf({ ...options, pod: guaranteed, driver: 'cgroupfs' })).toBe(`/binnacle/c1/node-1/pod${guaranteed.metadata.uid}`)
+    expect(nodeCgroupPaths('c1', 'node-1')).toEqual([
+      '/binnacle/c1/node-1',
+      '/binnacle.slice/binnacle-c1.slice/binnacle-c1-node_1.slice',
+    ])
   })
 })
 

@@ -36,15 +36,23 @@ export function containerResources(pod: CoreV1Pod, container: CoreV1Container, m
   const cpuLimit = milliValueOf(limits?.['cpu'])
   const memoryLimit = valueOf(limits?.['memory'])
   return {
-    cpuShares: Math.max(minCpuShares, Math.floor((milliValueOf(cpuRequest) * sharesPerCpu) / 1000)),
-    ...(cpuLimit === 0
-      ? {}
-      : {
-          cpuQuotaMicroseconds: Math.max(minQuotaMicroseconds, Math.floor((cpuLimit * quotaPeriodMicroseconds) / 1000)),
-          cpuPeriodMicroseconds: quotaPeriodMicroseconds,
-        }),
+    cpuShares: cpuSharesOf(milliValueOf(cpuRequest)),
+    ...(cpuLimit === 0 ? {} : cpuQuotaOf(cpuLimit)),
     ...(memoryLimit === 0 ? {} : { memoryBytes: memoryLimit }),
     oomScoreAdjust: oomScoreAdjust(pod, valueOf(requests?.['memory'] ?? limits?.['memory']), machineMemoryBytes),
+  }
+}
+
+/** As the kubelet's `MilliCPUToShares`. */
+export function cpuSharesOf(millicores: number): number {
+  return Math.max(minCpuShares, Math.floor((millicores * sharesPerCpu) / 1000))
+}
+
+/** As the kubelet's `MilliCPUToQuota`. */
+export function cpuQuotaOf(millicores: number): { readonly cpuQuotaMicroseconds: number; readonly cpuPeriodMicroseconds: number } {
+  return {
+    cpuQuotaMicroseconds: Math.max(minQuotaMicroseconds, Math.floor((millicores * quotaPeriodMicroseconds) / 1000)),
+    cpuPeriodMicroseconds: quotaPeriodMicroseconds,
   }
 }
 
@@ -59,18 +67,33 @@ function oomScoreAdjust(pod: CoreV1Pod, memoryRequestBytes: number, machineMemor
   return Math.min(999, Math.max(3, score))
 }
 
-/** The control group that holds a pod's containers, in the form that the engine's driver takes. `undefined`: the engine has none. */
+type CgroupDriver = RuntimeInfo['cgroupDriver']
+
+/**
+ * The control group that holds a pod's containers, in the form that the engine's driver takes. `undefined`: the engine has none. Guaranteed
+ * pods are beside the groups of the other classes, as the kubelet has them.
+ */
 export function cgroupParentOf(options: {
   readonly clusterId: string
   readonly nodeName: string
   readonly pod: CoreV1Pod
-  readonly driver: RuntimeInfo['cgroupDriver']
+  readonly driver: CgroupDriver
 }): string | undefined {
   const { clusterId, nodeName, pod, driver } = options
-  const qos = qosClassOf(pod).toLowerCase()
-  if (driver === 'cgroupfs') return `/binnacle/${clusterId}/${nodeName}/${qos}/pod${pod.metadata.uid}`
-  if (driver === 'none') return undefined
-  // systemd reads '-' as nesting, so names must not contain it.
-  const parts = ['binnacle', clusterId, nodeName, qos, `pod${pod.metadata.uid}`].map((part) => part.replaceAll('-', '_'))
-  return `${parts.join('-')}.slice`
+  const qos = qosClassOf(pod)
+  const parts = ['binnacle', clusterId, nodeName, ...(qos === 'Guaranteed' ? [] : [qos.toLowerCase()]), `pod${pod.metadata.uid}`]
+  if (driver === 'cgroupfs') return `/${parts.join('/')}`
+  return driver === 'none' ? undefined : sliceOf(parts)
+}
+
+/** The paths that the control group of all pods of a node can have in the tree, one for each driver of an engine. */
+export function nodeCgroupPaths(clusterId: string, nodeName: string): readonly string[] {
+  const parts = ['binnacle', clusterId, nodeName]
+  const nested = parts.map((_, index) => sliceOf(parts.slice(0, index + 1)))
+  return [`/${parts.join('/')}`, `/${nested.join('/')}`]
+}
+
+/** systemd reads '-' as nesting, so names must not contain it. */
+function sliceOf(parts: readonly string[]): string {
+  return `${parts.map((part) => part.replaceAll('-', '_')).join('-')}.slice`
 }

@@ -1,25 +1,142 @@
-import { readdir, rmdir } from 'node:fs/promises'
+import { access, mkdir, readdir, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { CoreV1Container, CoreV1Pod } from '../../api/generated/kinds.ts'
+import { milliValueOf, valueOf } from '../../api/quantity.ts'
+import { cgroupParentOf, cpuQuotaOf, cpuSharesOf, qosClassOf } from '../container/resources.ts'
+import type { QosClass } from '../container/resources.ts'
+import type { Owner } from '../runtime/runtime.ts'
 
-/** Takes away the control groups that an engine made for a pod and leaves behind. */
+/** The control groups of pods, above those that an engine makes for containers. */
 export interface PodCgroups {
-  /** `parent` as the engine was given it; absent is success. */
+  /** Makes a pod's group with its limits, and gives the groups of the classes their weights. Rejects where groups can't be written. */
+  make(owner: Owner, pod: CoreV1Pod): Promise<void>
+  /** Takes a pod's group away, `parent` as the engine was given it; absent is success. */
   remove(parent: string | undefined): Promise<void>
 }
 
+/** What a pod may use as a whole, in the kernel's units; absent means no limit. */
+export interface PodLimits {
+  readonly cpuShares: number
+  readonly cpuQuotaMicroseconds?: number
+  readonly cpuPeriodMicroseconds?: number
+  readonly memoryBytes?: number
+}
+
+/** The trees of version 1 that a group is made in. Memory is the last: who watches that tree then finds the other files. */
+const hierarchies = ['blkio', 'cpu', 'cpuacct', 'pids', 'memory']
+const v2Controllers = ['cpu', 'memory', 'pids', 'io']
+
 /**
- * Empty groups below `root` (/sys/fs/cgroup), in every hierarchy of version 1 and in version 2. Only directories are removed, and the
- * kernel removes none that holds a process. Slices are systemd's own business.
+ * Groups below `root` (/sys/fs/cgroup), in the hierarchies of version 1 or in version 2, whichever is mounted there. `pods` are those of
+ * the node: weights of the classes are sums over them. Slices are systemd's own business.
  */
-export function createPodCgroups(root: string): PodCgroups {
+export function createPodCgroups({ root, pods }: { readonly root: string; readonly pods: () => Iterable<CoreV1Pod> }): PodCgroups {
   return {
-    remove: async (parent) => {
-      if (parent === undefined || !parent.startsWith('/')) return
-      const controllers = await readdir(root, { withFileTypes: true }).catch(() => [])
-      const hierarchies = ['', ...controllers.filter((entry) => entry.isDirectory()).map(({ name }) => name)]
-      await Promise.all(hierarchies.map((hierarchy) => removeTree(join(root, hierarchy, parent))))
+    make: async (owner, pod) => {
+      const isV2 = await exists(join(root, 'cgroup.controllers'))
+      const write = isV2 ? writeV2 : writeV1
+      const path = cgroupParentOf({ ...owner, pod, driver: 'cgroupfs' })!
+      const node = `/binnacle/${owner.clusterId}/${owner.nodeName}`
+      const alive = [...pods()].filter(({ metadata, status }) => metadata.uid !== pod.metadata.uid && !hasEnded(status?.phase))
+      for (const [name, limits] of Object.entries(classWeights([...alive, pod]))) await write(root, `${node}/${name}`, limits)
+      await write(root, path, podLimits(pod))
     },
+    remove: (parent) => removeCgroup(root, parent),
   }
+}
+
+/** Removes a group and the empty ones in it. Only directories are removed, and the kernel removes none that holds a process. */
+export async function removeCgroup(root: string, parent: string | undefined): Promise<void> {
+  if (parent === undefined || !parent.startsWith('/')) return
+  const controllers = await readdir(root, { withFileTypes: true }).catch(() => [])
+  const roots = ['', ...controllers.filter((entry) => entry.isDirectory()).map(({ name }) => name)]
+  await Promise.all(roots.map((hierarchy) => removeTree(join(root, hierarchy, parent))))
+}
+
+/** As the kubelet's `ResourceConfigForPod`: a limit of the pod is one only where every container has it. */
+export function podLimits(pod: CoreV1Pod): PodLimits {
+  const hasAll = (resource: string) => containersOf(pod).every(({ resources }) => valueOf(resources?.limits?.[resource]) > 0)
+  const qos = qosClassOf(pod)
+  return {
+    cpuShares: cpuSharesOf(qos === 'BestEffort' ? 0 : cpuRequestOf(pod)),
+    ...(hasAll('cpu') ? cpuQuotaOf(podSum(pod, ({ resources }) => milliValueOf(resources?.limits?.['cpu']))) : {}),
+    ...(hasAll('memory') ? { memoryBytes: podSum(pod, ({ resources }) => valueOf(resources?.limits?.['memory'])) } : {}),
+  }
+}
+
+/** Burstable pods together weigh what they ask for, those that ask for nothing the least there is; as the kubelet's QoS manager. */
+export function classWeights(pods: readonly CoreV1Pod[]): Readonly<Record<'burstable' | 'besteffort', PodLimits>> {
+  const isOf = (qos: QosClass) => (pod: CoreV1Pod) => qosClassOf(pod) === qos
+  const asked = pods.filter(isOf('Burstable')).reduce((total, pod) => total + cpuRequestOf(pod), 0)
+  return { burstable: { cpuShares: cpuSharesOf(asked) }, besteffort: { cpuShares: cpuSharesOf(0) } }
+}
+
+/** As the kubelet's `CPUSharesToCPUWeight`: 2…262144 shares become 1…10000. */
+export function cpuWeightOf(shares: number): number {
+  return Math.floor(1 + ((shares - 2) * 9999) / 262_142)
+}
+
+function containersOf(pod: CoreV1Pod): readonly CoreV1Container[] {
+  return [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]
+}
+
+function cpuRequestOf(pod: CoreV1Pod): number {
+  return podSum(pod, ({ resources }) => milliValueOf(resources?.requests?.['cpu'] ?? resources?.limits?.['cpu']))
+}
+
+/** What runs at once counts together: all containers and sidecars, or one init container with the sidecars that began before it. */
+function podSum(pod: CoreV1Pod, of: (container: CoreV1Container) => number): number {
+  let sidecars = 0
+  let initPeak = 0
+  for (const container of pod.spec.initContainers ?? []) {
+    const amount = of(container)
+    if (container.restartPolicy === 'Always') sidecars += amount
+    initPeak = Math.max(initPeak, container.restartPolicy === 'Always' ? sidecars : sidecars + amount)
+  }
+  return Math.max(initPeak, sidecars + pod.spec.containers.reduce((total, container) => total + of(container), 0))
+}
+
+async function writeV1(root: string, path: string, limits: PodLimits): Promise<void> {
+  for (const hierarchy of hierarchies) {
+    if (await exists(join(root, hierarchy))) await mkdir(join(root, hierarchy, path), { recursive: true })
+  }
+  const cpu = join(root, 'cpu', path)
+  await writeFile(join(cpu, 'cpu.shares'), String(limits.cpuShares))
+  if (limits.cpuQuotaMicroseconds !== undefined) {
+    await writeFile(join(cpu, 'cpu.cfs_period_us'), String(limits.cpuPeriodMicroseconds))
+    await writeFile(join(cpu, 'cpu.cfs_quota_us'), String(limits.cpuQuotaMicroseconds))
+  }
+  if (limits.memoryBytes !== undefined) await writeFile(join(root, 'memory', path, 'memory.limit_in_bytes'), String(limits.memoryBytes))
+}
+
+async function writeV2(root: string, path: string, limits: PodLimits): Promise<void> {
+  const steps = path.split('/').filter((step) => step !== '')
+  for (let depth = 0; depth < steps.length; depth++) {
+    await enableControllers(join(root, ...steps.slice(0, depth)))
+    await mkdir(join(root, ...steps.slice(0, depth + 1)), { recursive: true })
+  }
+  const folder = join(root, path)
+  await writeFile(join(folder, 'cpu.weight'), String(cpuWeightOf(limits.cpuShares)))
+  if (limits.cpuQuotaMicroseconds !== undefined) {
+    await writeFile(join(folder, 'cpu.max'), `${limits.cpuQuotaMicroseconds} ${limits.cpuPeriodMicroseconds}`)
+  }
+  if (limits.memoryBytes !== undefined) await writeFile(join(folder, 'memory.max'), String(limits.memoryBytes))
+}
+
+/** One by one: the kernel refuses all of a list where it lacks one. */
+async function enableControllers(folder: string): Promise<void> {
+  for (const controller of v2Controllers) await writeFile(join(folder, 'cgroup.subtree_control'), `+${controller}`).catch(() => {})
+}
+
+function hasEnded(phase: string | undefined): boolean {
+  return phase === 'Succeeded' || phase === 'Failed'
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 async function removeTree(directory: string): Promise<void> {

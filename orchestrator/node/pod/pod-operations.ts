@@ -36,6 +36,7 @@ export class PodOperations {
     const { runtime, settings } = this.#services
     const machine = this.#machine()
     const network = this.#networkOf(pod)
+    await this.#makeCgroup(pod, machine)
     const podIp = network.kind === 'host' ? settings.hostIp : network.ip
     const prepared = runtime.traits.isReal ? this.#prepareFiles(pod, podIp) : Promise.resolve({})
     // A failure of one must not leave the other without somebody who waits for it.
@@ -278,6 +279,17 @@ export class PodOperations {
         `PostStartHook failed: ${(error as Error).message}`,
       )
       await runtime.stopContainer(created.id, pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds)
+    }
+  }
+
+  /** What the engine makes itself where this fails has no limits of its own, but the containers in it have theirs. */
+  async #makeCgroup(pod: CoreV1Pod, machine: RuntimeInfo): Promise<void> {
+    const { runtime, cgroups, owner, log } = this.#services
+    if (!runtime.traits.isReal || machine.cgroupDriver !== 'cgroupfs') return
+    try {
+      await cgroups.make(owner, pod)
+    } catch (error) {
+      log.warn({ err: error, namespace: pod.metadata.namespace, name: pod.metadata.name }, 'the pod has no limits of its own')
     }
   }
 

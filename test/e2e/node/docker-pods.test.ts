@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { createServer, request as httpsRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -215,6 +215,28 @@ describe('a node on Docker', () => {
     // A pod that has ended is forgotten by the API at once; the node cleans up after it.
     for (let turn = 0; turn < 250 && (await readdir(join(dataDir, 'pods'))).includes(pod.metadata.uid!); turn++) await systemClock.sleep(20)
     expect(await readdir(join(dataDir, 'pods'))).not.toContain(pod.metadata.uid)
+  })
+
+  it('limits a pod as a whole and weighs its class, in groups that go with it', async () => {
+    const resources = { requests: { cpu: '50m' }, limits: { cpu: '200m', memory: '32Mi' } }
+    await create('limited', loop, {}, { resources })
+    const { metadata } = await until('limited', isReady)
+    const burstable = `binnacle/${clusterId}/n1/burstable`
+    const read = async (hierarchy: string, path: string) => (await readFile(join('/sys/fs/cgroup', hierarchy, path), 'utf8')).trim()
+    const isV2 = (await readdir('/sys/fs/cgroup')).includes('cgroup.controllers')
+    const pod = `${burstable}/pod${metadata.uid}`
+    if (isV2) {
+      expect(await read('', `${pod}/memory.max`)).toBe(String(32 * 1024 ** 2))
+      expect(await read('', `${pod}/cpu.max`)).toBe('20000 100000')
+    } else {
+      expect(await read('memory', `${pod}/memory.limit_in_bytes`)).toBe(String(32 * 1024 ** 2))
+      expect(await read('cpu', `${pod}/cpu.shares`)).toBe('51')
+      expect(await read('cpu', `${pod}/cpu.cfs_quota_us`)).toBe('20000')
+      expect(await read('cpu', `${burstable}/cpu.shares`)).toBe('51')
+      expect(await read('cpu', `binnacle/${clusterId}/n1/besteffort/cpu.shares`)).toBe('2')
+    }
+    await remove('limited')
+    await expect(readdir(join('/sys/fs/cgroup', isV2 ? '' : 'cpu', pod))).rejects.toThrow('ENOENT')
   })
 
   it('restarts what fails, keeps the log before, and tells it in events', async () => {
