@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createPackageInstaller } from '../cli/setup/packages.ts'
+import { unpackPackage } from '../cli/setup/unpacked-package.ts'
 
 /**
  * `npm test`: set-up, checks, unit and acceptance tests, then end-to-end tests. Arguments are handed to vitest (`npm test -- --project unit`).
@@ -18,10 +19,11 @@ const programs: readonly (readonly [string, string])[] = [
   ['nft', 'nftables'],
   ['busybox', 'busybox-static'],
   ['ip', 'iproute2'],
-  ['amtool', 'prometheus-alertmanager'],
-  ['promtool', 'prometheus'],
   ['chromium', 'chromium'],
 ]
+
+/** Packages whose programs are run as peers without being installed: their services would take ports. */
+const unpacked: readonly string[] = ['prometheus-alertmanager']
 
 async function installPrograms(): Promise<boolean> {
   const installer = createPackageInstaller({
@@ -35,6 +37,11 @@ async function installPrograms(): Promise<boolean> {
     if (typeof outcome !== 'object') continue
     console.log(`${program} is missing: ${outcome.advice}`)
     isComplete = false
+  }
+  for (const packageName of unpacked) {
+    const folder = unpackPackage(packageName, join(project, '.cache/debian'), (line) => console.log(line))
+    if (folder === undefined) isComplete = false
+    else process.env['PATH'] = `${folder}:${process.env['PATH']}`
   }
   return isComplete
 }
