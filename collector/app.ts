@@ -7,7 +7,7 @@ import { createServer } from './http/server.ts'
 import { LocalSource } from './local-source.ts'
 import { renderCadvisorMetrics } from './prometheus/pages.ts'
 import { renderResourceMetrics } from './prometheus/resource-metrics.ts'
-import type { Source } from './source.ts'
+import type { NodeCgroup, Source } from './source.ts'
 import { StatsStore } from './stats-store.ts'
 import type { Summary } from './summary.ts'
 
@@ -35,6 +35,8 @@ export interface CollectorOptions extends AccessOptions {
   readonly nodeFilter?: string
   /** The same for the label `binnacle.cluster`, where several clusters share an engine. */
   readonly clusterFilter?: string
+  /** Where several nodes share this machine: this node's part of it, instead of the whole, is what `/stats/summary` says of the node. */
+  readonly nodeCgroup?: NodeCgroup
   /** Process that is reported as the system container `kubelet`; this one by default. */
   readonly agentPid?: number
   /** Samples from elsewhere, such as `createSimulatedSource`, instead of this machine's. */
@@ -117,6 +119,7 @@ function createLocalSource(options: CollectorOptions): LocalSource {
     intervalMs,
     owner: { node: nodeFilter, cluster: clusterFilter },
     engine: docker === undefined ? undefined : connectDocker(docker),
+    nodeCgroup: options.nodeCgroup,
     agentPid: options.agentPid ?? process.pid,
   })
 }

@@ -22,6 +22,7 @@ function setUp(clock = new FakeClock()) {
     hierarchy: detectHierarchy(made.cgroupRoot),
     procRoot: made.procRoot,
     intervalMs: 1000,
+    everyPass: [],
     machineReaders: [],
     onGone: () => {},
     onFault: (container) => faults.push(container.description.name),

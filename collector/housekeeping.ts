@@ -27,6 +27,8 @@ export interface HousekeepingOptions {
   readonly procRoot: string
   /** Time between two samples of containers and of the machine. */
   readonly intervalMs: number
+  /** Names of plain cgroups that are read in every pass, as containers are. */
+  readonly everyPass: readonly string[]
   /** Readers of the machine's /proc files, for the root. */
   readonly machineReaders: readonly Reader[]
   /** Called once for each container whose cgroup is found to be gone. */
@@ -161,7 +163,7 @@ export class Housekeeping {
 
   #isDue({ container, slot, hasBeenRead }: Watched): boolean {
     const { description } = container
-    if (description.name === '/' || description.id !== '' || !hasBeenRead) return true
+    if (description.name === '/' || description.id !== '' || !hasBeenRead || this.#options.everyPass.includes(description.name)) return true
     return this.#passes % slowEvery === slot
   }
 

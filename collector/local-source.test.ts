@@ -9,6 +9,7 @@ import { LocalSource } from './local-source.ts'
 import { parseExposition } from './prometheus/strict-parser.ts'
 import { renderCadvisorMetrics, renderMetrics } from './prometheus/pages.ts'
 import { renderResourceMetrics } from './prometheus/resource-metrics.ts'
+import type { NodeCgroup } from './source.ts'
 import { StatsStore } from './stats-store.ts'
 
 const stops: (() => Promise<void>)[] = []
@@ -55,7 +56,11 @@ function podContainer(letter: string, pid: number, container: string, changes: P
 
 async function setUp(
   files: Tree,
-  { nodeFilter, engine = new FakeDockerEngine() }: { nodeFilter?: string; engine?: FakeDockerEngine } = {},
+  {
+    nodeFilter,
+    nodeCgroup,
+    engine = new FakeDockerEngine(),
+  }: { nodeFilter?: string; nodeCgroup?: NodeCgroup; engine?: FakeDockerEngine } = {},
 ) {
   const made = makeMachineFolder({ ...machineFiles, ...cgroupV1('/'), ...files })
   folder = made
@@ -69,6 +74,7 @@ async function setUp(
     intervalMs: 1000,
     owner: { node: nodeFilter },
     engine,
+    nodeCgroup,
     agentPid: undefined,
   })
   const start = async () => {
@@ -126,6 +132,38 @@ test('pods of another node on the same engine are left out everywhere, plain con
   expect(names).not.toContain(pathOf('d'))
   expect(names).toContain(pathOf('e'))
   expect(source.store.get(pathOf('e'))?.description.pod).toBeUndefined()
+})
+
+test('a node that shares its machine is its own control group, read in every pass, and nothing before that exists', async () => {
+  const nodeCgroup = { paths: ['/binnacle/c1/n1', '/binnacle.slice/n1'], memoryBytes: 100e6 }
+  const { source, start, clock, made } = await setUp({}, { nodeCgroup })
+  await start()
+  expect(source.summary().node).toMatchObject({
+    cpu: { usageCoreNanoSeconds: 0, usageNanoCores: 0 },
+    memory: { workingSetBytes: 0, availableBytes: 100e6 },
+    network: { rxBytes: 0 },
+  })
+  made.write(cgroupV1('/binnacle/c1/n1'))
+  await clock.advance(60_000)
+  const { ring } = source.store.get('/binnacle/c1/n1')!
+  for (let pass = 0; pass < 3; pass++) {
+    const before = ring.timestamp()
+    await clock.advance(1_000)
+    expect(ring.timestamp()).toBe(before + 1_000)
+  }
+  made.write({ 'cgroup/cpuacct/binnacle/c1/n1/cpuacct.usage_percpu': '2223195848 24681184 \n' })
+  await clock.advance(1_000)
+  expect(source.summary().node).toMatchObject({
+    cpu: { usageCoreNanoSeconds: 2247877032, usageNanoCores: 1e9 },
+    memory: { workingSetBytes: 44457984 - 348160, availableBytes: 100e6 - (44457984 - 348160) },
+  })
+})
+
+test('a node that shares its machine has the traffic of its pods', async () => {
+  const { files, engine } = podFiles()
+  const { source, start } = await setUp(files, { engine, nodeCgroup: { paths: ['/n1'], memoryBytes: 1e9 } })
+  await start()
+  expect(source.summary().node.network).toMatchObject({ name: 'eth0', rxBytes: 516, txBytes: 520 })
 })
 
 test('without Docker containers still have figures, and names as soon as it is there', async () => {

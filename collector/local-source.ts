@@ -22,7 +22,7 @@ import { readMachineInfo } from './machine/machine-info.ts'
 import type { MachineInfo } from './machine/machine-info.ts'
 import { SystemProcesses } from './machine/system-processes.ts'
 import { createMachineReader } from './readers/machine.ts'
-import type { Finding, SelfFigure, Source } from './source.ts'
+import type { Finding, NodeCgroup, SelfFigure, Source } from './source.ts'
 import type { StatsStore } from './stats-store.ts'
 import type { Summary } from './summary.ts'
 
@@ -39,6 +39,8 @@ export interface LocalSourceOptions {
   /** Only these pods are kept where several nodes share a Docker engine. */
   readonly owner: OwnerFilter
   readonly engine: DockerEngine | undefined
+  /** Undefined: the node is the whole machine. */
+  readonly nodeCgroup: NodeCgroup | undefined
   readonly agentPid: number | undefined
 }
 
@@ -70,7 +72,7 @@ export class LocalSource implements Source {
   #imageFileSystem: FileSystem | undefined
 
   constructor(options: LocalSourceOptions) {
-    const { clock, log, store, procRoot, cgroupRoot, intervalMs, engine, agentPid } = options
+    const { clock, log, store, procRoot, cgroupRoot, intervalMs, engine, agentPid, nodeCgroup } = options
     this.#options = options
     this.store = store
     this.#hierarchy = detectHierarchy(cgroupRoot)
@@ -83,6 +85,7 @@ export class LocalSource implements Source {
       hierarchy: this.#hierarchy,
       procRoot,
       intervalMs,
+      everyPass: nodeCgroup?.paths ?? [],
       machineReaders: [createMachineReader({ wholeDisks: this.#wholeDisks, networkFile })],
       onGone: (container) => this.#forget(container),
       onFault: ({ description }, err) => log.error({ err, container: description.name }, 'a container can not be read'),
@@ -119,7 +122,7 @@ export class LocalSource implements Source {
   }
 
   summary(): Summary {
-    const { nodeName, clock, procRoot } = this.#options
+    const { nodeName, clock, procRoot, nodeCgroup } = this.#options
     const { bootedAtMs, memoryBytes, swapBytes } = this.#machine
     const defaultInterface = readDefaultInterface(procRoot)
     const rootFileSystem = this.#fileSystems.find(({ mountpoint }) => mountpoint === '/')
@@ -128,10 +131,11 @@ export class LocalSource implements Source {
       {
         nodeName,
         bootedAtMs,
-        memoryCapacityBytes: memoryBytes,
+        memoryCapacityBytes: nodeCgroup?.memoryBytes ?? memoryBytes,
         swapCapacityBytes: swapBytes,
         systemContainers: this.#systemProcesses.stats(),
         rlimit: { atMs: clock.now(), ...readTaskLimits(procRoot) },
+        ...(nodeCgroup === undefined ? {} : { nodeCgroups: nodeCgroup.paths }),
         ...(defaultInterface === undefined ? {} : { defaultInterface }),
         ...(rootFileSystem === undefined ? {} : { rootFileSystem }),
         ...(this.#imageFileSystem === undefined ? {} : { imageFileSystem: this.#imageFileSystem }),

@@ -21,6 +21,14 @@ export interface Source {
   findings(): readonly Finding[]
 }
 
+/** The part of a machine that one of several nodes on it is. */
+export interface NodeCgroup {
+  /** Paths that the control group above all pods of the node can have; the first that exists counts. */
+  readonly paths: readonly string[]
+  /** The memory that the node claims. */
+  readonly memoryBytes: number
+}
+
 export interface SelfFigure {
   readonly name: string
   readonly type: 'counter' | 'gauge'

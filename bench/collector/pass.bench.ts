@@ -55,6 +55,7 @@ async function measurePasses(): Promise<{ cpu: number; wall: number }> {
     hierarchy,
     procRoot: '/proc',
     intervalMs: 1000,
+    everyPass: [],
     machineReaders: [],
     onGone: () => {},
     onFault: (_, error) => {

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statfsSync } from 'node:fs'
+import { availableParallelism, totalmem } from 'node:os'
 import { createCollector, type Collector } from '../../collector/app.ts'
 import { createSimulatedSource } from '../../collector/simulated.ts'
 import { systemClock } from '../../lib/clock.ts'
@@ -15,6 +16,7 @@ import {
   createDockerRuntime,
   createNodeAgent,
   createSimulatedRuntime,
+  nodeCgroupPaths,
   type ContainerRuntime,
   type NodeAgent,
 } from '../../orchestrator/node/app.ts'
@@ -65,6 +67,9 @@ function dockerNode(context: NodeContext): Process {
     intervalMs: options.collectorIntervalMs,
     nodeFilter: name,
     clusterFilter: folder.clusterId,
+    ...(options.nodes === 1
+      ? {}
+      : { nodeCgroup: { paths: nodeCgroupPaths(folder.clusterId, name), memoryBytes: Math.floor(totalmem() / options.nodes) } }),
   })
   const access = connect(context)
   const runtime = createDockerRuntime({ url: options.dockerHost, clock: systemClock, nodePath: process.execPath })
@@ -151,6 +156,7 @@ function nodeAgent(context: AgentContext): NodeAgent {
     clusterDns: [serviceAddress(options.serviceCidr, dnsIndex)],
     clusterDomain,
     ...(network === undefined ? {} : { network }),
+    ...(network === undefined || options.nodes === 1 ? {} : { capacity: shareOfMachine(options.nodes, folder) }),
     server: {
       hosts: internalIp === loopback ? [loopback] : [loopback, internalIp],
       port: options.ports.nodeAgent + index,
@@ -158,6 +164,16 @@ function nodeAgent(context: AgentContext): NodeAgent {
     },
     stats: collector,
   })
+}
+
+/** Nodes that share a machine claim equal parts of it, so that together they never promise more than there is. */
+function shareOfMachine(nodes: number, folder: DataFolder): Record<string, string> {
+  const { blocks, bsize } = statfsSync(folder.path())
+  return {
+    cpu: `${Math.floor((availableParallelism() * 1000) / nodes)}m`,
+    memory: `${Math.floor(totalmem() / nodes / 1024)}Ki`,
+    'ephemeral-storage': `${Math.floor((blocks * bsize) / nodes / 1024)}Ki`,
+  }
 }
 
 interface NodeParts extends Access {

@@ -1,7 +1,7 @@
 import type { Container, PodIdentity } from '../container.ts'
 import type { FileSystem } from '../machine/file-systems.ts'
 import type { StatsStore } from '../stats-store.ts'
-import type { ContainerStats, CpuStats, FsStats, MemoryStats, PodStats, Summary, SwapStats } from '../summary.ts'
+import type { ContainerStats, CpuStats, FsStats, MemoryStats, NetworkStats, PodStats, Summary, SwapStats } from '../summary.ts'
 import { containerStats, cpuStats, diskIoStats, fsStats, memoryStats, networkStats, swapStats, timeOf, value } from './container-stats.ts'
 
 /** What the summary says about the node besides its samples. */
@@ -10,6 +10,8 @@ export interface NodeFacts {
   readonly bootedAtMs: number
   readonly memoryCapacityBytes: number
   readonly swapCapacityBytes: number
+  /** Where several nodes share the machine: names that the cgroup of this one can have. Absent: the node is the machine. */
+  readonly nodeCgroups?: readonly string[]
   /** Interface of the default route. */
   readonly defaultInterface?: string
   /** File system of `/`. */
@@ -21,10 +23,9 @@ export interface NodeFacts {
   readonly rlimit?: { readonly atMs: number; readonly maxpid?: number; readonly curproc?: number }
 }
 
-/** The kubelet's summary out of the newest sample of each container; the root cgroup is the node. */
+/** The kubelet's summary out of the newest sample of each container; the node is the root cgroup, or its own where several share the machine. */
 export function buildSummary(store: StatsStore, facts: NodeFacts, nowMs: number): Summary {
   const pods = podsOf(store).map(({ identity, members }) => buildPod(identity, members, facts.imageFileSystem))
-  const root = store.get('/')
   const { rootFileSystem, imageFileSystem, rlimit } = facts
   const imageFs = imageFileSystem === undefined ? undefined : fsStats(imageFileSystem)
   return {
@@ -32,17 +33,66 @@ export function buildSummary(store: StatsStore, facts: NodeFacts, nowMs: number)
       nodeName: facts.nodeName,
       systemContainers: [...(facts.systemContainers ?? []), podsTotal(pods, nowMs, facts.bootedAtMs)],
       startTime: timeOf(facts.bootedAtMs),
-      cpu: root === undefined ? undefined : cpuStats(root.ring),
-      memory: root === undefined ? undefined : memoryStats(root, facts.memoryCapacityBytes),
-      network: root === undefined ? undefined : networkStats(root.ring, facts.defaultInterface),
+      ...(facts.nodeCgroups === undefined ? machineStats(store, facts) : sharedNodeStats({ store, facts, pods, nowMs }, facts.nodeCgroups)),
       fs: rootFileSystem === undefined ? undefined : fsStats(rootFileSystem),
       runtime: imageFs === undefined ? undefined : { imageFs, containerFs: imageFs },
       rlimit: rlimit === undefined ? undefined : { time: timeOf(rlimit.atMs), maxpid: rlimit.maxpid, curproc: rlimit.curproc },
-      swap: root === undefined ? undefined : swapStats(root.ring, facts.swapCapacityBytes),
-      diskio: root === undefined ? undefined : diskIoStats(root.ring),
     },
     pods,
   }
+}
+
+type NodeStats = Pick<Summary['node'], 'cpu' | 'memory' | 'network' | 'swap' | 'diskio'>
+
+function machineStats(store: StatsStore, { memoryCapacityBytes, swapCapacityBytes, defaultInterface }: NodeFacts): NodeStats {
+  const root = store.get('/')
+  if (root === undefined) return {}
+  return {
+    cpu: cpuStats(root.ring),
+    memory: memoryStats(root, memoryCapacityBytes),
+    network: networkStats(root.ring, defaultInterface),
+    swap: swapStats(root.ring, swapCapacityBytes),
+    diskio: diskIoStats(root.ring),
+  }
+}
+
+interface SharedNode {
+  readonly store: StatsStore
+  readonly facts: NodeFacts
+  readonly pods: readonly PodStats[]
+  readonly nowMs: number
+}
+
+/**
+ * One of several nodes on a machine: its own cgroup, zeros before it has had a pod, and the network of its pods. What runs beside pods
+ * belongs to none of the nodes, so that their sum never exceeds the machine.
+ */
+function sharedNodeStats({ store, facts, pods, nowMs }: SharedNode, names: readonly string[]): NodeStats {
+  const time = timeOf(nowMs)
+  const own = names.map((name) => store.get(name)).find((container) => container !== undefined && container.ring.count > 0)
+  const { memoryCapacityBytes } = facts
+  return {
+    cpu: (own === undefined ? undefined : cpuStats(own.ring)) ?? { time, usageNanoCores: 0, usageCoreNanoSeconds: 0 },
+    memory: (own === undefined ? undefined : memoryStats(own, memoryCapacityBytes)) ?? {
+      time,
+      availableBytes: memoryCapacityBytes,
+      usageBytes: 0,
+      workingSetBytes: 0,
+      rssBytes: 0,
+    },
+    network: sumNetwork(pods, time),
+    swap: own === undefined ? undefined : swapStats(own.ring),
+    diskio: own === undefined ? undefined : diskIoStats(own.ring),
+  }
+}
+
+const networkFields = ['rxBytes', 'rxErrors', 'txBytes', 'txErrors', 'rxPackets', 'rxDropped', 'txPackets', 'txDropped'] as const
+
+/** The traffic of all pods under the name of the interface that each of them has. */
+function sumNetwork(pods: readonly PodStats[], time: string): NetworkStats {
+  const known = pods.flatMap(({ network }) => network ?? [])
+  const total = { name: 'eth0', ...Object.fromEntries(networkFields.map((field) => [field, sum(known, field) ?? 0])) }
+  return { time, ...total, interfaces: [total] }
 }
 
 interface PodMembers {

@@ -155,10 +155,7 @@ describe('resources', () => {
     expect(cgroupParentOf({ ...options, driver: 'none' })).toBeUndefined()
     const guaranteed = podWith({ limits: { cpu: '1', memory: '64Mi' } })
     expect(cgroupParentOf({ ...options, pod: guaranteed, driver: 'cgroupfs' })).toBe(`/binnacle/c1/node-1/pod${guaranteed.metadata.uid}`)
-    expect(nodeCgroupPaths('c1', 'node-1')).toEqual([
-      '/binnacle/c1/node-1',
-      '/binnacle.slice/binnacle-c1.slice/binnacle-c1-node_1.slice',
-    ])
+    expect(nodeCgroupPaths('c1', 'node-1')).toEqual(['/binnacle/c1/node-1', '/binnacle.slice/binnacle-c1.slice/binnacle-c1-node_1.slice'])
   })
 })
 

@@ -65,7 +65,10 @@ describe('control groups of pods', () => {
 
   it('version 1: pod and class are made in each hierarchy', async () => {
     for (const hierarchy of ['cpu', 'cpuacct', 'memory']) mkdirSync(join(root, hierarchy))
-    const pods = [podOf('other', { requests: { cpu: '1' } }), { ...podOf('done', { requests: { cpu: '1' } }), status: { phase: 'Succeeded' } }]
+    const pods = [
+      podOf('other', { requests: { cpu: '1' } }),
+      { ...podOf('done', { requests: { cpu: '1' } }), status: { phase: 'Succeeded' } },
+    ]
     const cgroups = createPodCgroups({ root, pods: () => pods })
     await cgroups.make(owner, podOf('u1', { requests: { cpu: '500m' }, limits: { cpu: '1', memory: '64Mi' } }))
     const pod = 'binnacle/c1/n1/burstable/podu1'
