@@ -28,9 +28,8 @@ export async function runProgram(entry, args) {
   }
   const env = { ...process.env, NODE_COMPILE_CACHE: join(project, '.cache', 'compile') }
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', join(project, entry), ...args], { stdio: 'inherit', env })
-  // A terminal sends its signals to the whole group, so the child has them already; this is for `kill`.
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  process.on('SIGINT', () => {})
+  // A terminal sends its signals to the whole group, so the child has them already and takes the second for the same; this is for `kill`.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => fail(`cannot run ${node}: ${error.message}`))
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 1)

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** The layout version of the data folder that this program writes. */
@@ -29,7 +29,12 @@ export function openDataFolder(root: string): DataFolder {
     throw new DataFolderError(`the data folder ${root} cannot be made: ${(error as Error).message}`)
   }
   const file = join(root, 'cluster.json')
-  if (!existsSync(file)) writeFileAtomically(file, JSON.stringify({ version: layoutVersion, clusterId: randomBytes(4).toString('hex') }))
+  try {
+    accessSync(root, constants.W_OK | constants.X_OK)
+    if (!existsSync(file)) writeFileAtomically(file, JSON.stringify({ version: layoutVersion, clusterId: randomBytes(4).toString('hex') }))
+  } catch (error) {
+    throw new DataFolderError(`the data folder ${root} cannot be written: ${(error as Error).message}`)
+  }
   const { version, clusterId } = readClusterFile(file)
   if (version > layoutVersion) {
     throw new DataFolderError(

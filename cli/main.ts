@@ -1,3 +1,4 @@
+import { takeoverSwitch } from './commands/detached.ts'
 import { showLogs } from './commands/logs.ts'
 import { runKubectl } from './commands/kubectl.ts'
 import { showStatus } from './commands/status.ts'
@@ -22,7 +23,10 @@ const commands: Readonly<Record<string, Command>> = {
   start: {
     usage: 'start [FLAGS]',
     help: 'bring up cluster, monitor and InfluxDB on this machine, until Ctrl-C',
-    run: (args, context) => start(parseOptions(args), context),
+    run: (args, context) => {
+      const { rest, taken } = takeSwitches(args, [takeoverSwitch])
+      return start(parseOptions(rest), context, taken.size > 0)
+    },
   },
   status: {
     usage: 'status [--data-dir DIR]',
@@ -96,6 +100,7 @@ function helpText(): string {
 async function main(args: readonly string[]): Promise<number> {
   const context: CommandContext = {
     print: (line) => console.log(line),
+    complain: (line) => console.error(line),
     searchPath: process.env['PATH'] ?? '',
     isRoot: process.getuid?.() === 0,
   }

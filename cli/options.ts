@@ -36,6 +36,11 @@ export interface Ports {
   readonly influxdb: number
 }
 
+/** Where an engine listens that the distribution starts. */
+export const defaultDockerHost = 'unix:///var/run/docker.sock'
+/** What a socket's address has room for. */
+const maxSocketPath = 107
+
 interface Flag {
   readonly value?: string
   readonly isRepeatable?: boolean
@@ -48,7 +53,7 @@ export const flags = {
   'data-dir': { value: 'DIR', fallback: '.binnacle', help: 'where everything is kept' },
   nodes: { value: 'N', fallback: '1', help: 'how many nodes this host is to be' },
   runtime: { value: 'docker|simulated', help: 'what runs containers (default: docker where it can be had)' },
-  'docker-host': { value: 'URL', fallback: 'unix:///var/run/docker.sock', help: 'the Docker engine' },
+  'docker-host': { value: 'URL', fallback: defaultDockerHost, help: 'the Docker engine' },
   influxdb: { value: 'URL|none', help: 'an InfluxDB to write to, or none (default: one is started)' },
   detach: { help: 'go on in the background' },
   'api-port': { value: 'PORT', fallback: '6443', help: 'API server' },
@@ -209,6 +214,9 @@ function cidr(name: string, text: string): string {
 function dockerHostOf(text: string): string {
   if (!/^(unix:\/\/\/.+|tcp:\/\/[^/]+:\d+|https?:\/\/[^/]+)$/.test(text)) {
     throw new UsageError(`--docker-host: ${JSON.stringify(text)} is not unix:///PATH or tcp://HOST:PORT`)
+  }
+  if (text.startsWith('unix://') && Buffer.byteLength(text.slice('unix://'.length)) > maxSocketPath) {
+    throw new UsageError(`--docker-host: ${JSON.stringify(text)} is too long; the path of a socket has at most ${maxSocketPath} bytes`)
   }
   return text
 }

@@ -45,6 +45,11 @@ export function isRunning(state: RunState | undefined): state is RunState {
   return state !== undefined && isAlive(state.supervisor)
 }
 
+/** Whether a supervised process of that name is an engine that others talk to, which is stopped last. */
+export function isEngine(name: string): boolean {
+  return name === 'dockerd' || name === 'influxd'
+}
+
 /** This process, as `RunState.supervisor`. */
 export function ownIdentity(): ProcessIdentity {
   return identifyProcess() ?? { pid: process.pid, startTicks: '0' }

@@ -105,7 +105,6 @@ class SupervisedProcess {
   }
 
   async startFirst(timeoutMs: number): Promise<void> {
-    mkdirSync(dirname(this.#spec.logFile), { recursive: true })
     this.#watchLog()
     const settled = new AbortController()
     const outcome = await Promise.race([
@@ -138,22 +137,39 @@ class SupervisedProcess {
   #launch(): Promise<'ready'> {
     this.#become('starting')
     this.#startedAt = this.#clock.monotonic()
-    const output = openSync(this.#spec.logFile, 'a', 0o600)
-    const child = spawn(this.#spec.command, this.#spec.args, {
-      stdio: ['ignore', output, output, ...(this.#spec.readiness === true ? (['ipc'] as const) : [])],
-      env: { ...process.env, ...this.#spec.env },
-      // Its own group: a Ctrl-C at the terminal reaches only the supervisor, which then stops things in order.
-      detached: true,
-    })
-    closeSync(output)
+    const child = this.#spawn()
     this.#child = child
     this.#identity = child.pid === undefined ? undefined : identifyProcess(child.pid)
+    this.#notify()
     child.on('error', (error) => this.#ended(error.message))
     child.on('exit', (code, signal) => this.#ended(signal === null ? `exit code ${code}` : `signal ${signal}`))
     return this.#awaitReadiness(child).then(() => {
       if (this.#child === child) this.#become('ready')
       return 'ready'
     })
+  }
+
+  #spawn(): ChildProcess {
+    const output = this.#openLog()
+    const child = spawn(this.#spec.command, this.#spec.args, {
+      stdio: ['ignore', output, output, ...(this.#spec.readiness === true ? (['ipc'] as const) : [])],
+      env: { ...process.env, ...this.#spec.env },
+      // Its own group: a Ctrl-C at the terminal reaches only the supervisor, which then stops things in order.
+      detached: true,
+    })
+    if (output !== 'ignore') closeSync(output)
+    return child
+  }
+
+  /** A log that cannot be written (a full disk) keeps no process from running. */
+  #openLog(): number | 'ignore' {
+    try {
+      mkdirSync(dirname(this.#spec.logFile), { recursive: true })
+      return openSync(this.#spec.logFile, 'a', 0o600)
+    } catch (error) {
+      this.#log.warn({ err: error, logFile: this.#spec.logFile }, 'the log cannot be opened')
+      return 'ignore'
+    }
   }
 
   async #awaitReadiness(child: ChildProcess): Promise<void> {

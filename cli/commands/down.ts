@@ -1,13 +1,18 @@
 import { rmSync } from 'node:fs'
 import { systemClock } from '../../lib/clock.ts'
+import { createLog } from '../../lib/log.ts'
 import { isAlive, signalProcess } from '../../lib/process-identity.ts'
-import { endLeftover } from '../../lib/supervision.ts'
+import { createSupervisor, endLeftover } from '../../lib/supervision.ts'
 import { findDataFolder, type DataFolder } from '../data-folder.ts'
 import type { ClusterOptions } from '../options.ts'
-import { isRunning, readRunState, removeRunState, type RunState } from '../state.ts'
+import { takeOwnership, type Ownership } from '../ownership.ts'
+import { dockerEngineSpec, dockerVersion, removeEngineFolder } from '../setup/docker.ts'
+import { findProgram } from '../setup/packages.ts'
+import { isEngine, readRunState, removeRunState, type RunState } from '../state.ts'
 import type { CommandContext } from './start.ts'
 
 const stopTimeoutMs = 90_000
+const engineTimeoutMs = 60_000
 const pollMs = 50
 const leftoverTimeoutMs = 10_000
 
@@ -18,31 +23,65 @@ export async function takeDown(options: ClusterOptions, isPurge: boolean, contex
     context.print(`There is no cluster in ${options.dataDir}`)
     return 0
   }
-  const state = readRunState(folder)
-  if (isRunning(state)) await stopSupervisor(state)
-  else if (state !== undefined) await cleanAfterCrash(state, folder, context)
-  if (isPurge) rmSync(folder.root, { recursive: true, force: true })
+  const ownership = await stopOwner(folder)
+  try {
+    // An owner that stopped in order leaves no state; what is there is from one that was killed.
+    const state = readRunState(folder)
+    if (state !== undefined) await cleanAfterCrash(state, folder, context)
+    if (isPurge) rmSync(folder.root, { recursive: true, force: true, maxRetries: 3 })
+  } finally {
+    ownership.release()
+  }
   context.print(isPurge ? `Binnacle is stopped, ${folder.root} is removed` : `Binnacle is stopped; its data stays in ${folder.root}`)
   return 0
 }
 
-async function stopSupervisor(state: RunState): Promise<void> {
-  signalProcess(state.supervisor, 'SIGTERM')
+/** Stops the supervisor, or whoever follows it, until the data folder belongs to this process. */
+async function stopOwner(folder: DataFolder): Promise<Ownership> {
+  const told = new Set<number>()
   const deadline = systemClock.monotonic() + stopTimeoutMs
-  while (isAlive(state.supervisor)) {
-    if (systemClock.monotonic() > deadline)
-      throw new Error(`the supervisor (process ${state.supervisor.pid}) did not stop within ${stopTimeoutMs / 1000} s`)
+  for (;;) {
+    const ownership = await takeOwnership(folder)
+    if (ownership !== undefined) return ownership
+    const supervisor = readRunState(folder)?.supervisor
+    if (supervisor !== undefined && isAlive(supervisor) && !told.has(supervisor.pid)) {
+      told.add(supervisor.pid)
+      signalProcess(supervisor, 'SIGTERM')
+    }
+    if (systemClock.monotonic() > deadline) {
+      const who = supervisor === undefined ? 'another command' : `the supervisor (process ${supervisor.pid})`
+      throw new Error(`${who} did not give ${folder.root} free within ${stopTimeoutMs / 1000} s`)
+    }
     await systemClock.sleep(pollMs)
   }
 }
 
 async function cleanAfterCrash(state: RunState, folder: DataFolder, context: CommandContext): Promise<void> {
-  const isEngine = (name: string) => name === 'dockerd' || name === 'influxd'
   const end = (rows: RunState['processes']) =>
     Promise.all(rows.flatMap(({ identity }) => (identity === undefined ? [] : [endLeftover(identity, leftoverTimeoutMs, systemClock)])))
   await end(state.processes.filter(({ name }) => !isEngine(name)))
-  if (state.runtime === 'docker')
-    await (await import('../leftovers.ts')).removeClusterLeftovers({ folder, dockerHost: state.dockerHost, print: context.print })
+  if (state.runtime === 'docker') {
+    const { removeClusterLeftovers } = await import('../leftovers.ts')
+    const remove = () => removeClusterLeftovers({ folder, dockerHost: state.dockerHost, print: context.print })
+    const isOurs = state.processes.some(({ name }) => name === 'dockerd')
+    if (isOurs && (await dockerVersion(state.dockerHost)) === undefined) await withEngine(state.dockerHost, folder, context, remove)
+    else await remove()
+  }
   await end(state.processes.filter(({ name }) => isEngine(name)))
+  removeEngineFolder(folder)
   removeRunState(folder)
+}
+
+/** An engine of ours that was killed left its containers running: only an engine on the same data can remove them. */
+async function withEngine(url: string, folder: DataFolder, context: CommandContext, work: () => Promise<void>): Promise<void> {
+  const supervisor = createSupervisor({ clock: systemClock, log: createLog({ level: 'warn', component: 'down' }) })
+  const program = findProgram('dockerd', context.searchPath) ?? 'dockerd'
+  try {
+    await supervisor.start(dockerEngineSpec({ folder, program, url, isSecond: true }), engineTimeoutMs)
+    await work()
+  } catch (error) {
+    context.complain(`binnacle: ${(error as Error).message}`)
+  } finally {
+    await supervisor.stop('dockerd')
+  }
 }

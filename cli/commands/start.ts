@@ -1,71 +1,52 @@
-import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { dirname } from 'node:path'
 import { systemClock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
-import { createSupervisor, endLeftover, type Supervisor } from '../../lib/supervision.ts'
-import { openDataFolder, type DataFolder } from '../data-folder.ts'
+import { signalProcess } from '../../lib/process-identity.ts'
+import { createSupervisor, endLeftover, type ProcessSpec, type ProcessState, type Supervisor } from '../../lib/supervision.ts'
+import { findDataFolder, openDataFolder, type DataFolder } from '../data-folder.ts'
 import { gatewayOf, serviceAddress } from '../network-layout.ts'
-import { nodeNames, toFlags, UsageError, type ClusterOptions } from '../options.ts'
-import { dockerEngineSpec, dockerVersion } from '../setup/docker.ts'
+import { defaultDockerHost, nodeNames, toFlags, UsageError, type ClusterOptions } from '../options.ts'
+import { takeOwnership } from '../ownership.ts'
+import { dockerEngineSpec, dockerVersion, removeEngineFolder } from '../setup/docker.ts'
 import { influxdbSpec, influxdbVersion } from '../setup/influxdb.ts'
 import { createPackageInstaller, findProgram, type PackageInstaller } from '../setup/packages.ts'
+import { checkPort, checkPorts } from '../setup/ports.ts'
 import { programArguments, programEnvironment } from '../program.ts'
-import { isRunning, ownIdentity, readRunState, removeRunState, writeRunState, type Address, type RunState } from '../state.ts'
+import { isEngine, isRunning, ownIdentity, readRunState, removeRunState, writeRunState, type Address, type RunState } from '../state.ts'
+import { startDetached } from './detached.ts'
 
 const engineTimeoutMs = 60_000
 const processTimeoutMs = 60_000
-const detachedTimeoutMs = 10 * 60_000
 const leftoverTimeoutMs = 10_000
-const statusPollMs = 100
+/** Within this time further signals are the same Ctrl-C. */
+const sameSignalMs = 1000
 
 /** What the command line gives to a command. */
 export interface CommandContext {
   readonly print: (line: string) => void
+  /** For what went wrong: standard error. */
+  readonly complain: (line: string) => void
   readonly searchPath: string
   readonly isRoot: boolean
 }
 
-/** `start`: brings the whole stack up, keeps it up until SIGINT or SIGTERM, then takes down what it started. Resolves with the exit code. */
-export async function start(options: ClusterOptions, context: CommandContext): Promise<number> {
+/**
+ * `start`: brings the whole stack up, keeps it up until SIGINT or SIGTERM, then takes down what it started. Resolves with the exit code.
+ * With `isTakeover` it follows a supervisor that was killed, and does nothing where that was taken down meanwhile.
+ */
+export async function start(options: ClusterOptions, context: CommandContext, isTakeover = false): Promise<number> {
+  if (isTakeover && findDataFolder(options.dataDir) === undefined) return 0
   const folder = openDataFolder(options.dataDir)
+  const ownership = await takeOwnership(folder)
   const previous = readRunState(folder)
-  if (isRunning(previous)) {
-    context.print(
-      `Binnacle runs already for ${folder.root} (process ${previous.supervisor.pid}); \`npx binnacle status\` shows it, \`npx binnacle down\` stops it`,
-    )
+  if (ownership === undefined) {
+    const owner = isRunning(previous) ? ` (process ${previous.supervisor.pid})` : ''
+    context.print(`Binnacle runs already for ${folder.root}${owner}; \`npx binnacle status\` shows it, \`npx binnacle down\` stops it`)
     return 1
   }
-  if (options.detach) return startDetached(options, folder, context)
-  return new Start(options, folder, context).run(previous)
-}
-
-/** Starts the same command in the background and waits until it is ready. */
-async function startDetached(options: ClusterOptions, folder: DataFolder, context: CommandContext): Promise<number> {
-  const logFile = folder.logFile('supervisor')
-  mkdirSync(dirname(logFile), { recursive: true })
-  const output = openSync(logFile, 'a', 0o600)
-  const child = spawn(process.execPath, programArguments('start', toFlags({ ...options, detach: false })), {
-    detached: true,
-    stdio: ['ignore', output, output],
-    env: programEnvironment(),
-  })
-  closeSync(output)
-  child.unref()
-  let exit: number | null | undefined
-  child.on('exit', (code) => (exit = code))
-  const deadline = systemClock.monotonic() + detachedTimeoutMs
-  while (systemClock.monotonic() < deadline && exit === undefined) {
-    const state = readRunState(folder)
-    if (state?.supervisor.pid === child.pid && state?.isReady === true) {
-      printReady(state, folder, context)
-      return 0
-    }
-    await systemClock.sleep(statusPollMs)
-  }
-  context.print(`Binnacle did not start; see ${logFile}`)
-  return 1
+  if (isTakeover && previous === undefined) return 0
+  if (!options.detach) return new Start(options, folder, context).run(previous)
+  ownership.release()
+  return startDetached(options, folder, context)
 }
 
 /** The table of addresses and the line that says that all is up. */
@@ -88,6 +69,9 @@ class Start {
   #runtime: 'docker' | 'simulated' = 'simulated'
   #influxdb: string | undefined
   #isReady = false
+  #leftovers: readonly ProcessState[] = []
+  #saveProblem: string | undefined
+  readonly #abort = new AbortController()
 
   constructor(options: ClusterOptions, folder: DataFolder, context: CommandContext) {
     this.#options = options
@@ -98,48 +82,54 @@ class Start {
   }
 
   async run(previous: RunState | undefined): Promise<number> {
-    const stop = untilSignal()
+    const stop = untilSignal(() => this.#endAtOnce()).then(() => this.#abort.abort())
     let exitCode = 0
     try {
-      await this.#endLeftovers(previous)
-      await this.#checkPorts()
-      await this.#startEngines()
-      await this.#makeCredentials()
-      await this.#startProcesses()
-      this.#isReady = true
+      // What an earlier supervisor left stays on the list until it is ended: this one may be killed, too.
+      this.#leftovers = previous?.processes ?? []
       this.#save()
-      printReady(readRunState(this.#folder)!, this.#folder, this.#context)
+      await Promise.race([this.#bringUp(), stop])
       await stop
       this.#context.print('Stopping')
     } catch (error) {
-      this.#context.print(`binnacle: ${(error as Error).message}`)
-      exitCode = 1
+      this.#context.complain(`binnacle: ${(error as Error).message}`)
+      exitCode = error instanceof UsageError ? 2 : 1
     }
+    this.#abort.abort()
     await this.#stopAll()
     return exitCode
   }
 
-  /** A supervisor that was killed leaves its processes; they are ended so that each runs once. */
-  async #endLeftovers(previous: RunState | undefined): Promise<void> {
-    const identities = previous?.processes.flatMap(({ identity }) => (identity === undefined ? [] : [identity])) ?? []
-    await Promise.all(identities.map((identity) => endLeftover(identity, leftoverTimeoutMs, systemClock)))
+  async #bringUp(): Promise<void> {
+    try {
+      await this.#endLeftovers()
+      await checkPorts(this.#options)
+      await this.#startEngines()
+      await this.#makeCredentials()
+      await this.#startProcesses()
+    } catch (error) {
+      // A signal came: what failed was being stopped.
+      if (this.#abort.signal.aborted) return
+      throw error
+    }
+    if (this.#abort.signal.aborted) return
+    this.#isReady = true
+    this.#save()
+    printReady(this.#state(), this.#folder, this.#context)
   }
 
-  async #checkPorts(): Promise<void> {
-    const { ports, nodes } = this.#options
-    const wanted: [string, number][] = [
-      ['api-port', ports.api],
-      ['aggregator-port', ports.aggregator],
-      ['metrics-api-port', ports.metricsApi],
-      ['alerts-port', ports.alerts],
-      ['web-port', ports.web],
-      ...Array.from({ length: nodes }, (_, index) => ['node-agent-port', ports.nodeAgent + index] as [string, number]),
-      ...Array.from({ length: nodes }, (_, index) => ['collector-port', ports.collector + index] as [string, number]),
-    ]
-    for (const [flag, port] of wanted) {
-      if (!(await isFree(port)))
-        throw new UsageError(`port ${port} of 127.0.0.1 is in use by another program; choose another one with --${flag}`)
-    }
+  /** A supervisor that was killed leaves its processes; they are ended so that each runs once. */
+  async #endLeftovers(): Promise<void> {
+    const identities = this.#leftovers.flatMap(({ identity }) => (identity === undefined ? [] : [identity]))
+    await Promise.all(identities.map((identity) => endLeftover(identity, leftoverTimeoutMs, systemClock)))
+    this.#leftovers = []
+  }
+
+  /** Somebody presses Ctrl-C again: nothing is waited for. What is left is found by the next `start` or `down`. */
+  #endAtOnce(): void {
+    for (const { identity } of this.#supervisor.states()) if (identity !== undefined) signalProcess(identity, 'SIGKILL')
+    this.#context.print('Ended at once; `npx binnacle down` removes what is left')
+    process.exit(130)
   }
 
   async #startEngines(): Promise<void> {
@@ -147,6 +137,7 @@ class Start {
       searchPath: this.#context.searchPath,
       isRoot: this.#context.isRoot,
       print: this.#context.print,
+      signal: this.#abort.signal,
     })
     await Promise.all([this.#startDocker(installer), this.#startInfluxdb(installer)])
   }
@@ -181,7 +172,8 @@ class Start {
     // Installing it may have started the distribution's own service.
     if ((await dockerVersion(url)) !== undefined) return undefined
     const program = findProgram('dockerd', this.#context.searchPath)!
-    return this.#startEngine(dockerEngineSpec({ folder: this.#folder, program, url }))
+    const isSecond = url !== defaultDockerHost && (await dockerVersion(defaultDockerHost)) !== undefined
+    return this.#startEngine(dockerEngineSpec({ folder: this.#folder, program, url, isSecond }))
   }
 
   async #startInfluxdb(installer: PackageInstaller): Promise<void> {
@@ -212,20 +204,26 @@ class Start {
     if (typeof outcome === 'object') return outcome.advice
     const { ports } = this.#options
     if ((await influxdbVersion(`http://127.0.0.1:${ports.influxdb}`)) !== undefined) return undefined
-    if (!(await isFree(ports.influxdb)))
-      return `port ${ports.influxdb} is in use by another program; choose another one with --influxdb-port`
+    await checkPort('influxdb-port', ports.influxdb)
     const program = findProgram('influxd', this.#context.searchPath)!
     return this.#startEngine(influxdbSpec({ folder: this.#folder, program, port: ports.influxdb }))
   }
 
   async #startEngine(spec: Parameters<Supervisor['start']>[0]): Promise<string | undefined> {
     try {
-      await this.#supervisor.start(spec, engineTimeoutMs)
-      this.#started.push(spec.name)
+      await this.#supervise(spec, engineTimeoutMs)
       return undefined
     } catch (error) {
+      this.#abort.signal.throwIfAborted()
       return (error as Error).message
     }
+  }
+
+  /** The only way in which a process is started: none is once a signal came. */
+  async #supervise(spec: ProcessSpec, timeoutMs: number): Promise<void> {
+    this.#abort.signal.throwIfAborted()
+    this.#started.push(spec.name)
+    await this.#supervisor.start(spec, timeoutMs)
   }
 
   async #makeCredentials(): Promise<void> {
@@ -252,8 +250,7 @@ class Start {
         readiness: true as const,
         stopTimeoutMs: 15_000,
       }
-      this.#started.push(name)
-      await this.#supervisor.start(spec, processTimeoutMs)
+      await this.#supervise(spec, processTimeoutMs)
     }
     await launch('server', ['server', ...shared])
     const nodes = this.#runtime === 'docker' ? nodeNames(this.#options).map((_, index) => index) : [0]
@@ -264,30 +261,43 @@ class Start {
   }
 
   async #stopAll(): Promise<void> {
-    const isEngine = (name: string) => name === 'dockerd' || name === 'influxd'
     const processes = this.#started.filter((name) => !isEngine(name))
     await Promise.all(processes.filter((name) => name !== 'server').map((name) => this.#supervisor.stop(name)))
     await this.#supervisor.stop('server')
-    if (this.#runtime === 'docker')
-      await (
-        await import('../leftovers.ts')
-      ).removeClusterLeftovers({ folder: this.#folder, dockerHost: this.#options.dockerHost, print: this.#context.print })
+    const cleaning = { folder: this.#folder, dockerHost: this.#options.dockerHost, print: this.#context.print }
+    if (this.#runtime === 'docker') {
+      const { removeClusterLeftovers } = await import('../leftovers.ts')
+      await removeClusterLeftovers(cleaning).catch((error: Error) => this.#context.complain(`binnacle: ${error.message}`))
+    }
     await Promise.all(this.#started.filter(isEngine).map((name) => this.#supervisor.stop(name)))
+    if (this.#started.includes('dockerd')) removeEngineFolder(this.#folder)
     removeRunState(this.#folder)
   }
 
+  /** A full disk must not end the supervisor: what is written is for other commands. */
   #save(): void {
-    writeRunState(this.#folder, {
+    try {
+      writeRunState(this.#folder, this.#state())
+      this.#saveProblem = undefined
+    } catch (error) {
+      const { message } = error as Error
+      if (this.#saveProblem === undefined) this.#context.complain(`binnacle: the state cannot be written: ${message}`)
+      this.#saveProblem = message
+    }
+  }
+
+  #state(): RunState {
+    return {
       supervisor: ownIdentity(),
       startedAt: this.#startedAt,
       runtime: this.#runtime,
       dockerHost: this.#options.dockerHost,
       flags: toFlags(this.#options),
       addresses: this.#addresses(),
-      processes: this.#supervisor.states(),
+      processes: [...this.#leftovers, ...this.#supervisor.states()],
       isReady: this.#isReady,
       notices: this.#notices,
-    })
+    }
   }
 
   #addresses(): Address[] {
@@ -304,22 +314,19 @@ class Start {
   }
 }
 
-/** Resolves at the first SIGINT, SIGTERM or SIGHUP; a second SIGINT ends the process at once. */
-function untilSignal(): Promise<void> {
+/**
+ * Resolves at the first SIGINT, SIGTERM or SIGHUP; a later SIGINT calls `onSecond`. One Ctrl-C may arrive several times, from the terminal and
+ * from npm or another parent that hands it on, so what comes right after the first counts as the same.
+ */
+function untilSignal(onSecond: () => void): Promise<void> {
   return new Promise((resolve) => {
-    process.once('SIGINT', () => {
-      process.once('SIGINT', () => process.exit(130))
+    let firstAt: number | undefined
+    const receive = (signal: NodeJS.Signals) => {
+      const now = systemClock.monotonic()
+      if (signal === 'SIGINT' && firstAt !== undefined && now - firstAt > sameSignalMs) onSecond()
+      firstAt ??= now
       resolve()
-    })
-    process.once('SIGTERM', () => resolve())
-    process.once('SIGHUP', () => resolve())
-  })
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer()
-    probe.once('error', () => resolve(false))
-    probe.listen({ port, host: '127.0.0.1' }, () => probe.close(() => resolve(true)))
+    }
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, receive)
   })
 }

@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process'
-import { openSync } from 'node:fs'
 import { systemClock } from '../../lib/clock.ts'
 import { createLog, type Log } from '../../lib/log.ts'
+import { launchSupervisor, takeoverSwitch } from '../commands/detached.ts'
 import { openDataFolder, type DataFolder } from '../data-folder.ts'
-import { toFlags, type ClusterOptions } from '../options.ts'
-import { programArguments, programEnvironment } from '../program.ts'
+import type { ClusterOptions } from '../options.ts'
 import { readRunState } from '../state.ts'
 
 /** A stop that takes longer is a fault, and is cut off. */
@@ -52,7 +50,7 @@ export async function runProcess(
   }
   const why = await ending
   log.info({ why }, 'stopping')
-  if (why === 'supervisor gone' && resurrects) resurrectSupervisor(options, folder)
+  if (why === 'supervisor gone' && resurrects) resurrectSupervisor(folder)
   const isStopped = await Promise.race([instance.stop().then(() => true), systemClock.sleep(stopTimeoutMs).then(() => false)])
   if (!isStopped) log.error({ stopTimeoutMs }, 'did not stop in time')
   // Nothing may keep a process alive that has stopped its work.
@@ -67,14 +65,11 @@ function untilEnd(): Promise<string> {
   })
 }
 
-function resurrectSupervisor(options: ClusterOptions, folder: DataFolder): void {
-  const output = openSync(folder.logFile('supervisor'), 'a', 0o600)
+function resurrectSupervisor(folder: DataFolder): void {
+  const state = readRunState(folder)
+  if (state === undefined) return
   // What was typed at first, not what this process was given: an engine that was started must be started again, not taken for somebody else's.
-  const flags = readRunState(folder)?.flags ?? toFlags(options)
-  const child = spawn(process.execPath, programArguments('start', flags), {
-    detached: true,
-    stdio: ['ignore', output, output],
-    env: programEnvironment(),
-  })
+  const child = launchSupervisor([takeoverSwitch, ...state.flags], folder)
+  child.on('error', () => {})
   child.unref()
 }

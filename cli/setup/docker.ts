@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { request } from 'node:http'
 import type { ProcessSpec } from '../../lib/supervision.ts'
 import type { DataFolder } from '../data-folder.ts'
@@ -33,11 +34,18 @@ function versionOf(text: string): string | undefined {
 
 /**
  * The engine that is started where none answers. Containers outlive it (`--live-restore`), so that its crash disturbs no pod; their logs
- * rotate. Its data is the cluster's own.
+ * rotate. Its data is the cluster's own. A second engine of a host keeps its hands off the first one's bridge, packet filter and containers.
  */
-export function dockerEngineSpec(options: { readonly folder: DataFolder; readonly program: string; readonly url: string }): ProcessSpec {
-  const { folder, program, url } = options
-  const runFolder = `/run/binnacle-${folder.clusterId}`
+export function dockerEngineSpec(options: {
+  readonly folder: DataFolder
+  readonly program: string
+  readonly url: string
+  /** Another engine runs on this host. */
+  readonly isSecond: boolean
+}): ProcessSpec {
+  const { folder, program, url, isSecond } = options
+  const runFolder = engineFolder(folder)
+  const name = `binnacle-${folder.clusterId}`
   return {
     name: 'dockerd',
     command: program,
@@ -46,13 +54,26 @@ export function dockerEngineSpec(options: { readonly folder: DataFolder; readonl
       `--data-root=${folder.path('docker')}`,
       `--exec-root=${runFolder}/docker`,
       `--pidfile=${runFolder}/docker.pid`,
+      `--containerd-namespace=${name}`,
+      `--containerd-plugins-namespace=${name}-plugins`,
       '--live-restore',
       '--log-driver=json-file',
       '--log-opt=max-size=10m',
       '--log-opt=max-file=3',
+      ...(isSecond ? ['--bridge=none', '--iptables=false'] : []),
     ],
     logFile: folder.logFile('dockerd'),
     readiness: async () => (await dockerVersion(url)) !== undefined,
     stopTimeoutMs: 30_000,
   }
+}
+
+/** Removes what an engine of the cluster's own keeps while it runs. To be called after its end. */
+export function removeEngineFolder(folder: DataFolder): void {
+  rmSync(engineFolder(folder), { recursive: true, force: true })
+}
+
+/** Its sockets and its process number: short, since the path of a socket has little room. */
+function engineFolder(folder: DataFolder): string {
+  return `/run/binnacle-${folder.clusterId}`
 }

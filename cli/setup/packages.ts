@@ -13,6 +13,8 @@ export interface PackageInstallerOptions {
   readonly isRoot: boolean
   /** Gets each command line before it runs, and what went wrong. */
   readonly print: (line: string) => void
+  /** Ends an installation that is under way. */
+  readonly signal: AbortSignal
 }
 
 /** Installs with apt-get as root on Debian and its relatives; elsewhere it only advises. */
@@ -53,6 +55,7 @@ function runCommand(command: string, args: readonly string[], options: PackageIn
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
+      signal: options.signal,
       env: { PATH: options.searchPath, DEBIAN_FRONTEND: 'noninteractive', ...proxyEnvironment() },
     })
     let tail = ''

@@ -1,6 +1,6 @@
 import type { MetricName } from '../../aggregator/catalog.ts'
 import { findMetric } from '../../aggregator/catalog.ts'
-import type { MetricWindow } from '../../aggregator/window.ts'
+import type { MetricWindow, Series } from '../../aggregator/window.ts'
 import type { ChartLine } from './model.ts'
 
 /** More points than a chart has pixels are of no use to anybody. */
@@ -35,12 +35,19 @@ export function parseChartRequest(query: Readonly<Record<string, unknown>>, now:
 /** The lines of a chart, thinned to what a screen can show: each bucket keeps its largest value, so that no spike is lost. */
 export function chartLines(window: MetricWindow, request: ChartRequest): ChartLine[] {
   return request.metrics.flatMap((metric) =>
-    [...window.series(metric, { key: request.key }, { since: request.since })].map(({ resource, timestamps, values }) => ({
-      metric,
-      ...(resource === undefined ? {} : { resource }),
-      ...thin(timestamps, values),
-    })),
+    [...window.series(metric, { key: request.key }, { since: request.since })]
+      .filter(isTelling)
+      .map(({ resource, timestamps, values }) => ({
+        metric,
+        ...(resource === undefined ? {} : { resource }),
+        ...thin(timestamps, values),
+      })),
   )
+}
+
+/** A request or limit of zero is none at all, and no line. */
+function isTelling({ metric, values }: Series): boolean {
+  return !/\/(request|limit)$/.test(metric) || values.some((value) => value !== 0)
 }
 
 function thin(timestamps: Float64Array, values: Float64Array): { times: number[]; values: number[] } {
