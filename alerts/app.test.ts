@@ -8,7 +8,7 @@ import { seededRandom } from '../lib/random.ts'
 import { createAlerts, defaultRulesFile } from './app.ts'
 import type { Alerts, AlertsOptions } from './app.ts'
 import { createInlineJournal } from './state/inline-journal.ts'
-import { FakeWindow, podEntity } from './testing/fake-window.ts'
+import { FakeWindow, podEntity } from '../aggregator/fake-window.ts'
 
 interface Answer {
   readonly status: number

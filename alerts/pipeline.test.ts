@@ -11,7 +11,7 @@ import { createInlineJournal } from './state/inline-journal.ts'
 import type { Journal } from './state/journal.ts'
 import { SilenceStore } from './state/silence.ts'
 import { FakeIntegration } from './testing/fake-integration.ts'
-import { FakeWindow, nodeEntity, podEntity } from './testing/fake-window.ts'
+import { FakeWindow, nodeEntity, podEntity } from '../aggregator/fake-window.ts'
 
 const second = 1000
 const minute = 60 * second

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseRuleFile } from '../rules/rule-file.ts'
 import type { Rule } from '../rules/rule.ts'
-import { FakeWindow, nodeEntity, podEntity } from '../testing/fake-window.ts'
+import { FakeWindow, nodeEntity, podEntity } from '../../aggregator/fake-window.ts'
 import { closedSpan, observe } from './observe.ts'
 
 function rule(fields: string): Rule {

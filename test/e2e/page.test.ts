@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AlertRow } from '../../dashboards/web/model.ts'
 import { createWeb, type Web } from '../../dashboards/web/app.ts'
 import { systemClock } from '../../lib/clock.ts'
+import type { Entity } from '../../aggregator/window.ts'
 import { silentLog } from '../../lib/log.ts'
-import { FakeWindow } from '../support/fake-window.ts'
+import { FakeWindow } from '../../aggregator/fake-window.ts'
 
 const hostile = `<img src=x onerror="document.title='forged'">`
 const window = new FakeWindow()
@@ -19,21 +20,23 @@ function fill(): void {
   const now = Date.now()
   const times = Array.from({ length: 60 }, (_, index) => now - (60 - index) * 5000)
   const curve = (base: number) => times.map((time, index) => [time, base * (1 + Math.sin(index / 6) / 2)] as const)
-  const put = (entity: Parameters<FakeWindow['add']>[0], scale: number) => {
-    window.add(entity, 'cpu/usage_rate', curve(100 * scale))
-    window.add(
-      entity,
+  const put = (entity: Entity, scale: number) => {
+    const add = (metric: string, points: readonly (readonly [number, number])[]) => {
+      for (const [timestamp, value] of points) window.add(metric, entity, { timestamp, value })
+    }
+    add('cpu/usage_rate', curve(100 * scale))
+    add(
       'cpu/request',
       curve(200 * scale).map(([time]) => [time, 200 * scale] as const),
     )
-    window.add(entity, 'memory/working_set', curve(64 * 1024 * 1024 * scale))
-    window.add(entity, 'network/rx_rate', curve(2000 * scale))
+    add('memory/working_set', curve(64 * 1024 * 1024 * scale))
+    add('network/rx_rate', curve(2000 * scale))
   }
   put({ key: 'cluster', type: 'cluster', labels: { type: 'cluster' } }, 4)
   const node = { key: 'node:ship', type: 'node', labels: { type: 'node', nodename: 'ship' } } as const
   put(node, 4)
-  window.add(node, 'cpu/node_allocatable', [[now, 2000]])
-  window.add(node, 'memory/node_allocatable', [[now, 1024 * 1024 * 1024]])
+  window.add('cpu/node_allocatable', node, { timestamp: now, value: 2000 })
+  window.add('memory/node_allocatable', node, { timestamp: now, value: 1024 * 1024 * 1024 })
   for (const [index, name] of ['steady-abcde', 'busy-fghij', hostile].entries()) {
     put(
       {
@@ -158,11 +161,8 @@ describe('the page’s server', () => {
   it('thins long series and keeps their peaks', async () => {
     const entity = { key: 'node:long', type: 'node', labels: { type: 'node', nodename: 'long' } } as const
     const now = Date.now()
-    window.add(
-      entity,
-      'cpu/load',
-      Array.from({ length: 3000 }, (_, index) => [now - (3000 - index) * 1000, index === 1501 ? 999 : 1] as const),
-    )
+    for (let index = 0; index < 3000; index++)
+      window.add('cpu/load', entity, { timestamp: now - (3000 - index) * 1000, value: index === 1501 ? 999 : 1 })
     const [line] = JSON.parse((await get('/api/series?key=node:long&metrics=cpu/load&minutes=60', 'localhost')).text) as {
       values: number[]
     }[]

@@ -1,5 +1,5 @@
 import { createAlerts } from '../../../alerts/app.ts'
-import { FakeWindow } from '../../../alerts/testing/fake-window.ts'
+import { FakeWindow } from '../../../aggregator/fake-window.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { createLog } from '../../../lib/log.ts'
 import { systemRandom } from '../../../lib/random.ts'

@@ -1,4 +1,4 @@
-import type { Entity, EntityFilter, MetricWindow, Series } from '../../aggregator/window.ts'
+import type { Entity, EntityFilter, MetricWindow, Series } from './window.ts'
 
 interface Sample {
   readonly timestamp: number
@@ -15,6 +15,7 @@ export class FakeWindow implements MetricWindow {
   readonly #entities = new Map<string, Entity>()
   /** By metric, then by entity and resource. */
   readonly #samples = new Map<string, Map<string, { entity: Entity; resource: string | undefined; samples: Sample[] }>>()
+  readonly #handlers = new Set<Parameters<MetricWindow['onBatch']>[0]>()
   #failure: Error | undefined
 
   /** Adds one sample; samples of a series must come in order of time. */
@@ -65,8 +66,14 @@ export class FakeWindow implements MetricWindow {
     return this.#samples.get(metric)?.get(`${entityKey}\0`)?.samples.at(-1)
   }
 
-  onBatch(): () => void {
-    return () => {}
+  onBatch(handler: Parameters<MetricWindow['onBatch']>[0]): () => void {
+    this.#handlers.add(handler)
+    return () => this.#handlers.delete(handler)
+  }
+
+  /** Tells the readers that a batch is in. */
+  announce(timestamp: number): void {
+    for (const handler of this.#handlers) handler({ timestamp, entityKeys: [...this.#entities.keys()] })
   }
 }
 
