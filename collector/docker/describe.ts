@@ -14,6 +14,7 @@ const label = {
   type: 'io.kubernetes.docker.type',
   node: 'binnacle.node',
   cluster: 'binnacle.cluster',
+  image: 'binnacle.image',
 } as const
 
 /** The name that the sandbox has among a pod's containers. */
@@ -53,7 +54,8 @@ export function describe(inspection: DockerInspection, hierarchy: Hierarchy, pro
     aliases: [inspection.name, inspection.id],
     namespace: 'docker',
     labels: inspection.labels,
-    image: inspection.image,
+    // The node agent runs images by id, and notes what the pod's author wrote.
+    image: inspection.labels[label.image] ?? inspection.image,
     pid: inspection.pid,
     createdMs: inspection.createdMs,
     startedMs: inspection.startedMs,

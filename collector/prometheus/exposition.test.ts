@@ -86,8 +86,9 @@ test('hostile names never break JSON or the resource metrics', () => {
 test('every family has a name once, help, and a counter is called so', () => {
   const names = containerFamilies.map(({ name }) => name)
   expect(new Set(names).size).toBe(names.length)
-  for (const { name, help } of containerFamilies) {
+  for (const { name, help, type } of containerFamilies) {
     expect(name).toMatch(/^container_[a-z0-9_]+$/)
+    if (type !== 'untyped') expect({ name, isCounter: type === 'counter' }).toEqual({ name, isCounter: name.endsWith('_total') })
     expect(help).not.toBe('')
   }
 })

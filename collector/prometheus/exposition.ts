@@ -2,7 +2,7 @@
 export interface Family {
   readonly name: string
   readonly help: string
-  readonly type: 'counter' | 'gauge'
+  readonly type: 'counter' | 'gauge' | 'untyped'
 }
 
 /** The content type of the text format. */

@@ -15,27 +15,31 @@ const families: readonly MachineFamily[] = [
   { name: 'machine_scrape_error', help: '1 when the machine could not be read', type: 'gauge', value: ({ cores }) => (cores > 0 ? 0 : 1) },
 ]
 
+export interface Versions {
+  readonly docker: string
+  readonly collector: string
+}
+
 /** Writes what the machine is. */
-export function renderMachine(
-  text: Exposition,
-  machine: MachineInfo,
-  versions: { readonly docker: string; readonly collector: string },
-): void {
+export function renderMachine(text: Exposition, machine: MachineInfo): void {
   const { machineId, systemUuid, bootId } = machine
   const labels = formatLabels({ boot_id: bootId, machine_id: machineId, system_uuid: systemUuid })
   for (const family of families) {
     text.family(family)
     text.sample(labels, family.value(machine))
   }
-  text.family({ name: 'cadvisor_version_info', help: 'Versions of kernel, distribution, Docker and collector', type: 'gauge' })
-  text.sample(
-    formatLabels({
-      cadvisorRevision: '',
-      cadvisorVersion: versions.collector,
-      dockerVersion: versions.docker,
-      kernelVersion: machine.kernelVersion,
-      osVersion: machine.osVersion,
-    }),
-    1,
-  )
+}
+
+const versionsHelp = 'Versions of kernel, distribution, Docker and collector'
+
+/** Writes the versions as upstream does, whose labels are no snake_case. */
+export function renderUpstreamVersions(text: Exposition, { kernelVersion, osVersion }: MachineInfo, { docker, collector }: Versions): void {
+  text.family({ name: 'cadvisor_version_info', help: versionsHelp, type: 'gauge' })
+  text.sample(formatLabels({ cadvisorRevision: '', cadvisorVersion: collector, dockerVersion: docker, kernelVersion, osVersion }), 1)
+}
+
+/** Writes the versions with labels as Prometheus has them. */
+export function renderVersions(text: Exposition, { kernelVersion, osVersion }: MachineInfo, { docker, collector }: Versions): void {
+  text.family({ name: 'binnacle_collector_build_info', help: versionsHelp, type: 'gauge' })
+  text.sample(formatLabels({ version: collector, docker_version: docker, kernel_version: kernelVersion, os_version: osVersion }), 1)
 }

@@ -1,6 +1,7 @@
 import type { Source } from '../source.ts'
 import { Exposition, formatLabels } from './exposition.ts'
-import { renderMachine } from './machine-families.ts'
+import { renderMachine, renderUpstreamVersions, renderVersions } from './machine-families.ts'
+import type { Versions } from './machine-families.ts'
 import { renderContainers } from './render.ts'
 import type { FamilyContext } from './container-families.ts'
 
@@ -15,19 +16,21 @@ export interface PageOptions {
   readonly withTimestamps: boolean
 }
 
-/** The page of a kubelet's `/metrics/cadvisor`: containers and machine. */
+/** The page of a kubelet's `/metrics/cadvisor`: containers and machine, under upstream's names and labels alone. */
 export function renderCadvisorMetrics(options: PageOptions): string {
   const text = new Exposition()
   addContainersAndMachine(text, options)
+  renderUpstreamVersions(text, options.source.machine(), versionsOf(options))
   return text.toString()
 }
 
-/** The collector's own `/metrics`: the same, and what the collector itself costs. */
+/** The collector's own `/metrics`: the same, what the collector itself costs, and nothing that promtool complains of. */
 export function renderMetrics(
   options: PageOptions & { readonly processFigures: { readonly cpuSeconds: number; readonly residentBytes: number } },
 ): string {
   const text = new Exposition()
   addContainersAndMachine(text, options)
+  renderVersions(text, options.source.machine(), versionsOf(options))
   const { processFigures, source } = options
   for (const { name, type, help, labels, value } of source.selfFigures()) {
     text.family({ name: `binnacle_collector_${name}`, help, type })
@@ -40,9 +43,13 @@ export function renderMetrics(
   return text.toString()
 }
 
-function addContainersAndMachine(text: Exposition, { source, nowMs, version, withTimestamps }: PageOptions): void {
-  const machine = source.machine()
+function versionsOf({ source, version }: PageOptions): Versions {
   const docker = source.docker()
+  return { docker: docker.status === 'connected' ? docker.info.version : '', collector: version }
+}
+
+function addContainersAndMachine(text: Exposition, { source, nowMs, withTimestamps }: PageOptions): void {
+  const machine = source.machine()
   const storage = source.imageFileSystem()
   const diskNames = new Map(machine.disks.map(({ major, minor, name }) => [`${major}:${minor}`, `/dev/${name}`]))
   const context: FamilyContext = {
@@ -59,5 +66,5 @@ function addContainersAndMachine(text: Exposition, { source, nowMs, version, wit
     type: 'gauge',
   })
   text.sample('', source.store.size > 0 ? 0 : 1)
-  renderMachine(text, machine, { docker: docker.status === 'connected' ? docker.info.version : '', collector: version })
+  renderMachine(text, machine)
 }

@@ -18,7 +18,7 @@ export function parseExposition(text: string): ParsedSample[] {
   let family = ''
   for (const line of text.split('\n').slice(0, -1)) {
     const help = /^# HELP ([a-zA-Z_:][a-zA-Z0-9_:]*) /.exec(line)?.[1]
-    const type = /^# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge)$/.exec(line)?.[1]
+    const type = /^# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge|untyped)$/.exec(line)?.[1]
     if (help !== undefined) {
       if (families.has(help)) throw new Error(`family ${help} comes twice`)
       families.add(help)

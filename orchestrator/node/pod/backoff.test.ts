@@ -21,6 +21,16 @@ it('counts from when the last try ended', () => {
   expect(backoff.remainingMs('a', 5_000, 20_000)).toBe(0)
 })
 
+it('goes on with what was told before', () => {
+  const backoff = new Backoff(10_000, 300_000)
+  backoff.resume('a', 80_000, 1_000)
+  expect(backoff.remainingMs('a', 500, 1_000)).toBe(79_500)
+  backoff.lengthen('a', 1_000, 90_000)
+  expect(backoff.delayMs('a')).toBe(160_000)
+  backoff.resume('b', 900_000, 0)
+  expect(backoff.delayMs('b')).toBe(300_000)
+})
+
 it('starts anew after ten minutes of running', () => {
   const backoff = new Backoff(10_000, 300_000)
   for (let turn = 0; turn < 4; turn++) backoff.lengthen('a', 0, 0)

@@ -37,6 +37,11 @@ export class Backoff {
     this.#entries.set(key, { delayMs, updatedMs: nowMs })
   }
 
+  /** Goes on with a delay that was told before this process began. */
+  resume(key: string, delayMs: number, nowMs: number): void {
+    this.#entries.set(key, { delayMs: Math.min(delayMs, this.#maxMs), updatedMs: nowMs })
+  }
+
   forget(key: string): void {
     this.#entries.delete(key)
   }

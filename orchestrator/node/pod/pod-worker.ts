@@ -10,7 +10,7 @@ import type { PodServices } from './pod-services.ts'
 import { isSameStatus, podStatus } from './pod-status.ts'
 import { backoffKeyOf, describePod, isInPostStart, newestSandbox, sandboxKey } from './pod-view.ts'
 import type { PodView, ProbeVerdict } from './pod-view.ts'
-import { killKey, planPod } from './sync-pod.plan.ts'
+import { delayOfBackOffMessage, killKey, planPod } from './sync-pod.plan.ts'
 import type { PodAction, PodPlan } from './sync-pod.plan.ts'
 
 const firstRestartMs = 10_000
@@ -51,6 +51,7 @@ export class PodWorker {
     this.#pod = pod
     this.#holds = new PodHolds({ services, pod: () => this.#pod, wake: () => this.wake() })
     this.#firstSeenMs = services.clock.now()
+    this.#resumeBackoff()
   }
 
   get pod(): CoreV1Pod {
@@ -110,6 +111,15 @@ export class PodWorker {
     else if (this.#containers.get(id)?.state === 'running')
       this.observe({ ...this.#containers.get(id)!, state: 'exited', exitCode: 137, finishedAtMs: this.#services.clock.now() })
     this.wake()
+  }
+
+  /** An agent that was killed left in the status how long a failing container was to wait. */
+  #resumeBackoff(): void {
+    const { initContainerStatuses = [], containerStatuses = [] } = this.#pod.status ?? {}
+    for (const { name, state } of [...initContainerStatuses, ...containerStatuses]) {
+      const delayMs = state?.waiting?.reason === 'CrashLoopBackOff' ? delayOfBackOffMessage(state.waiting.message) : undefined
+      if (delayMs !== undefined) this.#restartBackoff.resume(backoffKeyOf(name), delayMs, this.#services.clock.now())
+    }
   }
 
   /** Everything the runtime has of this pod, after which it has nothing else. */

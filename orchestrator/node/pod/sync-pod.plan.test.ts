@@ -3,7 +3,7 @@ import { Backoff } from './backoff.ts'
 import { observed, sandbox, testContainer, testPod, view } from './pod-fixtures.ts'
 import { sandboxKey } from './pod-view.ts'
 import type { PodView } from './pod-view.ts'
-import { planPod } from './sync-pod.plan.ts'
+import { backOffMessage, delayOfBackOffMessage, planPod } from './sync-pod.plan.ts'
 import type { PodAction } from './sync-pod.plan.ts'
 
 const nowMs = 100_000
@@ -166,5 +166,16 @@ describe('the plan of a pod', () => {
       status: { containerStatuses: [{ name: 'main', containerID: 'docker://x', restartCount: 4, image: '', imageID: '', ready: false }] },
     }
     expect(planPod(view({ pod }), nowMs).actions.map(word)).toEqual(['start main 5'])
+  })
+})
+
+describe('the message of a container that waits to be restarted', () => {
+  it.each([10_000, 40_000, 60_000, 160_000, 300_000])('tells %i ms so that it can be read back', (delayMs) => {
+    const message = backOffMessage(view({ restartBackoff: { remainingMs: () => delayMs, delayMs: () => delayMs } }), 'main')
+    expect(delayOfBackOffMessage(message)).toBe(delayMs)
+  })
+
+  it.each([undefined, '', 'Back-off pulling image', 'back-off 99999s restarting failed container=x'])('%s tells no delay', (message) => {
+    expect(delayOfBackOffMessage(message)).toBeUndefined()
   })
 })

@@ -262,3 +262,9 @@ export function backOffMessage(view: PodView, name: string): string {
   const text = seconds >= 60 ? `${Math.floor(seconds / 60)}m${seconds % 60}s` : `${seconds}s`
   return `back-off ${text} restarting failed container=${name} pod=${describePod(view.pod)}`
 }
+
+/** The delay that `backOffMessage` told, in milliseconds; `undefined` for any other text. */
+export function delayOfBackOffMessage(message: string | undefined): number | undefined {
+  const [, minutes = '0', seconds] = /^back-off (?:(\d{1,3})m)?(\d{1,3})s restarting failed container=/.exec(message ?? '') ?? []
+  return seconds === undefined ? undefined : (Number(minutes) * 60 + Number(seconds)) * msPerSecond
+}
