@@ -30,8 +30,11 @@ const blockLength = 12
 /** An entity that has had no sample for this long is taken to be gone when room is needed. */
 const idleMs = 60_000
 
-/** What a block costs beside its numbers, and an entity beside its blocks; measured with heap snapshots, rounded up. */
-const blockOverheadBytes = 400
+/**
+ * What a block costs beside its numbers, and an entity beside its blocks. Heap and array buffers after collection, with 3,000 pods of 20
+ * series and 1 to 10 blocks each, grew by 565 bytes per block and 1,605 per entity; rounded up.
+ */
+const blockOverheadBytes = 600
 const entityOverheadBytes = 2000
 
 /** Which series the columns of a block are. Shared by all blocks that have the same. */
