@@ -10,6 +10,7 @@ import type { InfluxOptions } from './influx/connection.ts'
 import { createInfluxDriver, ensureDatabase } from './influx/database.ts'
 import { InfluxHistory } from './influx/history.ts'
 import { InfluxSink } from './influx/influx-sink.ts'
+import { createDeadLetters } from './influx/dead-letters.ts'
 import { Spool } from './influx/spool.ts'
 import { MemoryWindow } from './memory-window.ts'
 import { ResourceMetrics } from './metrics-api/resource-metrics.ts'
@@ -178,6 +179,9 @@ function whyUnready(view: ClusterView, window: MemoryWindow): readonly string[] 
   ]
 }
 
+/** Of the file of refused points; there is one older. */
+const deadLetterBytes = 8 << 20
+
 function createInfluxWriter(options: AggregatorOptions, influx: InfluxOptions): InfluxSink {
   const { clock, random, log, clusterName = 'default', spoolDir, spoolMaxBytes = 512 << 20 } = options
   const driver = createInfluxDriver(influx)
@@ -185,6 +189,7 @@ function createInfluxWriter(options: AggregatorOptions, influx: InfluxOptions): 
     clusterName,
     connection: new InfluxConnection({ ...influx, clock, timeoutMs: 10_000 }),
     prepare: () => ensureDatabase(driver, influx, clock),
+    ...(spoolDir === undefined ? {} : { deadLetters: createDeadLetters({ dir: spoolDir, maxBytes: deadLetterBytes, clock }) }),
     spool: spoolDir === undefined ? undefined : new Spool({ dir: spoolDir, maxBytes: spoolMaxBytes }),
     clock,
     random,

@@ -13,6 +13,7 @@ import { createMetricSet } from '../metric-set.ts'
 import type { Batch } from '../metric-set.ts'
 import type { InfluxAnswer } from './connection.ts'
 import { InfluxSink } from './influx-sink.ts'
+import type { DeadLetters, Refusal } from './dead-letters.ts'
 import { Spool } from './spool.ts'
 
 /** An InfluxDB in memory that answers as a test wants. */
@@ -46,12 +47,13 @@ describe('the InfluxDB sink', () => {
   })
   afterEach(() => rm(dir, { recursive: true, force: true }))
 
-  function createSink(hasSpool = true): InfluxSink {
+  function createSink(hasSpool = true, deadLetters?: DeadLetters): InfluxSink {
     return new InfluxSink({
       clusterName: 'c',
       connection: influx,
       prepare: async () => void influx.prepared++,
       spool: hasSpool ? new Spool({ dir, maxBytes: 1 << 20 }) : undefined,
+      ...(deadLetters === undefined ? {} : { deadLetters }),
       clock,
       random: seededRandom(1),
       log: silentLog,
@@ -138,6 +140,23 @@ describe('the InfluxDB sink', () => {
     await clock.advance(4000)
     await stopping
     expect(sink.stats().spooledPoints).toBe(10)
+  })
+
+  it('keeps what is refused for good beside the spool, and goes on where that fails', async () => {
+    influx.answer = () => ({ status: 400, body: '{"error":"unable to parse"}', retryAfter: undefined })
+    const refusals: Refusal[] = []
+    const sink = createSink(true, {
+      add: async (refusal) => {
+        refusals.push(refusal)
+        throw new Error('no space left on device')
+      },
+    })
+    await sink.start()
+    sink.add(batch(1))
+    await until(() => sink.stats().pointsRejected.parse === 10)
+    expect(refusals).toMatchObject([{ reason: 'parse', rejected: 10, message: 'unable to parse' }])
+    expect(refusals[0]?.lines).toHaveLength(10)
+    await sink.stop()
   })
 
   it('counts points that are refused for good under their reason and does not send them again', async () => {

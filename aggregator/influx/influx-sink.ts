@@ -5,6 +5,7 @@ import type { Log } from '../../lib/log.ts'
 import type { Random } from '../../lib/random.ts'
 import type { Batch } from '../metric-set.ts'
 import type { InfluxAnswer } from './connection.ts'
+import type { DeadLetters } from './dead-letters.ts'
 import { LineEncoder } from './line-protocol.ts'
 import type { Spool, SpoolRecord } from './spool.ts'
 import { readWriteAnswer } from './write-answer.ts'
@@ -35,6 +36,8 @@ export interface InfluxSinkOptions {
   readonly prepare: () => Promise<void>
   /** Where batches wait while InfluxDB is away; without it they wait in memory and the oldest are dropped. */
   readonly spool: Spool | undefined
+  /** Where points go that InfluxDB refuses for good; without it they are counted and logged only. */
+  readonly deadLetters?: DeadLetters
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -208,7 +211,8 @@ export class InfluxSink {
     const rejected = outcome.kind === 'rejected' ? outcome.rejected : 0
     if (outcome.kind === 'rejected') {
       this.#pointsRejected[outcome.reason] = (this.#pointsRejected[outcome.reason] ?? 0) + rejected
-      this.#options.log.warn({ points: rejected, reason: outcome.reason, err: outcome.message }, 'InfluxDB refused points')
+      this.#options.log.warn({ points: rejected, reason: outcome.reason, err: outcome.message.slice(0, 500) }, 'InfluxDB refused points')
+      await this.#bury(record, outcome)
     }
     this.#pointsWritten += record.points - rejected
     return outcome
@@ -225,6 +229,17 @@ export class InfluxSink {
       return readWriteAnswer(status, body, record.points, retryAfter)
     } catch (error) {
       return { kind: 'retry', message: (error as Error).message, isMissingDatabase: false, retryAfterMs: undefined }
+    }
+  }
+
+  async #bury({ payload }: SpoolRecord, { reason, message, rejected }: WriteOutcome & { kind: 'rejected' }): Promise<void> {
+    const { deadLetters, log } = this.#options
+    if (deadLetters === undefined) return
+    try {
+      const lines = (await gunzipAsync(payload)).toString('utf8').trimEnd().split('\n')
+      await deadLetters.add({ reason, message, rejected, lines })
+    } catch (err) {
+      log.warn({ err }, 'refused points could not be kept')
     }
   }
 

@@ -1,3 +1,6 @@
+/** An answer quotes the lines that it could not read. */
+const maxMessageLength = 4000
+
 /** What InfluxDB's answer to a write means for its points. */
 export type WriteOutcome =
   | { readonly kind: 'stored' }
@@ -20,7 +23,12 @@ export function readWriteAnswer(status: number, body: string, points: number, re
   const message = messageOf(body)
   if (status === 413) return { kind: 'too-large' }
   if (status === 400)
-    return { kind: 'rejected', rejected: countRejected(message, points), reason: reasonOf(message), message: message.slice(0, 500) }
+    return {
+      kind: 'rejected',
+      rejected: countRejected(message, points),
+      reason: reasonOf(message),
+      message: message.slice(0, maxMessageLength),
+    }
   const seconds = Number(retryAfter)
   return {
     kind: 'retry',
