@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { eventually, startCluster, type TestCluster } from '../../support/cluster.ts'
+import { eventually, execute, startCluster, type TestCluster } from '../../support/cluster.ts'
 import { importShellImage } from './shell-image.ts'
 
 const image = 'binnacle-test/shell:shared'
@@ -33,7 +33,10 @@ describe('two nodes on one machine', () => {
     await importShellImage(image)
     cluster = await startCluster(['--nodes=2', '--influxdb=none', '--resolution=1'], networkIndex)
   })
-  afterAll(() => cluster.remove())
+  afterAll(async () => {
+    await cluster.remove()
+    await execute('docker', ['rmi', '-f', image])
+  })
 
   const usageOf = async (path: string): Promise<number | undefined> => {
     const response = await fetch(`http://127.0.0.1:${cluster.ports.aggregator}/api/v1/model${path}/metrics/cpu/usage_rate`)
