@@ -1,10 +1,10 @@
-import { takeoverSwitch } from './commands/detached.ts'
 import { showLogs } from './commands/logs.ts'
 import { runKubectl } from './commands/kubectl.ts'
 import { showStatus } from './commands/status.ts'
 import { start, type CommandContext } from './commands/start.ts'
 import { takeDown } from './commands/down.ts'
 import { DataFolderError, findDataFolder } from './data-folder.ts'
+import { takeoverSwitch } from './launch.ts'
 import { describeFlags, parseOptions, UsageError } from './options.ts'
 
 /** One command: `run` gets what follows its name and resolves with the exit code. */

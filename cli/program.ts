@@ -11,7 +11,13 @@ export function programArguments(command: string, args: readonly string[]): stri
   return [...nodeFlags, mainFile, command, ...args]
 }
 
-/** The environment of such a process: with stripped and compiled sources kept on disk it starts in half the time and loads no type stripper. */
+/** Heaps of the C allocator that threads share: by default each thread gets its own, and what it has freed stays there. */
+const allocatorArenas = '2'
+
+/**
+ * The environment of such a process: with stripped and compiled sources kept on disk it starts in half the time and loads no type stripper.
+ * A number of arenas that the user has set stays.
+ */
 export function programEnvironment(): Record<string, string> {
-  return { ...(process.env as Record<string, string>), NODE_COMPILE_CACHE: compileCache }
+  return { MALLOC_ARENA_MAX: allocatorArenas, ...(process.env as Record<string, string>), NODE_COMPILE_CACHE: compileCache }
 }

@@ -57,7 +57,13 @@ export function createSupervisor(options: { readonly clock: Clock; readonly log:
       if (processes.has(spec.name)) throw new Error(`process ${spec.name} is supervised already`)
       const supervised = new SupervisedProcess(spec, options.clock, options.log.child({ process: spec.name }), notify)
       processes.set(spec.name, supervised)
-      await supervised.startFirst(timeoutMs)
+      try {
+        await supervised.startFirst(timeoutMs)
+      } catch (error) {
+        processes.delete(spec.name)
+        notify()
+        throw error
+      }
     },
     stop: async (name) => {
       await processes.get(name)?.stop()

@@ -30,6 +30,7 @@ async function installPrograms(): Promise<boolean> {
     searchPath: process.env['PATH'] ?? '',
     isRoot: process.getuid?.() === 0,
     print: (line) => console.log(line),
+    signal: new AbortController().signal,
   })
   let isComplete = true
   for (const [program, packageName] of programs) {

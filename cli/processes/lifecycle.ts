@@ -1,7 +1,7 @@
 import { systemClock } from '../../lib/clock.ts'
 import { createLog, type Log } from '../../lib/log.ts'
-import { launchSupervisor, takeoverSwitch } from '../commands/detached.ts'
 import { openDataFolder, type DataFolder } from '../data-folder.ts'
+import { launchSupervisor, takeoverSwitch } from '../launch.ts'
 import type { ClusterOptions } from '../options.ts'
 import { readRunState } from '../state.ts'
 

@@ -1,5 +1,7 @@
-import { rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
+import { dirname } from 'node:path'
 import type { ProcessSpec } from '../../lib/supervision.ts'
 import type { DataFolder } from '../data-folder.ts'
 
@@ -45,6 +47,7 @@ export function dockerEngineSpec(options: {
 }): ProcessSpec {
   const { folder, program, url, isSecond } = options
   const runFolder = engineFolder(folder)
+  if (url.startsWith('unix://')) mkdirSync(dirname(url.slice('unix://'.length)), { recursive: true })
   const name = `binnacle-${folder.clusterId}`
   return {
     name: 'dockerd',
@@ -68,9 +71,22 @@ export function dockerEngineSpec(options: {
   }
 }
 
-/** Removes what an engine of the cluster's own keeps while it runs. To be called after its end. */
+/** Removes what an engine of the cluster's own keeps while it runs, and the mounts that one leaves when it is killed. To be called after its end. */
 export function removeEngineFolder(folder: DataFolder): void {
+  const roots = [folder.path('docker'), engineFolder(folder)]
+  for (const mount of mountsBelow(roots)) spawnSync('umount', ['--', mount], { stdio: 'ignore' })
   rmSync(engineFolder(folder), { recursive: true, force: true })
+}
+
+/** Mount points at or below `roots`, the deepest first. */
+function mountsBelow(roots: readonly string[]): string[] {
+  const unescape = (text: string) => text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .flatMap((line) => line.split(' ')[4] ?? [])
+    .map(unescape)
+    .filter((mount) => roots.some((root) => mount === root || mount.startsWith(`${root}/`)))
+    .toReversed()
 }
 
 /** Its sockets and its process number: short, since the path of a socket has little room. */
