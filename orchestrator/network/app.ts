@@ -200,12 +200,6 @@ function publishedEndpoints(options: NodeNetworkOptions): readonly PublishedEndp
         { name: 'dns-tcp', protocol: 'TCP', port },
       ],
     },
-    {
-      namespace: 'default',
-      service: 'kubernetes',
-      address,
-      ports: [{ name: 'https', protocol: 'TCP', port: options.apiProxyPort ?? apiProxyPort }],
-    },
   ]
 }
 

@@ -6,7 +6,7 @@ import { isAlreadyExists, isConflict, isNotFound } from '../api/status-error.ts'
 import type { Client } from '../client/client.ts'
 import { serviceNameLabel } from './service-catalog.ts'
 
-/** A Service without selector whose endpoint this host offers itself: the cluster's DNS, the API server's proxy. */
+/** A Service without selector whose endpoint this host offers itself: the cluster's DNS. */
 export interface PublishedEndpoint {
   readonly namespace: string
   readonly service: string

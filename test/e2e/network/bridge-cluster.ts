@@ -130,6 +130,15 @@ export async function startBridgeCluster(): Promise<BridgeCluster> {
     ],
   })
   await service('kubernetes', { clusterIP: '10.202.128.1', ports: [{ name: 'https', port: 443, protocol: 'TCP' }] })
+  // The API server writes where it answers; here nothing but the proxy of the host stands for it.
+  await client.create(DiscoveryV1EndpointSlice, {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { namespace: 'default', name: 'kubernetes', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+    addressType: 'IPv4',
+    ports: [{ name: 'https', port: 6443, protocol: 'TCP' }],
+    endpoints: [{ addresses: [gateway], conditions: { ready: true } }],
+  })
 
   return {
     client,
