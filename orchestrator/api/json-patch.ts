@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { badRequest, unprocessable, type StatusError } from './status-error.ts'
+import { badRequest, entityTooLarge, unprocessable, type StatusError } from './status-error.ts'
 
 /** As upstream: more operations than this in one patch are refused. */
 const maxOperations = 10_000
@@ -18,7 +18,7 @@ interface Operation {
 export function applyJsonPatch(document: unknown, operations: unknown): unknown {
   if (!Array.isArray(operations)) throw badRequest('error decoding patch: json: a JSON patch must be an array of operations')
   if (operations.length > maxOperations)
-    throw badRequest(`The allowed maximum operations in a JSON patch is ${maxOperations}, got ${operations.length}`)
+    throw entityTooLarge(`The allowed maximum operations in a JSON patch is ${maxOperations}, got ${operations.length}`)
   const parsed = operations.map(parseOperation)
   const holder = { root: structuredClone(document) }
   for (const operation of parsed) applyOperation(holder, operation)

@@ -141,8 +141,10 @@ export const unsupportedMediaType = (supported: readonly string[]): StatusError 
     `the body of the request was in an unknown format - accepted media types include: ${supported.join(', ')}`,
   )
 
-export const tooLarge = (limitBytes: number): StatusError =>
-  failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limitBytes}`)
+export const tooLarge = (limitBytes: number): StatusError => entityTooLarge(`limit is ${limitBytes}`)
+
+/** 413 for what is too much of something else than bytes. */
+export const entityTooLarge = (why: string): StatusError => failure(413, 'RequestEntityTooLarge', `Request entity too large: ${why}`)
 
 export const expired = (message: string): StatusError => failure(410, 'Expired', message)
 

@@ -12,7 +12,7 @@ import {
   strictDecodingError,
   strictWarnings,
 } from '../../api/schema.ts'
-import { badRequest, unsupportedMediaType } from '../../api/status-error.ts'
+import { badRequest, invalid, unsupportedMediaType } from '../../api/status-error.ts'
 import type { ApiRequest, RequestBody } from '../request.ts'
 import { copyJson } from './copy.ts'
 
@@ -98,11 +98,11 @@ function readObject(
 
 /** Checks a decoded value against its definition as the request's `fieldValidation` asks, and prunes it. */
 export function conform(object: Record<string, unknown>, expected: Expected, duplicates: readonly string[], request: ApiRequest): object {
+  const level = fieldValidationOf(request)
   const report = checkSchema(expected.definition, object)
   if (report.typeErrors.length > 0) throw decodingError(expected, report.typeErrors)
   if (report.unknownFields.length > 0 || duplicates.length > 0) {
     const warnings = strictWarnings(report.unknownFields, duplicates)
-    const level = fieldValidationOf(request)
     if (level === 'Strict') throw strictDecodingError(expected, warnings)
     if (level === 'Warn') request.warnings.push(...warnings)
   }
@@ -115,8 +115,11 @@ export function conform(object: Record<string, unknown>, expected: Expected, dup
 function fieldValidationOf(request: ApiRequest): string {
   const level = request.query.get('fieldValidation') ?? ''
   if (level === '') return 'Warn'
-  if (!['Ignore', 'Warn', 'Strict'].includes(level))
-    throw badRequest(`invalid fieldValidation ${JSON.stringify(level)}: supported values: "Ignore", "Warn", "Strict"`)
+  if (!['Ignore', 'Warn', 'Strict'].includes(level)) {
+    const message = `Unsupported value: ${JSON.stringify(level)}: supported values: "Ignore", "Strict", "Warn"`
+    const kind = request.info.verb === 'create' ? 'CreateOptions' : request.info.verb === 'update' ? 'UpdateOptions' : 'PatchOptions'
+    throw invalid({ group: 'meta.k8s.io', kind }, '', [{ reason: 'FieldValueNotSupported', message, field: 'fieldValidation' }])
+  }
   return level
 }
 

@@ -2,7 +2,7 @@ import type { KindDeclaration } from '../../api/kind-declaration.ts'
 import { findKind, kinds } from '../../api/kinds.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { applyServerSide, trackUpdate } from '../../api/server-side-apply.ts'
-import { badRequest, methodNotAllowed, notFound, pathNotFound } from '../../api/status-error.ts'
+import { badRequest, invalid, methodNotAllowed, notFound, pathNotFound } from '../../api/status-error.ts'
 import { resourceOf } from '../admission/admission.ts'
 import type { Answer, ApiRequest } from '../request.ts'
 import { planWatch } from '../watch/plan-watch.ts'
@@ -242,7 +242,9 @@ export function applierOf(
   subresource = '',
 ): (live: KubeObject | undefined, applied: KubeObject) => KubeObject {
   if ((request.query.get('fieldManager') ?? '') === '')
-    throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch')
+    throw invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [
+      { reason: 'FieldValueRequired', message: 'Required value: is required for apply patch', field: 'fieldManager' },
+    ])
   const options = {
     manager: managerOf(request),
     force: request.query.get('force') === 'true',

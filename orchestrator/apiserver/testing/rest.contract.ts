@@ -500,7 +500,7 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
         'POST',
         '/api/v1/namespaces/default/configmaps',
         { body: { metadata: { name: 'x' }, extra: 1 }, query: { fieldValidation: 'Maybe' } },
-        { code: 400 },
+        { code: 422 },
       ],
       [
         'a resourceVersion on create',
@@ -546,7 +546,7 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
         'PATCH',
         '/api/v1/namespaces/default',
         { body: { apiVersion: 'v1', kind: 'Namespace' }, contentType: 'application/apply-patch+yaml' },
-        { code: 400 },
+        { code: 422 },
       ],
       ['an unknown dryRun', 'POST', '/api/v1/namespaces', { body: { metadata: { name: 'x' } }, query: { dryRun: 'Some' } }, { code: 422 }],
       ['an unknown propagation policy', 'DELETE', '/api/v1/namespaces/x', { body: { propagationPolicy: 'Sideways' } }, { code: 422 }],
