@@ -246,9 +246,12 @@ describe('the main job', () => {
       )
       return { at: performance.now(), ns: new Map(rows) }
     }
+    // The load has just begun, and kubectl shows the mean of the last scrapes: both are given the time to be about the same seconds.
+    await new Promise((resolve) => setTimeout(resolve, 15_000))
     const before = await counters()
     const tops: Map<string, number>[] = []
-    while (performance.now() - before.at < 30_000) {
+    await new Promise((resolve) => setTimeout(resolve, 5000))
+    while (performance.now() - before.at < 40_000) {
       const lines = (await kubectl('top', 'pods', '--containers', '--no-headers')).split('\n').map((line) => line.split(/ +/))
       tops.push(
         new Map(lines.filter(([, container]) => container === 'node-js-scale').map(([pod, , cpu]) => [pod!, Number.parseInt(cpu!)])),
