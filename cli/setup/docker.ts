@@ -63,7 +63,7 @@ export function dockerEngineSpec(options: {
       '--log-driver=json-file',
       '--log-opt=max-size=10m',
       '--log-opt=max-file=3',
-      ...(isSecond ? ['--bridge=none', '--iptables=false'] : []),
+      ...(isSecond ? [`--bridge=${makeEngineBridge(folder)}`, '--iptables=false'] : []),
     ],
     logFile: folder.logFile('dockerd'),
     readiness: async () => (await dockerVersion(url)) !== undefined,
@@ -71,11 +71,27 @@ export function dockerEngineSpec(options: {
   }
 }
 
+/** Addresses of a second engine's default bridge, on which none of our containers is. */
+const engineBridgeAddress = '169.254.231.1/30'
+
+/** A default bridge of a second engine's own: without one it would take, or with `--bridge=none` remove, the first engine's. */
+function makeEngineBridge(folder: DataFolder): string {
+  const bridge = engineBridgeOf(folder)
+  spawnSync('ip', ['link', 'add', 'name', bridge, 'type', 'bridge'], { stdio: 'ignore' })
+  spawnSync('ip', ['address', 'replace', engineBridgeAddress, 'dev', bridge], { stdio: 'ignore' })
+  return bridge
+}
+
+const engineBridgeOf = (folder: DataFolder) => `bnd-${folder.clusterId}`
+/** The bridge of the pods' network; the engine that made it may end without removing it. */
+const podBridgeOf = (folder: DataFolder) => `bnc-${folder.clusterId}`
+
 /** Removes what an engine of the cluster's own keeps while it runs, and the mounts that one leaves when it is killed. To be called after its end. */
 export function removeEngineFolder(folder: DataFolder): void {
   const roots = [folder.path('docker'), engineFolder(folder)]
   for (const mount of mountsBelow(roots)) spawnSync('umount', ['--', mount], { stdio: 'ignore' })
   rmSync(engineFolder(folder), { recursive: true, force: true })
+  for (const bridge of [engineBridgeOf(folder), podBridgeOf(folder)]) spawnSync('ip', ['link', 'delete', bridge], { stdio: 'ignore' })
 }
 
 /** Mount points at or below `roots`, the deepest first. */
