@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /** The layout version of the data folder that this program writes. */
 const layoutVersion = 1
@@ -24,7 +24,7 @@ export class DataFolderError extends Error {
 /** Opens the folder, making it if it is not there. Throws `DataFolderError` for one of a newer version, or one that cannot be written. */
 export function openDataFolder(root: string): DataFolder {
   try {
-    mkdirSync(root, { recursive: true, mode: 0o700 })
+    makeFolder(root)
   } catch (error) {
     throw new DataFolderError(`the data folder ${root} cannot be made: ${(error as Error).message}`)
   }
@@ -48,6 +48,13 @@ export function openDataFolder(root: string): DataFolder {
 export function findDataFolder(root: string): DataFolder | undefined {
   const file = join(root, 'cluster.json')
   return existsSync(file) ? folderOf(root, readClusterFile(file).clusterId) : undefined
+}
+
+/** Makes a folder and those above it. One by one: where a file system refuses folders, as /proc does, Node's own recursion never ends. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return
+  makeFolder(dirname(folder))
+  mkdirSync(folder, { mode: 0o700 })
 }
 
 /** Writes a file so that after a crash it has the old or the new text, never a part. */

@@ -1,20 +1,15 @@
 import { rmSync } from 'node:fs'
 import { systemClock } from '../../lib/clock.ts'
-import { createLog } from '../../lib/log.ts'
 import { isAlive, signalProcess } from '../../lib/process-identity.ts'
-import { createSupervisor, endLeftover } from '../../lib/supervision.ts'
 import { findDataFolder, type DataFolder } from '../data-folder.ts'
 import type { ClusterOptions } from '../options.ts'
 import { takeOwnership, type Ownership } from '../ownership.ts'
-import { dockerEngineSpec, dockerVersion, removeEngineFolder } from '../setup/docker.ts'
-import { findProgram } from '../setup/packages.ts'
-import { isEngine, readRunState, removeRunState, type RunState } from '../state.ts'
+import { readRunState } from '../state.ts'
+import { cleanAfterCrash } from '../crash.ts'
 import type { CommandContext } from './start.ts'
 
 const stopTimeoutMs = 90_000
-const engineTimeoutMs = 60_000
 const pollMs = 50
-const leftoverTimeoutMs = 10_000
 
 /** `down`: stops everything that belongs to the data folder; with `isPurge` removes the folder too. Resolves with the exit code. */
 export async function takeDown(options: ClusterOptions, isPurge: boolean, context: CommandContext): Promise<number> {
@@ -53,35 +48,5 @@ async function stopOwner(folder: DataFolder): Promise<Ownership> {
       throw new Error(`${who} did not give ${folder.root} free within ${stopTimeoutMs / 1000} s`)
     }
     await systemClock.sleep(pollMs)
-  }
-}
-
-async function cleanAfterCrash(state: RunState, folder: DataFolder, context: CommandContext): Promise<void> {
-  const end = (rows: RunState['processes']) =>
-    Promise.all(rows.flatMap(({ identity }) => (identity === undefined ? [] : [endLeftover(identity, leftoverTimeoutMs, systemClock)])))
-  await end(state.processes.filter(({ name }) => !isEngine(name)))
-  if (state.runtime === 'docker') {
-    const { removeClusterLeftovers } = await import('../leftovers.ts')
-    const remove = () => removeClusterLeftovers({ folder, dockerHost: state.dockerHost, print: context.print })
-    const isOurs = state.processes.some(({ name }) => name === 'dockerd')
-    if (isOurs && (await dockerVersion(state.dockerHost)) === undefined) await withEngine(state.dockerHost, folder, context, remove)
-    else await remove()
-  }
-  await end(state.processes.filter(({ name }) => isEngine(name)))
-  removeEngineFolder(folder)
-  removeRunState(folder)
-}
-
-/** An engine of ours that was killed left its containers running: only an engine on the same data can remove them. */
-async function withEngine(url: string, folder: DataFolder, context: CommandContext, work: () => Promise<void>): Promise<void> {
-  const supervisor = createSupervisor({ clock: systemClock, log: createLog({ level: 'warn', component: 'down' }) })
-  const program = findProgram('dockerd', context.searchPath) ?? 'dockerd'
-  try {
-    await supervisor.start(dockerEngineSpec({ folder, program, url, isSecond: true }), engineTimeoutMs)
-    await work()
-  } catch (error) {
-    context.complain(`binnacle: ${(error as Error).message}`)
-  } finally {
-    await supervisor.stop('dockerd')
   }
 }

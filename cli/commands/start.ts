@@ -2,6 +2,7 @@ import { systemClock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
 import { signalProcess } from '../../lib/process-identity.ts'
 import { createSupervisor, endLeftover, type ProcessSpec, type ProcessState, type Supervisor } from '../../lib/supervision.ts'
+import { cleanAfterCrash } from '../crash.ts'
 import { findDataFolder, openDataFolder, type DataFolder } from '../data-folder.ts'
 import { gatewayOf, serviceAddress } from '../network-layout.ts'
 import { defaultDockerHost, nodeNames, toFlags, UsageError, type ClusterOptions } from '../options.ts'
@@ -14,6 +15,8 @@ import { programArguments, programEnvironment } from '../program.ts'
 import { isEngine, isRunning, ownIdentity, readRunState, removeRunState, writeRunState, type Address, type RunState } from '../state.ts'
 import { startDetached } from './detached.ts'
 
+const engineReturnMs = 20_000
+const enginePollMs = 200
 const engineTimeoutMs = 60_000
 const processTimeoutMs = 60_000
 const leftoverTimeoutMs = 10_000
@@ -70,6 +73,7 @@ class Start {
   #influxdb: string | undefined
   #isReady = false
   #leftovers: readonly ProcessState[] = []
+  #previous: RunState | undefined
   #saveProblem: string | undefined
   readonly #abort = new AbortController()
 
@@ -87,6 +91,7 @@ class Start {
     try {
       // What an earlier supervisor left stays on the list until it is ended: this one may be killed, too.
       this.#leftovers = previous?.processes ?? []
+      this.#previous = previous
       this.#save()
       await Promise.race([this.#bringUp(), stop])
       await stop
@@ -267,10 +272,13 @@ class Start {
     const cleaning = { folder: this.#folder, dockerHost: this.#options.dockerHost, print: this.#context.print }
     if (this.#runtime === 'docker') {
       const { removeClusterLeftovers } = await import('../leftovers.ts')
+      if (this.#started.includes('dockerd')) await untilEngineAnswers(this.#options.dockerHost)
       await removeClusterLeftovers(cleaning).catch((error: Error) => this.#context.complain(`binnacle: ${error.message}`))
     }
     await Promise.all(this.#started.filter(isEngine).map((name) => this.#supervisor.stop(name)))
     if (this.#started.includes('dockerd')) removeEngineFolder(this.#folder)
+    // Stopped before it took over the containers of one that was killed.
+    if (this.#previous !== undefined && this.#runtime !== 'docker') await cleanAfterCrash(this.#previous, this.#folder, this.#context)
     removeRunState(this.#folder)
   }
 
@@ -290,7 +298,7 @@ class Start {
     return {
       supervisor: ownIdentity(),
       startedAt: this.#startedAt,
-      runtime: this.#runtime,
+      runtime: this.#isReady ? this.#runtime : (this.#previous?.runtime ?? this.#runtime),
       dockerHost: this.#options.dockerHost,
       flags: toFlags(this.#options),
       addresses: this.#addresses(),
@@ -329,4 +337,9 @@ function untilSignal(onSecond: () => void): Promise<void> {
     }
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, receive)
   })
+}
+/** An engine that was killed a moment ago is on its way back, and only it can remove its containers. */
+async function untilEngineAnswers(url: string): Promise<void> {
+  const deadline = systemClock.monotonic() + engineReturnMs
+  while ((await dockerVersion(url)) === undefined && systemClock.monotonic() < deadline) await systemClock.sleep(enginePollMs)
 }
