@@ -7,8 +7,6 @@ import type { DiscoverNamespaced } from './discovery.ts'
 import { createEndpointsCleanupController, createEndpointsController } from './endpoints/endpoints.controller.ts'
 import { createEndpointSliceController } from './endpointslice/endpointslice.controller.ts'
 import { createJobController } from './job/job.controller.ts'
-import { createKubernetesServiceController } from './kubernetes-service/kubernetes-service.controller.ts'
-import type { ApiServerAddresses } from './kubernetes-service/kubernetes-service.controller.ts'
 import { createNamespaceController } from './namespace/namespace.controller.ts'
 import { createNodeLifecycleController } from './node-lifecycle/node-lifecycle.controller.ts'
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.controller.ts'
@@ -20,8 +18,6 @@ import { createTaintEvictionController } from './taint-eviction/taint-eviction.c
 
 /** What the controllers are told about their cluster. */
 export interface ControllerSettings {
-  /** Where the API servers answer: the endpoints of `default/kubernetes`. Nobody keeps them where absent. */
-  readonly apiServer?: ApiServerAddresses
   /** PEM of the cluster's certificate authority, for `kube-root-ca.crt`. Not published where absent. */
   readonly rootCa?: string
   /** A node silent for this long is not ready. 40 s. */
@@ -39,7 +35,7 @@ export interface ControllerListOptions extends ControllerSettings {
 
 /** Every controller that is one declaration. Those with more around them (autoscaler, garbage collector) are put together in the app. */
 export function listControllers(options: ControllerListOptions): readonly AnyController[] {
-  const { apiServer, rootCa, nodeGracePeriodMs: gracePeriodMs, terminatedPodThreshold: terminatedThreshold } = options
+  const { rootCa, nodeGracePeriodMs: gracePeriodMs, terminatedPodThreshold: terminatedThreshold } = options
   return [
     createReplicationControllerController(options),
     createReplicaSetController(options),
@@ -48,7 +44,6 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createEndpointsController(options),
     createEndpointsCleanupController(options),
     createEndpointSliceController(options),
-    ...(apiServer === undefined ? [] : [createKubernetesServiceController({ ...options, apiServer })]),
     createNamespaceController(options),
     createServiceAccountController(options),
     ...(rootCa === undefined ? [] : [createRootCaController({ ...options, rootCa })]),

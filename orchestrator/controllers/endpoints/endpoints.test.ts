@@ -1,9 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { toTimestamp } from '../../../lib/clock.ts'
 import { CoreV1Endpoints, CoreV1Pod, CoreV1Service, DiscoveryV1EndpointSlice } from '../../api/generated/kinds.ts'
 import { createEndpointSliceController } from '../endpointslice/endpointslice.controller.ts'
 import { maxEndpointsPerSlice } from '../endpointslice/endpointslice.plan.ts'
-import { createKubernetesServiceController } from '../kubernetes-service/kubernetes-service.controller.ts'
 import { createTestCluster, runPod } from '../test-cluster.ts'
 import type { TestCluster } from '../test-cluster.ts'
 import { createEndpointsCleanupController, createEndpointsController } from './endpoints.controller.ts'
@@ -12,13 +11,7 @@ let cluster: TestCluster
 
 beforeEach(async () => {
   cluster = createTestCluster()
-  const apiServer = { addresses: ['192.0.2.1'], port: 6443 }
-  await cluster.start(
-    createEndpointsController(cluster),
-    createEndpointsCleanupController(cluster),
-    createEndpointSliceController(cluster),
-    createKubernetesServiceController({ ...cluster, apiServer }),
-  )
+  await cluster.start(createEndpointsController(cluster), createEndpointsCleanupController(cluster), createEndpointSliceController(cluster))
 })
 afterEach(() => cluster.stop())
 
@@ -133,18 +126,4 @@ test('a hundred endpoints fill a slice, and a change writes only the slice that 
   const after = await slices()
   const changed = after.filter(({ metadata }) => !before.some((slice) => slice.metadata.resourceVersion === metadata.resourceVersion))
   expect(changed.map(({ metadata }) => metadata.name)).toEqual([large.metadata.name])
-})
-
-describe('default/kubernetes', () => {
-  test('leads to the API servers', async () => {
-    const { selector: _, ...spec } = service().spec
-    await cluster.client.create(CoreV1Service, { ...service(), metadata: { name: 'kubernetes', namespace: 'default' }, spec })
-    await settle()
-    expect((await cluster.client.get(CoreV1Endpoints, { namespace: 'default', name: 'kubernetes' })).subsets).toEqual([
-      { addresses: [{ ip: '192.0.2.1' }], ports: [{ name: 'https', port: 6443, protocol: 'TCP' }] },
-    ])
-    expect(await slices()).toMatchObject([
-      { metadata: { name: 'kubernetes' }, endpoints: [{ addresses: ['192.0.2.1'], conditions: { ready: true } }] },
-    ])
-  })
 })
