@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { FileError } from '../rules/document.ts'
+import { FileError } from '../../lib/document.ts'
 import { isResolved } from '../state/alert.ts'
 import { ApiError } from './api-error.ts'
 import { formatTime } from './body.ts'

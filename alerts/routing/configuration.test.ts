@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { FileError } from '../rules/document.ts'
+import { FileError } from '../../lib/document.ts'
 import { parseConfiguration } from './configuration.ts'
 import { defaultConfiguration } from './default-configuration.ts'
 import type { MailSettings, WebhookSettings } from './receiver.ts'

@@ -1,5 +1,5 @@
 import { durationForm, parseDuration } from '../duration.ts'
-import type { DocumentReader, Field } from '../rules/document.ts'
+import type { DocumentReader, Field } from '../../lib/document.ts'
 
 /** Reads a file that a configuration names (`auth_password_file`, `ca_file`); throws an `Error` with a `code` where it cannot. */
 export type ReadSecretFile = (path: string) => string

@@ -1,5 +1,5 @@
 import { durationForm, parseDuration } from '../duration.ts'
-import type { DocumentReader, Field } from '../rules/document.ts'
+import type { DocumentReader, Field } from '../../lib/document.ts'
 import { compileTemplate } from '../rules/template.ts'
 import type { Template } from '../rules/template.ts'
 import { readSecret } from './globals.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { DocumentReader } from '../rules/document.ts'
+import { DocumentReader } from '../../lib/document.ts'
 import { isInside, readTimeIntervals } from './time-interval.ts'
 
 function interval(member: string) {

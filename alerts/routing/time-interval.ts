@@ -1,4 +1,4 @@
-import type { DocumentReader, Field } from '../rules/document.ts'
+import type { DocumentReader, Field } from '../../lib/document.ts'
 
 /** A named set of times; a moment is inside when any of its members holds entirely. */
 export interface TimeInterval {

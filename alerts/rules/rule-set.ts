@@ -1,5 +1,5 @@
-import { FileError } from './document.ts'
-import type { FileProblem } from './document.ts'
+import { FileError } from '../../lib/document.ts'
+import type { FileProblem } from '../../lib/document.ts'
 import { parseRuleFile } from './rule-file.ts'
 import type { RuleGroup } from './rule.ts'
 

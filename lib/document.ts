@@ -13,7 +13,7 @@ export interface FileProblem {
 
 /** A configuration file that was not taken. The message has one line per problem: `file:line:column: field: value: what is allowed`. */
 export class FileError extends Error {
-  readonly code = 'EALERTSFILE'
+  readonly code = 'EFILE'
   readonly problems: readonly FileProblem[]
 
   constructor(problems: readonly FileProblem[]) {
