@@ -1,3 +1,5 @@
+import { selfRows } from './self-catalog.ts'
+import type { SelfMetricName } from './self-catalog.ts'
 import type { EntityType } from './window.ts'
 
 /** One metric, named once. Sinks, model API, dashboards, alert rules and docs/metrics.md are typed by or made from these rows. */
@@ -122,15 +124,18 @@ const rows = [
 ] as const satisfies readonly MetricRow[]
 
 /** The name of any metric, as Heapster spells it. */
-export type MetricName = (typeof rows)[number]['name']
+export type MetricName = (typeof rows)[number]['name'] | SelfMetricName
 
 /** A row whose name is known to be in the table. */
 export type Metric = MetricRow & { readonly name: MetricName; readonly rate?: { readonly of: MetricName; readonly factor: number } }
 
 /** Every metric, in the order of the columns that processors and sinks use. */
-export const metrics: readonly Metric[] = rows
+export const metrics: readonly Metric[] = [...rows, ...selfRows]
 
-const columns: ReadonlyMap<string, number> = new Map(rows.map((row, column) => [row.name, column]))
+/** The columns of what is monitored; those behind them are the aggregator's of itself. */
+export const clusterColumns = rows.length
+
+const columns: ReadonlyMap<string, number> = new Map(metrics.map((row, column) => [row.name, column]))
 
 /** The position of a metric in `metrics`. */
 export function columnOf(name: MetricName): number {

@@ -3,6 +3,7 @@ import type { Entity, EntityType } from './window.ts'
 /** The keys of entities, as Heapster spells them (and ours for workloads). */
 export const entityKeys = {
   cluster: 'cluster',
+  monitor: (name: string) => `monitor:${name}`,
   node: (node: string) => `node:${node}`,
   systemContainer: (node: string, container: string) => `node:${node}/container:${container}`,
   namespace: (namespace: string) => `namespace:${namespace}`,

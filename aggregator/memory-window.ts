@@ -1,4 +1,4 @@
-import { columnOf, findMetric, metrics } from './catalog.ts'
+import { columnOf, findMetric } from './catalog.ts'
 import type { Batch, MetricSet } from './metric-set.ts'
 import type { Entity, EntityFilter, EntityType, MetricWindow, Series } from './window.ts'
 
@@ -254,9 +254,7 @@ export class MemoryWindow implements MetricWindow {
   /** A layout with a column for every value of the set, wider than that if what came before lets more be expected. */
   #layoutFor(set: MetricSet, before: Layout | undefined): Layout {
     const expected = before ?? this.#lastLayouts.get(set.entity.type)
-    const plain = metrics
-      .map((_, column) => column)
-      .filter((column) => !Number.isNaN(set.values[column]) || expected?.plain.includes(column) === true)
+    const plain = [...set.values.keys()].filter((column) => !Number.isNaN(set.values[column]) || expected?.plain.includes(column) === true)
     const labels = new Map(set.labelled.map((entry) => [`${entry.column} ${entry.resource}`, entry]))
     for (const entry of before?.labelled ?? []) labels.set(`${entry.column} ${entry.resource}`, { ...entry, value: 0 })
     const key = JSON.stringify([plain, [...labels.keys()]])

@@ -1,4 +1,4 @@
-import { metrics } from './catalog.ts'
+import { clusterColumns, metrics } from './catalog.ts'
 import type { Entity } from './window.ts'
 
 /**
@@ -8,7 +8,7 @@ import type { Entity } from './window.ts'
 export interface MetricSet {
   /** Processors replace it when they know more labels. */
   entity: Entity
-  /** By `columnOf`, in the catalogue's unit. */
+  /** By `columnOf`, in the catalogue's unit. Ends before the columns that its type cannot have. */
   readonly values: Float64Array
   readonly labelled: LabelledValue[]
   /** Start of the container, pod or node, ms; NaN if unknown. A later start than before is a restart. */
@@ -60,7 +60,7 @@ export function createMetricSet(
 ): MetricSet {
   return {
     entity,
-    values: new Float64Array(metrics.length).fill(Number.NaN),
+    values: new Float64Array(entity.type === 'monitor' ? metrics.length : clusterColumns).fill(Number.NaN),
     labelled: [],
     startedAt: known.startedAt ?? Number.NaN,
     measuredAt: { cpu: Number.NaN, memory: Number.NaN, network: Number.NaN, disk: Number.NaN },

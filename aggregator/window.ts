@@ -13,11 +13,12 @@ export interface MetricWindow {
   onBatch(handler: (batch: { readonly timestamp: number; readonly entityKeys: readonly string[] }) => void): () => void
 }
 
-export type EntityType = 'cluster' | 'node' | 'ns' | 'workload' | 'pod' | 'pod_container' | 'sys_container'
+export type EntityType = 'cluster' | 'node' | 'ns' | 'workload' | 'pod' | 'pod_container' | 'sys_container' | 'monitor'
 
 /**
  * A thing that has metrics. Keys are Heapster's: `cluster`, `node:<n>`, `node:<n>/container:<c>`, `namespace:<ns>`,
- * `namespace:<ns>/pod:<p>`, `namespace:<ns>/pod:<p>/container:<c>`, and ours: `namespace:<ns>/workload:<Kind>/<name>`.
+ * `namespace:<ns>/pod:<p>`, `namespace:<ns>/pod:<p>/container:<c>`, and ours: `namespace:<ns>/workload:<Kind>/<name>` and, for an aggregator
+ * itself, `monitor:<name>`.
  */
 export interface Entity {
   readonly key: string

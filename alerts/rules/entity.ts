@@ -24,6 +24,7 @@ export const entityTypes: Readonly<Record<string, EntityType>> = {
   pod_container: 'pod_container',
   system_container: 'sys_container',
   sys_container: 'sys_container',
+  monitor: 'monitor',
 }
 
 /** The labels of alerts, and the window's labels that they come from. */
@@ -34,6 +35,7 @@ const windowLabels: Labels = {
   container: 'container_name',
   workload: 'workload_name',
   workload_kind: 'workload_kind',
+  monitor: 'monitor_name',
 }
 
 /** The label that tells the series of one entity apart (file systems, devices). */
@@ -47,6 +49,7 @@ const identity: Readonly<Record<EntityType, readonly string[]>> = {
   pod: ['namespace', 'pod', 'node'],
   pod_container: ['namespace', 'pod', 'container', 'node'],
   sys_container: ['node', 'container'],
+  monitor: ['monitor'],
 }
 
 /** The labels by which an alert on a type of entity is told from others; a label that an entity lacks is left out. */
