@@ -1,3 +1,4 @@
+import type { Details } from './details.ts'
 import type { SampleRing } from './sample-ring.ts'
 
 /** The pod container that a cgroup belongs to, from the container's labels. */
@@ -48,6 +49,14 @@ export interface ContainerSpec {
   /** Memory and swap together on cgroup v1, swap alone on v2, as upstream reports them. */
   swapLimitBytes: number | undefined
   processesLimit: number | undefined
+  /** From here on the kernel slows the cgroup down and reclaims; v2 alone. */
+  memoryHighBytes: number | undefined
+}
+
+/** What really bounds a cgroup; `of` names the cgroup whose limit it is, the machine's size counts as the root's. */
+export interface NearestLimits {
+  readonly memory: { readonly bytes: number; readonly freeBytes: number; readonly of: string } | undefined
+  readonly cpu: { readonly cores: number; readonly of: string } | undefined
 }
 
 /** A container under observation: what it is, what it may use and what it used. */
@@ -55,12 +64,18 @@ export interface Container {
   description: ContainerDescription
   readonly spec: ContainerSpec
   readonly ring: SampleRing
+  /** Figures without history. */
+  readonly details: Details
+  /** The least limit among the cgroup's own and those of all above it. */
+  nearest: NearestLimits
   /** OOM kills of earlier containers of the same pod container or name; add the current counter. */
   oomKillsBefore: number
   /** OOM reports of the runtime, which survive the cgroup when the first process is killed. */
   oomReports: number
   /** When the writable layer was last walked, milliseconds since the epoch. */
   layerMeasuredAtMs: number | undefined
+  /** How: files were counted one by one, or the file system's quota for the layer was asked. */
+  layerMethod: 'walk' | 'quota' | undefined
 }
 
 /** A spec without any limit. */
@@ -74,6 +89,7 @@ export function emptySpec(): ContainerSpec {
     memoryReservationBytes: undefined,
     swapLimitBytes: undefined,
     processesLimit: undefined,
+    memoryHighBytes: undefined,
   }
 }
 

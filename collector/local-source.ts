@@ -24,6 +24,8 @@ import { SystemProcesses } from './machine/system-processes.ts'
 import { createMachineReader } from './readers/machine.ts'
 import type { Finding, NodeCgroup, SelfFigure, Source } from './source.ts'
 import type { StatsStore } from './stats-store.ts'
+import { defaultSubjects } from './subjects.ts'
+import type { Subject } from './subjects.ts'
 import type { Summary } from './summary.ts'
 
 export interface LocalSourceOptions {
@@ -42,6 +44,8 @@ export interface LocalSourceOptions {
   /** Undefined: the node is the whole machine. */
   readonly nodeCgroup: NodeCgroup | undefined
   readonly agentPid: number | undefined
+  /** What is read; `defaultSubjects` where nothing is said. */
+  readonly subjects?: ReadonlySet<Subject>
 }
 
 /** How often the tree of cgroups is swept, the machine looked at and file systems sized. */
@@ -57,6 +61,7 @@ const namingGraceMs = 10_000
 /** The machine that the collector runs on: cgroups, /proc and Docker. */
 export class LocalSource implements Source {
   readonly store: StatsStore
+  readonly subjects: ReadonlySet<Subject>
   readonly #options: LocalSourceOptions
   readonly #hierarchy: Hierarchy
   readonly #housekeeping: Housekeeping
@@ -75,6 +80,7 @@ export class LocalSource implements Source {
     const { clock, log, store, procRoot, cgroupRoot, intervalMs, engine, agentPid, nodeCgroup } = options
     this.#options = options
     this.store = store
+    this.subjects = options.subjects ?? defaultSubjects
     this.#hierarchy = detectHierarchy(cgroupRoot)
     this.#machine = readMachineInfo(options)
     // In a container with the host's /proc mounted elsewhere, `net` would be the container's own.

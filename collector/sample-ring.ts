@@ -23,7 +23,7 @@ export class SampleRing {
   readonly #timestamps: Float64Array
   readonly #elapsed: Float64Array
   readonly #columns: (Float64Array | undefined)[] = Array.from({ length: columnCount })
-  readonly #instances: Record<GroupName, Instance[]> = { network: [], disk: [], perCpu: [] }
+  readonly #instances: Record<GroupName, Instance[]> = { network: [], disk: [], diskTimes: [], diskCost: [], perCpu: [] }
   #head = -1
   #count = 0
   #bytes: number

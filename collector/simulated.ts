@@ -5,6 +5,7 @@ import { buildSummary } from './kubelet/summary-builder.ts'
 import { column } from './metrics.ts'
 import type { Finding, SelfFigure, Source } from './source.ts'
 import { StatsStore } from './stats-store.ts'
+import { defaultSubjects } from './subjects.ts'
 import type { ContainerUsage, PodUsage, UsageReport } from './usage.ts'
 
 export interface SimulatedSourceOptions {
@@ -45,6 +46,7 @@ export function createSimulatedSource({ report, capacity = 2, clock, intervalMs 
   }
   return {
     store,
+    subjects: defaultSubjects,
     refresh,
     run: async (signal) => {
       refresh()

@@ -1,12 +1,15 @@
 import type { DockerState } from './docker/docker-source.ts'
 import type { FileSystem } from './machine/file-systems.ts'
 import type { MachineInfo } from './machine/machine-info.ts'
+import type { Subject } from './subjects.ts'
 import type { StatsStore } from './stats-store.ts'
 import type { Summary } from './summary.ts'
 
 /** Where samples come from: the machine, or a simulation. Everything that is served is made from these. */
 export interface Source {
   readonly store: StatsStore
+  /** What is read; what is off has neither figures nor families. */
+  readonly subjects: ReadonlySet<Subject>
   /** Fills the store until the signal aborts. */
   run(signal: AbortSignal): Promise<void>
   summary(): Summary
@@ -40,5 +43,23 @@ export interface SelfFigure {
 export interface Finding {
   readonly level: 'ok' | 'missing' | 'problem'
   readonly subject: string
+  /** The whole of it, for people. */
   readonly text: string
+  /** The same for programs, where figures are absent. */
+  readonly missing?: Missing
+}
+
+/** Figures that can't be had, and why. */
+export interface Missing {
+  /** Names of figures (`metrics.ts`), or of what else is absent. */
+  readonly metrics: readonly string[]
+  /** One of the files that they would come from. */
+  readonly path: string
+  /** Code of the error: `ENOENT`, `EACCES`, … */
+  readonly errno: string
+  /** How many cgroups lack them, and one of those. */
+  readonly cgroups: number
+  readonly example: string
+  /** What would bring them: a kernel option, a boot parameter, a privilege; undefined where nothing would. */
+  readonly remedy: string | undefined
 }

@@ -1,5 +1,6 @@
 import { emptySpec, oomIdentity } from './container.ts'
 import type { Container, ContainerDescription } from './container.ts'
+import { emptyDetails } from './details.ts'
 import { column } from './metrics.ts'
 import { SampleRing } from './sample-ring.ts'
 
@@ -77,9 +78,12 @@ export class StatsStore {
       description,
       spec: emptySpec(),
       ring: new SampleRing(this.#options.capacity),
+      details: emptyDetails(),
+      nearest: { memory: undefined, cpu: undefined },
       oomKillsBefore: this.#oomKills.get(oomIdentity(description)) ?? 0,
       oomReports: 0,
       layerMeasuredAtMs: undefined,
+      layerMethod: undefined,
     }
     this.#containers.set(description.name, container)
     this.#remember({ containerName: description.name, timestampMs: nowMs, type: 'containerCreation' })
