@@ -69,6 +69,11 @@ const commands: Readonly<Record<string, Command>> = {
     help: 'build the stand-ins of the walkthrough images, without a registry',
     run: async (args, context) => (await import('./commands/images.ts')).buildImages(parseOptions(args), context),
   },
+  credentials: {
+    usage: 'credentials [FLAGS]',
+    help: 'make the certificates that are missing or near their end; `start` does so by itself',
+    run: async (args) => (await import('./commands/credentials.ts')).makeCredentials(parseOptions(args)),
+  },
   server: {
     usage: 'server [FLAGS]',
     help: 'API server, scheduler and controllers alone',

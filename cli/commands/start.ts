@@ -1,10 +1,10 @@
+import { execFile } from 'node:child_process'
 import { systemClock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
 import { signalProcess } from '../../lib/process-identity.ts'
 import { createSupervisor, endLeftover, type ProcessSpec, type ProcessState, type Supervisor } from '../../lib/supervision.ts'
 import { cleanAfterCrash } from '../crash.ts'
 import { findDataFolder, openDataFolder, type DataFolder } from '../data-folder.ts'
-import { gatewayOf, serviceAddress } from '../network-layout.ts'
 import { defaultDockerHost, nodeNames, toFlags, UsageError, type ClusterOptions } from '../options.ts'
 import { takeOwnership } from '../ownership.ts'
 import { dockerEngineSpec, dockerVersion, removeEngineFolder } from '../setup/docker.ts'
@@ -109,8 +109,7 @@ class Start {
     try {
       await this.#endLeftovers()
       await checkPorts(this.#options)
-      await this.#startEngines()
-      await this.#makeCredentials()
+      await Promise.all([this.#startEngines(), this.#makeCredentials()])
       await this.#startProcesses()
     } catch (error) {
       // A signal came: what failed was being stopped.
@@ -231,15 +230,14 @@ class Start {
     await this.#supervisor.start(spec, timeoutMs)
   }
 
+  /** In a process of its own: the certificate library would stay in this one's memory for good. */
   async #makeCredentials(): Promise<void> {
-    const { podCidr, serviceCidr, ports } = this.#options
-    const { ensureCredentials } = await import('../credentials.ts')
-    await ensureCredentials({
-      folder: this.#folder,
-      now: systemClock.now(),
-      nodes: nodeNames(this.#options),
-      addresses: [gatewayOf(podCidr), serviceAddress(serviceCidr, 1)],
-      apiPort: ports.api,
+    this.#abort.signal.throwIfAborted()
+    const args = programArguments('credentials', toFlags(this.#options))
+    await new Promise<void>((resolve, reject) => {
+      execFile(process.execPath, args, { env: programEnvironment(), signal: this.#abort.signal }, (error, _, stderr) =>
+        error === null ? resolve() : reject(new Error(`the certificates cannot be made: ${stderr.trim() || error.message}`)),
+      )
     })
   }
 
@@ -269,17 +267,23 @@ class Start {
     const processes = this.#started.filter((name) => !isEngine(name))
     await Promise.all(processes.filter((name) => name !== 'server').map((name) => this.#supervisor.stop(name)))
     await this.#supervisor.stop('server')
-    const cleaning = { folder: this.#folder, dockerHost: this.#options.dockerHost, print: this.#context.print }
-    if (this.#runtime === 'docker') {
-      const { removeClusterLeftovers } = await import('../leftovers.ts')
-      if (this.#started.includes('dockerd')) await untilEngineAnswers(this.#options.dockerHost)
-      await removeClusterLeftovers(cleaning).catch((error: Error) => this.#context.complain(`binnacle: ${error.message}`))
-    }
+    const hasEngine = this.#started.includes('dockerd')
+    if (this.#runtime === 'docker' || hasEngine) await this.#removeContainers(hasEngine)
     await Promise.all(this.#started.filter(isEngine).map((name) => this.#supervisor.stop(name)))
-    if (this.#started.includes('dockerd')) removeEngineFolder(this.#folder)
+    if (hasEngine) removeEngineFolder(this.#folder)
     // Stopped before it took over the containers of one that was killed.
-    if (this.#previous !== undefined && this.#runtime !== 'docker') await cleanAfterCrash(this.#previous, this.#folder, this.#context)
+    else if (this.#previous !== undefined && this.#runtime !== 'docker') await cleanAfterCrash(this.#previous, this.#folder, this.#context)
     removeRunState(this.#folder)
+  }
+
+  /** Containers outlive an engine: they have to go while one can still be told to remove them. */
+  async #removeContainers(isOwnEngine: boolean): Promise<void> {
+    const { dockerHost } = this.#options
+    const { removeClusterLeftovers } = await import('../leftovers.ts')
+    if (isOwnEngine) await untilEngineAnswers(dockerHost)
+    await removeClusterLeftovers({ folder: this.#folder, dockerHost, print: this.#context.print }).catch((error: Error) =>
+      this.#context.complain(`binnacle: ${error.message}`),
+    )
   }
 
   /** A full disk must not end the supervisor: what is written is for other commands. */

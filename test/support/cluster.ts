@@ -41,20 +41,30 @@ export interface TestCluster {
 type PortName = 'api' | 'node-agent' | 'collector' | 'aggregator' | 'metrics-api' | 'alerts' | 'web' | 'influxdb'
 const portNames: readonly PortName[] = ['api', 'node-agent', 'collector', 'aggregator', 'metrics-api', 'alerts', 'web', 'influxdb']
 
+/** Who runs the command, and with what around it. */
+export interface Circumstances {
+  /** An empty folder; by default one is made. It is removed with the cluster. */
+  readonly dataDir?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** The user's number; by default that of the tests. */
+  readonly uid?: number
+}
+
+/** A run of the command that may not be ready yet. */
+interface Run {
+  readonly child: ChildProcess
+  readonly output: () => string
+}
+
 /** Starts a cluster with `npm start`'s own command and waits until it says that it is ready. `flags` are added to it. */
-export async function startCluster(flags: readonly string[] = [], networkIndex = 60): Promise<TestCluster> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'binnacle-e2e-'))
-  const free = await freePorts(portNames.length)
-  const ports = Object.fromEntries(portNames.map((name, index) => [name, free[index]!])) as Record<PortName, number>
-  const args = [
-    `--data-dir=${dataDir}`,
-    ...portNames.map((name) => `--${name}-port=${ports[name]}`),
-    `--pod-cidr=10.${networkIndex}.0.0/16`,
-    `--service-cidr=10.${networkIndex + 1}.0.0/16`,
-    '--node-name=node-a',
-    ...flags,
-  ]
-  let run = await launch(args)
+export async function startCluster(
+  flags: readonly string[] = [],
+  networkIndex = 60,
+  circumstances: Circumstances = {},
+): Promise<TestCluster> {
+  const dataDir = circumstances.dataDir ?? mkdtempSync(join(tmpdir(), 'binnacle-e2e-'))
+  const { args, ports } = await clusterArguments(dataDir, flags, networkIndex)
+  let run = await launch(args, circumstances)
   const tool = findClusterTool('kubectl', process.env['PATH'] ?? '')!
   const environment = { ...process.env, KUBECONFIG: join(dataDir, 'kubeconfig'), HOME: dataDir }
   const binnacle = (...more: readonly string[]) =>
@@ -78,7 +88,7 @@ export async function startCluster(flags: readonly string[] = [], networkIndex =
     },
     interrupt: () => end(run.child, 'SIGINT'),
     restart: async () => {
-      run = await launch(args)
+      run = await launch(args, circumstances)
     },
     remove: async () => {
       await end(run.child, 'SIGINT')
@@ -125,23 +135,53 @@ export async function eventually<T>(what: string, probe: () => Promise<T | undef
   }
 }
 
-async function launch(args: readonly string[]): Promise<{ child: ChildProcess; output: () => string }> {
-  const child = spawn(process.execPath, [join(project, 'cli/main.ts'), 'start', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let text = ''
-  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()))
+/** The arguments of `start` for a cluster on free ports and networks of its own. */
+export async function clusterArguments(
+  dataDir: string,
+  flags: readonly string[],
+  networkIndex: number,
+): Promise<{ readonly args: readonly string[]; readonly ports: Record<PortName, number> }> {
+  const free = await freePorts(portNames.length)
+  const ports = Object.fromEntries(portNames.map((name, index) => [name, free[index]!])) as Record<PortName, number>
+  const args = [
+    `--data-dir=${dataDir}`,
+    ...portNames.map((name) => `--${name}-port=${ports[name]}`),
+    `--pod-cidr=10.${networkIndex}.0.0/16`,
+    `--service-cidr=10.${networkIndex + 1}.0.0/16`,
+    '--node-name=node-a',
+    ...flags,
+  ]
+  return { args, ports }
+}
+
+async function launch(args: readonly string[], circumstances: Circumstances): Promise<Run> {
+  const run = begin(args, circumstances)
   const deadline = performance.now() + readyTimeoutMs
-  while (!text.includes('Binnacle is ready')) {
-    if (child.exitCode !== null || performance.now() > deadline) {
-      await end(child, 'SIGINT')
-      throw new Error(`the cluster did not start:\n${text}`)
+  while (!run.output().includes('Binnacle is ready')) {
+    if (run.child.exitCode !== null || performance.now() > deadline) {
+      await end(run.child, 'SIGINT')
+      throw new Error(`the cluster did not start:\n${run.output()}`)
     }
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
+  return run
+}
+
+/** Starts the command and waits for nothing. */
+export function begin(args: readonly string[], { env, uid }: Circumstances = {}): Run {
+  const child = spawn(process.execPath, [join(project, 'cli/main.ts'), 'start', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  })
+  let text = ''
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()))
   return { child, output: () => text }
 }
 
-function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+/** Ends the command with a signal, unless it has ended, and resolves with its exit code. */
+export function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode)
   return new Promise((resolve) => {
     child.once('exit', (code) => resolve(code))
