@@ -1,0 +1,138 @@
+import { UsageError } from './options.ts'
+
+/** One flag: how its text becomes a value. `parse` throws a `UsageError` whose message says what is allowed. */
+export interface FlagSpec<T> {
+  /** What stands for the value in the help text; without it the flag is a switch that may stand alone. */
+  readonly placeholder?: string
+  readonly fallback?: string
+  readonly help: string
+  parse(text: string): T
+}
+
+/** Flags by name, in the order of the help text. */
+export type FlagTable = Readonly<Record<string, FlagSpec<unknown>>>
+
+/** What the flags of a table come to; `undefined` where a flag without a fallback was not given. */
+export type FlagValues<T extends FlagTable> = {
+  readonly [Name in keyof T]: T[Name] extends { readonly fallback: string }
+    ? ReturnType<T[Name]['parse']>
+    : ReturnType<T[Name]['parse']> | undefined
+}
+
+/**
+ * Parses flags as Go programs take them: `--name=value`, `--name value`, one dash or two, underscores for dashes, switches alone or with
+ * `=true|false`; the last of several counts. Throws `UsageError` naming the flag, the value and what is allowed.
+ */
+export function parseFlagTable<T extends FlagTable>(args: readonly string[], table: T): FlagValues<T> {
+  const texts = new Map<string, string>()
+  for (let index = 0; index < args.length; index++) {
+    const { name, value } = splitFlag(args[index]!)
+    const spec = Object.hasOwn(table, name) ? table[name] : undefined
+    if (spec === undefined)
+      throw new UsageError(
+        `--${name} is not a flag; allowed are ${Object.keys(table)
+          .map((known) => `--${known}`)
+          .join(', ')}`,
+      )
+    if (value !== undefined) texts.set(name, value)
+    else if (spec.placeholder === undefined) texts.set(name, 'true')
+    else {
+      const next = args[++index]
+      if (next === undefined) throw new UsageError(`--${name} needs a value: ${spec.placeholder}`)
+      texts.set(name, next)
+    }
+  }
+  const values = Object.entries(table).map(([name, spec]) => {
+    const text = texts.get(name) ?? spec.fallback
+    return [name, text === undefined ? undefined : parseValue(name, text, spec)]
+  })
+  return Object.fromEntries(values) as FlagValues<T>
+}
+
+/** The help text of a table, a line per flag. */
+export function describeFlagTable(table: FlagTable): string {
+  return Object.entries(table)
+    .map(([name, { placeholder, help, fallback }]) => {
+      const left = `  --${name}${placeholder === undefined ? '' : ` ${placeholder}`}`
+      const shown = fallback === undefined || fallback === '' || fallback === 'false' ? '' : ` (default ${fallback})`
+      return `${left.padEnd(44)} ${help}${shown}`
+    })
+    .join('\n')
+}
+
+function splitFlag(text: string): { readonly name: string; readonly value: string | undefined } {
+  const match = /^--?([a-zA-Z][\w-]*)(?:=(.*))?$/s.exec(text)
+  if (match === null) throw new UsageError(`${JSON.stringify(text)} is not a flag: flags are --name=value`)
+  return { name: match[1]!.replaceAll('_', '-'), value: match[2] }
+}
+
+function parseValue(name: string, text: string, spec: FlagSpec<unknown>): unknown {
+  try {
+    return spec.parse(text)
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`--${name}: ${JSON.stringify(text)} is not allowed: ${error.message}`)
+    throw error
+  }
+}
+
+/** Any text that is not empty. */
+export function parseText(text: string): string {
+  if (text === '') throw new UsageError('it must not be empty')
+  return text
+}
+
+/** A switch, in Go's spellings. */
+export function parseSwitch(text: string): boolean {
+  if (['true', 't', '1', 'TRUE', 'True'].includes(text)) return true
+  if (['false', 'f', '0', 'FALSE', 'False'].includes(text)) return false
+  throw new UsageError('allowed are true and false')
+}
+
+/** A whole number from `min` to `max`. */
+export function parseInteger(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < min || value > max) throw new UsageError(`allowed are whole numbers from ${min} to ${max}`)
+    return value
+  }
+}
+
+/** One of `allowed`. */
+export function parseOneOf<T extends string>(allowed: readonly T[]): (text: string) => T {
+  return (text) => {
+    const found = allowed.find((candidate) => candidate === text)
+    if (found === undefined) throw new UsageError(`allowed are ${allowed.join(', ')}`)
+    return found
+  }
+}
+
+/** Entries between commas; none for an empty text. */
+export function parseList<T>(parseEntry: (text: string) => T): (text: string) => readonly T[] {
+  return (text) =>
+    text
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== '')
+      .map(parseEntry)
+}
+
+const unitMs: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/** Milliseconds of a duration as Go writes it (`1s`, `1m30s`, `500ms`), from `minMs` to `maxMs`. */
+export function parseDuration(minMs: number, maxMs: number): (text: string) => number {
+  return (text) => {
+    const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)]
+    const ms = text === '0' ? 0 : parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * unitMs[unit!]!, 0)
+    const isWhole = text === '0' || (parts.length > 0 && parts.map(([part]) => part).join('') === text)
+    if (!isWhole || ms < minMs || ms > maxMs) {
+      throw new UsageError(`allowed are durations such as 1s, 1m30s or 500ms, from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`)
+    }
+    return ms
+  }
+}
+
+function formatDuration(ms: number): string {
+  if (ms % 3_600_000 === 0 && ms > 0) return `${ms / 3_600_000}h`
+  if (ms % 60_000 === 0 && ms > 0) return `${ms / 60_000}m`
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`
+}
