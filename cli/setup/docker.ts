@@ -56,7 +56,8 @@ export function dockerEngineSpec(options: {
       `--host=${url}`,
       `--data-root=${folder.path('docker')}`,
       `--exec-root=${runFolder}/docker`,
-      `--pidfile=${runFolder}/docker.pid`,
+      // The data folder has one owner at a time, and the number in the file of a killed engine may be another process's by now.
+      '--pidfile=',
       `--containerd-namespace=${name}`,
       `--containerd-plugins-namespace=${name}-plugins`,
       '--live-restore',
@@ -105,7 +106,7 @@ function mountsBelow(roots: readonly string[]): string[] {
     .toReversed()
 }
 
-/** Its sockets and its process number: short, since the path of a socket has little room. */
+/** Its sockets: short, since the path of a socket has little room. */
 function engineFolder(folder: DataFolder): string {
   return `/run/binnacle-${folder.clusterId}`
 }
