@@ -50,9 +50,11 @@ class Cluster {
         hosts: ['127.0.0.1'],
         port: 0,
         tls: server,
-        clientCa: this.authority.cert,
-        requestHeaderCa: this.proxyAuthority.cert,
-        allowedNames: ['front-proxy-client'],
+        authorities: {
+          clientCa: this.authority.cert,
+          requestHeaderCa: this.proxyAuthority.cert,
+          allowedNames: ['front-proxy-client'],
+        },
       },
     })
     this.informers.informer(CoreV1Pod).put(this.pod)

@@ -13,6 +13,9 @@ import { InfluxSink } from './influx/influx-sink.ts'
 import { createDeadLetters } from './influx/dead-letters.ts'
 import { Spool } from './influx/spool.ts'
 import { MemoryWindow } from './memory-window.ts'
+import { noAuthorities } from './metrics-api/authorities.ts'
+import type { Authorities } from './metrics-api/authorities.ts'
+import { createResourceApi } from './metrics-api/resource-api.ts'
 import { ResourceMetrics } from './metrics-api/resource-metrics.ts'
 import { createMetricsApi } from './metrics-api/server.ts'
 import { Pipeline } from './pipeline.ts'
@@ -40,10 +43,8 @@ export interface AggregatorOptions {
     readonly hosts: readonly string[]
     readonly port: number
     readonly tls: { readonly cert: string; readonly key: string }
-    readonly clientCa: string
-    readonly requestHeaderCa: string
-    /** Common names of front proxies; empty allows all of `requestHeaderCa`. */
-    readonly allowedNames: readonly string[]
+    /** Whom to believe. Absent: what the API server's ConfigMap `kube-system/extension-apiserver-authentication` says. */
+    readonly authorities?: Pick<Authorities, 'clientCa' | 'requestHeaderCa' | 'allowedNames'>
   }
   /** Absent: the memory window is all there is. */
   readonly influx?: InfluxOptions
@@ -100,7 +101,15 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   const unready = () => whyUnready(view, window)
   const report = () => ({ sources: source.statuses(), window: window.stats(), influx: writer?.stats(), now: clock.now() })
   const server = createHttpServer({ window, latest: () => pipeline.latest(), report, unready, history, now: () => clock.now() })
-  const apis = options.metricsApi.hosts.map(() => createMetricsApi({ ...options, ...options.metricsApi, metrics, unready }))
+  const { authorities } = options.metricsApi
+  const api = createMetricsApi({
+    ...options,
+    ...options.metricsApi,
+    authorities: authorities === undefined ? undefined : { ...noAuthorities, ...authorities },
+    groups: [createResourceApi(metrics)],
+    feed: metrics,
+    unready,
+  })
   const addresses = { http: '', metricsApi: [] as readonly string[] }
   const stopped = new AbortController()
 
@@ -108,11 +117,8 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     window,
     addresses,
     async start() {
-      const { http, metricsApi } = options
-      addresses.http = await server.listen(http)
-      addresses.metricsApi = await Promise.all(
-        apis.map(({ server: api }, index) => api.listen({ host: metricsApi.hosts[index]!, port: metricsApi.port })),
-      )
+      addresses.http = await server.listen(options.http)
+      addresses.metricsApi = await api.start()
       await writer?.start()
       // Without the pods every figure would look like that of a pod that nobody knows.
       void Promise.all(Object.values(view).map((informer) => informer.waitForSync(stopped.signal))).then(
@@ -125,8 +131,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
       source.stop()
       pipeline.stop()
       scraper.close()
-      for (const { stop } of apis) stop()
-      await Promise.all([server.close(), ...apis.map(({ server: api }) => api.close())])
+      await Promise.all([server.close(), api.stop()])
       await writer?.stop()
     },
   }

@@ -1,21 +1,18 @@
-import { X509Certificate } from 'node:crypto'
+import { createHash, X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
+import { AuthenticationV1TokenReview } from '../../orchestrator/api/generated/kinds.ts'
 import { unauthorized } from '../../orchestrator/api/status-error.ts'
+import type { Client } from '../../orchestrator/client/client.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Authorities } from './authorities.ts'
+import { ExpiringCache } from './expiring-cache.ts'
 
 /** Who asks. */
 export interface Identity {
   readonly user: string
+  readonly uid?: string
   readonly groups: readonly string[]
   readonly extra: Readonly<Record<string, string[]>>
-}
-
-export interface AuthenticationOptions {
-  /** PEM of the authorities whose client certificates name users. */
-  readonly clientCa: string
-  /** PEM of the authorities of front proxies, which name the user in headers. */
-  readonly requestHeaderCa: string
-  /** Common names that a front proxy's certificate may have; empty allows any of that authority. */
-  readonly allowedNames: readonly string[]
 }
 
 /** A client certificate, with those that its holder sent along. */
@@ -28,27 +25,88 @@ export interface PeerChain {
 /** Header values as they came, one entry per header line: Node's `headersDistinct`. */
 export type DistinctHeaders = Readonly<Record<string, readonly string[] | undefined>>
 
+export interface AuthenticatorOptions {
+  readonly client: Client
+  readonly clock: Clock
+}
+
 /** What everybody is who is known to be nobody in particular. */
-export const anonymous: Identity = { user: 'system:anonymous', groups: ['system:unauthenticated'], extra: {} }
+const anonymous: Identity = { user: 'system:anonymous', groups: ['system:unauthenticated'], extra: {} }
+
+/** As upstream's delegated authentication: what a token review said may be this old. */
+const tokenKeptMs = 10_000
+const maxTokens = 4096
+/** Longer tokens are refused without a question. */
+const maxTokenLength = 64 << 10
 
 /**
- * Finds out who asks. A certificate of the front-proxy authority with an allowed name speaks for the user in its `X-Remote-*` headers; these
- * headers mean nothing from anybody else. A certificate of the client authority speaks for its own common name and organizations. Throws
- * an Unauthorized where there is neither.
+ * Finds out who asks. A certificate of the front-proxy authority with an allowed name speaks for the user in its headers; these headers
+ * mean nothing from anybody else. A certificate of the client authority speaks for its own common name and organizations. A bearer token
+ * is shown to the API server in a TokenReview, whose answer is kept for ten seconds. Throws an Unauthorized where there is none of these.
  */
-export function createAuthenticator(options: AuthenticationOptions): (peer: PeerChain | undefined, headers: DistinctHeaders) => Identity {
-  const clientAuthorities = splitPem(options.clientCa)
-  const proxyAuthorities = splitPem(options.requestHeaderCa)
-  return (peer, headers) => {
-    if (peer === undefined) throw unauthorized()
-    const isNameAllowed = options.allowedNames.length === 0 || options.allowedNames.includes(peer.commonName)
-    if (isNameAllowed && isIssuedBy(peer.certificates, proxyAuthorities)) {
-      const user = headers['x-remote-user']?.[0] ?? ''
-      if (user !== '') return { user, groups: [...(headers['x-remote-group'] ?? []), 'system:authenticated'], extra: readExtra(headers) }
-      if (!isIssuedBy(peer.certificates, clientAuthorities)) return anonymous
+export class Authenticator {
+  readonly #client: Client
+  readonly #tokens: ExpiringCache<Identity | undefined>
+  #authorities: Authorities
+  #clientAuthorities: readonly X509Certificate[] = []
+  #proxyAuthorities: readonly X509Certificate[] = []
+
+  constructor({ client, clock }: AuthenticatorOptions, authorities: Authorities) {
+    this.#client = client
+    this.#tokens = new ExpiringCache({ clock, ttlMs: () => tokenKeptMs, maxEntries: maxTokens })
+    this.#authorities = authorities
+    this.trust(authorities)
+  }
+
+  /** Puts other authorities in force, for requests from now on. Throws for a PEM that cannot be read, and changes nothing then. */
+  trust(authorities: Authorities): void {
+    const clients = splitPem(authorities.clientCa)
+    this.#proxyAuthorities = splitPem(authorities.requestHeaderCa)
+    this.#clientAuthorities = clients
+    this.#authorities = authorities
+  }
+
+  async identify(peer: PeerChain | undefined, headers: DistinctHeaders): Promise<Identity> {
+    const identity = (peer === undefined ? undefined : this.#identifyPeer(peer, headers)) ?? (await this.#identifyToken(headers))
+    if (identity === undefined) throw unauthorized()
+    return identity
+  }
+
+  #identifyPeer(peer: PeerChain, headers: DistinctHeaders): Identity | undefined {
+    const { allowedNames, usernameHeaders, uidHeaders, groupHeaders, extraHeaderPrefixes } = this.#authorities
+    const isNameAllowed = allowedNames.length === 0 || allowedNames.includes(peer.commonName)
+    const isClient = isIssuedBy(peer.certificates, this.#clientAuthorities)
+    if (isNameAllowed && isIssuedBy(peer.certificates, this.#proxyAuthorities)) {
+      const user = firstOf(headers, usernameHeaders)
+      if (user !== '') {
+        const uid = firstOf(headers, uidHeaders)
+        const groups = [...new Set([...groupHeaders.flatMap((name) => headers[name] ?? []), 'system:authenticated'])]
+        return { user, ...(uid === '' ? {} : { uid }), groups, extra: readExtra(headers, extraHeaderPrefixes) }
+      }
+      if (!isClient) return anonymous
     }
-    if (!isIssuedBy(peer.certificates, clientAuthorities) || peer.commonName === '') throw unauthorized()
+    if (!isClient || peer.commonName === '') return undefined
     return { user: peer.commonName, groups: [...peer.organizations, 'system:authenticated'], extra: {} }
+  }
+
+  async #identifyToken(headers: DistinctHeaders): Promise<Identity | undefined> {
+    const token = /^bearer +(\S+) *$/i.exec(headers['authorization']?.[0] ?? '')?.[1]
+    if (token === undefined || token.length > maxTokenLength) return undefined
+    // The token itself is not kept.
+    return this.#tokens.get(createHash('sha256').update(token).digest('base64'), () => this.#review(token))
+  }
+
+  async #review(token: string): Promise<Identity | undefined> {
+    const { status } = await this.#client.create(AuthenticationV1TokenReview, {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenReview',
+      metadata: {},
+      spec: { token },
+    })
+    const user = status?.user
+    if (status?.authenticated !== true || !user?.username) return undefined
+    const { username, uid, groups = [], extra = {} } = user
+    return { user: username, ...(uid ? { uid } : {}), groups, extra: { ...extra } }
   }
 }
 
@@ -75,11 +133,14 @@ function splitPem(pem: string): readonly X509Certificate[] {
   return blocks.map((block) => new X509Certificate(block))
 }
 
-const extraPrefix = 'x-remote-extra-'
+const firstOf = (headers: DistinctHeaders, names: readonly string[]) => names.flatMap((name) => headers[name] ?? []).find(Boolean) ?? ''
 
-function readExtra(headers: DistinctHeaders): Record<string, string[]> {
-  const entries = Object.entries(headers).filter(([name]) => name.startsWith(extraPrefix))
-  return Object.fromEntries(entries.map(([name, value]) => [decode(name.slice(extraPrefix.length)), [...(value ?? [])]]))
+function readExtra(headers: DistinctHeaders, prefixes: readonly string[]): Record<string, string[]> {
+  const entries = Object.entries(headers).flatMap(([name, value]) => {
+    const prefix = prefixes.find((candidate) => name.startsWith(candidate))
+    return prefix === undefined ? [] : [{ name: decode(name.slice(prefix.length)), values: [...(value ?? [])] }]
+  })
+  return Object.fromEntries(entries.map(({ name, values }) => [name, values]))
 }
 
 function decode(text: string): string {

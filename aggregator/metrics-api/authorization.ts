@@ -2,24 +2,22 @@ import { AuthorizationV1SubjectAccessReview } from '../../orchestrator/api/gener
 import { forbidden } from '../../orchestrator/api/status-error.ts'
 import type { Client } from '../../orchestrator/client/client.ts'
 import type { Clock } from '../../lib/clock.ts'
+import type { ResourceAccess } from './api-group.ts'
 import type { Identity } from './authentication.ts'
+import { ExpiringCache } from './expiring-cache.ts'
 
-/** What is asked for. */
-export interface AccessRequest {
-  readonly verb: 'get' | 'list' | 'watch'
-  readonly resource: 'nodes' | 'pods'
-  readonly namespace: string | undefined
-  readonly name: string | undefined
-}
+/** What is asked for: something of a group version, or a path that is no resource. */
+export type AccessRequest =
+  | ({ readonly verb: 'get' | 'list' | 'watch'; readonly group: string; readonly version: string } & ResourceAccess)
+  | { readonly path: string }
 
 /** As upstream's delegated authorization: an answer may be this old. */
-const allowedForMs = 10_000
-const deniedForMs = 10_000
+const keptMs = 10_000
 const maxCached = 4096
 
 /**
- * Asks the API server, by SubjectAccessReview, whether an identity may read metrics; throws a Forbidden in upstream's words when not.
- * Answers are kept for ten seconds. Members of `system:masters` may everything, as upstream.
+ * Asks the API server, by SubjectAccessReview, whether an identity may do something; throws a Forbidden in upstream's words when not.
+ * Answers are kept for ten seconds, at most 4,096. Members of `system:masters` may everything, as upstream.
  */
 export function createAuthorizer({
   client,
@@ -28,28 +26,20 @@ export function createAuthorizer({
   readonly client: Client
   readonly clock: Clock
 }): (identity: Identity, access: AccessRequest) => Promise<void> {
-  const answers = new Map<string, { readonly isAllowed: boolean; readonly reason: string; readonly until: number }>()
+  const answers = new ExpiringCache<Decision>({ clock, ttlMs: () => keptMs, maxEntries: maxCached })
   return async (identity, access) => {
     if (identity.groups.includes('system:masters')) return
-    const key = JSON.stringify([identity, access])
-    let answer = answers.get(key)
-    if (answer === undefined || answer.until <= clock.monotonic()) {
-      const { isAllowed, reason } = await review(client, identity, access)
-      answer = { isAllowed, reason, until: clock.monotonic() + (isAllowed ? allowedForMs : deniedForMs) }
-      answers.delete(key)
-      answers.set(key, answer)
-      if (answers.size > maxCached) answers.delete(answers.keys().next().value!)
-    }
-    if (!answer.isAllowed) throw refusal(identity, access, answer.reason)
+    const { isAllowed, reason } = await answers.get(JSON.stringify([identity, access]), () => review(client, identity, access))
+    if (!isAllowed) throw refusal(identity, access, reason)
   }
 }
 
-async function review(
-  client: Client,
-  identity: Identity,
-  access: AccessRequest,
-): Promise<{ readonly isAllowed: boolean; readonly reason: string }> {
-  const { verb, resource, namespace, name } = access
+interface Decision {
+  readonly isAllowed: boolean
+  readonly reason: string
+}
+
+async function review(client: Client, identity: Identity, access: AccessRequest): Promise<Decision> {
   const answer = await client.create(AuthorizationV1SubjectAccessReview, {
     apiVersion: 'authorization.k8s.io/v1',
     kind: 'SubjectAccessReview',
@@ -58,21 +48,26 @@ async function review(
       user: identity.user,
       groups: [...identity.groups],
       extra: { ...identity.extra },
-      resourceAttributes: {
-        group: 'metrics.k8s.io',
-        version: 'v1beta1',
-        verb,
-        resource,
-        ...(namespace === undefined ? {} : { namespace }),
-        ...(name === undefined ? {} : { name }),
-      },
+      ...(identity.uid === undefined ? {} : { uid: identity.uid }),
+      ...('path' in access ? { nonResourceAttributes: { path: access.path, verb: 'get' } } : { resourceAttributes: { ...access } }),
     },
   })
   return { isAllowed: answer.status?.allowed === true, reason: answer.status?.reason ?? '' }
 }
 
-function refusal({ user }: Identity, { verb, resource, namespace, name }: AccessRequest, reason: string): Error {
+function refusal({ user }: Identity, access: AccessRequest, reason: string): Error {
+  const because = reason === '' ? '' : `: ${reason}`
+  if ('path' in access) {
+    const message = `forbidden: User "${user}" cannot get path "${access.path}"${because}`
+    const error = forbidden({ group: '', plural: '' }, '', '')
+    return Object.assign(error, { message, status: { ...error.status, message, details: {} } })
+  }
+  const { verb, group, resource, subresource, namespace, name } = access
+  const plural = subresource === undefined ? resource : `${resource}/${subresource}`
   const scope = namespace === undefined ? 'at the cluster scope' : `in the namespace "${namespace}"`
-  const why = `User "${user}" cannot ${verb} resource "${resource}" in API group "metrics.k8s.io" ${scope}${reason === '' ? '' : `: ${reason}`}`
-  return forbidden({ group: 'metrics.k8s.io', plural: resource }, name ?? '', why)
+  return forbidden(
+    { group, plural: resource },
+    name ?? '',
+    `User "${user}" cannot ${verb} resource "${plural}" in API group "${group}" ${scope}${because}`,
+  )
 }

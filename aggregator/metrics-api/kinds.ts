@@ -1,10 +1,15 @@
 import type { KindDeclaration } from '../../orchestrator/api/kind-declaration.ts'
 import type { KubeObject } from '../../orchestrator/api/object.ts'
 
-/** What a node or container uses: `cpu` in nanocores (`123456789n`), `memory` as its working set (`1234Ki`). */
+/**
+ * What a node or container uses: `cpu` in nanocores (`123456789n`), `memory` as its working set (`1234Ki`), and where it is known `swap` and
+ * `ephemeral-storage` in bytes (`1234Ki`).
+ */
 export interface Usage {
   readonly cpu: string
   readonly memory: string
+  readonly swap?: string
+  readonly 'ephemeral-storage'?: string
 }
 
 /** `metrics.k8s.io/v1beta1` NodeMetrics: average CPU use over the `window` before `timestamp`. */

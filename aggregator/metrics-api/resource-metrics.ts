@@ -33,6 +33,11 @@ interface NodeReport {
 }
 
 const workingSet = columnOf('memory/working_set')
+/** What is in `usage` where it is known, besides CPU and memory. */
+const optionalUsage = [
+  ['swap', columnOf('memory/swap')],
+  ['ephemeral-storage', columnOf('ephemeral_storage/usage')],
+] as const
 
 /**
  * The newest NodeMetrics and PodMetrics, one report per node. A pod is offered only when every container that should have figures has them:
@@ -174,9 +179,16 @@ interface MeasuredContainer {
 function readContainer({ entity, cpu, values }: MetricSet): MeasuredContainer | undefined {
   const memoryBytes = values[workingSet]!
   if (cpu === undefined || Number.isNaN(memoryBytes)) return undefined
-  const usage = { cpu: `${Math.round(cpu.nanocores)}n`, memory: `${Math.ceil(memoryBytes / 1024)}Ki` }
+  const known = optionalUsage.filter(([, column]) => !Number.isNaN(values[column]))
+  const usage = {
+    cpu: `${Math.round(cpu.nanocores)}n`,
+    memory: toKibibytes(memoryBytes),
+    ...Object.fromEntries(known.map(([name, column]) => [name, toKibibytes(values[column]!)])),
+  }
   return { name: entity.labels['container_name'] ?? '', cpu, usage }
 }
+
+const toKibibytes = (bytes: number) => `${Math.ceil(bytes / 1024)}Ki`
 
 function changesBetween(before: NodeReport | undefined, after: NodeReport | undefined): readonly MetricsChange[] {
   const changes: MetricsChange[] = []

@@ -1,205 +1,207 @@
-import type { TLSSocket } from 'node:tls'
+import type { Server } from 'node:https'
+import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { fastify } from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { matchesFields, parseFieldSelector } from '../../orchestrator/api/fields.ts'
-import type { KindDeclaration } from '../../orchestrator/api/kind-declaration.ts'
-import { matchesLabels, parseLabelSelector } from '../../orchestrator/api/labels.ts'
-import type { KubeObject } from '../../orchestrator/api/object.ts'
-import { badRequest, internalError, notFound, pathNotFound, statusOf } from '../../orchestrator/api/status-error.ts'
-import { toTable } from '../../orchestrator/api/table.ts'
-import type { IncludeObject } from '../../orchestrator/api/table.ts'
+import { badRequest, internalError, methodNotAllowed, pathNotFound, statusOf } from '../../orchestrator/api/status-error.ts'
 import type { Client } from '../../orchestrator/client/client.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
-import { createAuthenticator, readPeer } from './authentication.ts'
-import type { AuthenticationOptions } from './authentication.ts'
+import type { ApiGroup, Operation } from './api-group.ts'
+import { Authenticator, readPeer } from './authentication.ts'
+import { followAuthorities, noAuthorities } from './authorities.ts'
+import type { Authorities } from './authorities.ts'
 import { createAuthorizer } from './authorization.ts'
 import type { AccessRequest } from './authorization.ts'
-import { discoveryDocuments } from './discovery.ts'
-import { metricsApiVersion, nodeMetricsDeclaration, podMetricsDeclaration } from './kinds.ts'
-import type { ResourceMetrics } from './resource-metrics.ts'
+import { aggregatedDiscovery, discoveryDocument } from './discovery.ts'
+import { encodeBody, presentAnswer, presenterFor } from './encoding.ts'
+import { negotiate } from './negotiation.ts'
+import { readFlag } from './query.ts'
 import { streamMetrics } from './watch.ts'
+import type { MetricsFeed } from './watch.ts'
 
-export interface MetricsApiOptions extends AuthenticationOptions {
+export interface MetricsApiOptions {
+  /** Where it listens: the port on every one of these. */
+  readonly hosts: readonly string[]
+  readonly port: number
   readonly tls: { readonly cert: string; readonly key: string }
-  readonly metrics: ResourceMetrics
+  /** Whom to believe. Absent: what the API server says in its ConfigMap, as servers behind a Kubernetes API server do. */
+  readonly authorities: Authorities | undefined
+  readonly groups: readonly ApiGroup[]
+  /** What watches stream from. */
+  readonly feed: MetricsFeed
   readonly client: Client
   readonly clock: Clock
   readonly log: Log
   readonly unready: () => readonly string[]
 }
 
-/** What a request is about, after its path. */
-interface Target {
-  readonly declaration: KindDeclaration
-  readonly resource: 'nodes' | 'pods'
-  readonly list: (namespace: string | undefined) => readonly KubeObject[]
+/** The metrics APIs over HTTPS. */
+export interface MetricsApi {
+  /** Listens; resolves with the addresses. */
+  start(): Promise<readonly string[]>
+  /** Ends the watches and closes. */
+  stop(): Promise<void>
 }
 
-type Query = Readonly<Record<string, string | readonly string[] | undefined>>
-type Path = { readonly namespace?: string; readonly name?: string }
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
-const root = `/apis/${metricsApiVersion}`
-const defaultWatchMs = 30 * 60_000
+/** What a path asks for, before anybody looked at who asks. */
+type Target =
+  | { readonly type: 'document'; readonly document: object }
+  | { readonly type: 'operation'; readonly operation: Operation; readonly group: string; readonly version: string }
 
-/**
- * The `metrics.k8s.io/v1beta1` API over HTTPS: get, list and watch of nodes and pods, as JSON or as Tables. Not listening yet. `stop` ends
- * the watches; close the server afterwards.
- */
-export function createMetricsApi(options: MetricsApiOptions): { readonly server: FastifyInstance; readonly stop: () => void } {
-  const { metrics, tls, clientCa, requestHeaderCa } = options
+/** Serves groups of the API as a server behind an API server does. Nothing listens yet. */
+export function createMetricsApi(options: MetricsApiOptions): MetricsApi {
   const ended = new AbortController()
-  const server = fastify({
-    https: { ...tls, ca: [clientCa, requestHeaderCa], requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' },
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
-    bodyLimit: 1024,
-    forceCloseConnections: true,
-  }) as unknown as FastifyInstance
-  server.setErrorHandler((error, _, reply) => sendError(error, reply, options.log))
-  server.setNotFoundHandler((_, reply) => sendError(pathNotFound(), reply, options.log))
-  const authenticate = createAuthenticator(options)
-  const authorize = createAuthorizer(options)
-  const identify = (request: FastifyRequest) => authenticate(readPeer(request.raw.socket as TLSSocket), request.raw.headersDistinct)
-
-  for (const [path, document] of Object.entries(discoveryDocuments)) {
-    server.get(path, (request) => {
-      identify(request)
-      return document
-    })
+  const { authorities = noAuthorities } = options
+  const authenticator = new Authenticator(options, authorities)
+  const context: Context = { ...options, authenticator, authorize: createAuthorizer(options), signal: ended.signal }
+  const servers = options.hosts.map(() => createServer(context, secureContext(options, authorities)))
+  const onChange = (next: Authorities) => {
+    authenticator.trust(next)
+    for (const { server } of servers) (server as unknown as Server).setSecureContext(secureContext(options, next))
   }
-  registerHealth(server, options)
-  const answer = (target: Target) => (request: FastifyRequest, reply: FastifyReply) =>
-    answerRequest({ ...options, signal: ended.signal, check: (access) => authorize(identify(request), access) }, target, { request, reply })
-  const nodes: Target = { declaration: nodeMetricsDeclaration, resource: 'nodes', list: () => metrics.nodes() }
-  const pods: Target = {
-    declaration: podMetricsDeclaration,
-    resource: 'pods',
-    list: (namespace) => metrics.pods(namespace),
+  let following: Promise<void> | undefined
+  return {
+    start() {
+      if (options.authorities === undefined) following = followAuthorities({ ...options, onChange }, ended.signal)
+      return Promise.all(servers.map((server, index) => server.listen({ host: options.hosts[index]!, port: options.port })))
+    },
+    async stop() {
+      ended.abort()
+      await Promise.all([following, ...servers.map((server) => server.close())])
+    },
   }
-  server.get(`${root}/nodes`, answer(nodes))
-  server.get(`${root}/nodes/:name`, answer(nodes))
-  server.get(`${root}/pods`, answer(pods))
-  server.get(`${root}/namespaces/:namespace/pods`, answer(pods))
-  server.get(`${root}/namespaces/:namespace/pods/:name`, answer(pods))
-  return { server, stop: () => ended.abort() }
 }
 
-function registerHealth(server: FastifyInstance, { unready }: MetricsApiOptions): void {
-  for (const path of ['/healthz', '/livez']) server.get(path, (_, reply) => reply.type('text/plain').send('ok'))
-  server.get('/readyz', (_, reply) => {
+interface Context extends MetricsApiOptions {
+  readonly authenticator: Authenticator
+  readonly authorize: ReturnType<typeof createAuthorizer>
+  readonly signal: AbortSignal
+}
+
+function secureContext({ tls }: MetricsApiOptions, { clientCa, requestHeaderCa }: Authorities): SecureContextOptions {
+  return { ...tls, ca: [clientCa, requestHeaderCa].filter((pem) => pem !== ''), minVersion: 'TLSv1.2' }
+}
+
+function createServer(context: Context, secure: SecureContextOptions): FastifyInstance {
+  const server = fastify({
+    https: { ...secure, requestCert: true, rejectUnauthorized: false },
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+  }) as unknown as FastifyInstance
+  // Nothing here takes a body: whatever comes is left unread, and its type never matters.
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser('*', (_, payload, done) => {
+    payload.resume()
+    done(null)
+  })
+  const onError = (error: unknown, _: FastifyRequest, reply: FastifyReply) => sendError(error, reply, context.log)
+  server.setErrorHandler(onError)
+  server.route({ method: [...methods], url: '/*', handler: (request, reply) => handle(context, request, reply) })
+  return server
+}
+
+/** Every request goes this way: health, path, who asks, whether they may, method, form, answer. */
+async function handle(context: Context, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const url = new URL(request.raw.url ?? '/', 'https://metrics')
+  const query = url.searchParams
+  const path = url.pathname.length > 1 ? url.pathname.replace(/\/+$/, '') : url.pathname
+  if (answerHealth(path, context, reply)) return reply
+  const identity = await context.authenticator.identify(readPeer(request.raw.socket as TLSSocket), request.raw.headersDistinct)
+  const target = findTarget(path, context.groups)
+  if (target === undefined) throw pathNotFound()
+  const isRead = request.method === 'GET' || request.method === 'HEAD'
+  if (target.type === 'document') {
+    await context.authorize(identity, { path })
+    if (!isRead) throw methodNotAllowed({ group: '', plural: path }, request.method)
+    return sendDocument(target.document, path === '/apis' ? context.groups : undefined, { request, reply })
+  }
+  const { operation, group } = target
+  const isWatch = operation.watch !== undefined && isRead && readFlag(query, 'watch')
+  await context.authorize(identity, accessOf(target, isWatch))
+  if (!isRead) throw methodNotAllowed({ group, plural: operation.access.resource }, request.method)
+  if (isWatch) return stream(context, operation, { request, reply, query })
+  const answer = await operation.answer(query)
+  const { mediaType, as } = negotiate(
+    request.headers.accept,
+    (accepted) => accepted.as === 'object' || (accepted.as !== 'APIGroupDiscoveryList' && answer.type !== 'value'),
+  )
+  return reply.type(mediaType).send(encodeBody(presentAnswer(answer, as, query, context.clock.now()), mediaType))
+}
+
+function accessOf({ operation, group, version }: Extract<Target, { type: 'operation' }>, isWatch: boolean): AccessRequest {
+  return { verb: isWatch ? 'watch' : operation.verb, group, version, ...operation.access }
+}
+
+function answerHealth(path: string, { unready }: Context, reply: FastifyReply): boolean {
+  if (path === '/healthz' || path === '/livez') void reply.type('text/plain').send('ok')
+  else if (path === '/readyz') {
     const reasons = unready()
-    return reply
+    void reply
       .code(reasons.length === 0 ? 200 : 503)
       .type('text/plain')
       .send(reasons.length === 0 ? 'ok' : reasons.join('\n'))
-  })
+  } else return false
+  return true
 }
 
-interface RequestContext {
-  readonly metrics: ResourceMetrics
-  readonly clock: Clock
-  readonly log: Log
-  readonly signal: AbortSignal
-  readonly check: (access: AccessRequest) => Promise<void>
+function findTarget(path: string, groups: readonly ApiGroup[]): Target | undefined {
+  const document = discoveryDocument(path, groups)
+  if (document !== undefined) return { type: 'document', document }
+  const [root, name, version = '', ...rest] = path.split('/').slice(1)
+  const group = groups.find((candidate) => candidate.name === name)
+  if (root !== 'apis' || group === undefined || !group.versions.includes(version)) return undefined
+  const operation = group.find(version, rest.map(decodeSegment))
+  return operation === undefined ? undefined : { type: 'operation', operation, group: group.name, version }
 }
 
-async function answerRequest(
-  context: RequestContext,
-  target: Target,
-  { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
-): Promise<unknown> {
-  const { namespace, name } = request.params as Path
-  const query = request.query as Query
-  const isWatch = readFlag(query, 'watch')
-  await context.check({ verb: isWatch ? 'watch' : name === undefined ? 'list' : 'get', resource: target.resource, namespace, name })
-  const present = presenterFor(target.declaration, request, context.clock.now())
-  if (name !== undefined && !isWatch) {
-    const object = target.list(namespace).find(({ metadata }) => metadata.name === name)
-    if (object === undefined)
-      throw notFound({ group: 'metrics.k8s.io', plural: target.resource }, namespace === undefined ? name : `${namespace}/${name}`)
-    return present.one(object)
+function decodeSegment(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw badRequest(`the path has a malformed escape in ${JSON.stringify(text.slice(0, 100))}`)
   }
-  const matches = matcherFor(target.declaration, query, { namespace, name })
-  const current = target.list(namespace).filter(matches)
-  if (!isWatch) return present.list(current, context.metrics.revision)
-  reply.hijack()
-  const since = readText(query, 'resourceVersion')
-  const marksInitialEnd = readFlag(query, 'sendInitialEvents')
-  await streamMetrics(reply.raw, context, {
-    resource: target.resource,
-    current,
-    matches,
-    present: present.one,
-    sendsInitial: since === undefined || since === '' || since === '0' || marksInitialEnd,
-    sendsBookmarks: readFlag(query, 'allowWatchBookmarks'),
-    marksInitialEnd,
-    timeoutMs: readSeconds(query, 'timeoutSeconds') ?? defaultWatchMs,
-  })
+}
+
+interface Exchange {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+}
+
+/** `groups`: those that the document can also be had for in its aggregated form. */
+function sendDocument(document: object, groups: readonly ApiGroup[] | undefined, { request, reply }: Exchange): FastifyReply {
+  const { mediaType, as } = negotiate(
+    request.headers.accept,
+    (accepted) =>
+      accepted.mediaType !== 'application/vnd.kubernetes.protobuf' &&
+      (accepted.as === 'object' || (accepted.as === 'APIGroupDiscoveryList' && groups !== undefined)),
+  )
+  if (as === 'object') return reply.type(mediaType).send(encodeBody(document, mediaType))
   return reply
+    .type('application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList')
+    .send(encodeBody(aggregatedDiscovery(groups!), 'application/json'))
 }
 
-interface Presenter {
-  readonly one: (object: KubeObject) => unknown
-  readonly list: (objects: readonly KubeObject[], resourceVersion: string) => unknown
-}
-
-/** Objects as the Accept header wants them: Tables for kubectl's `get`, plain otherwise. */
-function presenterFor(declaration: KindDeclaration, request: FastifyRequest, now: number): Presenter {
-  const accepted = (request.headers.accept ?? '').split(',').map((range) => range.replaceAll(/\s/g, '').toLowerCase())
-  const wantsTable = accepted.find((range) => range.startsWith('application/json'))?.includes('as=table') === true
-  const { kind } = declaration.kind
-  if (!wantsTable) {
-    return {
-      one: (object) => object,
-      list: (items, resourceVersion) => ({ kind: `${kind}List`, apiVersion: metricsApiVersion, metadata: { resourceVersion }, items }),
-    }
-  }
-  const includeObject = (readText(request.query as Query, 'includeObject') ?? 'Metadata') as IncludeObject
-  if (!['None', 'Metadata', 'Object'].includes(includeObject)) {
-    throw badRequest(`includeObject: invalid value "${includeObject}", must be one of None, Metadata, Object`)
-  }
-  return {
-    one: (object) => toTable(declaration, [object], { now, includeObject, ...versionOf(object) }),
-    list: (objects, resourceVersion) => toTable(declaration, objects, { now, includeObject, resourceVersion }),
-  }
-}
-
-function versionOf({ metadata: { resourceVersion } }: KubeObject): { resourceVersion?: string } {
-  return resourceVersion === undefined ? {} : { resourceVersion }
-}
-
-function matcherFor(declaration: KindDeclaration, query: Query, { namespace, name }: Path): (object: KubeObject) => boolean {
-  const labels = parseLabelSelector(readText(query, 'labelSelector') ?? '')
-  const fields = parseFieldSelector(declaration, readText(query, 'fieldSelector') ?? '')
-  return (object) =>
-    (namespace === undefined || object.metadata.namespace === namespace) &&
-    (name === undefined || object.metadata.name === name) &&
-    matchesLabels(labels, object.metadata.labels) &&
-    matchesFields(declaration, fields, object)
-}
-
-function readText(query: Query, name: string): string | undefined {
-  const value = query[name]
-  return value === undefined || typeof value === 'string' ? value : value[0]
-}
-
-function readFlag(query: Query, name: string): boolean {
-  const text = readText(query, name)?.toLowerCase()
-  if (text === undefined || text === '' || text === '0' || text === 'false' || text === 'f') return false
-  if (text === '1' || text === 'true' || text === 't') return true
-  throw badRequest(`${name}: invalid value ${JSON.stringify(text.slice(0, 100))}, must be true or false`)
-}
-
-function readSeconds(query: Query, name: string): number | undefined {
-  const text = readText(query, name)
-  if (text === undefined || text === '' || text === '0') return undefined
-  if (!/^\d{1,9}$/.test(text)) throw badRequest(`${name}: invalid value ${JSON.stringify(text.slice(0, 100))}, must be a number of seconds`)
-  return Number(text) * 1000
+async function stream(
+  context: Context,
+  operation: Operation,
+  { request, reply, query }: Exchange & { readonly query: URLSearchParams },
+): Promise<FastifyReply> {
+  const { declaration, ...wanted } = operation.watch!(query)
+  const { as } = negotiate(
+    request.headers.accept,
+    (accepted) => accepted.mediaType === 'application/json' && accepted.as !== 'APIGroupDiscoveryList',
+  )
+  const present = presenterFor(declaration, as, query, context.clock.now()).one
+  reply.hijack()
+  await streamMetrics(reply.raw, context, { ...wanted, present })
+  return reply
 }
 
 function sendError(error: unknown, reply: FastifyReply, log: Log): FastifyReply {
   const httpStatus = (error as { statusCode?: number }).statusCode ?? 500
   const status = statusOf(error) ?? statusOf(httpStatus < 500 ? badRequest((error as Error).message) : internalError(error))!
   if (status.code >= 500) log.error({ err: error }, 'a request for metrics failed')
-  return reply.code(status.code).send(status)
+  return reply.code(status.code).type('application/json').send(JSON.stringify(status))
 }

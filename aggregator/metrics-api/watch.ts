@@ -2,7 +2,15 @@ import type { ServerResponse } from 'node:http'
 import type { KubeObject, WatchEvent } from '../../orchestrator/api/object.ts'
 import { keyOf } from '../../orchestrator/api/object.ts'
 import type { Clock } from '../../lib/clock.ts'
-import type { ResourceMetrics } from './resource-metrics.ts'
+import type { MetricsChange } from './resource-metrics.ts'
+
+/** Where changes come from. */
+export interface MetricsFeed {
+  /** Grows with every batch. */
+  readonly revision: string
+  /** Returns the unsubscriber. */
+  onChange(handler: (changes: readonly MetricsChange[]) => void): () => void
+}
 
 /** What one watcher wants. */
 export interface WatchRequest {
@@ -30,7 +38,7 @@ const maxBacklogBytes = 16 << 20
  */
 export async function streamMetrics(
   response: ServerResponse,
-  { metrics, clock, signal }: { readonly metrics: ResourceMetrics; readonly clock: Clock; readonly signal: AbortSignal },
+  { feed, clock, signal }: { readonly feed: MetricsFeed; readonly clock: Clock; readonly signal: AbortSignal },
   request: WatchRequest,
 ): Promise<void> {
   const ended = new AbortController()
@@ -46,8 +54,8 @@ export async function streamMetrics(
   response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' })
   response.flushHeaders()
   if (request.sendsInitial) for (const object of request.current) send('ADDED', request.present(object))
-  if (request.marksInitialEnd) send('BOOKMARK', bookmark(request.resource, metrics.revision, { 'k8s.io/initial-events-end': 'true' }))
-  const unsubscribe = metrics.onChange((changes) => {
+  if (request.marksInitialEnd) send('BOOKMARK', bookmark(request.resource, feed.revision, { 'k8s.io/initial-events-end': 'true' }))
+  const unsubscribe = feed.onChange((changes) => {
     for (const { type, resource, object } of changes) {
       if (resource !== request.resource) continue
       const key = keyOf(object)
@@ -61,7 +69,7 @@ export async function streamMetrics(
   const deadline = clock.setTimer(request.timeoutMs, end)
   while (!ended.signal.aborted) {
     await clock.sleep(bookmarkEveryMs, ended.signal)
-    if (!ended.signal.aborted && request.sendsBookmarks) send('BOOKMARK', bookmark(request.resource, metrics.revision))
+    if (!ended.signal.aborted && request.sendsBookmarks) send('BOOKMARK', bookmark(request.resource, feed.revision))
   }
   deadline.cancel()
   unsubscribe()
