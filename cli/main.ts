@@ -90,6 +90,16 @@ const commands: Readonly<Record<string, Command>> = {
       )
     },
   },
+  collector: {
+    usage: 'collector [FLAGS]',
+    help: 'figures of the containers of any Docker host, without a cluster; flags of its own, see collector --help',
+    run: async (args, context) => {
+      const { describeCollector, runCollector } = await import('./commands/collector.ts')
+      if (!args.includes('--help')) return runCollector(args)
+      context.print(describeCollector())
+      return 0
+    },
+  },
   monitor: {
     usage: 'monitor [FLAGS]',
     help: 'aggregator, alerts and page alone',
@@ -110,7 +120,7 @@ async function main(args: readonly string[]): Promise<number> {
     isRoot: process.getuid?.() === 0,
   }
   const [name, ...rest] = args
-  const isHelp = name === 'help' || name === '--help' || (rest[0] === '--help' && name !== 'kubectl')
+  const isHelp = name === 'help' || name === '--help' || (rest[0] === '--help' && name !== 'kubectl' && name !== 'collector')
   if (name === undefined || isHelp) {
     context.print(helpText())
     return isHelp ? 0 : 2

@@ -2,6 +2,8 @@ import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import { connectDocker } from './docker/docker-engine.ts'
 import type { DockerAddress } from './docker/docker-engine.ts'
+import type { DriverOptions } from './drivers/driver.ts'
+import { whyTooOpen } from './http/access.ts'
 import type { AccessOptions } from './http/access.ts'
 import { createServer } from './http/server.ts'
 import { LocalSource } from './local-source.ts'
@@ -10,6 +12,8 @@ import { renderResourceMetrics } from './prometheus/resource-metrics.ts'
 import type { NodeCgroup, Source } from './source.ts'
 import { StatsStore } from './stats-store.ts'
 import type { Summary } from './summary.ts'
+
+export type { DriverOptions }
 
 export interface CollectorOptions extends AccessOptions {
   readonly clock: Clock
@@ -43,6 +47,14 @@ export interface CollectorOptions extends AccessOptions {
   readonly source?: Source
   /** Shown as `cadvisorVersion`. */
   readonly version?: string
+  /** Listen beyond loopback although neither TLS nor a token is configured. */
+  readonly isInsecure?: boolean
+  /** Sinks that samples are written to, each `intervalMs`; none by default. */
+  readonly drivers?: { readonly sinks: readonly DriverOptions[]; readonly intervalMs: number }
+  /** Path of Prometheus' page, `/metrics` by default. */
+  readonly metricsPath?: string
+  /** A path such as `/collector` in front of everything that is served; empty by default. */
+  readonly pathPrefix?: string
 }
 
 /** A running collector. */
@@ -65,6 +77,8 @@ const minIntervalMs = 100
 /** The collector of one node: reads containers and machine, keeps two minutes of samples and serves them. */
 export function createCollector(options: CollectorOptions): Collector {
   const { clock, log, nodeName, hosts = ['127.0.0.1'], port = 4194, version = '0.1.0' } = options
+  const tooOpen = options.isInsecure === true ? undefined : whyTooOpen(hosts, options)
+  if (tooOpen !== undefined) throw new RangeError(`hosts: ${tooOpen}; give it one of them, or say that it is to be insecure`)
   const source = options.source ?? createLocalSource(options)
   const server = createServer({
     clock,
@@ -75,6 +89,8 @@ export function createCollector(options: CollectorOptions): Collector {
     hosts,
     port,
     processFigures,
+    metricsPath: options.metricsPath ?? '/metrics',
+    pathPrefix: options.pathPrefix ?? '',
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(options.bearerToken === undefined ? {} : { bearerToken: options.bearerToken }),
   })

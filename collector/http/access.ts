@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 
 /** Who may ask. Without TLS and without a token everyone who reaches the listener, which is on loopback unless asked otherwise. */
 export interface AccessOptions {
@@ -13,8 +13,26 @@ export interface AccessOptions {
 /** Whether a request may be answered: with any of the configured credentials, or when none is configured. */
 export function isAdmitted(request: IncomingMessage, { tls, bearerToken }: AccessOptions): boolean {
   if (tls?.clientCa === undefined && bearerToken === undefined) return true
-  if (tls?.clientCa !== undefined && request.socket instanceof TLSSocket && request.socket.authorized) return true
+  if (tls?.clientCa !== undefined && isEncrypted(request.socket) && request.socket.authorized) return true
   return bearerToken !== undefined && isSame(request.headers.authorization ?? '', `Bearer ${bearerToken}`)
+}
+
+/**
+ * Why these addresses should not be listened on with this access: what a node runs is nobody else's business, so beyond loopback a client
+ * certificate, a token or at least TLS is wanted. `undefined` when all is well.
+ */
+export function whyTooOpen(hosts: readonly string[], { tls, bearerToken }: AccessOptions): string | undefined {
+  const open = hosts.filter((host) => !isLoopback(host))
+  if (open.length === 0 || tls !== undefined || bearerToken !== undefined) return undefined
+  return `${open.join(', ')} can be reached from other machines, and neither TLS nor a bearer token is configured`
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
+}
+
+function isEncrypted(socket: IncomingMessage['socket']): socket is TLSSocket {
+  return 'encrypted' in socket && socket.encrypted === true
 }
 
 /** Compares in a time that does not depend on where the texts differ. */

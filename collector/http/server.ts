@@ -24,6 +24,10 @@ export interface ServerOptions extends AccessOptions {
   readonly hosts: readonly string[]
   /** 0 takes a free one, the same for all hosts. */
   readonly port: number
+  /** Path of the collector's own page for Prometheus, `/metrics` by default. */
+  readonly metricsPath?: string
+  /** A path in front of everything, such as `/collector`; none by default. What does not start with it is not found. */
+  readonly pathPrefix?: string
   /** CPU and memory of this process, for `/metrics`. */
   readonly processFigures: () => { readonly cpuSeconds: number; readonly residentBytes: number }
 }
@@ -69,7 +73,13 @@ const requestTimeoutMs = 30_000
 
 function buildInstance(options: ServerOptions): FastifyInstance {
   const { tls, log } = options
-  const settings = { bodyLimit: 64 * 1024, requestTimeout: requestTimeoutMs, forceCloseConnections: true, exposeHeadRoutes: true } as const
+  const settings = {
+    bodyLimit: 64 * 1024,
+    requestTimeout: requestTimeoutMs,
+    forceCloseConnections: true,
+    exposeHeadRoutes: true,
+    rewriteUrl: ({ url = '/' }: { readonly url?: string }) => withoutPrefix(url, options.pathPrefix ?? ''),
+  } as const
   const instance: FastifyInstance = tls === undefined ? fastify(settings) : fastify({ ...settings, https: httpsOptions(tls) })
   instance.addHook('onRequest', async (request, reply) => {
     if (isAdmitted(request.raw, options)) return
@@ -85,6 +95,13 @@ function buildInstance(options: ServerOptions): FastifyInstance {
   return instance
 }
 
+/** The path behind the prefix; one that no route has where the prefix is missing. */
+function withoutPrefix(url: string, prefix: string): string {
+  const rest = url.slice(prefix.length)
+  if (!url.startsWith(prefix) || !/^(?:[/?]|$)/.test(rest)) return '/outside-of-the-prefix'
+  return rest.startsWith('/') ? rest : `/${rest}`
+}
+
 function httpsOptions({ certificate, key, clientCa }: NonNullable<AccessOptions['tls']>) {
   return {
     cert: certificate,
@@ -95,7 +112,7 @@ function httpsOptions({ certificate, key, clientCa }: NonNullable<AccessOptions[
 }
 
 function registerPages(instance: FastifyInstance, options: ServerOptions): void {
-  const { source, clock, version, nodeName, processFigures } = options
+  const { source, clock, version, nodeName, processFigures, metricsPath = '/metrics' } = options
   const page = () => ({ source, nowMs: clock.now(), version })
   const get = (path: string, type: string, body: (request: FastifyRequest) => string | undefined) => {
     instance.get(path, async (request, reply) => {
@@ -105,7 +122,7 @@ function registerPages(instance: FastifyInstance, options: ServerOptions): void 
     })
   }
   const html = 'text/html; charset=utf-8'
-  get('/metrics', expositionContentType, ({ query }) =>
+  get(metricsPath, expositionContentType, ({ query }) =>
     renderMetrics({
       ...page(),
       withTimestamps: (query as Record<string, unknown>)['timestamps'] === 'true',

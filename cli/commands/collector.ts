@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs'
+import { createCollector, type CollectorOptions } from '../../collector/app.ts'
+import { systemClock } from '../../lib/clock.ts'
+import { createLog, type Log } from '../../lib/log.ts'
+import { describeFlagTable, parseFlagTable, type FlagValues } from '../flag-table.ts'
+import { UsageError } from '../options.ts'
+import { runAlone } from '../processes/alone.ts'
+import { collectorFlags, driversOf, unusedFlags } from './collector-flags.ts'
+
+type Flags = FlagValues<typeof collectorFlags>
+
+/** The help text of `binnacle collector`. */
+export function describeCollector(): string {
+  return `Usage: binnacle collector [FLAGS]
+
+What every container and this machine use, for any Docker host, without a cluster: Prometheus' /metrics, cAdvisor's REST API,
+the kubelet's /stats/summary, and storage drivers. Flags are cAdvisor's where it has them; underscores are as good as dashes.
+
+${describeFlagTable(collectorFlags)}`
+}
+
+/** `binnacle collector`: serves until a signal comes. Resolves with the exit code. */
+export async function runCollector(args: readonly string[]): Promise<number> {
+  const { flags, unused } = parseCollectorFlags(args)
+  const log = createLog({ level: flags['log-level'], component: 'collector' })
+  for (const [name, reason] of unused) log.warn({ flag: `--${name}` }, `this flag has no effect: ${reason}`)
+  return runAlone(log, createCollector(collectorOptions(flags, log)))
+}
+
+/** Parses and checks everything that can be checked without running. Throws `UsageError`. */
+export function parseCollectorFlags(args: readonly string[]): {
+  readonly flags: Flags
+  readonly unused: readonly (readonly [string, string])[]
+} {
+  const all = parseFlagTable(args, { ...collectorFlags, ...unusedFlags })
+  const given = Object.entries(unusedFlags).filter(([name]) => all[name as keyof typeof all] !== undefined)
+  return { flags: all, unused: given.map(([name, { help }]) => [name, help]) }
+}
+
+/** The collector's options that the flags stand for; reads the files that they name. */
+export function collectorOptions(flags: Flags, log: Log): CollectorOptions {
+  const docker = flags['docker']
+  const password = flags['storage-driver-password'] ?? fileOf('storage-driver-password-file', flags)?.trim()
+  return {
+    clock: systemClock,
+    log,
+    nodeName: flags['node-name'],
+    hosts: flags['listen-ip'],
+    port: flags['port'],
+    ...(docker === 'none' ? {} : { docker: { url: docker } }),
+    procRoot: flags['proc-root'],
+    cgroupRoot: flags['cgroup-root'],
+    sysRoot: flags['sys-root'],
+    etcRoot: flags['etc-root'],
+    intervalMs: flags['housekeeping-interval'],
+    historyMs: flags['storage-duration'],
+    pathPrefix: flags['url-base-prefix'],
+    metricsPath: flags['prometheus-endpoint'],
+    isInsecure: flags['insecure'],
+    drivers: { sinks: driversOf(flags, password), intervalMs: flags['storage-driver-buffer-duration'] },
+    ...accessOf(flags),
+  }
+}
+
+function accessOf(flags: Flags): Pick<CollectorOptions, 'tls' | 'bearerToken'> {
+  const certificate = fileOf('tls-cert', flags)
+  const key = fileOf('tls-key', flags)
+  const clientCa = fileOf('client-ca', flags)
+  const token = fileOf('token-file', flags)?.trim()
+  if ((certificate === undefined) !== (key === undefined)) throw new UsageError('--tls-cert and --tls-key need each other')
+  if (clientCa !== undefined && certificate === undefined) throw new UsageError('--client-ca needs --tls-cert and --tls-key')
+  if (token === '') throw new UsageError(`--token-file: ${JSON.stringify(flags['token-file'])} is empty; allowed is a file with a token`)
+  return {
+    ...(certificate === undefined || key === undefined
+      ? {}
+      : { tls: { certificate, key, ...(clientCa === undefined ? {} : { clientCa }) } }),
+    ...(token === undefined ? {} : { bearerToken: token }),
+  }
+}
+
+type FileFlag = 'tls-cert' | 'tls-key' | 'client-ca' | 'token-file' | 'storage-driver-password-file'
+
+function fileOf(name: FileFlag, flags: Flags): string | undefined {
+  const path = flags[name]
+  if (path === undefined) return undefined
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new UsageError(`--${name}: ${JSON.stringify(path)} can not be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`)
+  }
+}
