@@ -12,6 +12,8 @@ export interface ProcessSpec {
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly logFile: string
+  /** What has to be in place before each start, the first one included. */
+  readonly prepare?: () => void
   /** With `true` the process has an IPC channel and says `{ready: true}` on it; else it is asked with this function. */
   readonly readiness: true | ((signal: AbortSignal) => Promise<boolean>)
   /** How long it may take from SIGTERM to the end; then SIGKILL. */
@@ -143,6 +145,7 @@ class SupervisedProcess {
   #launch(): Promise<'ready'> {
     this.#become('starting')
     this.#startedAt = this.#clock.monotonic()
+    this.#spec.prepare?.()
     const child = this.#spawn()
     this.#child = child
     this.#identity = child.pid === undefined ? undefined : identifyProcess(child.pid)

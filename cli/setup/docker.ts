@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { dirname } from 'node:path'
+import { identifyProcess } from '../../lib/process-identity.ts'
 import type { ProcessSpec } from '../../lib/supervision.ts'
 import type { DataFolder } from '../data-folder.ts'
 
@@ -47,7 +48,6 @@ export function dockerEngineSpec(options: {
 }): ProcessSpec {
   const { folder, program, url, isSecond } = options
   const runFolder = engineFolder(folder)
-  if (url.startsWith('unix://')) mkdirSync(dirname(url.slice('unix://'.length)), { recursive: true })
   const name = `binnacle-${folder.clusterId}`
   return {
     name: 'dockerd',
@@ -64,9 +64,14 @@ export function dockerEngineSpec(options: {
       '--log-driver=json-file',
       '--log-opt=max-size=10m',
       '--log-opt=max-file=3',
-      ...(isSecond ? [`--bridge=${makeEngineBridge(folder)}`, '--iptables=false'] : []),
+      ...(isSecond ? [`--bridge=${engineBridgeOf(folder)}`, '--iptables=false'] : []),
     ],
     logFile: folder.logFile('dockerd'),
+    prepare: () => {
+      if (url.startsWith('unix://')) mkdirSync(dirname(url.slice('unix://'.length)), { recursive: true })
+      if (isSecond) makeEngineBridge(folder)
+      removeStaleProcessNumber(`${runFolder}/docker/containerd/containerd.pid`)
+    },
     readiness: async () => (await dockerVersion(url)) !== undefined,
     stopTimeoutMs: 30_000,
   }
@@ -76,11 +81,19 @@ export function dockerEngineSpec(options: {
 const engineBridgeAddress = '169.254.231.1/30'
 
 /** A default bridge of a second engine's own: without one it would take, or with `--bridge=none` remove, the first engine's. */
-function makeEngineBridge(folder: DataFolder): string {
+function makeEngineBridge(folder: DataFolder): void {
   const bridge = engineBridgeOf(folder)
   spawnSync('ip', ['link', 'add', 'name', bridge, 'type', 'bridge'], { stdio: 'ignore' })
   spawnSync('ip', ['address', 'replace', engineBridgeAddress, 'dev', bridge], { stdio: 'ignore' })
-  return bridge
+}
+
+/**
+ * containerd ends with its engine. Where nothing collects the dead, as in a container whose first process is no init, its number stays taken
+ * and the next engine would wait for it in vain.
+ */
+function removeStaleProcessNumber(file: string): void {
+  if (!existsSync(file)) return
+  if (identifyProcess(Number(readFileSync(file, 'utf8'))) === undefined) rmSync(file)
 }
 
 const engineBridgeOf = (folder: DataFolder) => `bnd-${folder.clusterId}`
