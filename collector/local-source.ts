@@ -100,6 +100,7 @@ export class LocalSource implements Source {
       const listener = {
         onRunning: (inspection: DockerInspection) => this.#onRunning(inspection),
         onEnded: (id: string) => this.#onEnded(id),
+        onExit: (id: string, exitCode: number) => store.reportExit(id, clock.now(), exitCode),
         onOom: (id: string) => store.reportOom(this.#nameById.get(id) ?? '', clock.now()),
       }
       this.#docker = new DockerSource({ clock, log, engine, listener })

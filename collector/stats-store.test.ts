@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ContainerDescription } from './container.ts'
+import { eventTypes } from './events/event-log.ts'
 import { column } from './metrics.ts'
 import { oomKills, StatsStore } from './stats-store.ts'
 
@@ -49,12 +50,39 @@ test('at the cap of bytes further containers are refused and counted, known ones
   expect([store.size, store.refused]).toEqual([2, 1])
 })
 
-test('births, deaths and OOMs are remembered, bounded', () => {
-  const store = new StatsStore({ capacity: 2, maxBytes: 1e9 })
-  for (let index = 0; index < 3000; index++) {
-    store.upsert(describe('/a'), index)
-    store.remove('/a', index)
-  }
-  expect(store.events()).toHaveLength(4096)
-  expect(store.events().at(-1)).toEqual({ containerName: '/a', timestampMs: 2999, type: 'containerDeletion' })
+const typesOf = (store: StatsStore) => store.events.list(new Set(eventTypes)).map(({ type, data }) => [type, data])
+
+test('a container’s life is told: start, exit with its code, deletion, restart', () => {
+  const store = new StatsStore({ capacity: 2, maxBytes: 1e6 })
+  store.upsert(describe('/a', { id: 'x1', aliases: ['web'], startedMs: 1000 }), 1500)
+  store.reportExit('x1', 2000, 137)
+  store.remove('/a', 2001)
+  store.upsert(describe('/b', { id: 'x2', aliases: ['web'], startedMs: 3000 }), 3100)
+  expect(typesOf(store)).toEqual([
+    ['containerCreation', {}],
+    ['start', {}],
+    ['exit', { exit: { exit_code: 137 } }],
+    ['containerDeletion', { container_deletion: { exit_code: 137 } }],
+    ['containerCreation', {}],
+    ['restart', { restart: { count: 1, last_exit_code: 137 } }],
+  ])
+})
+
+test('an exit that the runtime reports after the cgroup is gone is told all the same', () => {
+  const store = new StatsStore({ capacity: 2, maxBytes: 1e6 })
+  store.upsert(describe('/a', { id: 'x1' }), 1e6)
+  store.remove('/a', 1e6)
+  store.reportExit('x1', 1e6, 3)
+  store.reportExit('unknown', 1e6, 4)
+  expect(typesOf(store).at(-1)).toEqual(['exit', { exit: { exit_code: 3 } }])
+})
+
+test('containers that ran before the collector did are created and not started', () => {
+  const store = new StatsStore({ capacity: 2, maxBytes: 1e6 })
+  store.upsert(describe('/a', { startedMs: 0 }), 1e6)
+  store.upsert(describe('/cgroup', { id: '', startedMs: 1e6 }), 1e6)
+  expect(typesOf(store)).toEqual([
+    ['containerCreation', {}],
+    ['containerCreation', {}],
+  ])
 })

@@ -1,4 +1,5 @@
-import type { ContainerEvent, StatsStore } from '../stats-store.ts'
+import type { ContainerEvent } from '../events/event-log.ts'
+import type { StatsStore } from '../stats-store.ts'
 import { timeOf } from '../kubelet/container-stats.ts'
 import { CadvisorError } from './request.ts'
 
@@ -27,13 +28,13 @@ export function listEvents(store: StatsStore, name: string, query: Readonly<Reco
   const isAsked = ({ containerName }: ContainerEvent) =>
     containerName === name || (query['subcontainers'] === 'true' && containerName.startsWith(prefix))
   const matching = store
-    .events()
-    .filter((event) => types.has(event.type) && isAsked(event) && event.timestampMs >= startMs && event.timestampMs <= endMs)
-  return matching.slice(maxEvents < 0 ? 0 : Math.max(0, matching.length - maxEvents)).map(({ containerName, timestampMs, type }) => ({
+    .events.list(types)
+    .filter((event) => isAsked(event) && event.timestampMs >= startMs && event.timestampMs <= endMs)
+  return matching.slice(maxEvents < 0 ? 0 : Math.max(0, matching.length - maxEvents)).map(({ containerName, timestampMs, type, data }) => ({
     container_name: containerName,
     timestamp: timeOf(timestampMs),
     event_type: type,
-    event_data: {},
+    event_data: data,
   }))
 }
 

@@ -24,6 +24,8 @@ export interface DockerEvent {
   /** `start`, `die`, `destroy`, `rename`, `update`, `oom`, `health_status: healthy`, … */
   readonly action: string
   readonly containerId: string
+  /** Of the first process, where the action is `die`. */
+  readonly exitCode?: number
 }
 
 /** Docker as a whole. */
@@ -133,9 +135,14 @@ export function parseEvent(line: string): DockerEvent | undefined {
     return undefined
   }
   if (typeof parsed !== 'object' || parsed === null) return undefined
-  const { Type, Action, Actor } = parsed as { Type?: unknown; Action?: unknown; Actor?: { ID?: unknown } }
+  const { Type, Action, Actor } = parsed as {
+    Type?: unknown
+    Action?: unknown
+    Actor?: { ID?: unknown; Attributes?: { exitCode?: unknown } | null }
+  }
   if (Type !== 'container' || typeof Action !== 'string' || typeof Actor?.ID !== 'string') return undefined
-  return { action: Action, containerId: Actor.ID }
+  const exitCode = Number(Actor.Attributes?.exitCode ?? Number.NaN)
+  return { action: Action, containerId: Actor.ID, ...(Number.isInteger(exitCode) ? { exitCode } : {}) }
 }
 
 function toInspection(info: ContainerInspectInfo): DockerInspection {

@@ -15,6 +15,7 @@ function setUp() {
     listener: {
       onRunning: ({ id, name }) => told.push(`running ${id} ${name}`),
       onEnded: (id) => told.push(`ended ${id}`),
+      onExit: (id, exitCode) => told.push(`exit ${id} ${exitCode}`),
       onOom: (id) => told.push(`oom ${id}`),
     },
   })

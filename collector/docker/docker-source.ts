@@ -14,6 +14,8 @@ interface DockerListener {
   onRunning(inspection: DockerInspection): void
   /** A container has ended or is no longer there. */
   onEnded(id: string): void
+  /** A container's first process has ended; `onEnded` follows. */
+  onExit(id: string, exitCode: number): void
   /** The kernel killed a task of the container for want of memory. */
   onOom(id: string): void
 }
@@ -102,9 +104,10 @@ export class DockerSource {
     }
   }
 
-  #onEvent({ action, containerId }: DockerEvent): void {
+  #onEvent({ action, containerId, exitCode }: DockerEvent): void {
     if (changes.has(action) || action.startsWith('health_status')) return this.#inspectSoon(containerId)
     if (action === 'oom') this.#options.listener.onOom(containerId)
+    if (action === 'die' && exitCode !== undefined) this.#options.listener.onExit(containerId, exitCode)
     if (action === 'die' || action === 'destroy') this.#end(containerId)
   }
 
