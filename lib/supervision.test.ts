@@ -9,6 +9,10 @@ import { createSupervisor, endLeftover, type ProcessSpec, type Supervisor } from
 
 const readyThenWait = "process.send?.({ ready: true }); process.on('disconnect', () => process.exit()); setInterval(() => {}, 1000)"
 
+function prepareNever(): void {
+  throw new Error('not here')
+}
+
 describe('supervisor', () => {
   let folder: string
   let supervisor: Supervisor
@@ -51,6 +55,20 @@ describe('supervisor', () => {
       timeout: 10_000,
     })
     expect(stateOf('a').identity!.pid).not.toBe(pid)
+  })
+
+  it('prepares each start, and counts a preparation that fails as an end of the process', async () => {
+    let preparations = 0
+    const prepare = () => {
+      preparations++
+      if (preparations === 2) throw new Error('no room')
+    }
+    await supervisor.start({ ...spec('a', readyThenWait), prepare }, 10_000)
+    process.kill(stateOf('a').identity!.pid, 'SIGKILL')
+    await vi.waitFor(() => expect(stateOf('a')).toMatchObject({ state: 'ready', restarts: 2, lastExit: 'no room' }), { timeout: 10_000 })
+    await expect(supervisor.start({ ...spec('b', readyThenWait), prepare: () => prepareNever() }, 10_000)).rejects.toThrow(
+      /b ended at once \(not here\)/,
+    )
   })
 
   it('stops for good, with SIGKILL where SIGTERM does not do', async () => {

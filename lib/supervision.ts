@@ -12,7 +12,7 @@ export interface ProcessSpec {
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly logFile: string
-  /** What has to be in place before each start, the first one included. */
+  /** What has to be in place before each start, the first one included. Where it throws, that counts as an end of the process. */
   readonly prepare?: () => void
   /** With `true` the process has an IPC channel and says `{ready: true}` on it; else it is asked with this function. */
   readonly readiness: true | ((signal: AbortSignal) => Promise<boolean>)
@@ -115,11 +115,8 @@ class SupervisedProcess {
   async startFirst(timeoutMs: number): Promise<void> {
     this.#watchLog()
     const settled = new AbortController()
-    const outcome = await Promise.race([
-      this.#launch(),
-      new Promise<'ended'>((resolve) => this.#exits.push(() => resolve('ended'))),
-      this.#clock.sleep(timeoutMs, settled.signal).then(() => 'timeout' as const),
-    ])
+    const ended = new Promise<'ended'>((resolve) => this.#exits.push(() => resolve('ended')))
+    const outcome = await Promise.race([this.#launch(), ended, this.#clock.sleep(timeoutMs, settled.signal).then(() => 'timeout' as const)])
     settled.abort()
     if (outcome === 'ready') return
     const why = outcome === 'timeout' ? `is not ready after ${timeoutMs / 1000} s` : `ended at once (${this.#lastExit})`
@@ -145,7 +142,12 @@ class SupervisedProcess {
   #launch(): Promise<'ready'> {
     this.#become('starting')
     this.#startedAt = this.#clock.monotonic()
-    this.#spec.prepare?.()
+    try {
+      this.#spec.prepare?.()
+    } catch (error) {
+      this.#ended((error as Error).message)
+      return new Promise(() => {})
+    }
     const child = this.#spawn()
     this.#child = child
     this.#identity = child.pid === undefined ? undefined : identifyProcess(child.pid)
