@@ -22,6 +22,8 @@ export interface ContainerDescription {
   /** `docker` for Docker's containers, empty for plain cgroups. */
   readonly namespace: string
   readonly labels: Readonly<Record<string, string>>
+  /** Environment variables that are allowed to be shown, by name in lower case. */
+  readonly envs?: Readonly<Record<string, string>>
   readonly image: string
   /** First process; undefined for plain cgroups. */
   readonly pid?: number

@@ -4,6 +4,7 @@ import { cgroupV1, cgroupV2, containerId, makeMachineFolder, processFiles } from
 import type { MachineFolder, Tree } from '../fixtures/machine-tree.ts'
 import { describe, isForeign, podOf } from './describe.ts'
 import { parseEvent } from './docker-engine.ts'
+import { exposedOf } from './docker-engine.ts'
 import type { DockerInspection } from './docker-engine.ts'
 
 let folder: MachineFolder | undefined
@@ -95,4 +96,11 @@ test.each([
   '{"Type":"container","Action":"die"}',
 ])('%j is no container event', (line) => {
   expect(parseEvent(line)).toBeUndefined()
+})
+
+test('of the environment only variables that are allowed are taken in, by the start of their name', () => {
+  const entries = ['APP_VERSION=1=2', 'APP_SECRET', 'PASSWORD=x', 'PATH=/bin']
+  expect(exposedOf(entries, ['APP_'])).toEqual({ app_version: '1=2' })
+  expect(exposedOf(entries, [])).toBeUndefined()
+  expect(exposedOf(entries, [''])).toBeUndefined()
 })

@@ -47,7 +47,7 @@ export function describe(inspection: DockerInspection, hierarchy: Hierarchy, pro
   const name = (hierarchy.version === 'v2' ? paths?.[''] : (paths?.['memory'] ?? paths?.[''])) ?? guessPath(inspection)
   const controllerPaths = paths === undefined ? undefined : differing(paths, name)
   const pod = podOf(inspection.labels)
-  const { networkMode, health, layerPath, logPath } = inspection
+  const { networkMode, health, layerPath, logPath, envs } = inspection
   return {
     name,
     id: inspection.id,
@@ -60,6 +60,7 @@ export function describe(inspection: DockerInspection, hierarchy: Hierarchy, pro
     createdMs: inspection.createdMs,
     startedMs: inspection.startedMs,
     hasNetwork: networkMode !== 'host' && networkMode !== 'none' && !networkMode.startsWith('container:'),
+    ...(envs === undefined ? {} : { envs }),
     ...(pod === undefined ? {} : { pod }),
     ...(health === undefined ? {} : { health }),
     ...(layerPath === undefined ? {} : { layerPath }),

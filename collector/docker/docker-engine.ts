@@ -8,6 +8,8 @@ export interface DockerInspection {
   readonly name: string
   readonly image: string
   readonly labels: Readonly<Record<string, string>>
+  /** The environment variables that `exposedEnv` allows, by name in lower case; absent where there are none. */
+  readonly envs?: Readonly<Record<string, string>>
   readonly isRunning: boolean
   readonly pid: number
   readonly createdMs: number
@@ -52,8 +54,8 @@ export type DockerAddress = { readonly socket: string } | { readonly url: string
 
 const requestTimeoutMs = 10_000
 
-/** A Docker engine through dockerode. */
-export function connectDocker(address: DockerAddress): DockerEngine {
+/** A Docker engine through dockerode. Of containers' environment only variables whose name starts with one of `exposedEnv` are taken in. */
+export function connectDocker(address: DockerAddress, exposedEnv: readonly string[] = []): DockerEngine {
   const docker = new Docker({ ...connectionOptions(address), timeout: requestTimeoutMs })
   // The stream of events may be silent for hours, which a timeout would take for a failure.
   const streaming = new Docker(connectionOptions(address))
@@ -70,7 +72,7 @@ export function connectDocker(address: DockerAddress): DockerEngine {
     running: async () => (await docker.listContainers()).map(({ Id }) => Id),
     inspect: async (id) => {
       try {
-        return toInspection(await docker.getContainer(id).inspect())
+        return toInspection(await docker.getContainer(id).inspect(), exposedEnv)
       } catch (error) {
         if (isNotFound(error)) return undefined
         throw error
@@ -145,7 +147,8 @@ export function parseEvent(line: string): DockerEvent | undefined {
   return { action: Action, containerId: Actor.ID, ...(Number.isInteger(exitCode) ? { exitCode } : {}) }
 }
 
-function toInspection(info: ContainerInspectInfo): DockerInspection {
+function toInspection(info: ContainerInspectInfo, exposedEnv: readonly string[]): DockerInspection {
+  const envs = exposedOf(info.Config.Env ?? [], exposedEnv)
   const { State: state, HostConfig: host, GraphDriver: graph } = info
   const health = state.Health?.Status
   return {
@@ -153,6 +156,7 @@ function toInspection(info: ContainerInspectInfo): DockerInspection {
     name: info.Name.replace(/^\//, ''),
     image: info.Config.Image,
     labels: info.Config.Labels ?? {},
+    ...(envs === undefined ? {} : { envs }),
     isRunning: state.Running,
     pid: state.Pid,
     createdMs: millisecondsOf(info.Created),
@@ -163,6 +167,15 @@ function toInspection(info: ContainerInspectInfo): DockerInspection {
     layerPath: (graph?.Data as Record<string, string> | null)?.['UpperDir'],
     logPath: info.LogPath === '' ? undefined : info.LogPath,
   }
+}
+
+/** `NAME=value` entries whose name starts with an allowed text, as upstream names them; secrets live in the rest. */
+export function exposedOf(entries: readonly string[], allowed: readonly string[]): Record<string, string> | undefined {
+  const shown = entries
+    .map((entry) => ({ name: entry.split('=', 1)[0]!, entry }))
+    .filter(({ name, entry }) => name.length < entry.length && allowed.some((start) => start !== '' && name.startsWith(start)))
+  if (shown.length === 0) return undefined
+  return Object.fromEntries(shown.map(({ name, entry }) => [name.toLowerCase(), entry.slice(name.length + 1)]))
 }
 
 function millisecondsOf(text: string): number {
