@@ -14,6 +14,7 @@ export interface NodeStats {
   readonly startTime: string
   readonly cpu?: CpuStats
   readonly memory?: MemoryStats
+  readonly io?: IoStats
   readonly network?: NetworkStats
   readonly fs?: FsStats
   readonly runtime?: { readonly imageFs?: FsStats; readonly containerFs?: FsStats }
@@ -35,7 +36,8 @@ export interface PodStats {
     readonly pvcRef?: { readonly name: string; readonly namespace: string }
   })[]
   readonly 'ephemeral-storage'?: FsStats
-  readonly process_stats?: { readonly process_count: number }
+  readonly io?: IoStats
+  readonly process_stats?: ProcessStats
   readonly swap?: SwapStats
 }
 
@@ -46,9 +48,25 @@ export interface ContainerStats {
   readonly memory?: MemoryStats
   readonly rootfs?: FsStats
   readonly logs?: FsStats
+  readonly io?: IoStats
   readonly swap?: SwapStats
   /** Ours. */
   readonly diskio?: DiskIoStats
+  /** Ours: upstream has it for pods only. */
+  readonly process_stats?: ProcessStats
+}
+
+export interface ProcessStats {
+  readonly process_count: number
+  /** Ours. */
+  readonly threads?: number
+  /** Ours. */
+  readonly fileDescriptors?: number
+}
+
+export interface IoStats {
+  readonly time: string
+  readonly psi?: PsiStats
 }
 
 export interface CpuStats {

@@ -1,9 +1,9 @@
 import { createEntity, entityKeys } from '../entity.ts'
 import { createMetricSet } from '../metric-set.ts'
 import type { TotalsProcessor } from '../processors.ts'
-import { additiveColumns, addValues } from './totals.ts'
+import { additiveColumns, createAdder } from './totals.ts'
 
-const columns = additiveColumns('pod', 'ns')
+const addPod = createAdder(additiveColumns('pod', 'ns'))
 
 /** A namespace's figures are the sums over its pods. */
 export function createNamespaceTotals(): TotalsProcessor {
@@ -16,7 +16,7 @@ export function createNamespaceTotals(): TotalsProcessor {
           const namespace = pod.entity.labels['namespace_name']!
           const key = entityKeys.namespace(namespace)
           const total = sets.get(key) ?? createMetricSet(createEntity('ns', key, { namespace_name: namespace }))
-          addValues(total, pod, columns)
+          addPod(total, pod)
           sets.set(key, total)
         }
       }

@@ -80,7 +80,10 @@ function enrichPod(
       container_name: container.name,
       container_base_image: container.image,
     })
-    for (const [column, value] of container.values) if (!facts.hasEnded) set.values[column] = value
+    if (!facts.hasEnded) {
+      for (const [column, value] of container.values) set.values[column] = value
+      set.labelled.push(...container.extended)
+    }
     batch.sets.set(containerKey, set)
   }
 }

@@ -2,6 +2,7 @@ import type { CoreV1Container, CoreV1Pod } from '../../orchestrator/api/generate
 import { milliValueOf, valueOf } from '../../orchestrator/api/quantity.ts'
 import { columnOf } from '../catalog.ts'
 import type { MetricName } from '../catalog.ts'
+import type { LabelledValue } from '../metric-set.ts'
 
 /** What the metrics of a container need to know from the API. */
 export interface ContainerFacts {
@@ -9,6 +10,8 @@ export interface ContainerFacts {
   readonly image: string
   /** Column and value of requests, limits and restarts. */
   readonly values: readonly (readonly [column: number, value: number])[]
+  /** Requests of extended resources. */
+  readonly extended: readonly LabelledValue[]
   /** Whether the API says that it runs, so that a measurement is due. */
   readonly isRunning: boolean
 }
@@ -38,6 +41,8 @@ const amounts: readonly {
 ]
 
 const restartCount = columnOf('restart_count')
+const acceleratorRequest = columnOf('accelerator/request')
+const extendedRequest = columnOf('extended_resource/request')
 
 /** The facts of a pod. Sidecars (init containers that restart always) count as containers; other init containers do not. */
 export function readPodFacts(pod: CoreV1Pod): PodFacts {
@@ -63,7 +68,21 @@ function readContainerFacts(container: CoreV1Container, pod: CoreV1Pod): Contain
     read(container.resources?.[field]?.[resource]),
   ])
   values.push([restartCount, status?.restartCount ?? 0])
-  return { name: container.name, image: container.image ?? '', values, isRunning: status?.state?.running !== undefined }
+  const requests = Object.entries(container.resources?.requests ?? {})
+  const extended = requests
+    .filter(([resource]) => isExtendedResource(resource))
+    .map(([resource, amount]) => ({ column: extendedRequest, resource, value: valueOf(amount) }))
+  const accelerators = extended.filter(({ resource }) => acceleratorPattern.test(resource))
+  values.push([acceleratorRequest, accelerators.reduce((sum, { value }) => sum + value, 0)])
+  return { name: container.name, image: container.image ?? '', values, extended, isRunning: status?.state?.running !== undefined }
+}
+
+/** `nvidia.com/gpu`, `amd.com/gpu`, `alpha.kubernetes.io/nvidia-gpu` and their like. */
+const acceleratorPattern = /(^|[/-])gpu$/
+
+/** Whether a resource is one that a device plugin or a person added: its name has a domain. */
+export function isExtendedResource(resource: string): boolean {
+  return resource.includes('/')
 }
 
 /** Heapster's form of labels in one tag: `k:v` sorted, joined by commas. */

@@ -1,9 +1,9 @@
 import { createEntity, entityKeys } from '../entity.ts'
 import { createMetricSet } from '../metric-set.ts'
 import type { TotalsProcessor } from '../processors.ts'
-import { additiveColumns, addValues } from './totals.ts'
+import { additiveColumns, createAdder } from './totals.ts'
 
-const columns = additiveColumns('pod', 'workload')
+const addPod = createAdder(additiveColumns('pod', 'workload'))
 
 /** A workload's figures (a Deployment's, a ReplicationController's, …) are the sums over its pods. */
 export function createWorkloadTotals(): TotalsProcessor {
@@ -17,7 +17,7 @@ export function createWorkloadTotals(): TotalsProcessor {
           const key = entityKeys.workload(namespace!, kind, name!)
           const labels = { namespace_name: namespace!, workload_kind: kind, workload_name: name! }
           const total = sets.get(key) ?? createMetricSet(createEntity('workload', key, labels))
-          addValues(total, pod, columns)
+          addPod(total, pod)
           sets.set(key, total)
         }
       }

@@ -22,7 +22,7 @@ export interface SummaryReading {
 }
 
 /** How much one node may say. Beyond it entries are left out and counted. */
-const limits = { pods: 2000, containers: 100, volumes: 100, interfaces: 100, nameLength: 253, volumeNameLength: 512 }
+const limits = { pods: 2000, containers: 100, volumes: 100, interfaces: 100, accelerators: 64, nameLength: 253, volumeNameLength: 512 }
 
 /** Heapster's names of the kubelet's system containers. */
 const systemContainerNames: Readonly<Record<string, string>> = { runtime: 'docker-daemon', misc: 'system' }
@@ -105,7 +105,6 @@ class SummaryReader {
     this.#readNetwork(set, asObject(pod['network']))
     const ephemeral = asObject(pod['ephemeral-storage'])
     this.#put(set, 'ephemeral_storage/usage', ephemeral?.['usedBytes'])
-    this.#put(set, 'process/count', asObject(pod['process_stats'])?.['process_count'])
     for (const volume of this.list(pod['volume'], limits.volumes)) {
       const volumeName = this.#name(volume['name'], limits.volumeNameLength)
       if (volumeName !== undefined) this.#readFileSystem(set, `Volume:${volumeName}`, volume)
@@ -139,6 +138,7 @@ class SummaryReader {
     const logs = asObject(container['logs'])
     this.#readFileSystem(set, '/', rootfs)
     this.#readFileSystem(set, 'logs', logs)
+    for (const accelerator of this.list(container['accelerators'], limits.accelerators)) this.#readAccelerator(set, accelerator)
     const used = [rootfs?.['usedBytes'], logs?.['usedBytes']].filter((bytes) => typeof bytes === 'number')
     if (used.length > 0)
       this.#put(
@@ -163,6 +163,8 @@ class SummaryReader {
     this.#readCpu(set, cpu)
     this.#readMemory(set, asObject(stats['memory']), asObject(stats['swap']))
     this.#readDisk(set, asObject(stats['diskio']))
+    this.#readPressure(set, asObject(stats['io']), ['disk/io_pressure', 'disk/io_pressure_full'])
+    this.#readProcesses(set, asObject(stats['process_stats']))
     this.sets.set(entity.key, set)
     return set
   }
@@ -172,7 +174,7 @@ class SummaryReader {
     this.#stamp(set, 'cpu', cpu)
     this.#put(set, 'cpu/usage', cpu['usageCoreNanoSeconds'])
     this.#put(set, 'cpu/load', cpu['load'])
-    this.#put(set, 'cpu/pressure', asObject(asObject(cpu['psi'])?.['some'])?.['avg10'])
+    this.#readPressure(set, cpu, ['cpu/pressure', 'cpu/pressure_full'])
     const throttling = asObject(cpu['throttling'])
     this.#put(set, 'cpu/cfs_periods', throttling?.['periods'])
     this.#put(set, 'cpu/cfs_throttled_periods', throttling?.['throttledPeriods'])
@@ -180,7 +182,10 @@ class SummaryReader {
   }
 
   #readMemory(set: MetricSet, memory: Json | undefined, swap: Json | undefined): void {
-    this.#put(set, 'memory/swap', swap?.['swapUsageBytes'])
+    const swapUsed = this.#number(swap?.['swapUsageBytes'])
+    const swapLeft = this.#number(swap?.['swapAvailableBytes'])
+    this.#put(set, 'memory/swap', swapUsed)
+    if (swapUsed !== undefined && swapLeft !== undefined) this.#put(set, 'memory/swap_limit', swapUsed + swapLeft)
     if (memory === undefined) return
     this.#stamp(set, 'memory', memory)
     this.#put(set, 'memory/usage', memory['usageBytes'])
@@ -191,7 +196,28 @@ class SummaryReader {
     this.#put(set, 'memory/page_faults', memory['pageFaults'])
     this.#put(set, 'memory/major_page_faults', memory['majorPageFaults'])
     this.#put(set, 'memory/oom_kills', memory['oomKills'])
-    this.#put(set, 'memory/pressure', asObject(asObject(memory['psi'])?.['some'])?.['avg10'])
+    this.#readPressure(set, memory, ['memory/pressure', 'memory/pressure_full'])
+  }
+
+  #readPressure(set: MetricSet, stats: Json | undefined, [some, full]: readonly [MetricName, MetricName]): void {
+    const psi = asObject(stats?.['psi'])
+    this.#put(set, some, asObject(psi?.['some'])?.['avg10'])
+    this.#put(set, full, asObject(psi?.['full'])?.['avg10'])
+  }
+
+  #readProcesses(set: MetricSet, stats: Json | undefined): void {
+    this.#put(set, 'process/count', stats?.['process_count'])
+    this.#put(set, 'process/threads', stats?.['threads'])
+    this.#put(set, 'process/file_descriptors', stats?.['fileDescriptors'])
+  }
+
+  #readAccelerator(set: MetricSet, accelerator: Json): void {
+    const parts = ['make', 'model', 'id'].map((field) => this.#name(accelerator[field], limits.nameLength))
+    if (parts.includes(undefined)) return
+    const resource = parts.join('/')
+    this.#putLabelled(set, 'accelerator/memory_total', resource, accelerator['memoryTotal'])
+    this.#putLabelled(set, 'accelerator/memory_used', resource, accelerator['memoryUsed'])
+    this.#putLabelled(set, 'accelerator/duty_cycle', resource, accelerator['dutyCycle'])
   }
 
   #readNetwork(set: MetricSet, network: Json | undefined): void {
