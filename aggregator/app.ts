@@ -15,7 +15,9 @@ import { Spool } from './influx/spool.ts'
 import { MemoryWindow } from './memory-window.ts'
 import { noAuthorities } from './metrics-api/authorities.ts'
 import type { Authorities } from './metrics-api/authorities.ts'
-import { createResourceApi } from './metrics-api/resource-api.ts'
+import type { ExternalMetric } from './metrics-api/external-metrics.ts'
+import { createMetricsGroups } from './metrics-api/groups.ts'
+import { createInfluxQuery } from './metrics-api/influx-query.ts'
 import { ResourceMetrics } from './metrics-api/resource-metrics.ts'
 import { createMetricsApi } from './metrics-api/server.ts'
 import { Pipeline } from './pipeline.ts'
@@ -46,6 +48,8 @@ export interface AggregatorOptions {
     /** Whom to believe. Absent: what the API server's ConfigMap `kube-system/extension-apiserver-authentication` says. */
     readonly authorities?: Pick<Authorities, 'clientCa' | 'requestHeaderCa' | 'allowedNames'>
   }
+  /** What `external.metrics.k8s.io` offers. */
+  readonly externalMetrics?: readonly ExternalMetric[]
   /** Absent: the memory window is all there is. */
   readonly influx?: InfluxOptions
   /** Where points wait while InfluxDB is away; absent: in memory, bounded. */
@@ -106,7 +110,18 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     ...options,
     ...options.metricsApi,
     authorities: authorities === undefined ? undefined : { ...noAuthorities, ...authorities },
-    groups: [createResourceApi(metrics)],
+    groups: createMetricsGroups({
+      resourceMetrics: metrics,
+      window,
+      exported: undefined,
+      view,
+      client: options.client,
+      holdMs,
+      resolutionMs,
+      externalMetrics: options.externalMetrics ?? [],
+      query: influx === undefined ? undefined : createInfluxQuery(createInfluxDriver(influx), influx.database ?? 'k8s'),
+      clock,
+    }),
     feed: metrics,
     unready,
   })

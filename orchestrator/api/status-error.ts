@@ -87,6 +87,10 @@ const detailsOf = (resource: Resource, name: string): StatusDetails => ({
 export const notFound = (resource: Resource, name: string): StatusError =>
   failure(404, 'NotFound', `${qualified(resource)} "${name}" not found`, detailsOf(resource, name))
 
+/** There is no such metric of an object (or of any object of the resource), in the words of upstream's metrics servers. */
+export const metricNotFound = (metric: string, resource: string, name: string | undefined): StatusError =>
+  failure(404, 'NotFound', `the server could not find the metric ${metric} for ${resource}${name === undefined ? '' : ` ${name}`}`)
+
 export const alreadyExists = (resource: Resource, name: string): StatusError =>
   failure(409, 'AlreadyExists', `${qualified(resource)} "${name}" already exists`, detailsOf(resource, name))
 
