@@ -2,6 +2,8 @@ import { DocumentReader } from '../lib/document.ts'
 import type { Field } from '../lib/document.ts'
 import { parseDuration } from '../orchestrator/api/duration.ts'
 import { tryParseQuantity, valueOf } from '../orchestrator/api/quantity.ts'
+import { readExternalMetrics } from './metrics-api/external-metrics.ts'
+import type { ExternalMetric } from './metrics-api/external-metrics.ts'
 import { SinkUri } from './sinks/sink-uri.ts'
 
 /** How nodes are reached and what they are asked. Files are read when they are needed, and read again when they change. */
@@ -59,10 +61,12 @@ export interface AggregatorConfiguration {
   readonly clusterName: string | undefined
   readonly window: { readonly durationMs: number; readonly maxBytes: number }
   readonly prometheus: PrometheusSettings
+  /** What `external.metrics.k8s.io` offers. */
+  readonly externalMetrics: readonly ExternalMetric[]
 }
 
 const addressTypes = ['InternalIP', 'ExternalIP', 'Hostname', 'InternalDNS', 'ExternalDNS'] as const
-const sections = ['sources', 'sinks', 'resolution', 'clusterName', 'window', 'prometheus'] as const
+const sections = ['sources', 'sinks', 'resolution', 'clusterName', 'window', 'prometheus', 'externalMetrics'] as const
 const kubeletKeys = [
   'addressTypes',
   'scheme',
@@ -137,6 +141,7 @@ class ConfigurationReader {
         maxBytes: this.#bytes(window.maxBytes, { min: 1 << 20, max: 64 * 2 ** 30, default: 256 << 20 }),
       },
       prometheus: this.#readPrometheus(fields.prometheus),
+      externalMetrics: readExternalMetrics(reader, fields.externalMetrics),
     }
     reader.finish()
     return configuration
