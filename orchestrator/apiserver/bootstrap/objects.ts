@@ -25,7 +25,13 @@ export interface BootstrapFacts {
 }
 
 export const namespaceNames = ['default', 'kube-system', 'kube-public', 'kube-node-lease'] as const
-const metricsGroup = 'metrics.k8s.io'
+/** The group versions that the monitor serves; of a group the version with the higher priority is the preferred one. */
+const monitorVersions = [
+  { group: 'metrics.k8s.io', version: 'v1beta1', versionPriority: 100 },
+  { group: 'custom.metrics.k8s.io', version: 'v1beta2', versionPriority: 200 },
+  { group: 'custom.metrics.k8s.io', version: 'v1beta1', versionPriority: 100 },
+  { group: 'external.metrics.k8s.io', version: 'v1beta1', versionPriority: 100 },
+]
 const providerLabels = { component: 'apiserver', provider: 'kubernetes' }
 
 export const namespaces = (): CoreV1Namespace[] =>
@@ -140,7 +146,7 @@ export function authenticationConfig({ clientCa, frontProxy }: BootstrapFacts): 
   }
 }
 
-/** One APIService per group version that is served here, and the monitor's. */
+/** One APIService per group version that is served here, and per one of the monitor. */
 export function apiServices({ monitor }: BootstrapFacts): ApiregistrationV1APIService[] {
   const versions = new Map(
     kinds.filter(({ kind }) => kind.group !== '').map(({ kind: { group, version } }) => [`${version}.${group}`, { group, version }]),
@@ -154,16 +160,12 @@ export function apiServices({ monitor }: BootstrapFacts): ApiregistrationV1APISe
     }),
   )
   if (monitor === undefined) return local
-  const { port, caBundle } = monitor
-  const spec = {
-    group: metricsGroup,
-    version: 'v1beta1',
+  const shared = {
     groupPriorityMinimum: 100,
-    versionPriority: 100,
-    caBundle: Buffer.from(caBundle).toString('base64'),
-    service: { name: 'binnacle-monitor', namespace: 'kube-system', port },
+    caBundle: Buffer.from(monitor.caBundle).toString('base64'),
+    service: { name: 'binnacle-monitor', namespace: 'kube-system', port: monitor.port },
   }
-  return [...local, apiService(`v1beta1.${metricsGroup}`, spec)]
+  return [...local, ...monitorVersions.map((served) => apiService(`${served.version}.${served.group}`, { ...served, ...shared }))]
 }
 
 function apiService(name: string, spec: ApiregistrationV1APIService['spec']): ApiregistrationV1APIService {
