@@ -1,0 +1,211 @@
+import type { Container } from '../container.ts'
+import { figureNames, figures } from '../rates.ts'
+import type { FigureDefinition, FigureName } from '../rates.ts'
+import { encode } from './code.ts'
+import { Distribution, emptyHistogram, shapeOfHistogram, shapeOfValues } from './distribution.ts'
+import type { Shape } from './distribution.ts'
+import { Tier } from './tier.ts'
+
+const secondMs = 1000
+const minuteMs = 60 * secondMs
+const hourMs = 60 * minuteMs
+
+/** Slots of 10 s for an hour and of a minute for a day; before that, the samples themselves. */
+const fineStepMs = 10 * secondMs
+const fineSlots = 360
+const coarseStepMs = minuteMs
+const coarseSlots = 1440
+
+/** Distributions cover the blocks that are full and the one that is being filled. */
+const hourBlockMs = 5 * minuteMs
+const dayBlockMs = 2 * hourMs
+const blocks = 12
+
+/** Points of a history at most. */
+export const maxPoints = 1500
+
+/** The spans over which percentiles are known. */
+export type Period = 'minute' | 'hour' | 'day'
+
+const definitions: readonly FigureDefinition[] = figureNames.map((name) => figures[name])
+const scratch = new Float64Array(definitions.length)
+
+/** A figure's course: one value per step, `null` where there was no sample. */
+export interface Course {
+  readonly mean: readonly (number | null)[]
+  readonly max: readonly (number | null)[]
+}
+
+/** A container's history between two times. */
+export interface HistorySpan {
+  readonly startMs: number
+  readonly endMs: number
+  readonly stepMs: number
+  /** Where the points come from: the samples, or averages over this many milliseconds. */
+  readonly resolutionMs: number
+  /** The beginning of each step. */
+  readonly times: readonly number[]
+  readonly figures: Readonly<Partial<Record<FigureName, Course>>>
+}
+
+/** What a history is asked for. */
+export interface HistoryRequest {
+  readonly startMs: number
+  readonly endMs: number
+  /** The least step; it is made larger where there would be too many points, and never finer than what is held. */
+  readonly stepMs?: number
+  readonly names?: readonly FigureName[]
+}
+
+/** A day of one container's ready-made figures, and how they were distributed over hour and day. */
+export class ContainerHistory {
+  readonly #fine = new Tier({ stepMs: fineStepMs, capacity: fineSlots, figures: definitions.length })
+  #coarse: Tier | undefined = new Tier({ stepMs: coarseStepMs, capacity: coarseSlots, figures: definitions.length })
+  readonly #hour: (Distribution | undefined)[] = Array.from({ length: definitions.length })
+  #day: (Distribution | undefined)[] | undefined = Array.from({ length: definitions.length })
+  #lastMs = Number.NEGATIVE_INFINITY
+
+  /** Bytes held, sampled anew with each call. */
+  get bytes(): number {
+    let total = this.#fine.bytes + (this.#coarse?.bytes ?? 0)
+    for (const distribution of this.#hour) total += distribution?.bytes ?? 0
+    for (const distribution of this.#day ?? []) total += distribution?.bytes ?? 0
+    return total
+  }
+
+  /** Whether more than the last hour is held. */
+  get hasDay(): boolean {
+    return this.#coarse !== undefined
+  }
+
+  /** Lets go of all that is older than an hour, for good. */
+  dropDay(): void {
+    this.#coarse = undefined
+    this.#day = undefined
+  }
+
+  /** Takes in the samples that came since the last call. */
+  record(container: Container): void {
+    const { ring } = container
+    let ago = 0
+    while (ago + 1 < ring.count && ring.timestamp(ago + 1) > this.#lastMs) ago++
+    for (; ago >= 0; ago--) {
+      const timestampMs = ring.timestamp(ago)
+      if (!(timestampMs > this.#lastMs)) continue
+      this.#lastMs = timestampMs
+      for (let index = 0; index < definitions.length; index++) scratch[index] = definitions[index]!.of(container, ago, 1)
+      this.#take(timestampMs)
+    }
+  }
+
+  #take(timestampMs: number): void {
+    this.#fine.add(timestampMs, scratch)
+    this.#coarse?.add(timestampMs, scratch)
+    const hourBlock = Math.floor(timestampMs / hourBlockMs)
+    const dayBlock = Math.floor(timestampMs / dayBlockMs)
+    for (let index = 0; index < scratch.length; index++) {
+      const value = scratch[index]!
+      if (Number.isNaN(value)) continue
+      const code = encode(value)
+      const hour = (this.#hour[index] ??= new Distribution(blocks))
+      hour.add(hourBlock, code)
+      if (this.#day === undefined) continue
+      const day = (this.#day[index] ??= new Distribution(blocks))
+      day.add(dayBlock, code)
+    }
+  }
+
+  /** The shape of a figure over a period, of all its samples: the minute exactly, hour and day within 0.72 %. */
+  shape(container: Container, name: FigureName, period: Period): Shape | undefined {
+    if (period === 'minute') return shapeOfMinute(container, name)
+    const index = figureNames.indexOf(name)
+    const distribution = period === 'hour' ? this.#hour[index] : this.#day?.[index]
+    if (distribution === undefined) return undefined
+    const newest = Math.floor(this.#lastMs / (period === 'hour' ? hourBlockMs : dayBlockMs))
+    const histogram = emptyHistogram()
+    distribution.collect(newest - blocks, histogram)
+    return shapeOfHistogram(histogram)
+  }
+
+  /** How much of a period there are samples of, 0 to 100. */
+  percentComplete(container: Container, period: Period): number {
+    if (period === 'minute') {
+      const { ring } = container
+      let ago = 0
+      while (ago + 1 < ring.count && ring.timestamp() - ring.timestamp(ago + 1) <= minuteMs) ago++
+      return ago === 0 ? 0 : Math.min(100, Math.round(((ring.timestamp() - ring.timestamp(ago)) / minuteMs) * 100))
+    }
+    if (period === 'hour') return Math.floor((this.#fine.filledSlots(fineSlots) / fineSlots) * 100)
+    return Math.floor(((this.#coarse?.filledSlots(coarseSlots) ?? 0) / coarseSlots) * 100)
+  }
+
+  /** The course of figures between two times, from the finest that reaches back far enough. */
+  span(container: Container, { startMs, endMs, stepMs = 0, names = figureNames }: HistoryRequest): HistorySpan {
+    const { ring } = container
+    const reach = ring.timestamp(ring.count - 1)
+    const resolutionMs = this.#resolutionFor(container, startMs)
+    const sampleMs = resolutionMs === 0 ? Math.max(100, Math.round((ring.timestamp() - reach) / Math.max(1, ring.count - 1))) : 0
+    const least = Math.max(stepMs, resolutionMs, sampleMs, (endMs - startMs) / maxPoints)
+    const step = resolutionMs === 0 ? Math.ceil(least) : Math.ceil(least / resolutionMs) * resolutionMs
+    const first = Math.floor(startMs / step) * step
+    const times: number[] = []
+    for (let time = first; time <= endMs; time += step) times.push(time)
+    const courses: Partial<Record<FigureName, Course>> = {}
+    for (const name of names) {
+      const course =
+        resolutionMs === 0
+          ? courseOfSamples(container, name, { first, step, length: times.length })
+          : courseOfTier(resolutionMs === fineStepMs ? this.#fine : this.#coarse!, figureNames.indexOf(name), times, step)
+      if (course !== undefined) courses[name] = course
+    }
+    return { startMs, endMs, stepMs: step, resolutionMs, times, figures: courses }
+  }
+
+  /** Where points from `startMs` on come from: 0 for the samples. */
+  #resolutionFor({ ring }: Container, startMs: number): number {
+    if (startMs >= ring.timestamp(ring.count - 1) || ring.count < ring.capacity) return 0
+    if (startMs >= this.#lastMs - hourMs || this.#fine.isWhole || this.#coarse === undefined) return fineStepMs
+    return coarseStepMs
+  }
+}
+
+function shapeOfMinute(container: Container, name: FigureName): Shape | undefined {
+  const { ring } = container
+  const values: number[] = []
+  for (let ago = 0; ago < ring.count && ring.timestamp() - ring.timestamp(ago) < minuteMs; ago++) {
+    values.push(figures[name].of(container, ago, 1))
+  }
+  return shapeOfValues(values)
+}
+
+function courseOfTier(tier: Tier, figure: number, times: readonly number[], step: number): Course | undefined {
+  const aggregates = times.map((time) => tier.aggregate(figure, time, time + step))
+  if (aggregates.every(({ count }) => count === 0)) return undefined
+  return { mean: aggregates.map(({ mean }) => orNull(mean)), max: aggregates.map(({ max }) => orNull(max)) }
+}
+
+function courseOfSamples(
+  container: Container,
+  name: FigureName,
+  { first, step, length }: { readonly first: number; readonly step: number; readonly length: number },
+): Course | undefined {
+  const { ring } = container
+  const sums = new Float64Array(length)
+  const counts = new Float64Array(length)
+  const max = new Float64Array(length)
+  for (let ago = 0; ago < ring.count && ring.timestamp(ago) >= first; ago++) {
+    const place = Math.floor((ring.timestamp(ago) - first) / step)
+    const value = figures[name].of(container, ago, 1)
+    if (place >= length || Number.isNaN(value)) continue
+    sums[place]! += value
+    counts[place]!++
+    max[place] = Math.max(max[place]!, value)
+  }
+  if (counts.every((count) => count === 0)) return undefined
+  const or = (value: (place: number) => number) => Array.from(counts, (count, place) => (count === 0 ? null : value(place)))
+  return { mean: or((place) => sums[place]! / counts[place]!), max: or((place) => max[place]!) }
+}
+
+function orNull(value: number): number | null {
+  return Number.isNaN(value) ? null : value
+}

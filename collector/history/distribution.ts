@@ -1,0 +1,145 @@
+import { bucketCount, bucketOf, bucketValue } from './code.ts'
+
+/** The shape of a figure over a span, of all its samples. */
+export interface Shape {
+  readonly count: number
+  readonly mean: number
+  /** Standard deviation. */
+  readonly std: number
+  readonly max: number
+  readonly p50: number
+  readonly p90: number
+  readonly p95: number
+}
+
+/** A count takes the lower 20 bits of an entry, its bucket the upper 12. */
+const countBits = 20
+const countMask = 2 ** countBits - 1
+const initialEntries = 8
+
+/** Bytes of a distribution besides its entries. */
+const overheadBytes = 320
+
+/**
+ * How often each value of one figure was seen, in blocks of time, so that old ones can be left out: what was seen in the newest
+ * `maxBlocks` blocks and the one that is being filled. Every sample counts once, so percentiles over hour or day are those of the samples
+ * and not of percentiles. A sample costs a search among the few buckets of the current block and makes no object.
+ */
+export class Distribution {
+  readonly #maxBlocks: number
+  /** Block after block, `bucket | count`. */
+  #entries = new Uint32Array(initialEntries)
+  #length = 0
+  /** Number of each block and where its entries start, oldest first. */
+  readonly #numbers: Float64Array
+  readonly #starts: Int32Array
+  #blocks = 0
+
+  constructor(maxBlocks: number) {
+    this.#maxBlocks = maxBlocks
+    this.#numbers = new Float64Array(maxBlocks + 1)
+    this.#starts = new Int32Array(maxBlocks + 1)
+  }
+
+  /** Bytes held. */
+  get bytes(): number {
+    return this.#entries.byteLength + (this.#maxBlocks + 1) * 12 + overheadBytes
+  }
+
+  /** Counts a sample, given by its code, in the block `number`; numbers never go back. */
+  add(number: number, code: number): void {
+    if (this.#blocks === 0 || this.#numbers[this.#blocks - 1] !== number) this.#begin(number)
+    const bucket = bucketOf(code)
+    const start = this.#starts[this.#blocks - 1]!
+    // The newest bucket was touched last, and figures stay where they are more often than not.
+    for (let index = this.#length - 1; index >= start; index--) {
+      const entry = this.#entries[index]!
+      if (entry >>> countBits !== bucket) continue
+      if ((entry & countMask) < countMask) this.#entries[index] = entry + 1
+      return
+    }
+    if (this.#length === this.#entries.length) this.#grow()
+    this.#entries[this.#length++] = ((bucket << countBits) | 1) >>> 0
+  }
+
+  /** Adds what was seen in blocks from `oldest` on to a histogram of `bucketCount` places. */
+  collect(oldest: number, into: Float64Array): void {
+    let block = 0
+    while (block < this.#blocks && this.#numbers[block]! < oldest) block++
+    if (block === this.#blocks) return
+    for (let index = this.#starts[block]!; index < this.#length; index++) {
+      const entry = this.#entries[index]!
+      into[entry >>> countBits]! += entry & countMask
+    }
+  }
+
+  #begin(number: number): void {
+    let old = 0
+    while (old < this.#blocks && (this.#blocks - old > this.#maxBlocks || this.#numbers[old]! < number - this.#maxBlocks)) old++
+    if (old > 0) this.#dropOldest(old)
+    this.#numbers[this.#blocks] = number
+    this.#starts[this.#blocks] = this.#length
+    this.#blocks++
+  }
+
+  #dropOldest(count: number): void {
+    const from = count === this.#blocks ? this.#length : this.#starts[count]!
+    this.#entries.copyWithin(0, from, this.#length)
+    this.#length -= from
+    this.#numbers.copyWithin(0, count, this.#blocks)
+    this.#starts.copyWithin(0, count, this.#blocks)
+    this.#blocks -= count
+    for (let block = 0; block < this.#blocks; block++) this.#starts[block]! -= from
+  }
+
+  #grow(): void {
+    const larger = new Uint32Array(this.#entries.length * 2)
+    larger.set(this.#entries)
+    this.#entries = larger
+  }
+}
+
+/** An empty histogram for `Distribution.collect`. */
+export function emptyHistogram(): Float64Array {
+  return new Float64Array(bucketCount)
+}
+
+/** The shape of what a histogram has counted, every figure within 0.72 %; `undefined` where it has counted nothing. */
+export function shapeOfHistogram(histogram: Float64Array): Shape | undefined {
+  let count = 0
+  let sum = 0
+  let max = 0
+  for (let bucket = 0; bucket < histogram.length; bucket++) {
+    const seen = histogram[bucket]!
+    if (seen === 0) continue
+    max = bucketValue(bucket)
+    count += seen
+    sum += seen * max
+  }
+  if (count === 0) return undefined
+  const mean = sum / count
+  let squares = 0
+  for (let bucket = 0; bucket < histogram.length; bucket++) {
+    if (histogram[bucket]! > 0) squares += histogram[bucket]! * (bucketValue(bucket) - mean) ** 2
+  }
+  const at = (share: number) => {
+    let left = Math.ceil(share * count)
+    for (let bucket = 0; bucket < histogram.length; bucket++) {
+      left -= histogram[bucket]!
+      if (left <= 0) return bucketValue(bucket)
+    }
+    return max
+  }
+  return { count, mean, std: Math.sqrt(squares / count), max, p50: at(0.5), p90: at(0.9), p95: at(0.95) }
+}
+
+/** The shape of values that are all there, exactly; NaN is left out. Nearest rank: a percentile is a value that was seen. */
+export function shapeOfValues(values: readonly number[]): Shape | undefined {
+  const sorted = values.filter((value) => !Number.isNaN(value)).toSorted((left, right) => left - right)
+  const count = sorted.length
+  if (count === 0) return undefined
+  const mean = sorted.reduce((total, value) => total + value, 0) / count
+  const variance = sorted.reduce((total, value) => total + (value - mean) ** 2, 0) / count
+  const at = (share: number) => sorted[Math.max(0, Math.ceil(share * count) - 1)]!
+  return { count, mean, std: Math.sqrt(variance), max: sorted[count - 1]!, p50: at(0.5), p90: at(0.9), p95: at(0.95) }
+}
