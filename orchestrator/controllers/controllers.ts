@@ -14,6 +14,7 @@ import { createReplicaSetController } from './replicaset/replicaset.controller.t
 import { createReplicationControllerController } from './replicationcontroller/replicationcontroller.controller.ts'
 import { createRootCaController } from './root-ca/root-ca.controller.ts'
 import { createServiceAccountController } from './serviceaccount/serviceaccount.controller.ts'
+import { createStatefulSetController } from './statefulset/statefulset.controller.ts'
 import { createTaintEvictionController } from './taint-eviction/taint-eviction.controller.ts'
 
 /** What the controllers are told about their cluster. */
@@ -40,6 +41,7 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createReplicationControllerController(options),
     createReplicaSetController(options),
     createDeploymentController(options),
+    createStatefulSetController(options),
     createJobController(options),
     createEndpointsController(options),
     createEndpointsCleanupController(options),

@@ -9,7 +9,7 @@ import { begin, clusterArguments, end, eventually, execute, startCluster, type T
 /** What may go wrong with a machine, and what is left of a cluster afterwards. Each test has a cluster of its own. */
 const image = 'jonbaier/pod-scaling:0.1'
 const nobody = 65_534
-let cleanups: (() => Promise<unknown> | unknown)[] = []
+let cleanups: (() => unknown)[] = []
 
 afterEach(async () => {
   for (const cleanup of cleanups.toReversed()) await cleanup()
@@ -27,10 +27,8 @@ const clusterIdOf = (dataDir: string) =>
 
 /** Everything on the host that still belongs to a cluster, one line each. */
 async function traces(clusterId: string, dataDir: string, dockerHost?: string): Promise<string[]> {
-  const containers = await execute('docker', [
-    ...(dockerHost === undefined ? [] : ['--host', dockerHost]),
-    ...['ps', '--all', '--quiet', '--filter', `label=binnacle.cluster=${clusterId}`],
-  ])
+  const engine = dockerHost === undefined ? [] : ['--host', dockerHost]
+  const containers = await execute('docker', [...engine, 'ps', '--all', '--quiet', '--filter', `label=binnacle.cluster=${clusterId}`])
   const tables = (await execute('nft', ['list', 'tables'])).stdout.split('\n').filter((line) => line.includes(clusterId))
   const links = (await execute('ip', ['-brief', 'link'])).stdout.split('\n').filter((line) => line.includes(clusterId))
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')

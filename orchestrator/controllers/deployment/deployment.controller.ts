@@ -7,10 +7,10 @@ import { watch } from '../controller.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
 import { controllerOf, isTerminated, podIndexes } from '../pod-state.ts'
 import { isSameStatus, withoutZeros } from '../status.ts'
+import { hashTemplate } from '../template-hash.ts'
 import {
   findNewSet,
   hashLabel,
-  hashTemplate,
   planCleanup,
   planDeploymentStatus,
   planRecreate,

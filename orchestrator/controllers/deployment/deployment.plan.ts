@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { fromTimestamp, toTimestamp } from '../../../lib/clock.ts'
 import type {
@@ -40,25 +39,6 @@ function withoutHash(template: CoreV1PodTemplateSpec): CoreV1PodTemplateSpec {
 
 /** As JSON has it: members that are undefined are absent. */
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
-
-/** Letters and digits that name a template: the same template gives the same text; `collisions` gives another where a name is taken. */
-export function hashTemplate(template: CoreV1PodTemplateSpec, collisions: number): string {
-  const alphabet = 'bcdfghjklmnpqrstvwxz2456789'
-  const digest = createHash('sha256')
-    .update(JSON.stringify([sortKeys(template), collisions]))
-    .digest()
-  return [...digest.subarray(0, 10)].map((byte) => alphabet[byte % alphabet.length]).join('')
-}
-
-function sortKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortKeys)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, inner]) => [name, sortKeys(inner)]),
-  )
-}
 
 /** How many pods may be over and under the wanted number during an update. Never both 0, or nothing could move. */
 export function resolveBounds({ spec }: AppsV1Deployment): { readonly maxSurge: number; readonly maxUnavailable: number } {

@@ -1,5 +1,6 @@
 import { fromTimestamp } from '../../../lib/clock.ts'
-import type { CoreV1Pod, CoreV1Taint, CoreV1Toleration } from '../../api/generated/kinds.ts'
+import type { CoreV1Pod, CoreV1Taint } from '../../api/generated/kinds.ts'
+import { tolerates } from '../../api/taints.ts'
 
 /**
  * When a pod must leave a node with these NoExecute taints, milliseconds since the epoch: at once without a toleration for one of them, else after
@@ -25,10 +26,3 @@ export function planEviction(
 
 /** When the taint was put on; `otherwise` where it doesn't say. */
 export const addedAt = (taint: CoreV1Taint, otherwise: number) => fromTimestamp(taint.timeAdded) ?? otherwise
-
-function tolerates(toleration: CoreV1Toleration, taint: CoreV1Taint): boolean {
-  if (toleration.effect !== undefined && toleration.effect !== '' && toleration.effect !== taint.effect) return false
-  const isAnyKey = toleration.key === undefined || toleration.key === ''
-  if (toleration.operator === 'Exists') return isAnyKey || toleration.key === taint.key
-  return !isAnyKey && toleration.key === taint.key && (toleration.value ?? '') === (taint.value ?? '')
-}

@@ -1,6 +1,6 @@
 import { normalizeByMax } from '../framework.ts'
 import type { Plugin } from '../framework.ts'
-import { matchesNodeRequirements, matchesTerm } from '../node-selector.ts'
+import { matchesNodeRequirements, matchesTerm } from '../../api/node-requirements.ts'
 
 const refusal = ["node(s) didn't match Pod's node affinity/selector"]
 

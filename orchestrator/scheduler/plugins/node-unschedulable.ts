@@ -1,5 +1,5 @@
 import type { Plugin } from '../framework.ts'
-import { tolerates } from '../taints.ts'
+import { tolerates } from '../../api/taints.ts'
 
 const refusal = ['node(s) were unschedulable']
 const taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }

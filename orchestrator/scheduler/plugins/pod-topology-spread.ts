@@ -5,8 +5,8 @@ import type { Snapshot } from '../cluster-cache.ts'
 import { maxNodeScore } from '../framework.ts'
 import type { Plugin } from '../framework.ts'
 import type { NodeInfo } from '../node-info.ts'
-import { matchesNodeRequirements } from '../node-selector.ts'
-import { findUntolerated } from '../taints.ts'
+import { matchesNodeRequirements } from '../../api/node-requirements.ts'
+import { findUntolerated } from '../../api/taints.ts'
 
 const hostname = 'kubernetes.io/hostname'
 const refusal = ["node(s) didn't match pod topology spread constraints"]

@@ -1,6 +1,6 @@
 import { normalizeByMax } from '../framework.ts'
 import type { Plugin } from '../framework.ts'
-import { findUntolerated, tolerates } from '../taints.ts'
+import { findUntolerated, tolerates } from '../../api/taints.ts'
 
 /** Keeps pods off nodes with taints that they don't tolerate, and prefers nodes with fewer PreferNoSchedule ones. */
 export const taintToleration: Plugin<true> = {

@@ -1,4 +1,4 @@
-import type { CoreV1Taint, CoreV1Toleration } from '../api/generated/kinds.ts'
+import type { CoreV1Taint, CoreV1Toleration } from './generated/kinds.ts'
 
 /** Whether one toleration covers a taint: same effect or any, same key or any with Exists, equal value or Exists. */
 export function tolerates(toleration: CoreV1Toleration, taint: CoreV1Taint): boolean {

@@ -1,6 +1,6 @@
-import type { CoreV1Node, CoreV1NodeSelectorTerm, CoreV1Pod } from '../api/generated/kinds.ts'
-import { matchesLabels } from '../api/labels.ts'
-import type { LabelSelector } from '../api/labels.ts'
+import type { CoreV1Node, CoreV1NodeSelectorTerm, CoreV1Pod } from './generated/kinds.ts'
+import { matchesLabels } from './labels.ts'
+import type { LabelSelector } from './labels.ts'
 
 type Expression = NonNullable<CoreV1NodeSelectorTerm['matchExpressions']>[number]
 

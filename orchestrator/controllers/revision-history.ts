@@ -1,0 +1,117 @@
+import { isDeepStrictEqual } from 'node:util'
+import { AppsV1ControllerRevision } from '../api/generated/kinds.ts'
+import type { CoreV1PodTemplateSpec } from '../api/generated/kinds.ts'
+import type { Kind, KubeObject } from '../api/object.ts'
+import { isAlreadyExists, isNotFound } from '../api/status-error.ts'
+import type { Client } from '../client/client.ts'
+import { controllerReference } from './adoption.ts'
+import { hashTemplate } from './template-hash.ts'
+
+/** The label of pods, and of a DaemonSet's revisions, that says which template they are of. */
+export const revisionLabel = 'controller-revision-hash'
+
+export interface HistoryOptions<T extends KubeObject> {
+  readonly client: Client
+  readonly kind: Kind<T>
+  readonly owner: T
+  readonly template: CoreV1PodTemplateSpec
+  /** The label of revisions that carries the hash: `kubectl` finds them by the template's labels, people by this one. */
+  readonly hashLabel: string
+  /** Those that the owner has, in any order. */
+  readonly revisions: readonly AppsV1ControllerRevision[]
+  readonly collisionCount: number
+}
+
+/** What an owner's history is after its template has been put into it. */
+export interface History {
+  /** The revision of the present template. */
+  readonly update: AppsV1ControllerRevision
+  /** All, oldest first, the present one last. */
+  readonly revisions: readonly AppsV1ControllerRevision[]
+  /** Grows when a name was taken by a revision of another template. */
+  readonly collisionCount: number
+}
+
+/**
+ * Puts the present template at the end of the owner's history: the last revision if it has it, an older one raised to the top (an undo), else a
+ * new one. Revisions hold `{spec: {template: {…, $patch: replace}}}`, which `kubectl rollout undo` sends as a patch.
+ */
+export async function keepHistory<T extends KubeObject>(options: HistoryOptions<T>): Promise<History> {
+  const { client, collisionCount } = options
+  const sorted = sortRevisions(options.revisions)
+  const data = dataOf(options.template)
+  const equal = sorted.findLast((revision) => isDeepStrictEqual(plain(revision.data), data))
+  const last = sorted.at(-1)
+  if (equal !== undefined && equal === last) return { update: equal, revisions: sorted, collisionCount }
+  const number = (last?.revision ?? 0) + 1
+  if (equal !== undefined) {
+    const update = await client.update(AppsV1ControllerRevision, { ...equal, revision: number })
+    return { update, revisions: [...sorted.filter((revision) => revision !== equal), update], collisionCount }
+  }
+  const made = await createRevision(options, data, number)
+  return { ...made, revisions: [...sorted, made.update] }
+}
+
+/** Revisions oldest first; equal numbers by age, then by name. */
+function sortRevisions(revisions: readonly AppsV1ControllerRevision[]): AppsV1ControllerRevision[] {
+  const age = ({ metadata }: AppsV1ControllerRevision) => `${metadata.creationTimestamp} ${metadata.name}`
+  return [...revisions].sort((a, b) => a.revision - b.revision || (age(a) < age(b) ? -1 : 1))
+}
+
+async function createRevision<T extends KubeObject>(
+  options: HistoryOptions<T>,
+  data: Record<string, unknown>,
+  number: number,
+): Promise<Pick<History, 'update' | 'collisionCount'>> {
+  const { client, kind, owner, template, hashLabel } = options
+  for (let { collisionCount } = options; ; collisionCount++) {
+    const hash = hashTemplate(template, collisionCount)
+    const { name, namespace } = owner.metadata
+    const revision: AppsV1ControllerRevision = {
+      apiVersion: 'apps/v1',
+      kind: 'ControllerRevision',
+      metadata: {
+        name: `${name}-${hash}`,
+        namespace,
+        labels: { ...template.metadata?.labels, [hashLabel]: hash },
+        ownerReferences: [controllerReference(kind, owner)],
+      },
+      data,
+      revision: number,
+    }
+    try {
+      return { update: await client.create(AppsV1ControllerRevision, revision), collisionCount }
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error
+      const present = await client.get(AppsV1ControllerRevision, { namespace, name: `${name}-${hash}` })
+      // Made by a run whose answer was lost.
+      if (isDeepStrictEqual(plain(present.data), data)) return { update: present, collisionCount }
+    }
+  }
+}
+
+/** Revisions that go: the oldest that no pod is of, beyond `limit`. The last one, and those in `live`, stay. */
+export function planHistoryCleanup({ revisions }: History, live: ReadonlySet<string>, limit: number): readonly AppsV1ControllerRevision[] {
+  const idle = revisions.slice(0, -1).filter(({ metadata }) => !live.has(metadata.name!))
+  return idle.slice(0, Math.max(0, idle.length - limit))
+}
+
+/** Removes revisions; those that have gone meanwhile are no trouble. */
+export async function removeRevisions(client: Client, revisions: readonly AppsV1ControllerRevision[]): Promise<void> {
+  for (const { metadata } of revisions) {
+    await client.delete(AppsV1ControllerRevision, { namespace: metadata.namespace, name: metadata.name! }).catch((error: unknown) => {
+      if (!isNotFound(error)) throw error
+    })
+  }
+}
+
+/** The template that a revision holds. */
+export function templateOf({ data }: AppsV1ControllerRevision): CoreV1PodTemplateSpec {
+  const { $patch: _, ...template } = (data as { spec: { template: CoreV1PodTemplateSpec & { $patch?: string } } }).spec.template
+  return template
+}
+
+const dataOf = (template: CoreV1PodTemplateSpec) => plain({ spec: { template: { ...template, $patch: 'replace' } } })
+
+/** As JSON has it: members that are undefined are absent. */
+const plain = (value: unknown) => JSON.parse(JSON.stringify(value ?? null)) as Record<string, unknown>
