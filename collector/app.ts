@@ -7,10 +7,12 @@ import { whyTooOpen } from './http/access.ts'
 import type { AccessOptions } from './http/access.ts'
 import { createServer } from './http/server.ts'
 import { LocalSource } from './local-source.ts'
-import { renderCadvisorMetrics } from './prometheus/pages.ts'
+import type { LabelOptions } from './prometheus/labels.ts'
+import { PrometheusPages } from './prometheus/pages.ts'
 import { renderResourceMetrics } from './prometheus/resource-metrics.ts'
 import type { NodeCgroup, Source } from './source.ts'
 import { StatsStore } from './stats-store.ts'
+import type { Subject } from './subjects.ts'
 import type { Summary } from './summary.ts'
 
 export type { DriverOptions }
@@ -51,6 +53,10 @@ export interface CollectorOptions extends AccessOptions {
   readonly isInsecure?: boolean
   /** Sinks that samples are written to, each `intervalMs`; none by default. */
   readonly drivers?: { readonly sinks: readonly DriverOptions[]; readonly intervalMs: number }
+  /** What `/metrics` shows; upstream's default kinds, but for the series per core. */
+  readonly shownSubjects?: ReadonlySet<Subject>
+  /** Labels of containers on `/metrics`: none by default. */
+  readonly labels?: LabelOptions
   /** Path of Prometheus' page, `/metrics` by default. */
   readonly metricsPath?: string
   /** A path such as `/collector` in front of everything that is served; empty by default. */
@@ -80,15 +86,22 @@ export function createCollector(options: CollectorOptions): Collector {
   const tooOpen = options.isInsecure === true ? undefined : whyTooOpen(hosts, options)
   if (tooOpen !== undefined) throw new RangeError(`hosts: ${tooOpen}; give it one of them, or say that it is to be insecure`)
   const source = options.source ?? createLocalSource(options)
+  const pages = new PrometheusPages({
+    source,
+    version,
+    processFigures,
+    ...(options.shownSubjects === undefined ? {} : { subjects: options.shownSubjects }),
+    ...(options.labels === undefined ? {} : { labels: options.labels }),
+  })
   const server = createServer({
     clock,
     log,
     source,
+    pages,
     nodeName,
     version,
     hosts,
     port,
-    processFigures,
     metricsPath: options.metricsPath ?? '/metrics',
     pathPrefix: options.pathPrefix ?? '',
     ...(options.tls === undefined ? {} : { tls: options.tls }),
@@ -109,8 +122,8 @@ export function createCollector(options: CollectorOptions): Collector {
       await Promise.all([server.stop(), running])
     },
     summary: async () => source.summary(),
-    metricsResource: async () => renderResourceMetrics(source.summary()),
-    metricsCadvisor: async () => renderCadvisorMetrics({ source, nowMs: clock.now(), version, withTimestamps: true }),
+    metricsResource: async () => renderResourceMetrics(source.summary()).toString(),
+    metricsCadvisor: async () => pages.cadvisor().toString(),
     get address() {
       return address
     },

@@ -6,8 +6,9 @@ import { FakeDockerEngine } from './docker/fake-engine.ts'
 import { cgroupV1, machineFiles, makeMachineFolder, processFiles } from './fixtures/machine-tree.ts'
 import type { MachineFolder, Tree } from './fixtures/machine-tree.ts'
 import { LocalSource } from './local-source.ts'
+import type { Source } from './source.ts'
 import { parseExposition } from './prometheus/strict-parser.ts'
-import { renderCadvisorMetrics, renderMetrics } from './prometheus/pages.ts'
+import { PrometheusPages } from './prometheus/pages.ts'
 import { renderResourceMetrics } from './prometheus/resource-metrics.ts'
 import type { NodeCgroup } from './source.ts'
 import { StatsStore } from './stats-store.ts'
@@ -189,7 +190,7 @@ test('a container that ends is gone from every output', async () => {
   for (const controller of ['memory', 'cpu', 'cpuacct', 'blkio', 'pids', 'cpuset']) made.remove(`cgroup/${controller}${pathOf('c')}`)
   await clock.advance(1000)
   expect(source.summary().pods[0]?.containers.map(({ name }) => name)).toEqual(['app'])
-  const page = renderCadvisorMetrics({ source, nowMs: clock.now(), version: '1', withTimestamps: true })
+  const page = pagesOf(source).cadvisor().toString()
   expect(page).not.toContain(idOf('c'))
 })
 
@@ -202,14 +203,16 @@ test('plain cgroups come and go with the sweeps', async () => {
   expect(source.store.get('/system.slice/ssh.service')).toBeUndefined()
 })
 
+function pagesOf(source: Source): PrometheusPages {
+  return new PrometheusPages({ source, version: '1', processFigures: () => ({ cpuSeconds: 1, residentBytes: 2 }) })
+}
+
 test('all outputs have the same figures for the same sample, in valid exposition format', async () => {
   const { files, engine } = podFiles()
-  const { source, start, clock } = await setUp(files, { engine })
+  const { source, start } = await setUp(files, { engine })
   await start()
-  const cadvisor = parseExposition(renderCadvisorMetrics({ source, nowMs: clock.now(), version: '1', withTimestamps: true }))
-  const own = parseExposition(
-    renderMetrics({ source, nowMs: clock.now(), version: '1', withTimestamps: false, processFigures: { cpuSeconds: 1, residentBytes: 2 } }),
-  )
+  const cadvisor = parseExposition(pagesOf(source).cadvisor())
+  const own = parseExposition(pagesOf(source).own({ format: 'text', withTimestamps: false }))
   const resource = parseExposition(renderResourceMetrics(source.summary()))
   const container = source.summary().pods[0]?.containers.find(({ name }) => name === 'app')
   const find = (samples: typeof own, name: string) => samples.find((sample) => sample.name === name && sample.labels['container'] === 'app')

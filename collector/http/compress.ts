@@ -8,7 +8,7 @@ const minBytes = 4096
 
 /** The body to send and its encoding: compressed where it is large and the client accepts gzip. */
 export async function compress(
-  body: string,
+  body: string | Buffer,
   acceptEncoding: string,
 ): Promise<{ readonly body: string | Buffer; readonly encoding?: 'gzip' }> {
   if (body.length < minBytes || !/\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/.test(acceptEncoding)) return { body }

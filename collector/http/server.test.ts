@@ -6,6 +6,7 @@ import { FakeClock } from '../../lib/fake-clock.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { silentLog } from '../../lib/log.ts'
 import { createAuthority, issueCertificate } from '../../lib/pki.ts'
+import { PrometheusPages } from '../prometheus/pages.ts'
 import { parseExposition } from '../prometheus/strict-parser.ts'
 import { createSimulatedSource } from '../simulated.ts'
 import type { UsageReport } from '../usage.ts'
@@ -43,7 +44,7 @@ async function start(changes: Partial<ServerOptions> = {}): Promise<string> {
     version: '1.2.3',
     hosts: ['127.0.0.1'],
     port: 0,
-    processFigures: () => ({ cpuSeconds: 1, residentBytes: 2 }),
+    pages: new PrometheusPages({ source, version: '1.2.3', processFigures: () => ({ cpuSeconds: 1, residentBytes: 2 }) }),
     ...changes,
   })
   return (await server.start())[0]!

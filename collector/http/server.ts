@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { registerCadvisorApi } from '../cadvisor/routes.ts'
-import { expositionContentType } from '../prometheus/exposition.ts'
-import { renderCadvisorMetrics, renderMetrics } from '../prometheus/pages.ts'
+import { contentTypes, negotiateFormat, type Format } from '../prometheus/exposition.ts'
+import type { PrometheusPages } from '../prometheus/pages.ts'
 import { renderResourceMetrics } from '../prometheus/resource-metrics.ts'
 import type { Source } from '../source.ts'
 import { isAdmitted } from './access.ts'
@@ -18,6 +18,7 @@ export interface ServerOptions extends AccessOptions {
   readonly clock: Clock
   readonly log: Log
   readonly source: Source
+  readonly pages: PrometheusPages
   readonly nodeName: string
   readonly version: string
   /** Addresses to listen on. */
@@ -28,8 +29,6 @@ export interface ServerOptions extends AccessOptions {
   readonly metricsPath?: string
   /** A path in front of everything, such as `/collector`; none by default. What does not start with it is not found. */
   readonly pathPrefix?: string
-  /** CPU and memory of this process, for `/metrics`. */
-  readonly processFigures: () => { readonly cpuSeconds: number; readonly residentBytes: number }
 }
 
 /** The collector's HTTP door, once per host. */
@@ -112,8 +111,7 @@ function httpsOptions({ certificate, key, clientCa }: NonNullable<AccessOptions[
 }
 
 function registerPages(instance: FastifyInstance, options: ServerOptions): void {
-  const { source, clock, version, nodeName, processFigures, metricsPath = '/metrics' } = options
-  const page = () => ({ source, nowMs: clock.now(), version })
+  const { source, pages, clock, nodeName, metricsPath = '/metrics' } = options
   const get = (path: string, type: string, body: (request: FastifyRequest) => string | undefined) => {
     instance.get(path, async (request, reply) => {
       const text = body(request)
@@ -122,15 +120,15 @@ function registerPages(instance: FastifyInstance, options: ServerOptions): void 
     })
   }
   const html = 'text/html; charset=utf-8'
-  get(metricsPath, expositionContentType, ({ query }) =>
-    renderMetrics({
-      ...page(),
-      withTimestamps: (query as Record<string, unknown>)['timestamps'] === 'true',
-      processFigures: processFigures(),
-    }),
-  )
-  get('/metrics/cadvisor', expositionContentType, () => renderCadvisorMetrics({ ...page(), withTimestamps: true }))
-  get('/metrics/resource', expositionContentType, () => renderResourceMetrics(source.summary()))
+  const scrape = (path: string, render: (format: Format, query: Record<string, unknown>) => Buffer) => {
+    instance.get(path, async (request, reply) => {
+      const format = negotiateFormat(request.headers.accept ?? '')
+      return sendText(request, reply, contentTypes[format], render(format, request.query as Record<string, unknown>))
+    })
+  }
+  scrape(metricsPath, (format, query) => pages.own({ format, withTimestamps: query['timestamps'] === 'true' }))
+  scrape('/metrics/cadvisor', (format) => pages.cadvisor(format))
+  scrape('/metrics/resource', (format) => renderResourceMetrics(source.summary(), format))
   const summary = ({ query }: FastifyRequest) => JSON.stringify(onlyWanted(source, query as Record<string, unknown>))
   get('/stats/summary', 'application/json', summary)
   instance.post('/stats/summary', async (request, reply) => sendText(request, reply, 'application/json', summary(request)))
@@ -167,9 +165,9 @@ function onlyWanted(source: Source, query: Record<string, unknown>): object {
 }
 
 /** Sends a text, compressed where it is large. */
-async function sendText(request: FastifyRequest, reply: FastifyReply, type: string, text: string): Promise<FastifyReply> {
+async function sendText(request: FastifyRequest, reply: FastifyReply, type: string, text: string | Buffer): Promise<FastifyReply> {
   const { body, encoding } = await compress(text, request.headers['accept-encoding'] ?? '')
-  reply.type(type).header('vary', 'accept-encoding')
+  reply.type(type).header('vary', 'accept, accept-encoding')
   if (encoding !== undefined) reply.header('content-encoding', encoding)
   return reply.send(body)
 }

@@ -1,14 +1,25 @@
+import type { Container } from '../container.ts'
 import type { Source } from '../source.ts'
-import { Exposition, formatLabels } from './exposition.ts'
-import { renderMachine, renderUpstreamVersions, renderVersions } from './machine-families.ts'
+import { defaultSubjects, type Subject } from '../subjects.ts'
+import { Exposition, type Format } from './exposition.ts'
+import { InstanceLabels, type FamilyContext } from './family.ts'
+import { noLabels, renderLabels, SeriesLabels, type LabelOptions, type Labels } from './labels.ts'
+import { renderCpuTopology, renderMachine, renderUpstreamVersions, renderVersions } from './machine-families.ts'
 import type { Versions } from './machine-families.ts'
 import { renderContainers } from './render.ts'
-import type { FamilyContext } from './container-families.ts'
 
-export interface PageOptions {
+export interface PagesOptions {
   readonly source: Source
-  readonly nowMs: number
   readonly version: string
+  /** What the collector's own page shows; upstream's default kinds, but for the series per core, unless said otherwise. */
+  readonly subjects?: ReadonlySet<Subject>
+  readonly labels?: LabelOptions
+  /** CPU and memory of this process. */
+  readonly processFigures: () => { readonly cpuSeconds: number; readonly residentBytes: number }
+}
+
+export interface PageRequest {
+  readonly format: Format
   /**
    * Whether samples carry the time of measurement. Upstream's do; without, Prometheus marks series of ended containers stale at the next
    * scrape instead of showing them for five more minutes.
@@ -16,55 +27,133 @@ export interface PageOptions {
   readonly withTimestamps: boolean
 }
 
-/** The page of a kubelet's `/metrics/cadvisor`: containers and machine, under upstream's names and labels alone. */
-export function renderCadvisorMetrics(options: PageOptions): string {
-  const text = new Exposition()
-  addContainersAndMachine(text, options)
-  renderUpstreamVersions(text, options.source.machine(), versionsOf(options))
-  return text.toString()
-}
+/** What a kubelet's `/metrics/cadvisor` shows. */
+const kubeletSubjects: ReadonlySet<Subject> = new Set([
+  'cpu',
+  'memory',
+  'cpuLoad',
+  'diskIO',
+  'disk',
+  'network',
+  'app',
+  'process',
+  'oom_event',
+  'pressure',
+])
 
-/** The collector's own `/metrics`: the same, what the collector itself costs, and nothing that promtool complains of. */
-export function renderMetrics(
-  options: PageOptions & { readonly processFigures: { readonly cpuSeconds: number; readonly residentBytes: number } },
-): string {
-  const text = new Exposition()
-  addContainersAndMachine(text, options)
-  renderVersions(text, options.source.machine(), versionsOf(options))
-  const { processFigures, source } = options
-  for (const { name, type, help, labels, value } of source.selfFigures()) {
-    text.family({ name: `binnacle_collector_${name}`, help, type })
-    text.sample(formatLabels(labels ?? {}), value)
+const ownSubjects: ReadonlySet<Subject> = new Set([...defaultSubjects].filter((subject) => subject !== 'percpu'))
+
+/** The pages for Prometheus of one collector; keeps rendered labels from scrape to scrape. */
+export class PrometheusPages {
+  readonly #options: PagesOptions
+  readonly #labels: SeriesLabels
+  readonly #instanceLabels = new InstanceLabels()
+  readonly #subjects: ReadonlySet<Subject>
+  #ownBytes = 0
+  #kubeletBytes = 0
+
+  constructor(options: PagesOptions) {
+    this.#options = options
+    this.#labels = new SeriesLabels(options.labels ?? { hasUnion: false, allowed: [] })
+    this.#subjects = options.subjects ?? ownSubjects
   }
-  text.family({ name: 'process_cpu_seconds_total', help: 'CPU time of this process', type: 'counter' })
-  text.sample('', processFigures.cpuSeconds)
-  text.family({ name: 'process_resident_memory_bytes', help: 'Memory of this process', type: 'gauge' })
-  text.sample('', processFigures.residentBytes)
-  return text.toString()
+
+  /** The page of a kubelet's `/metrics/cadvisor`: containers and machine, under upstream's names and labels alone. */
+  cadvisor(format: Format = 'text'): Buffer {
+    const { source, version } = this.#options
+    const text = new Exposition({ format, expectedBytes: this.#kubeletBytes })
+    const containers = [...source.store.all()]
+    const labelsOf = (container: Container) => this.#labels.kubelet(container)
+    renderContainers(text, containers, { context: this.#context(false), subjects: kubeletSubjects, withTimestamps: true, labelsOf })
+    this.#addScrapeError(text)
+    renderMachine(text, source.machine())
+    renderUpstreamVersions(text, source.machine(), versionsOf(source, version))
+    const bytes = text.finish()
+    this.#kubeletBytes = bytes.length
+    return bytes
+  }
+
+  /** The collector's own page: the same, what the collector itself costs, and nothing that promtool complains of. */
+  own({ format, withTimestamps }: PageRequest): Buffer {
+    const { source, version } = this.#options
+    const text = new Exposition({ format, expectedBytes: this.#ownBytes })
+    const containers = [...source.store.all()]
+    const subjects = this.#subjects
+    this.#labels.prepare(containers)
+    const labelsOf = (container: Container) => this.#labels.own(container)
+    renderContainers(text, containers, { context: this.#context(subjects.has('percpu')), subjects, withTimestamps, labelsOf })
+    this.#addInfo(text, containers)
+    this.#addScrapeError(text)
+    renderMachine(text, source.machine())
+    if (subjects.has('cpu_topology')) renderCpuTopology(text, source.machine())
+    renderVersions(text, source.machine(), versionsOf(source, version))
+    this.#addSelf(text)
+    const bytes = text.finish()
+    this.#ownBytes = bytes.length
+    return bytes
+  }
+
+  #context(hasCores: boolean): FamilyContext {
+    const { source } = this.#options
+    const storage = source.imageFileSystem()
+    this.#instanceLabels.useDiskNames(
+      new Map(source.machine().disks.map(({ major, minor, name }) => [`${major}:${minor}`, `/dev/${name}`])),
+    )
+    return {
+      storageCapacityBytes: storage?.capacityBytes ?? Number.NaN,
+      storageInodes: storage?.inodes ?? Number.NaN,
+      storageInodesFree: storage?.inodesFree ?? Number.NaN,
+      hasCores,
+      instanceLabels: this.#instanceLabels,
+    }
+  }
+
+  #addInfo(text: Exposition, containers: readonly Container[]): void {
+    text.family({
+      name: 'container_info',
+      help: 'What a container is: its labels and environment, as far as they are allowed',
+      type: 'info',
+    })
+    for (const container of containers) {
+      if (container.description.id !== '' && container.ring.count > 0) text.sample(this.#labels.info(container), 1)
+    }
+  }
+
+  #addScrapeError(text: Exposition): void {
+    text.family({
+      name: 'container_scrape_error',
+      help: '1 if there was an error while getting container metrics, 0 otherwise',
+      type: 'gauge',
+    })
+    text.sample(noLabels, this.#options.source.store.size > 0 ? 0 : 1)
+  }
+
+  #addSelf(text: Exposition): void {
+    const { source, processFigures } = this.#options
+    for (const { name, type, help, labels, value } of source.selfFigures()) {
+      text.family({ name: `binnacle_collector_${name}`, help, type })
+      text.sample(labels === undefined ? noLabels : renderLabels(labels), value)
+    }
+    text.family({
+      name: 'binnacle_collector_labels_cut_total',
+      help: 'Labels that were too long or too many, by what was cut',
+      type: 'counter',
+    })
+    for (const [what, labels] of cutLabels) text.sample(labels, this.#labels.cut[what])
+    const { cpuSeconds, residentBytes } = processFigures()
+    text.family({ name: 'process_cpu_seconds_total', help: 'CPU time of this process', type: 'counter' })
+    text.sample(noLabels, cpuSeconds)
+    text.family({ name: 'process_resident_memory_bytes', help: 'Memory of this process', type: 'gauge' })
+    text.sample(noLabels, residentBytes)
+  }
 }
 
-function versionsOf({ source, version }: PageOptions): Versions {
+const cutLabels: readonly (readonly ['values' | 'names' | 'labels', Labels])[] = (['values', 'names', 'labels'] as const).map((what) => [
+  what,
+  renderLabels({ cut: what }),
+])
+
+function versionsOf(source: Source, version: string): Versions {
   const docker = source.docker()
   return { docker: docker.status === 'connected' ? docker.info.version : '', collector: version }
-}
-
-function addContainersAndMachine(text: Exposition, { source, nowMs, withTimestamps }: PageOptions): void {
-  const machine = source.machine()
-  const storage = source.imageFileSystem()
-  const diskNames = new Map(machine.disks.map(({ major, minor, name }) => [`${major}:${minor}`, `/dev/${name}`]))
-  const context: FamilyContext = {
-    nowMs,
-    storageCapacityBytes: storage?.capacityBytes ?? Number.NaN,
-    storageInodes: storage?.inodes ?? Number.NaN,
-    storageInodesFree: storage?.inodesFree ?? Number.NaN,
-    diskName: (device) => diskNames.get(device) ?? '',
-  }
-  renderContainers(text, [...source.store.all()], context, withTimestamps)
-  text.family({
-    name: 'container_scrape_error',
-    help: '1 if there was an error while getting container metrics, 0 otherwise',
-    type: 'gauge',
-  })
-  text.sample('', source.store.size > 0 ? 0 : 1)
-  renderMachine(text, machine)
 }

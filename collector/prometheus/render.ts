@@ -1,41 +1,35 @@
 import type { Container } from '../container.ts'
+import type { Subject } from '../subjects.ts'
 import { containerFamilies } from './container-families.ts'
-import type { FamilyContext } from './container-families.ts'
 import type { Exposition } from './exposition.ts'
-import { formatLabels } from './exposition.ts'
+import type { Emit, FamilyContext } from './family.ts'
+import type { Labels } from './labels.ts'
 
-/** The labels that every series of a container has: a fixed set, whatever labels containers carry. Empty where unknown. */
-function containerLabels({ description }: Container): string {
-  const { name, id, aliases, image, pod } = description
-  return formatLabels({
-    container: pod?.container ?? '',
-    id: name,
-    image,
-    name: id === '' ? '' : (aliases[0] ?? ''),
-    namespace: pod?.namespace ?? '',
-    pod: pod?.name ?? '',
-  })
+export interface ContainerPage {
+  readonly context: FamilyContext
+  readonly subjects: ReadonlySet<Subject>
+  readonly withTimestamps: boolean
+  readonly labelsOf: (container: Container) => Labels
 }
 
 /** Writes every family of every container that has a sample. */
-export function renderContainers(
-  text: Exposition,
-  containers: readonly Container[],
-  context: FamilyContext,
-  withTimestamps: boolean,
-): void {
+export function renderContainers(text: Exposition, containers: readonly Container[], page: ContainerPage): void {
+  const { context, subjects, withTimestamps, labelsOf } = page
   const rows = containers
     .filter(({ ring }) => ring.count > 0)
     .map((container) => ({
       container,
-      labels: containerLabels(container),
+      labels: labelsOf(container),
       timestampMs: withTimestamps ? container.ring.timestamp() : undefined,
     }))
+  let row = rows[0]!
+  const emit: Emit = (extra, value, decimals = 0) => text.add(row, extra, value, decimals)
   for (const family of containerFamilies) {
+    if (family.subject !== undefined && !subjects.has(family.subject)) continue
     text.family(family)
-    for (const { container, labels, timestampMs } of rows) {
-      if (family.when?.(container) === false) continue
-      family.values(container, (extra, value) => text.sample(extra === '' ? labels : `${labels},${extra}`, value, timestampMs), context)
+    for (row of rows) {
+      if (family.when?.(row.container) === false) continue
+      family.values(row.container, emit, context)
     }
   }
 }

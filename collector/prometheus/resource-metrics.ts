@@ -1,9 +1,10 @@
-import type { Summary } from '../summary.ts'
-import { Exposition, formatLabels } from './exposition.ts'
-import type { Family } from './exposition.ts'
+import type { Summary, SwapStats } from '../summary.ts'
+import { Exposition } from './exposition.ts'
+import type { Family, Format } from './exposition.ts'
+import { noLabels, renderLabels, type Labels } from './labels.ts'
 
 interface Row {
-  readonly labels: string
+  readonly labels: Labels
   readonly timestampMs: number | undefined
   readonly value: number | undefined
 }
@@ -21,21 +22,21 @@ const families: readonly ResourceFamily[] = [
     help: 'Cumulative CPU time of the node in core-seconds',
     type: 'counter',
     isTimed: true,
-    rows: ({ node }) => [row('', node.cpu, seconds(node.cpu?.usageCoreNanoSeconds))],
+    rows: ({ node }) => [row(noLabels, node.cpu, seconds(node.cpu?.usageCoreNanoSeconds))],
   },
   {
     name: 'node_memory_working_set_bytes',
     help: 'Working set of the node in bytes',
     type: 'gauge',
     isTimed: true,
-    rows: ({ node }) => [row('', node.memory, node.memory?.workingSetBytes)],
+    rows: ({ node }) => [row(noLabels, node.memory, node.memory?.workingSetBytes)],
   },
   {
     name: 'node_swap_usage_bytes',
     help: 'Swap in use on the node in bytes',
     type: 'gauge',
     isTimed: true,
-    rows: ({ node }) => [row('', node.swap, node.swap?.swapUsageBytes)],
+    rows: ({ node }) => [row(noLabels, node.swap, node.swap?.swapUsageBytes)],
   },
   {
     name: 'container_cpu_usage_seconds_total',
@@ -57,6 +58,13 @@ const families: readonly ResourceFamily[] = [
     type: 'gauge',
     isTimed: true,
     rows: containerRows(({ swap }, labels) => row(labels, swap, swap?.swapUsageBytes)),
+  },
+  {
+    name: 'container_swap_limit_bytes',
+    help: 'Swap that the container may use, in bytes; absent where there is no limit',
+    type: 'gauge',
+    isTimed: true,
+    rows: containerRows(({ swap }, labels) => row(labels, swap, limitOf(swap))),
   },
   {
     name: 'container_start_time_seconds',
@@ -89,8 +97,8 @@ const families: readonly ResourceFamily[] = [
 ]
 
 /** The text of `/metrics/resource` for a summary. */
-export function renderResourceMetrics(summary: Summary): string {
-  const text = new Exposition()
+export function renderResourceMetrics(summary: Summary, format: Format = 'text'): Buffer {
+  const text = new Exposition({ format })
   const distinct = { ...summary, pods: newestOfEachName(summary.pods) }
   for (const family of families) {
     text.family(family)
@@ -103,8 +111,8 @@ export function renderResourceMetrics(summary: Summary): string {
     help: '1 if there was an error while getting container metrics, 0 otherwise',
     type: 'gauge',
   })
-  text.sample('', summary.node.cpu === undefined ? 1 : 0)
-  return text.toString()
+  text.sample(noLabels, summary.node.cpu === undefined ? 1 : 0)
+  return text.finish()
 }
 
 type PodOf = Summary['pods'][number]
@@ -120,21 +128,26 @@ function newestOfEachName(pods: readonly PodOf[]): PodOf[] {
   return [...newest.values()]
 }
 
-function containerRows(of: (container: PodOf['containers'][number], labels: string) => Row): (summary: Summary) => Row[] {
+function containerRows(of: (container: PodOf['containers'][number], labels: Labels) => Row): (summary: Summary) => Row[] {
   return ({ pods }) =>
     pods.flatMap((pod) =>
       pod.containers.map((container) =>
-        of(container, formatLabels({ container: container.name, namespace: pod.podRef.namespace, pod: pod.podRef.name })),
+        of(container, renderLabels({ container: container.name, namespace: pod.podRef.namespace, pod: pod.podRef.name })),
       ),
     )
 }
 
-function podLabels({ podRef }: PodOf): string {
-  return formatLabels({ namespace: podRef.namespace, pod: podRef.name })
+function podLabels({ podRef }: PodOf): Labels {
+  return renderLabels({ namespace: podRef.namespace, pod: podRef.name })
 }
 
-function row(labels: string, timed: { readonly time: string } | undefined, value: number | undefined): Row {
+function row(labels: Labels, timed: { readonly time: string } | undefined, value: number | undefined): Row {
   return { labels, timestampMs: timed === undefined ? undefined : Date.parse(timed.time), value }
+}
+
+function limitOf(swap: SwapStats | undefined): number | undefined {
+  if (swap?.swapUsageBytes === undefined || swap.swapAvailableBytes === undefined) return undefined
+  return swap.swapUsageBytes + swap.swapAvailableBytes
 }
 
 function seconds(nanoseconds: number | undefined): number | undefined {

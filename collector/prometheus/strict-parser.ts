@@ -10,7 +10,8 @@ export interface ParsedSample {
  * Parses the text exposition format 0.0.4 strictly, for tests: throws on any line that is not a comment of a known kind or a whole
  * sample, on a family that comes twice, on a sample outside its family, on a repeated label and on a repeated series.
  */
-export function parseExposition(text: string): ParsedSample[] {
+export function parseExposition(page: string | Buffer): ParsedSample[] {
+  const text = page.toString()
   if (text !== '' && !text.endsWith('\n')) throw new Error('the last line has no line feed')
   const samples: ParsedSample[] = []
   const families = new Set<string>()
