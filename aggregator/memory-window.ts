@@ -27,6 +27,9 @@ export interface WindowStats {
 /** Samples per block: at a resolution of 5 s a block holds a minute. */
 const blockLength = 12
 
+/** Doubles that are asked for at once, for several blocks: 128 KiB. */
+const slabLength = 16_384
+
 /** An entity that has had no sample for this long is taken to be gone when room is needed. */
 const idleMs = 60_000
 
@@ -75,6 +78,9 @@ export class MemoryWindow implements MetricWindow {
   #samples = 0
   #blocksDropped = 0
   #setsRefused = 0
+  /** Memory for the next blocks. */
+  #slab = new Float64Array(0)
+  #slabUsed = 0
 
   constructor(options: MemoryWindowOptions) {
     this.#options = options
@@ -203,11 +209,20 @@ export class MemoryWindow implements MetricWindow {
       this.#index(record)
       this.#bytes += entityOverheadBytes
     }
-    const block: Block = { record, layout, data: new Float64Array((layout.width + 1) * blockLength), length: 0 }
+    const block: Block = { record, layout, data: this.#takeMemory((layout.width + 1) * blockLength), length: 0 }
     record.blocks.push(block)
     this.#blocks.push(block)
     this.#bytes += bytes
     return block
+  }
+
+  /** Blocks go in the order in which they were begun, so those that share a piece of memory go together. */
+  #takeMemory(length: number): Float64Array {
+    if (this.#slabUsed + length > this.#slab.length) {
+      this.#slab = new Float64Array(Math.max(slabLength, length))
+      this.#slabUsed = 0
+    }
+    return this.#slab.subarray(this.#slabUsed, (this.#slabUsed += length))
   }
 
   /** Drops the block that was begun first, unless it is all that another living entity has. */
@@ -254,6 +269,8 @@ export class MemoryWindow implements MetricWindow {
   /** A layout with a column for every value of the set, wider than that if what came before lets more be expected. */
   #layoutFor(set: MetricSet, before: Layout | undefined): Layout {
     const expected = before ?? this.#lastLayouts.get(set.entity.type)
+    if (expected !== undefined && fits(expected, set) && (before !== undefined || expected.labelled.length === set.labelled.length))
+      return expected
     const plain = [...set.values.keys()].filter((column) => !Number.isNaN(set.values[column]) || expected?.plain.includes(column) === true)
     const labels = new Map(set.labelled.map((entry) => [`${entry.column} ${entry.resource}`, entry]))
     for (const entry of before?.labelled ?? []) labels.set(`${entry.column} ${entry.resource}`, { ...entry, value: 0 })

@@ -53,14 +53,35 @@ export interface Batch {
   readonly sets: Map<string, MetricSet>
 }
 
-/** A set with no values yet. */
+/** How many sets have their values in one piece of memory. */
+const setsPerSlab = 64
+
+/**
+ * Memory for the values of many sets that live and die together, such as those of one scrape: a piece of its own for each set costs the
+ * engine several times as much.
+ */
+export class ValueSlab {
+  #values = new Float64Array(0)
+  #used = 0
+
+  /** Values of one set of an entity of the cluster, all NaN. */
+  take(): Float64Array {
+    if (this.#used === this.#values.length) {
+      this.#values = new Float64Array(clusterColumns * setsPerSlab).fill(Number.NaN)
+      this.#used = 0
+    }
+    return this.#values.subarray(this.#used, (this.#used += clusterColumns))
+  }
+}
+
+/** A set with no values yet; they lie in `slab` where one is given. */
 export function createMetricSet(
   entity: Entity,
-  known: Partial<Pick<MetricSet, 'startedAt' | 'instantCpuNanocores' | 'presence'>> = {},
+  known: Partial<Pick<MetricSet, 'startedAt' | 'instantCpuNanocores' | 'presence'>> & { readonly slab?: ValueSlab } = {},
 ): MetricSet {
   return {
     entity,
-    values: new Float64Array(entity.type === 'monitor' ? metrics.length : clusterColumns).fill(Number.NaN),
+    values: known.slab?.take() ?? new Float64Array(entity.type === 'monitor' ? metrics.length : clusterColumns).fill(Number.NaN),
     labelled: [],
     startedAt: known.startedAt ?? Number.NaN,
     measuredAt: { cpu: Number.NaN, memory: Number.NaN, network: Number.NaN, disk: Number.NaN },

@@ -4,7 +4,7 @@ import { createEntity, entityKeys } from '../entity.ts'
 import { createMetricSet } from '../metric-set.ts'
 import type { Batch, MetricSet } from '../metric-set.ts'
 import type { ClusterView, NodeProcessor } from '../processors.ts'
-import { readPodFacts } from './pod-facts.ts'
+import { factColumns, readPodFacts } from './pod-facts.ts'
 import type { ContainerFacts, PodFacts } from './pod-facts.ts'
 import { findWorkload } from './workload.ts'
 
@@ -81,7 +81,7 @@ function enrichPod(
       container_base_image: container.image,
     })
     if (!facts.hasEnded) {
-      for (const [column, value] of container.values) set.values[column] = value
+      for (const [index, column] of factColumns.entries()) set.values[column] = container.values[index]!
       set.labelled.push(...container.extended)
     }
     batch.sets.set(containerKey, set)

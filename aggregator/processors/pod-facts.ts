@@ -8,8 +8,8 @@ import type { LabelledValue } from '../metric-set.ts'
 export interface ContainerFacts {
   readonly name: string
   readonly image: string
-  /** Column and value of requests, limits and restarts. */
-  readonly values: readonly (readonly [column: number, value: number])[]
+  /** Requests, limits and restarts, each in the column of `factColumns` at the same place. */
+  readonly values: readonly number[]
   /** Requests of extended resources. */
   readonly extended: readonly LabelledValue[]
   /** Whether the API says that it runs, so that a measurement is due. */
@@ -40,7 +40,8 @@ const amounts: readonly {
   { resource: 'ephemeral-storage', field: 'limits', name: 'ephemeral_storage/limit', read: valueOf },
 ]
 
-const restartCount = columnOf('restart_count')
+/** The columns of `ContainerFacts.values`. */
+export const factColumns: readonly number[] = [...amounts.map(({ name }) => columnOf(name)), columnOf('restart_count')]
 const acceleratorRequest = columnOf('accelerator/request')
 const extendedRequest = columnOf('extended_resource/request')
 
@@ -63,11 +64,8 @@ function readContainerFacts(container: CoreV1Container, pod: CoreV1Pod): Contain
   const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]
   const status = statuses.find((entry) => entry.name === container.name)
   // Requests that are not there count as zero, as Heapster has them: a sum over pods then never lacks a part.
-  const values = amounts.map(({ resource, field, name, read }): readonly [number, number] => [
-    columnOf(name),
-    read(container.resources?.[field]?.[resource]),
-  ])
-  values.push([restartCount, status?.restartCount ?? 0])
+  const values = amounts.map(({ resource, field, read }) => read(container.resources?.[field]?.[resource]))
+  values.push(status?.restartCount ?? 0)
   const requests = Object.entries(container.resources?.requests ?? {})
   const extended = requests
     .filter(([resource]) => isExtendedResource(resource))

@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:https'
 import type { IncomingMessage } from 'node:http'
+import { createSecureContext } from 'node:tls'
 import type { Clock } from '../../lib/clock.ts'
 
 /** Where a node's kubelet (or our collector behind the node agent) listens. */
@@ -75,7 +76,9 @@ export class NodeScraper {
   readonly #timeoutMs: number
 
   constructor({ cert, key, ca, insecureSkipTlsVerify = false, clock, timeoutMs }: NodeScraperOptions) {
-    this.#agent = new Agent({ keepAlive: true, cert, key, ca, rejectUnauthorized: !insecureSkipTlsVerify, maxCachedSessions: 0 })
+    // Made once: reading the certificates anew for each connection costs more than the handshake.
+    const secureContext = createSecureContext({ cert, key, ca })
+    this.#agent = new Agent({ keepAlive: true, secureContext, rejectUnauthorized: !insecureSkipTlsVerify, maxCachedSessions: 0 })
     this.#clock = clock
     this.#timeoutMs = timeoutMs
   }

@@ -1,7 +1,7 @@
 import { columnOf } from '../catalog.ts'
 import type { MetricName } from '../catalog.ts'
 import { createEntity, entityKeys } from '../entity.ts'
-import { createMetricSet } from '../metric-set.ts'
+import { createMetricSet, ValueSlab } from '../metric-set.ts'
 import type { Family, MetricSet } from '../metric-set.ts'
 import type { Entity } from '../window.ts'
 
@@ -68,6 +68,7 @@ class SummaryReader {
   rejected = 0
   readonly #nodeName: string
   readonly #now: number
+  readonly #slab = new ValueSlab()
 
   constructor(nodeName: string, now: number) {
     this.#nodeName = nodeName
@@ -158,7 +159,7 @@ class SummaryReader {
     const startedAt = timeOf(stats['startTime'])
     const cpu = asObject(stats['cpu'])
     const instant = this.#number(cpu?.['usageNanoCores'])
-    const set = createMetricSet(entity, { startedAt, instantCpuNanocores: instant ?? Number.NaN })
+    const set = createMetricSet(entity, { startedAt, instantCpuNanocores: instant ?? Number.NaN, slab: this.#slab })
     if (!Number.isNaN(startedAt)) set.values[columnOf('uptime')] = Math.max(0, this.#now - startedAt)
     this.#readCpu(set, cpu)
     this.#readMemory(set, asObject(stats['memory']), asObject(stats['swap']))
