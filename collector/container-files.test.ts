@@ -3,6 +3,7 @@ import { detectHierarchy } from './cgroup/hierarchy.ts'
 import { ContainerFiles } from './container-files.ts'
 import { emptySpec } from './container.ts'
 import type { ContainerDescription } from './container.ts'
+import { emptyDetails } from './details.ts'
 import {
   cgroupV1,
   cgroupV2,
@@ -18,8 +19,10 @@ import { column, fieldIndex, scalars } from './metrics.ts'
 import type { ScalarName } from './metrics.ts'
 import { ReadBuffer } from './readers/kept-file.ts'
 import { createMachineReader } from './readers/machine.ts'
+import { createCgroupReaders } from './readers/readers.ts'
 import { Scanner } from './readers/scanner.ts'
 import { SampleRing } from './sample-ring.ts'
+import { defaultSubjects } from './subjects.ts'
 
 const path = `/docker/${containerId}`
 let folder: MachineFolder | undefined
@@ -41,14 +44,16 @@ const description: ContainerDescription = {
 function open(files: Tree, changes: Partial<ContainerDescription> = {}) {
   const made = makeMachineFolder({ ...machineFiles, ...processFiles(containerPid, [`0::${path}`]), ...files })
   folder = made
-  const extraReaders = changes.name === '/' ? [createMachineReader({ wholeDisks: new Set(['vda']), networkFile: '1/net/dev' })] : []
+  const extraReaders = changes.name === '/' ? [createMachineReader({ wholeDisks: new Set(['vda']), networkFolder: '1/net' })] : []
   const opened = new ContainerFiles({
     hierarchy: detectHierarchy(made.cgroupRoot),
     procRoot: made.procRoot,
     description: { ...description, ...changes },
+    readers: createCgroupReaders(defaultSubjects, []),
+    subjects: defaultSubjects,
     extraReaders,
   })
-  const target = { ring: new SampleRing(10), spec: emptySpec() }
+  const target = { ring: new SampleRing(10), spec: emptySpec(), details: emptyDetails() }
   const context = { buffer: new ReadBuffer(), scanner: new Scanner(), monotonic: () => 0 }
   const read = (isSlowPass = true) => {
     target.ring.begin(1, 1)
@@ -210,7 +215,13 @@ test('a file that is not there leaves its figures absent and is named with them'
   read()
   opened.close()
   made.remove(`cgroup/cpu${path}/cpu.stat`)
-  const again = new ContainerFiles({ hierarchy: detectHierarchy(made.cgroupRoot), procRoot: made.procRoot, description })
+  const again = new ContainerFiles({
+    hierarchy: detectHierarchy(made.cgroupRoot),
+    procRoot: made.procRoot,
+    description,
+    readers: createCgroupReaders(defaultSubjects, []),
+    subjects: defaultSubjects,
+  })
   const missing = again.missing().find((file) => file.path.endsWith('cpu.stat'))
   expect(missing).toMatchObject({ problem: 'ENOENT', isOptional: false })
   expect(missing?.missing).toContain('cfsThrottledTime')

@@ -7,8 +7,10 @@ import { KeptFile } from './readers/kept-file.ts'
 import type { ReadBuffer } from './readers/kept-file.ts'
 import { parseNetDev } from './readers/network.ts'
 import type { FileReader, Reader, ReadTarget } from './readers/reader.ts'
-import { cgroupReaders } from './readers/readers.ts'
+import { withSubjects } from './readers/readers.ts'
 import type { Scanner } from './readers/scanner.ts'
+import { socketFiles } from './readers/sockets.ts'
+import type { Subject } from './subjects.ts'
 
 /** What one pass over a container's files needs. */
 export interface PassContext {
@@ -43,18 +45,25 @@ export interface ContainerFilesOptions {
   readonly hierarchy: Hierarchy
   readonly procRoot: string
   readonly description: ContainerDescription
+  /** Readers of cgroup files. */
+  readonly readers: readonly Reader[]
+  readonly subjects: ReadonlySet<Subject>
   /** Readers besides those of cgroup files: the machine's, for the root. */
   readonly extraReaders?: readonly Reader[]
 }
 
-const networkReader: FileReader = {
+const networkFile: FileReader = {
   controller: '',
   file: 'net/dev',
+  subject: 'network',
+  isList: true,
   every: 'pass',
   metrics: [],
   also: 'network traffic',
   parse: parseNetDev,
 }
+
+const networkReader: Reader = { name: 'network', version: 'proc', files: [networkFile, ...socketFiles] }
 
 /**
  * The open files of one container. `read` fills a sample in the ring, and answers `gone` once the cgroup no longer exists, after which
@@ -64,15 +73,14 @@ export class ContainerFiles {
   readonly #readers: OpenReader[] = []
   readonly #isPlain: boolean
 
-  constructor({ hierarchy, procRoot, description, extraReaders = [] }: ContainerFilesOptions) {
+  constructor({ hierarchy, procRoot, description, readers, subjects, extraReaders = [] }: ContainerFilesOptions) {
     this.#isPlain = description.id === '' && description.name !== '/'
-    for (const reader of cgroupReaders.filter((candidate) => applies(candidate, hierarchy, description))) {
+    for (const reader of readers.filter((candidate) => applies(candidate, hierarchy, description))) {
       this.#add(reader, (file) => folderOf(hierarchy, file.controller, pathIn(description, file.controller)))
     }
-    for (const reader of extraReaders) this.#add(reader, () => procRoot)
+    for (const reader of extraReaders) this.#add(withSubjects(reader, subjects), () => procRoot)
     if (description.hasNetwork && description.pid !== undefined) {
-      const reader: Reader = { name: 'network', version: 'proc', files: [networkReader] }
-      this.#add(reader, () => join(procRoot, String(description.pid)))
+      this.#add(withSubjects(networkReader, subjects), () => join(procRoot, String(description.pid)))
     }
   }
 
@@ -129,7 +137,7 @@ export class ContainerFiles {
       if (!file.isOpen) return 'failed'
     }
     const startedAt = context.onFile === undefined ? 0 : context.monotonic()
-    const outcome = file.read(context.buffer)
+    const outcome = file.read(context.buffer, reader.isList)
     if (outcome === 'gone') return 'gone'
     if (outcome === 'failed') {
       for (const metric of reader.metrics) target.ring.set(column[metric], Number.NaN)

@@ -24,18 +24,19 @@ export interface UdpCounts {
   readonly TxQueued: number
 }
 
-/** Huge pages of one size. `reserved` figures count what is reserved for mappings and not yet used. */
+/** Huge pages of one size, written by the readers. `reserved` figures count what mappings have reserved, used or not. */
 export interface HugetlbUsage {
   /** As in the kernel's file names: `2MB`, `1GB`. */
   readonly pageSize: string
-  readonly usageBytes: number
+  usageBytes: number | undefined
   /** v1 alone. */
-  readonly maxUsageBytes: number | undefined
+  maxUsageBytes: number | undefined
   /** Times that an allocation failed because of the limit. */
-  readonly failures: number | undefined
-  readonly limitBytes: number | undefined
-  readonly reservedBytes: number | undefined
-  readonly reservedFailures: number | undefined
+  failures: number | undefined
+  limitBytes: number | undefined
+  reservedBytes: number | undefined
+  reservedMaxBytes: number | undefined
+  reservedFailures: number | undefined
 }
 
 /** Pages of 4 KiB on one NUMA node. */
@@ -71,7 +72,7 @@ export interface Details {
   udp6: UdpCounts | undefined
   /** Counters of the kernel's `Tcp` and `TcpExt` tables under the kernel's names, which are upstream's: `RtoAlgorithm`, `TCPTimeouts`, … */
   tcpAdvanced: ReadonlyMap<string, number> | undefined
-  hugetlb: readonly HugetlbUsage[] | undefined
+  hugetlb: HugetlbUsage[] | undefined
   numa: readonly NumaUsage[] | undefined
   ulimits: readonly Ulimit[] | undefined
   /** cpuset.memory_migrate, v1 alone. */

@@ -6,7 +6,9 @@ import { cgroupV1, makeMachineFolder } from './fixtures/machine-tree.ts'
 import type { MachineFolder } from './fixtures/machine-tree.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { column } from './metrics.ts'
+import { createCgroupReaders } from './readers/readers.ts'
 import { StatsStore } from './stats-store.ts'
+import { defaultSubjects } from './subjects.ts'
 
 let folder: MachineFolder | undefined
 afterEach(() => folder?.dispose())
@@ -23,6 +25,8 @@ function setUp(clock = new FakeClock()) {
     procRoot: made.procRoot,
     intervalMs: 1000,
     everyPass: [],
+    readers: createCgroupReaders(defaultSubjects, []),
+    subjects: defaultSubjects,
     machineReaders: [],
     onGone: () => {},
     onFault: (container) => faults.push(container.description.name),

@@ -7,6 +7,7 @@ import { ReadBuffer } from './readers/kept-file.ts'
 import type { Reader } from './readers/reader.ts'
 import { Scanner } from './readers/scanner.ts'
 import type { StatsStore } from './stats-store.ts'
+import type { Subject } from './subjects.ts'
 
 /** What the passes cost, for `/metrics` and `/validate/`. */
 export interface PassCost {
@@ -29,6 +30,9 @@ export interface HousekeepingOptions {
   readonly intervalMs: number
   /** Names of plain cgroups that are read in every pass, as containers are. */
   readonly everyPass: readonly string[]
+  /** Readers of cgroup files, and what is wanted of the others. */
+  readonly readers: readonly Reader[]
+  readonly subjects: ReadonlySet<Subject>
   /** Readers of the machine's /proc files, for the root. */
   readonly machineReaders: readonly Reader[]
   /** Called once for each container whose cgroup is found to be gone. */
@@ -73,12 +77,12 @@ export class Housekeeping {
 
   /** Opens a container's files, again when its description has changed. It is read from the next pass on. */
   watch(container: Container): void {
-    const { hierarchy, procRoot, machineReaders } = this.#options
+    const { hierarchy, procRoot, machineReaders, readers, subjects } = this.#options
     const { description } = container
     const known = this.#watched.get(description.name)
     known?.files.close()
     const extraReaders = description.name === '/' ? machineReaders : []
-    const files = new ContainerFiles({ hierarchy, procRoot, description, extraReaders })
+    const files = new ContainerFiles({ hierarchy, procRoot, description, readers, subjects, extraReaders })
     const slot = known?.slot ?? this.#nextSlot++ % slowEvery
     this.#watched.set(description.name, { container, files, slot, hasBeenRead: false, hasFailed: false })
   }

@@ -21,7 +21,9 @@ import type { FileSystem } from './machine/file-systems.ts'
 import { readMachineInfo } from './machine/machine-info.ts'
 import type { MachineInfo } from './machine/machine-info.ts'
 import { SystemProcesses } from './machine/system-processes.ts'
+import { hugePageName } from './readers/hugetlb.ts'
 import { createMachineReader } from './readers/machine.ts'
+import { createCgroupReaders } from './readers/readers.ts'
 import type { Finding, NodeCgroup, SelfFigure, Source } from './source.ts'
 import type { StatsStore } from './stats-store.ts'
 import { defaultSubjects } from './subjects.ts'
@@ -84,7 +86,7 @@ export class LocalSource implements Source {
     this.#hierarchy = detectHierarchy(cgroupRoot)
     this.#machine = readMachineInfo(options)
     // In a container with the host's /proc mounted elsewhere, `net` would be the container's own.
-    const networkFile = procRoot === '/proc' ? 'net/dev' : '1/net/dev'
+    const networkFolder = procRoot === '/proc' ? 'net' : '1/net'
     this.#housekeeping = new Housekeeping({
       clock,
       store,
@@ -92,7 +94,12 @@ export class LocalSource implements Source {
       procRoot,
       intervalMs,
       everyPass: nodeCgroup?.paths ?? [],
-      machineReaders: [createMachineReader({ wholeDisks: this.#wholeDisks, networkFile })],
+      readers: createCgroupReaders(
+        this.subjects,
+        this.#machine.hugePages.map(({ pageSizeKb }) => hugePageName(pageSizeKb)),
+      ),
+      subjects: this.subjects,
+      machineReaders: [createMachineReader({ wholeDisks: this.#wholeDisks, networkFolder })],
       onGone: (container) => this.#forget(container),
       onFault: ({ description }, err) => log.error({ err, container: description.name }, 'a container can not be read'),
     })

@@ -9,7 +9,9 @@ import { detectHierarchy } from '../../collector/cgroup/hierarchy.ts'
 import { connectDocker } from '../../collector/docker/docker-engine.ts'
 import { describe } from '../../collector/docker/describe.ts'
 import { Housekeeping } from '../../collector/housekeeping.ts'
+import { createCgroupReaders } from '../../collector/readers/readers.ts'
 import { StatsStore } from '../../collector/stats-store.ts'
+import { defaultSubjects } from '../../collector/subjects.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { removeSleepers, startSleepers } from './containers.ts'
 
@@ -56,6 +58,8 @@ async function measurePasses(): Promise<{ cpu: number; wall: number }> {
     procRoot: '/proc',
     intervalMs: 1000,
     everyPass: [],
+    readers: createCgroupReaders(defaultSubjects, []),
+    subjects: defaultSubjects,
     machineReaders: [],
     onGone: () => {},
     onFault: (_, error) => {

@@ -27,6 +27,7 @@ export const cpuV1: Reader = {
     {
       controller: 'cpuacct',
       file: 'cpuacct.stat',
+      subject: 'cpu',
       every: 'pass',
       metrics: ['cpuUser', 'cpuSystem'],
       parse: scale({ user: column.cpuUser, system: column.cpuSystem }, tickNanoseconds),
@@ -34,6 +35,7 @@ export const cpuV1: Reader = {
     {
       controller: 'cpu',
       file: 'cpu.stat',
+      subject: 'cpu',
       every: 'pass',
       metrics: ['cfsPeriods', 'cfsThrottledPeriods', 'cfsThrottledTime', 'cfsBursts', 'cfsBurstTime'],
       parse: scale(
@@ -72,6 +74,7 @@ export const cpuV2: Reader = {
     {
       controller: '',
       file: 'cpu.stat',
+      subject: 'cpu',
       every: 'pass',
       metrics: ['cpuUsage', 'cpuUser', 'cpuSystem', 'cfsPeriods', 'cfsThrottledPeriods', 'cfsThrottledTime', 'cfsBursts', 'cfsBurstTime'],
       parse: (scanner, { ring }) => parseCpuStat(scanner, (target, value) => ring.set(target, counts.has(target) ? value : value * 1000)),

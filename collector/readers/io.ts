@@ -6,11 +6,12 @@ import type { Scanner } from './scanner.ts'
 
 interface Word {
   readonly bytes: Uint8Array
+  readonly group: 'disk' | 'diskCost'
   readonly field: number
 }
 
 const words = (table: Record<string, FieldOf<'disk'>>): Word[] =>
-  Object.entries(table).map(([word, field]) => ({ bytes: toBytes(word), field: fieldIndex('disk', field) }))
+  Object.entries(table).map(([word, field]) => ({ bytes: toBytes(word), group: 'disk', field: fieldIndex('disk', field) }))
 
 const serviceBytes = words({
   Read: 'readBytes',
@@ -29,20 +30,41 @@ const statV2 = words({
   'wios=': 'writes',
   'dios=': 'discards',
 })
+const costV2 = (['usage', 'wait', 'indebt', 'indelay'] as const).map((field): Word => ({
+  bytes: toBytes(`cost.${field}=`),
+  group: 'diskCost',
+  field: fieldIndex('diskCost', field),
+}))
+const wordsV2: readonly Word[] = [...statV2, ...costV2]
 
 /** Disk traffic on cgroup v1: lines `maj:min Operation count`, and a last line `Total count` without a device. */
 export const ioV1: Reader = {
   name: 'io',
   version: 'v1',
-  files: [blkio('blkio.throttle.io_service_bytes_recursive', serviceBytes), blkio('blkio.throttle.io_serviced_recursive', serviced)],
+  files: [
+    blkio('blkio.throttle.io_service_bytes_recursive', serviceBytes),
+    blkio('blkio.throttle.io_serviced_recursive', serviced),
+    // Where disks are scheduled by BFQ these count all traffic, and the others only that of disks with a throttling policy.
+    { ...blkio('blkio.bfq.io_service_bytes_recursive', serviceBytes), isOptional: true },
+    { ...blkio('blkio.bfq.io_serviced_recursive', serviced), isOptional: true },
+  ],
 }
 
-/** Disk traffic on cgroup v2: lines `maj:min rbytes=… wbytes=… rios=… …`. */
+/** Disk traffic on cgroup v2: lines `maj:min rbytes=… wbytes=… rios=… … cost.usage=…`, in any order. */
 export const ioV2: Reader = {
   name: 'io',
   version: 'v2',
   files: [
-    { controller: '', file: 'io.stat', every: 'pass', metrics: [], also: 'disk traffic per device', isOptional: true, parse: parseIoStat },
+    {
+      controller: '',
+      file: 'io.stat',
+      subject: 'diskIO',
+      every: 'pass',
+      metrics: [],
+      also: 'disk traffic per device',
+      isOptional: true,
+      parse: parseIoStat,
+    },
   ],
 }
 
@@ -50,6 +72,7 @@ function blkio(file: string, table: readonly Word[]): FileReader {
   return {
     controller: 'blkio',
     file,
+    subject: 'diskIO',
     every: 'pass',
     metrics: [],
     also: 'disk traffic per device',
@@ -81,20 +104,23 @@ function parseIoStat(scanner: Scanner, { ring }: ReadTarget): void {
     const start = scanner.position
     scanner.skipWord()
     const end = scanner.position
-    let instance
     for (scanner.skipBlanks(); !scanner.isLineDone; scanner.skipBlanks()) {
-      const at = scanner.position
-      const word = statV2.find(({ bytes }) => scanner.isAt(at, bytes))
+      const word = wordAt(scanner)
       if (word === undefined) {
         scanner.skipWord()
         continue
       }
-      scanner.position = at + word.bytes.length
-      instance ??= ring.instance('disk', scanner.bytes, start, end)
-      if (instance === undefined) break
-      ring.setInstance('disk', instance, word.field, scanner.number())
+      scanner.position += word.bytes.length
+      const value = scanner.number()
+      const instance = ring.instance(word.group, scanner.bytes, start, end)
+      if (instance !== undefined) ring.setInstance(word.group, instance, word.field, value)
     }
   }
+}
+
+function wordAt(scanner: Scanner): Word | undefined {
+  for (const word of wordsV2) if (scanner.isAt(scanner.position, word.bytes)) return word
+  return undefined
 }
 
 function startsWithDigit(scanner: Scanner): boolean {

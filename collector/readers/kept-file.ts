@@ -7,8 +7,11 @@ export type ReadOutcome = number | 'gone' | 'failed'
 export class ReadBuffer {
   bytes: Buffer = Buffer.allocUnsafe(64 * 1024)
 
-  grow(): void {
-    this.bytes = Buffer.allocUnsafe(this.bytes.length * 2)
+  /** Doubles it; the first `kept` bytes stay. */
+  grow(kept = 0): void {
+    const larger = Buffer.allocUnsafe(this.bytes.length * 2)
+    this.bytes.copy(larger, 0, 0, kept)
+    this.bytes = larger
   }
 }
 
@@ -45,10 +48,14 @@ export class KeptFile {
     }
   }
 
-  /** Reads the file from its start into `buffer`. */
-  read(buffer: ReadBuffer): ReadOutcome {
+  /**
+   * Reads the file from its start into `buffer`. Lists (`/proc/net/*`, `cgroup.procs`) come a page at a time and are read until nothing
+   * more comes; other files of the kernel come whole in one read.
+   */
+  read(buffer: ReadBuffer, isList = false): ReadOutcome {
     if (this.#descriptor === undefined) return 'failed'
     try {
+      if (isList) return readList(this.#descriptor, buffer)
       let length = readSync(this.#descriptor, buffer.bytes, 0, buffer.bytes.length, 0)
       while (length === buffer.bytes.length && length < maxFileBytes) {
         buffer.grow()
@@ -66,6 +73,17 @@ export class KeptFile {
     if (this.#descriptor === undefined) return
     closeSync(this.#descriptor)
     this.#descriptor = undefined
+  }
+}
+
+/** Reads on from where the last read ended until the file gives nothing more. */
+export function readList(descriptor: number, buffer: ReadBuffer): number {
+  let length = 0
+  for (;;) {
+    if (length === buffer.bytes.length) buffer.grow(length)
+    const count = readSync(descriptor, buffer.bytes, length, buffer.bytes.length - length, length)
+    length += count
+    if (count === 0 || length >= maxFileBytes) return length
   }
 }
 

@@ -1,9 +1,12 @@
-import { column } from '../metrics.ts'
+import { column, fieldIndex } from '../metrics.ts'
+import type { FieldOf } from '../metrics.ts'
+import { smoothLoad } from '../processes/load-average.ts'
 import { tickNanoseconds } from './cpu.ts'
 import { parseNetDev } from './network.ts'
-import type { Reader, ReadTarget } from './reader.ts'
+import type { FileReader, Reader, ReadTarget } from './reader.ts'
 import { createKeyedParser, toBytes } from './scanner.ts'
 import type { Scanner } from './scanner.ts'
+import { socketFiles } from './sockets.ts'
 
 const sectorBytes = 512
 const diskFields = { readBytes: 0, writeBytes: 1, discardBytes: 4, totalBytes: 5, reads: 6, writes: 7, discards: 10, total: 11 }
@@ -19,9 +22,10 @@ export interface DiskNames {
 
 /**
  * Figures of the whole machine from /proc, for the root cgroup: disk traffic, network and load always; CPU and memory only where the
- * root cgroup has none (no cgroups mounted, or a v2 root without memory files). `networkFile` is the machine's `net/dev` below /proc.
+ * root cgroup has none (no cgroups mounted, or a v2 root without memory files). `networkFolder` is where the machine's `dev`, `tcp`, …
+ * are below /proc.
  */
-export function createMachineReader({ wholeDisks, networkFile }: { wholeDisks: DiskNames; networkFile: string }): Reader {
+export function createMachineReader({ wholeDisks, networkFolder }: { wholeDisks: DiskNames; networkFolder: string }): Reader {
   const memory = { total: Number.NaN, free: Number.NaN, available: Number.NaN, swapTotal: Number.NaN, swapFree: Number.NaN }
   const names = ['total', 'free', 'available', 'swapTotal', 'swapFree'] as const
   const parseMeminfo = createKeyedParser({ 'MemTotal:': 0, 'MemFree:': 1, 'MemAvailable:': 2, 'SwapTotal:': 3, 'SwapFree:': 4 })
@@ -51,17 +55,31 @@ export function createMachineReader({ wholeDisks, networkFile }: { wholeDisks: D
         file: 'loadavg',
         every: 'pass',
         metrics: ['load'],
-        parse: (scanner, { ring }) => ring.set(column.load, scanner.number()),
+        parse: parseLoadavg,
       },
       {
         controller: '',
         file: 'diskstats',
+        subject: 'diskIO',
+        isList: true,
         every: 'pass',
         metrics: [],
         also: 'disk traffic',
         parse: (scanner, target) => parseDiskstats(scanner, target, wholeDisks),
       },
-      { controller: '', file: networkFile, every: 'pass', metrics: [], also: 'network traffic', parse: parseNetDev },
+      {
+        controller: '',
+        file: `${networkFolder}/dev`,
+        subject: 'network',
+        isList: true,
+        every: 'pass',
+        metrics: [],
+        also: 'network traffic',
+        parse: parseNetDev,
+      },
+      taskStates(),
+      ...openFiles(networkFolder),
+      ...socketFiles.map((file) => ({ ...file, file: file.file.replace('net', networkFolder) })),
     ],
     finish: ({ ring }) => {
       ring.set(column.memorySwap, memory.swapTotal - memory.swapFree)
@@ -86,7 +104,88 @@ function parseCpuLine(scanner: Scanner, cpu: { user: number; system: number }): 
   cpu.system = (system + interrupts) * tickNanoseconds
 }
 
-/** `major minor name reads merged sectors ms writes merged sectors ms inFlight ms weighted discards merged sectors …`. */
+/** `one five fifteen running/all last`: tasks that there are count every thread. */
+function parseLoadavg(scanner: Scanner, { ring }: ReadTarget): void {
+  ring.set(column.load, scanner.number())
+  scanner.number()
+  scanner.number()
+  scanner.number()
+  scanner.position++
+  ring.set(column.processes, scanner.number())
+}
+
+/** Tasks of the machine that run and that wait for a disk, and the same smoothed as upstream does for containers. */
+function taskStates(): FileReader {
+  const parse = createKeyedParser({ procs_running: column.tasksRunning, procs_blocked: column.tasksIoWait })
+  let readAtMs = Number.NaN
+  return {
+    controller: '',
+    file: 'stat',
+    subject: 'cpuLoad',
+    every: 'slow',
+    metrics: ['tasksRunning', 'tasksIoWait', 'tasksUninterruptible', 'cpuLoadAverage', 'cpuLoadDAverage'],
+    parse: (scanner, { ring }) => {
+      parse(scanner, (target, value) => ring.set(target, value))
+      const [running, blocked] = [ring.get(column.tasksRunning), ring.get(column.tasksIoWait)]
+      const elapsedMs = ring.timestamp() - readAtMs
+      readAtMs = ring.timestamp()
+      ring.set(column.tasksUninterruptible, blocked)
+      ring.set(column.cpuLoadAverage, smoothLoad(ring.get(column.cpuLoadAverage), running, elapsedMs))
+      ring.set(column.cpuLoadDAverage, smoothLoad(ring.get(column.cpuLoadDAverage), blocked, elapsedMs))
+    },
+  }
+}
+
+/** Descriptors and sockets of the whole machine. */
+function openFiles(networkFolder: string): FileReader[] {
+  const file = { controller: '', subject: 'process', every: 'slow', isOptional: true } as const
+  return [
+    {
+      ...file,
+      file: 'sys/fs/file-nr',
+      metrics: ['fileDescriptors'],
+      parse: (scanner, { ring }) => ring.set(column.fileDescriptors, scanner.number()),
+    },
+    {
+      ...file,
+      file: `${networkFolder}/sockstat`,
+      metrics: ['sockets'],
+      parse: (scanner, { ring }) => {
+        if (!scanner.isAt(0, socketsUsed)) return
+        scanner.position = socketsUsed.length
+        ring.set(column.sockets, scanner.number())
+      },
+    },
+  ]
+}
+
+const socketsUsed = toBytes('sockets: used')
+
+/** Fields of a line of `diskstats` behind the name. */
+const diskColumns = {
+  reads: 0,
+  readsMerged: 1,
+  readSectors: 2,
+  readTime: 3,
+  writes: 4,
+  writesMerged: 5,
+  writtenSectors: 6,
+  writeTime: 7,
+  inProgress: 8,
+  ioTime: 9,
+  weightedIoTime: 10,
+  discards: 11,
+  discardedSectors: 13,
+} as const
+
+const timeFields = Object.entries(diskColumns)
+  .filter(([name]) => !['reads', 'writes', 'discards', 'discardedSectors'].includes(name))
+  .map(([name, at]) => ({ at, field: fieldIndex('diskTimes', name as FieldOf<'diskTimes'>) }))
+
+/** One line, used for all lines. */
+const line = new Float64Array(14)
+
+/** `major minor name`, then the fields of `diskColumns`; kernels before 4.18 have no discards. */
 function parseDiskstats(scanner: Scanner, { ring }: ReadTarget, wholeDisks: DiskNames): void {
   for (; !scanner.isDone; scanner.skipLine()) {
     const major = scanner.number()
@@ -95,24 +194,32 @@ function parseDiskstats(scanner: Scanner, { ring }: ReadTarget, wholeDisks: Disk
     const start = scanner.position
     scanner.skipWord()
     const end = scanner.position
-    if (end === start || ignoredDisks.some((prefix) => scanner.isAt(start, prefix))) continue
+    if (end === start || isIgnoredDisk(scanner, start)) continue
     if (wholeDisks.size > 0 && !wholeDisks.has(Buffer.from(scanner.bytes.slice(start, end)).toString('latin1'))) continue
-    const values = Array.from({ length: 14 }, () => scanner.number())
+    for (let index = 0; index < line.length; index++) line[index] = scanner.number()
     const name = toBytes(`${major}:${minor}`)
-    const instance = ring.instance('disk', name, 0, name.length)
-    if (instance === undefined) continue
-    const [reads = 0, , readSectors = 0, , writes = 0, , writtenSectors = 0] = values
-    // Kernels before 4.18 have no discards.
-    const discards = values[11] ?? Number.NaN
-    const discardedSectors = values[13] ?? Number.NaN
-    const set = (field: keyof typeof diskFields, value: number) => ring.setInstance('disk', instance, diskFields[field], value)
-    set('reads', reads)
-    set('readBytes', readSectors * sectorBytes)
-    set('writes', writes)
-    set('writeBytes', writtenSectors * sectorBytes)
-    set('discards', discards)
-    set('discardBytes', discardedSectors * sectorBytes)
-    set('totalBytes', (readSectors + writtenSectors + (discardedSectors || 0)) * sectorBytes)
-    set('total', reads + writes + (discards || 0))
+    const times = ring.instance('diskTimes', name, 0, name.length)
+    if (times !== undefined) for (const { at, field } of timeFields) ring.setInstance('diskTimes', times, field, line[at]!)
+    setTraffic(ring, name)
   }
+}
+
+function isIgnoredDisk(scanner: Scanner, start: number): boolean {
+  for (const prefix of ignoredDisks) if (scanner.isAt(start, prefix)) return true
+  return false
+}
+
+function setTraffic(ring: ReadTarget['ring'], name: Uint8Array): void {
+  const instance = ring.instance('disk', name, 0, name.length)
+  if (instance === undefined) return
+  const set = (field: keyof typeof diskFields, value: number) => ring.setInstance('disk', instance, diskFields[field], value)
+  const of = (field: keyof typeof diskColumns) => line[diskColumns[field]]!
+  set('reads', of('reads'))
+  set('readBytes', of('readSectors') * sectorBytes)
+  set('writes', of('writes'))
+  set('writeBytes', of('writtenSectors') * sectorBytes)
+  set('discards', of('discards'))
+  set('discardBytes', of('discardedSectors') * sectorBytes)
+  set('totalBytes', (of('readSectors') + of('writtenSectors') + (of('discardedSectors') || 0)) * sectorBytes)
+  set('total', of('reads') + of('writes') + (of('discards') || 0))
 }

@@ -35,21 +35,27 @@ export const memoryV1: Reader = {
   name: 'memory',
   version: 'v1',
   files: [
-    singleValue({ controller: 'memory', file: 'memory.usage_in_bytes', every: 'pass' }, 'memoryUsage'),
+    singleValue({ controller: 'memory', file: 'memory.usage_in_bytes', subject: 'memory', every: 'pass' }, 'memoryUsage'),
     {
       controller: 'memory',
       file: 'memory.stat',
+      subject: 'memory',
       every: 'pass',
       metrics: namesOf(statV1),
       parse: keyed(statV1),
     },
-    singleValue({ controller: 'memory', file: 'memory.max_usage_in_bytes', every: 'slow' }, 'memoryMaxUsage'),
-    singleValue({ controller: 'memory', file: 'memory.failcnt', every: 'slow' }, 'memoryFailcnt'),
-    singleValue({ controller: 'memory', file: 'memory.kmem.usage_in_bytes', every: 'slow', isOptional: true }, 'memoryKernel'),
+    singleValue({ controller: 'memory', file: 'memory.max_usage_in_bytes', subject: 'memory', every: 'slow' }, 'memoryMaxUsage'),
+    singleValue({ controller: 'memory', file: 'memory.failcnt', subject: 'memory', every: 'slow' }, 'memoryFailcnt'),
+    singleValue(
+      { controller: 'memory', file: 'memory.kmem.usage_in_bytes', subject: 'memory', every: 'slow', isOptional: true },
+      'memoryKernel',
+    ),
+    // Each pass: a container that loses its first process is gone before a slow one.
     {
       controller: 'memory',
       file: 'memory.oom_control',
-      every: 'slow',
+      subject: 'oom_event',
+      every: 'pass',
       metrics: ['memoryOomKills'],
       parse: keyed({ oom_kill: column.memoryOomKills }),
     },
@@ -62,6 +68,7 @@ const statV2 = {
   anon: column.memoryRss,
   file_mapped: column.memoryMappedFile,
   kernel: column.memoryKernel,
+  slab_reclaimable: column.memorySlabReclaimable,
   active_file: column.memoryActiveFile,
   inactive_file: column.memoryInactiveFile,
   file_dirty: column.memoryFileDirty,
@@ -77,7 +84,9 @@ const statV2 = {
 const eventsV2 = {
   high: column.memoryEventsHigh,
   max: column.memoryEventsMax,
+  oom: column.memoryEventsOom,
   oom_kill: column.memoryOomKills,
+  oom_group_kill: column.memoryOomGroupKills,
 }
 
 /** Memory on cgroup v2. The root cgroup has no `memory.current`: its usage is anonymous memory and file pages, as upstream has it. */
@@ -85,14 +94,15 @@ export const memoryV2: Reader = {
   name: 'memory',
   version: 'v2',
   files: [
-    { controller: '', file: 'memory.stat', every: 'pass', metrics: namesOf(statV2), parse: keyed(statV2) },
-    singleValue({ controller: '', file: 'memory.current', every: 'pass', isOptional: true }, 'memoryUsage'),
-    singleValue({ controller: '', file: 'memory.swap.current', every: 'slow', isOptional: true }, 'memorySwap'),
-    singleValue({ controller: '', file: 'memory.peak', every: 'slow', isOptional: true }, 'memoryMaxUsage'),
+    { controller: '', file: 'memory.stat', subject: 'memory', every: 'pass', metrics: namesOf(statV2), parse: keyed(statV2) },
+    singleValue({ controller: '', file: 'memory.current', subject: 'memory', every: 'pass', isOptional: true }, 'memoryUsage'),
+    singleValue({ controller: '', file: 'memory.swap.current', subject: 'memory', every: 'slow', isOptional: true }, 'memorySwap'),
+    singleValue({ controller: '', file: 'memory.peak', subject: 'memory', every: 'slow', isOptional: true }, 'memoryMaxUsage'),
+    singleValue({ controller: '', file: 'memory.swap.peak', subject: 'memory', every: 'slow', isOptional: true }, 'memorySwapMaxUsage'),
     {
       controller: '',
       file: 'memory.events',
-      every: 'slow',
+      every: 'pass',
       metrics: namesOf(eventsV2),
       isOptional: true,
       parse: keyed(eventsV2),

@@ -26,6 +26,7 @@ function pressureFile(subject: Subject): FileReader {
   return {
     controller: '',
     file: `${subject}.pressure`,
+    subject: 'pressure',
     every: 'slow',
     metrics,
     isOptional: true,

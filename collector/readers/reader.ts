@@ -1,12 +1,15 @@
 import type { ContainerSpec } from '../container.ts'
+import type { Details } from '../details.ts'
 import type { ScalarName } from '../metrics.ts'
 import type { SampleRing } from '../sample-ring.ts'
+import type { Subject } from '../subjects.ts'
 import type { Scanner } from './scanner.ts'
 
-/** What a file's parser fills in: the newest sample of the ring, or the spec. */
+/** What a file's parser fills in: the newest sample of the ring, the spec or the details. */
 export interface ReadTarget {
   readonly ring: SampleRing
   readonly spec: ContainerSpec
+  readonly details: Details
 }
 
 /** One file of a reader. */
@@ -14,6 +17,10 @@ export interface FileReader {
   /** v1: the controller whose tree has the file. v2 and /proc: `''`. */
   readonly controller: string
   readonly file: string
+  /** The file is opened only where this is on; undefined: always. */
+  readonly subject?: Subject
+  /** The kernel gives it a page at a time. */
+  readonly isList?: true
   /** `pass`: each housekeeping. `slow`: every tenth, for what changes seldom. */
   readonly every: 'pass' | 'slow'
   /** The figures that are absent when the file can't be read; `/validate/` names them. */

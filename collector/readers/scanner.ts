@@ -54,6 +54,20 @@ export class Scanner {
     return value
   }
 
+  /** The hexadecimal number at the position, NaN where there is none; stands behind it. */
+  hex(): number {
+    const { bytes, end } = this
+    this.skipBlanks()
+    const start = this.position
+    let value = 0
+    for (; this.position < end; this.position++) {
+      const digit = hexDigit(bytes[this.position]!)
+      if (digit < 0) break
+      value = value * 16 + digit
+    }
+    return this.position === start ? Number.NaN : value
+  }
+
   /** Skips blanks, but not line ends. */
   skipBlanks(): void {
     const { bytes, end } = this
@@ -87,6 +101,12 @@ export class Scanner {
     for (let index = 0; index < word.length; index++) if (this.bytes[start + index] !== word[index]) return false
     return true
   }
+}
+
+function hexDigit(byte: number): number {
+  if (byte >= zero && byte <= nine) return byte - zero
+  const letter = byte | 0x20
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x61 + 10 : -1
 }
 
 /** A word as bytes, for `Scanner.isAt`. */

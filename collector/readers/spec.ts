@@ -60,6 +60,7 @@ export const specV2: Reader = {
     { controller: '', file: 'cpu.weight', every: 'slow', metrics: [], also: 'cpuShares', isOptional: true, parse: parseWeight },
     { controller: '', file: 'cpu.max', every: 'slow', metrics: [], also: 'cpuQuotaUs', isOptional: true, parse: parseCpuMax },
     limit('', 'memory.max', 'memoryLimitBytes'),
+    limit('', 'memory.high', 'memoryHighBytes'),
     limit('', 'memory.min', 'memoryReservationBytes'),
     limit('', 'memory.swap.max', 'swapLimitBytes'),
     limit('', 'pids.max', 'processesLimit'),
