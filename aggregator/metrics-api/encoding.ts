@@ -1,10 +1,12 @@
 import { stringify } from 'yaml'
+import { encodeProtobuf } from '../../orchestrator/api/encode-protobuf.ts'
 import type { KubeObject } from '../../orchestrator/api/object.ts'
 import { toPartialMetadata, toTable } from '../../orchestrator/api/table.ts'
 import type { IncludeObject } from '../../orchestrator/api/table.ts'
 import { badRequest } from '../../orchestrator/api/status-error.ts'
 import type { KindDeclaration } from '../../orchestrator/api/kind-declaration.ts'
 import type { Answer } from './api-group.ts'
+import { protobuf } from './negotiation.ts'
 import type { Accepted, MediaType } from './negotiation.ts'
 import type { Query } from './query.ts'
 
@@ -41,6 +43,7 @@ export function presentAnswer(answer: Answer, as: Accepted['as'], query: Query, 
 
 /** A body in bytes. */
 export function encodeBody(value: object, mediaType: MediaType): string | Uint8Array {
+  if (mediaType === protobuf) return encodeProtobuf(value as Parameters<typeof encodeProtobuf>[0])
   if (mediaType === 'application/yaml') return stringify(value, { aliasDuplicateObjects: false })
   return JSON.stringify(value)
 }

@@ -1,7 +1,9 @@
 import { notAcceptable } from '../../orchestrator/api/status-error.ts'
 
+export const protobuf = 'application/vnd.kubernetes.protobuf'
+
 /** How an answer is written. */
-export type MediaType = 'application/json' | 'application/yaml' | 'application/vnd.kubernetes.protobuf'
+export type MediaType = 'application/json' | 'application/yaml' | typeof protobuf
 
 /** What a client wants to see, and how it is to be written. */
 export interface Accepted {
@@ -9,7 +11,7 @@ export interface Accepted {
   readonly as: 'object' | 'Table' | 'PartialObjectMetadata' | 'APIGroupDiscoveryList'
 }
 
-const mediaTypes: readonly MediaType[] = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']
+const mediaTypes: readonly MediaType[] = ['application/json', 'application/yaml', protobuf]
 const plainJson: Accepted = { mediaType: 'application/json', as: 'object' }
 /** A header that lists more than this is nobody's. */
 const maxRanges = 32

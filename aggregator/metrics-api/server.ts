@@ -14,7 +14,8 @@ import { createAuthorizer } from './authorization.ts'
 import type { AccessRequest } from './authorization.ts'
 import { aggregatedDiscovery, discoveryDocument } from './discovery.ts'
 import { encodeBody, presentAnswer, presenterFor } from './encoding.ts'
-import { negotiate } from './negotiation.ts'
+import { negotiate, protobuf } from './negotiation.ts'
+import type { Accepted } from './negotiation.ts'
 import { readFlag } from './query.ts'
 import { streamMetrics } from './watch.ts'
 import type { MetricsFeed } from './watch.ts'
@@ -125,10 +126,13 @@ async function handle(context: Context, request: FastifyRequest, reply: FastifyR
   const answer = await operation.answer(query)
   const { mediaType, as } = negotiate(
     request.headers.accept,
-    (accepted) => accepted.as === 'object' || (accepted.as !== 'APIGroupDiscoveryList' && answer.type !== 'value'),
+    (accepted) => accepted.as === 'object' || (answer.type !== 'value' && isTextForm(accepted)),
   )
   return reply.type(mediaType).send(encodeBody(presentAnswer(answer, as, query, context.clock.now()), mediaType))
 }
+
+/** Tables and bare metadata are made in text only. */
+const isTextForm = ({ mediaType, as }: Accepted) => mediaType !== protobuf && as !== 'APIGroupDiscoveryList'
 
 function accessOf({ operation, group, version }: Extract<Target, { type: 'operation' }>, isWatch: boolean): AccessRequest {
   return { verb: isWatch ? 'watch' : operation.verb, group, version, ...operation.access }
@@ -174,8 +178,7 @@ function sendDocument(document: object, groups: readonly ApiGroup[] | undefined,
   const { mediaType, as } = negotiate(
     request.headers.accept,
     (accepted) =>
-      accepted.mediaType !== 'application/vnd.kubernetes.protobuf' &&
-      (accepted.as === 'object' || (accepted.as === 'APIGroupDiscoveryList' && groups !== undefined)),
+      accepted.mediaType !== protobuf && (accepted.as === 'object' || (accepted.as === 'APIGroupDiscoveryList' && groups !== undefined)),
   )
   if (as === 'object') return reply.type(mediaType).send(encodeBody(document, mediaType))
   return reply

@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs'
 /** How a field's bytes are read. */
 export type FieldKind = 'string' | 'bytes' | 'bool' | 'int32' | 'int64' | 'double' | 'message' | 'map'
 
-/** One field of a message, from `data/kubernetes-1.35-protobuf.tsv`. */
+/** The API server's own messages, and those of the metrics APIs that others serve behind it. */
+const tables = ['kubernetes-1.35-protobuf.tsv', 'metrics-protobuf.tsv']
+
+/** One field of a message, from the tables. */
 export interface MessageField {
   readonly name: string
   readonly number: number
@@ -29,8 +32,13 @@ const messages = new Map<string, Message>()
 function tableRows(): Map<string, string[]> {
   if (rows !== undefined) return rows
   rows = new Map()
-  const text = readFileSync(new URL('data/kubernetes-1.35-protobuf.tsv', import.meta.url), 'latin1')
-  for (const line of text.trimEnd().split('\n').slice(1)) {
+  const lines = tables.flatMap((name) =>
+    readFileSync(new URL(`data/${name}`, import.meta.url), 'latin1')
+      .trimEnd()
+      .split('\n')
+      .slice(1),
+  )
+  for (const line of lines) {
     const [packageName, message] = line.split('\t', 2)
     const key = `${packageName}.${message}`
     const known = rows.get(key)

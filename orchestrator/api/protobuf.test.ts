@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeProtobuf, isProtobuf } from './protobuf.ts'
+import { encodeProtobuf as encode } from './encode-protobuf.ts'
 import { encodeProtobuf } from './protobuf.fixture.ts'
 import { messageNames, messageOf } from './protobuf-table.ts'
 import { statusOf } from './status-error.ts'
@@ -122,6 +123,51 @@ const objects: readonly (readonly [string, Record<string, unknown> & { apiVersio
   ],
 ]
 
+const metrics: typeof objects = [
+  [
+    'k8s.io.metrics.pkg.apis.metrics.v1beta1.PodMetricsList',
+    {
+      apiVersion: 'metrics.k8s.io/v1beta1',
+      kind: 'PodMetricsList',
+      metadata: { resourceVersion: '7' },
+      items: [
+        {
+          metadata: { name: 'a', namespace: 'b', labels: { app: 'ü' } },
+          timestamp: '2025-01-02T03:04:05Z',
+          window: '5.003s',
+          containers: [{ name: 'c', usage: { cpu: '123456789n', memory: '1234Ki', swap: '0' } }],
+        },
+      ],
+    },
+  ],
+  [
+    'k8s.io.metrics.pkg.apis.custom_metrics.v1beta2.MetricValueList',
+    {
+      apiVersion: 'custom.metrics.k8s.io/v1beta2',
+      kind: 'MetricValueList',
+      metadata: {},
+      items: [
+        {
+          describedObject: { kind: 'Pod', name: 'a', apiVersion: 'v1' },
+          metric: { name: 'rps', selector: { matchLabels: { path: '/' } } },
+          timestamp: '2025-01-02T03:04:05Z',
+          windowSeconds: 15,
+          value: '1500m',
+        },
+      ],
+    },
+  ],
+  [
+    'k8s.io.metrics.pkg.apis.external_metrics.v1beta1.ExternalMetricValueList',
+    {
+      apiVersion: 'external.metrics.k8s.io/v1beta1',
+      kind: 'ExternalMetricValueList',
+      metadata: {},
+      items: [{ metricName: 'queue', metricLabels: { shard: '1' }, timestamp: '2025-01-02T03:04:05Z', value: '-3' }],
+    },
+  ],
+]
+
 const codeOf = (bytes: Uint8Array): number | undefined => {
   try {
     decodeProtobuf(bytes)
@@ -136,6 +182,14 @@ describe('protobuf bodies', () => {
     const bytes = encodeProtobuf(object, message)
     expect(isProtobuf(bytes)).toBe(true)
     expect(JSON.parse(JSON.stringify(decodeProtobuf(bytes)))).toEqual(object)
+  })
+
+  it.each([...objects, ...metrics])('decodes what was encoded of a %s', (_, object) => {
+    expect(JSON.parse(JSON.stringify(decodeProtobuf(encode(object))))).toEqual(object)
+  })
+
+  it('encodes no kind that has no protobuf form', () => {
+    expect(() => encode({ apiVersion: 'example.com/v1', kind: 'Thing' })).toThrow('no kind "Thing" is registered')
   })
 
   it('keeps an explicit zero of a pointer and drops a plain one', () => {

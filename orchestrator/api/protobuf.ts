@@ -6,13 +6,13 @@ import { hasMessage, messageOf, type MessageField } from './protobuf-table.ts'
 import { badRequest } from './status-error.ts'
 
 /** `k8s\0`, before every body. */
-const magic = [0x6b, 0x38, 0x73, 0x00] as const
+export const protobufMagic = [0x6b, 0x38, 0x73, 0x00] as const
 /** Deeper nesting than this serves only to exhaust the stack. */
 const maxDepth = 100
 
 /** Whether a body carries the `k8s\0` envelope. */
 export function isProtobuf(bytes: Uint8Array): boolean {
-  return magic.every((byte, at) => bytes[at] === byte)
+  return protobufMagic.every((byte, at) => bytes[at] === byte)
 }
 
 /**
@@ -23,7 +23,7 @@ export function isProtobuf(bytes: Uint8Array): boolean {
 export function decodeProtobuf(bytes: Uint8Array): KubeObject {
   if (!isProtobuf(bytes)) throw badRequest('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]')
   try {
-    return readEnvelope(new ProtobufReader(bytes, magic.length), 0)
+    return readEnvelope(new ProtobufReader(bytes, protobufMagic.length), 0)
   } catch (error) {
     if (error instanceof ProtobufError) throw badRequest(`the protobuf body is malformed: ${error.message}`)
     throw error
@@ -69,19 +69,22 @@ const sharedKinds = new Set([
   'WatchEvent',
 ])
 
-function messageNameOf(apiVersion: string, kind: string): string {
+/** The full name of a kind's message. Throws a BadRequest for a kind that has no protobuf form. */
+export function messageNameOf(apiVersion: string, kind: string): string {
   if (sharedKinds.has(kind)) return `k8s.io.apimachinery.pkg.apis.meta.v1.${kind}`
   const slash = apiVersion.indexOf('/')
   const [group, version] = slash < 0 ? ['', apiVersion] : [apiVersion.slice(0, slash), apiVersion.slice(slash + 1)]
   const definition = definitionByGvk(group, version, kind)
   const name =
-    definition === undefined ? legacyMessage(group, version, kind) : definition.replace(/^io\.k8s\./, 'k8s.io.').replaceAll('-', '_')
+    definition === undefined ? otherMessage(group, version, kind) : definition.replace(/^io\.k8s\./, 'k8s.io.').replaceAll('-', '_')
   if (!hasMessage(name)) throw badRequest(`no kind "${kind}" is registered for version "${apiVersion}" in protobuf`)
   return name
 }
 
-/** Kinds of retired versions, whose packages are named by the group's first word. */
-function legacyMessage(group: string, version: string, kind: string): string {
+/** Kinds of the metrics APIs; kinds of retired versions, whose packages are named by the group's first word. */
+function otherMessage(group: string, version: string, kind: string): string {
+  const metrics = /^(?:custom\.|external\.)?metrics(?=\.k8s\.io$)/.exec(group)
+  if (metrics !== null) return `k8s.io.metrics.pkg.apis.${metrics[0].replace('.', '_')}.${version}.${kind}`
   return `k8s.io.api.${group === '' ? 'core' : group.split('.')[0]}.${version}.${kind}`
 }
 
@@ -148,7 +151,8 @@ function readMapEntry(reader: ProtobufReader, { field, depth }: Place, object: F
   define(map, key, value ?? (field.mapValue!.kind === 'message' ? {} : ''))
 }
 
-const expectedWireTypes: Readonly<Record<MessageField['kind'], number>> = {
+/** How each kind of field is framed. */
+export const wireTypes: Readonly<Record<MessageField['kind'], number>> = {
   string: 2,
   bytes: 2,
   bool: 0,
@@ -160,7 +164,7 @@ const expectedWireTypes: Readonly<Record<MessageField['kind'], number>> = {
 }
 
 function readValue(reader: ProtobufReader, field: MessageField, wireType: number, depth: number): unknown {
-  if (wireType !== expectedWireTypes[field.kind]) throw new ProtobufError(`wrong wire type ${wireType} for field ${field.name}`)
+  if (wireType !== wireTypes[field.kind]) throw new ProtobufError(`wrong wire type ${wireType} for field ${field.name}`)
   switch (field.kind) {
     case 'string':
       return reader.text()
@@ -222,7 +226,7 @@ function rawJson(fields: Fields, depth: number): unknown {
   const raw = Object.values(fields)[0]
   if (typeof raw !== 'string' || raw === '') return undefined
   const bytes = Buffer.from(raw, 'base64')
-  if (isProtobuf(bytes)) return readEnvelope(new ProtobufReader(bytes, magic.length), depth + 1)
+  if (isProtobuf(bytes)) return readEnvelope(new ProtobufReader(bytes, protobufMagic.length), depth + 1)
   try {
     return JSON.parse(bytes.toString('utf8')) as unknown
   } catch {
