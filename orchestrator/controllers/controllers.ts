@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Client } from '../client/client.ts'
 import type { InformerFactory } from '../client/informer.ts'
 import type { AnyController } from './controller.ts'
+import { createDaemonSetController } from './daemonset/daemonset.controller.ts'
 import { createDeploymentController } from './deployment/deployment.controller.ts'
 import type { DiscoverNamespaced } from './discovery.ts'
 import { createEndpointsCleanupController, createEndpointsController } from './endpoints/endpoints.controller.ts'
@@ -42,6 +43,7 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createReplicaSetController(options),
     createDeploymentController(options),
     createStatefulSetController(options),
+    createDaemonSetController(options),
     createJobController(options),
     createEndpointsController(options),
     createEndpointsCleanupController(options),

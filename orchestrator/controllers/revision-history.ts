@@ -1,25 +1,28 @@
 import { isDeepStrictEqual } from 'node:util'
 import { AppsV1ControllerRevision } from '../api/generated/kinds.ts'
-import type { CoreV1PodTemplateSpec } from '../api/generated/kinds.ts'
-import type { Kind, KubeObject } from '../api/object.ts'
+import type { AppsV1DaemonSet, AppsV1StatefulSet, CoreV1PodTemplateSpec } from '../api/generated/kinds.ts'
+import type { LabelSelector } from '../api/labels.ts'
+import type { Kind } from '../api/object.ts'
 import { isAlreadyExists, isNotFound } from '../api/status-error.ts'
 import type { Client } from '../client/client.ts'
-import { controllerReference } from './adoption.ts'
+import { claim, controllerReference, planClaims } from './adoption.ts'
 import { hashTemplate } from './template-hash.ts'
 
 /** The label of pods, and of a DaemonSet's revisions, that says which template they are of. */
 export const revisionLabel = 'controller-revision-hash'
 
-export interface HistoryOptions<T extends KubeObject> {
+/** An owner of pods whose templates are kept as ControllerRevisions. */
+type HistoryOwner = AppsV1StatefulSet | AppsV1DaemonSet
+
+export interface HistoryOptions<T extends HistoryOwner> {
   readonly client: Client
-  readonly kind: Kind<T>
+  readonly ownerKind: Kind<T>
   readonly owner: T
-  readonly template: CoreV1PodTemplateSpec
+  readonly selector: LabelSelector
   /** The label of revisions that carries the hash: `kubectl` finds them by the template's labels, people by this one. */
   readonly hashLabel: string
-  /** Those that the owner has, in any order. */
-  readonly revisions: readonly AppsV1ControllerRevision[]
-  readonly collisionCount: number
+  /** Revisions of the namespace, in any order; those of others are left alone. */
+  readonly candidates: Iterable<AppsV1ControllerRevision>
 }
 
 /** What an owner's history is after its template has been put into it. */
@@ -36,10 +39,12 @@ export interface History {
  * Puts the present template at the end of the owner's history: the last revision if it has it, an older one raised to the top (an undo), else a
  * new one. Revisions hold `{spec: {template: {…, $patch: replace}}}`, which `kubectl rollout undo` sends as a patch.
  */
-export async function keepHistory<T extends KubeObject>(options: HistoryOptions<T>): Promise<History> {
-  const { client, collisionCount } = options
-  const sorted = sortRevisions(options.revisions)
-  const data = dataOf(options.template)
+export async function keepHistory<T extends HistoryOwner>(options: HistoryOptions<T>): Promise<History> {
+  const { client, owner, selector, candidates } = options
+  const plan = planClaims(owner, selector, candidates)
+  const sorted = sortRevisions(await claim({ ...options, kind: AppsV1ControllerRevision, plan }))
+  const data = dataOf(owner.spec.template)
+  const collisionCount = owner.status?.collisionCount ?? 0
   const equal = sorted.findLast((revision) => isDeepStrictEqual(plain(revision.data), data))
   const last = sorted.at(-1)
   if (equal !== undefined && equal === last) return { update: equal, revisions: sorted, collisionCount }
@@ -58,13 +63,14 @@ function sortRevisions(revisions: readonly AppsV1ControllerRevision[]): AppsV1Co
   return [...revisions].sort((a, b) => a.revision - b.revision || (age(a) < age(b) ? -1 : 1))
 }
 
-async function createRevision<T extends KubeObject>(
+async function createRevision<T extends HistoryOwner>(
   options: HistoryOptions<T>,
   data: Record<string, unknown>,
   number: number,
 ): Promise<Pick<History, 'update' | 'collisionCount'>> {
-  const { client, kind, owner, template, hashLabel } = options
-  for (let { collisionCount } = options; ; collisionCount++) {
+  const { client, ownerKind, owner, hashLabel } = options
+  const { template } = owner.spec
+  for (let collisionCount = owner.status?.collisionCount ?? 0; ; collisionCount++) {
     const hash = hashTemplate(template, collisionCount)
     const { name, namespace } = owner.metadata
     const revision: AppsV1ControllerRevision = {
@@ -74,7 +80,7 @@ async function createRevision<T extends KubeObject>(
         name: `${name}-${hash}`,
         namespace,
         labels: { ...template.metadata?.labels, [hashLabel]: hash },
-        ownerReferences: [controllerReference(kind, owner)],
+        ownerReferences: [controllerReference(ownerKind, owner)],
       },
       data,
       revision: number,

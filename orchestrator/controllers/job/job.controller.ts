@@ -5,8 +5,8 @@ import { isNotFound } from '../../api/status-error.ts'
 import type { InformerFactory } from '../../client/informer.ts'
 import { claim, controllerReference, planClaims } from '../adoption.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
+import { createOwnedPod, deleteOwnedPod } from '../owned-pods.ts'
 import { podIndexes } from '../pod-state.ts'
-import { isNamespaceTerminating, messageOf } from '../refusal.ts'
 import { slowStart } from '../slow-start.ts'
 import { isSameStatus, withoutZeros } from '../status.ts'
 import { TerminalError } from '../terminal-error.ts'
@@ -30,8 +30,8 @@ export function createJobController({ informers }: { readonly informers: Informe
 
       const plan = planJob(job, mine, context.now)
 
-      const created = await slowStart(plan.create, () => createPod(job, context))
-      for (const pod of plan.remove) await deletePod(job, pod, context)
+      const created = await slowStart(plan.create, () => createOwnedPod(job, podOf(job), context))
+      for (const pod of plan.remove) await deleteOwnedPod(job, pod, context)
 
       const status = withoutZeros({ ...plan.status, active: (plan.status.active ?? 0) + created.succeeded })
       if (!isSameStatus(job.status, status)) await context.client.updateStatus(BatchV1Job, { ...job, status })
@@ -75,9 +75,9 @@ async function removeWhenExpired(
   return undefined
 }
 
-async function createPod(job: BatchV1Job, { client, events }: ReconcileContext): Promise<void> {
+function podOf(job: BatchV1Job): CoreV1Pod {
   const { metadata: template, spec } = job.spec.template
-  const pod: CoreV1Pod = {
+  return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
@@ -87,22 +87,5 @@ async function createPod(job: BatchV1Job, { client, events }: ReconcileContext):
       ownerReferences: [controllerReference(BatchV1Job, job)],
     },
     spec: spec!,
-  }
-  try {
-    const { metadata } = await client.create(CoreV1Pod, pod)
-    events.event(job, 'Normal', 'SuccessfulCreate', `Created pod: ${metadata.name}`)
-  } catch (error) {
-    if (isNamespaceTerminating(error)) return
-    events.event(job, 'Warning', 'FailedCreate', `Error creating: ${messageOf(error)}`)
-    throw error
-  }
-}
-
-async function deletePod(job: BatchV1Job, { metadata }: CoreV1Pod, { client, events }: ReconcileContext): Promise<void> {
-  try {
-    await client.delete(CoreV1Pod, { namespace: metadata.namespace, name: metadata.name! }, { preconditions: { uid: metadata.uid } })
-    events.event(job, 'Normal', 'SuccessfulDelete', `Deleted pod: ${metadata.name}`)
-  } catch (error) {
-    if (!isNotFound(error)) throw error
   }
 }

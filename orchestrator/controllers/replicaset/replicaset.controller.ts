@@ -10,9 +10,10 @@ import { claim, controllerReference, planClaims } from '../adoption.ts'
 import { watch } from '../controller.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
 import { controllerOf, isActive, podIndexes } from '../pod-state.ts'
+import { createOwnedPod, deleteOwnedPod } from '../owned-pods.ts'
 import { slowStart } from '../slow-start.ts'
 import { isSameStatus, withoutZeros } from '../status.ts'
-import { isNamespaceTerminating, messageOf } from '../refusal.ts'
+import { messageOf } from '../refusal.ts'
 import { nextAvailabilityMs, planReplicas, planReplicaStatus } from './replicaset.plan.ts'
 import type { ReplicaFailure, ReplicaPlan } from './replicaset.plan.ts'
 
@@ -92,23 +93,11 @@ interface Outcome {
 }
 
 async function act<T extends ReplicaOwner>(kind: Kind<T>, owner: T, plan: ReplicaPlan, context: ReconcileContext): Promise<Outcome> {
-  const created = await slowStart(plan.create, () => createPod(kind, owner, context))
+  const created = await slowStart(plan.create, () => createOwnedPod(owner, podOf(kind, owner, owner.spec.template!), context))
   if (created.error !== undefined) return { error: created.error, failure: { reason: 'FailedCreate', message: messageOf(created.error) } }
-  const removed = await Promise.allSettled(plan.remove.map((pod) => deletePod(owner, pod, context)))
+  const removed = await Promise.allSettled(plan.remove.map((pod) => deleteOwnedPod(owner, pod, context)))
   const failed = removed.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined
   return failed === undefined ? {} : { error: failed.reason, failure: { reason: 'FailedDelete', message: messageOf(failed.reason) } }
-}
-
-async function createPod<T extends ReplicaOwner>(kind: Kind<T>, owner: T, { client, events }: ReconcileContext): Promise<void> {
-  try {
-    const pod = await client.create(CoreV1Pod, podOf(kind, owner, owner.spec.template!))
-    events.event(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
-  } catch (error) {
-    // A namespace on its way out takes nothing in, and everything in it goes: nobody needs to hear of it.
-    if (isNamespaceTerminating(error)) return
-    events.event(owner, 'Warning', 'FailedCreate', `Error creating: ${messageOf(error)}`)
-    throw error
-  }
 }
 
 function podOf<T extends ReplicaOwner>(kind: Kind<T>, owner: T, template: CoreV1PodTemplateSpec): CoreV1Pod {
@@ -125,17 +114,6 @@ function podOf<T extends ReplicaOwner>(kind: Kind<T>, owner: T, template: CoreV1
       ownerReferences: [controllerReference(kind, owner)],
     },
     spec: template.spec!,
-  }
-}
-
-async function deletePod(owner: ReplicaOwner, { metadata }: CoreV1Pod, { client, events }: ReconcileContext): Promise<void> {
-  try {
-    await client.delete(CoreV1Pod, { namespace: metadata.namespace, name: metadata.name! }, { preconditions: { uid: metadata.uid } })
-    events.event(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${metadata.name}`)
-  } catch (error) {
-    if (isNotFound(error)) return
-    events.event(owner, 'Warning', 'FailedDelete', `Error deleting: ${messageOf(error)}`)
-    throw error
   }
 }
 

@@ -51,7 +51,12 @@ export function createStatefulSetController({
       const candidates = [...pods.byIndex('controller', uid!), ...[...pods.byIndex('controller', `orphans/${namespace}`)].filter(named)]
       const shared = { client: context.client, owner: set, ownerKind: AppsV1StatefulSet }
       const mine = await claim({ ...shared, kind: CoreV1Pod, plan: planClaims(set, selector, candidates) })
-      const history = await observeHistory(set, revisions, context)
+      const history = await keepHistory({
+        ...shared,
+        selector,
+        hashLabel: revisionHashLabel,
+        candidates: revisions.byIndex('namespace', namespace!),
+      })
       const update = history.update.metadata.name!
       const current = set.status?.currentRevision ?? ''
       const isKept = history.revisions.some(({ metadata }) => metadata.name === current)
@@ -69,24 +74,6 @@ export function createStatefulSetController({
       return requeueAfterMs === undefined ? undefined : { requeueAfterMs }
     },
   }
-}
-
-async function observeHistory(
-  set: AppsV1StatefulSet,
-  revisions: Informer<AppsV1ControllerRevision>,
-  { client }: ReconcileContext,
-): Promise<History> {
-  const owned = planClaims(set, selectorFromObject(set.spec.selector) ?? [], revisions.byIndex('namespace', set.metadata.namespace!))
-  const mine = await claim({ client, kind: AppsV1ControllerRevision, owner: set, ownerKind: AppsV1StatefulSet, plan: owned })
-  return keepHistory({
-    client,
-    kind: AppsV1StatefulSet,
-    owner: set,
-    template: set.spec.template,
-    hashLabel: revisionHashLabel,
-    revisions: mine,
-    collisionCount: set.status?.collisionCount ?? 0,
-  })
 }
 
 interface Actors {

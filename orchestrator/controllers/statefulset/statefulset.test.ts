@@ -52,7 +52,7 @@ async function rounds(count: number): Promise<void> {
   for (let at = 0; at < count; at++) await round()
 }
 
-const names = async () => (await cluster.pods()).map(({ metadata }) => metadata.name).toSorted()
+const names = async () => (await cluster.pods()).map(({ metadata }) => metadata.name!).toSorted()
 const images = async () =>
   Object.fromEntries((await cluster.pods()).map(({ metadata, spec }) => [metadata.name, spec.containers[0]!.image]))
 const status = async () => (await cluster.client.get(AppsV1StatefulSet, key)).status!
@@ -80,7 +80,7 @@ test('pods come one after the other, each with its name, host name, labels and c
     'apps.kubernetes.io/pod-index': '2',
     'controller-revision-hash': (await status()).updateRevision,
   })
-  expect((await claims()).map(({ metadata }) => metadata.name).toSorted()).toEqual(['data-db-0', 'data-db-1', 'data-db-2'])
+  expect((await claims()).map(({ metadata }) => metadata.name!).toSorted()).toEqual(['data-db-0', 'data-db-1', 'data-db-2'])
   expect(await status()).toMatchObject({ replicas: 3, readyReplicas: 3, availableReplicas: 3, currentReplicas: 3, updatedReplicas: 3 })
 })
 
@@ -219,7 +219,9 @@ test('old revisions go beyond the history limit, never the one that pods are of'
     await setImage(image)
     await rounds(9)
   }
-  expect((await cluster.client.list(AppsV1ControllerRevision)).items.map(({ revision }) => revision).toSorted()).toEqual([3, 4])
+  expect((await cluster.client.list(AppsV1ControllerRevision)).items.map(({ revision }) => revision).toSorted((a, b) => a - b)).toEqual([
+    3, 4,
+  ])
 })
 
 test('ordinals start where they are told to', async () => {
