@@ -18,7 +18,7 @@ export interface PassContext {
   readonly scanner: Scanner
   readonly isSlowPass: boolean
   /** Set when the time of each file is measured; called with the file's path and milliseconds. */
-  readonly onFile?: (path: string, durationMs: number) => void
+  readonly onFile?: ((path: string, durationMs: number) => void) | undefined
   readonly monotonic: () => number
 }
 

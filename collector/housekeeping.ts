@@ -3,6 +3,10 @@ import { ContainerFiles } from './container-files.ts'
 import type { MissingFile, PassContext } from './container-files.ts'
 import type { Hierarchy } from './cgroup/hierarchy.ts'
 import type { Container } from './container.ts'
+import { IntervalGovernor } from './interval-governor.ts'
+import type { CostBudget, IntervalState } from './interval-governor.ts'
+import { nearestLimits } from './nearest-limits.ts'
+import { ProcessSurvey } from './survey/process-survey.ts'
 import { ReadBuffer } from './readers/kept-file.ts'
 import type { Reader } from './readers/reader.ts'
 import { Scanner } from './readers/scanner.ts'
@@ -19,6 +23,12 @@ export interface PassCost {
   readonly containersRead: number
   readonly openFiles: number
   readonly slowestFile: { readonly path: string; readonly durationMs: number } | undefined
+  /** Files of processes looked at. */
+  readonly processFiles: number
+  /** The interval in use, times that it was stretched, and how it stands. */
+  readonly intervalMs: number
+  readonly stretches: number
+  readonly interval: IntervalState
 }
 
 export interface HousekeepingOptions {
@@ -35,6 +45,12 @@ export interface HousekeepingOptions {
   readonly subjects: ReadonlySet<Subject>
   /** Readers of the machine's /proc files, for the root. */
   readonly machineReaders: readonly Reader[]
+  /** What passes may cost before they come less often. */
+  readonly budget?: CostBudget
+  /** Called when the interval is stretched and when it goes back. */
+  readonly onInterval?: (state: IntervalState) => void
+  /** Cores of the machine, the CPU limit of whatever has none. */
+  readonly cores?: () => number
   /** Called once for each container whose cgroup is found to be gone. */
   readonly onGone: (container: Container) => void
   /** Called for the first error in reading a container; it is tried again in each pass, and the others are read all the same. */
@@ -43,6 +59,9 @@ export interface HousekeepingOptions {
 
 /** Limits, failure counts and plain cgroups are read once in so many passes. */
 const slowEvery = 10
+
+/** Files of processes that a pass looks at: some 3 ms at the most. */
+const processFilesPerPass = 300
 
 interface Watched {
   readonly container: Container
@@ -55,7 +74,7 @@ interface Watched {
 
 /**
  * The one scheduler of all reading. Passes start on a fixed grid of `intervalMs` by the monotonic clock, without jitter and without
- * drift; one that comes too late is left out and counted. A pass reads each container's files one after the other and stamps the
+ * drift; one that comes too late is left out and counted, and where they cost too much they come less often. A pass reads each container's files one after the other and stamps the
  * sample with the time of that container's reads.
  */
 export class Housekeeping {
@@ -63,6 +82,10 @@ export class Housekeeping {
   readonly #watched = new Map<string, Watched>()
   readonly #buffer = new ReadBuffer()
   readonly #scanner = new Scanner()
+  readonly #survey: ProcessSurvey
+  readonly #governor: IntervalGovernor
+  /** One for all reads: they come one after the other. */
+  readonly #context: { -readonly [K in keyof PassContext]: PassContext[K] }
   #nextSlot = 0
   #passes = 0
   #skippedTicks = 0
@@ -73,6 +96,24 @@ export class Housekeeping {
 
   constructor(options: HousekeepingOptions) {
     this.#options = options
+    const { clock, hierarchy, procRoot, subjects, intervalMs } = options
+    this.#context = {
+      buffer: this.#buffer,
+      scanner: this.#scanner,
+      isSlowPass: false,
+      monotonic: () => clock.monotonic(),
+      onFile: undefined,
+    }
+    this.#governor = new IntervalGovernor(intervalMs, options.budget ?? {}, (state) => options.onInterval?.(state))
+    this.#survey = new ProcessSurvey({
+      clock,
+      hierarchy,
+      procRoot,
+      subjects,
+      buffer: this.#buffer,
+      filesPerStep: processFilesPerPass,
+      intervalMs: intervalMs * slowEvery,
+    })
   }
 
   /** Opens a container's files, again when its description has changed. It is read from the next pass on. */
@@ -108,9 +149,11 @@ export class Housekeeping {
         watched.hasFailed = true
       }
     }
+    this.#survey.step(this.#options.store.all())
     this.#passes++
     this.#lastPassMs = clock.monotonic() - startedAt
     this.#totalPassMs += this.#lastPassMs
+    this.#governor.note(this.#lastPassMs, clock.monotonic())
     for (const container of gone) {
       this.#watched.delete(container.description.name)
       this.#options.onGone(container)
@@ -119,10 +162,11 @@ export class Housekeeping {
 
   /** Passes on the grid until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, intervalMs } = this.#options
+    const { clock } = this.#options
     let due = clock.monotonic()
     while (!signal.aborted) {
       this.pass()
+      const { intervalMs } = this.#governor
       due += intervalMs
       const late = clock.monotonic() - due
       if (late > 0) {
@@ -152,6 +196,10 @@ export class Housekeeping {
       containersRead: this.#containersRead,
       openFiles,
       slowestFile: this.#slowest,
+      processFiles: this.#survey.files,
+      intervalMs: this.#governor.intervalMs,
+      stretches: this.#governor.stretches,
+      interval: this.#governor.state,
     }
   }
 
@@ -161,6 +209,11 @@ export class Housekeeping {
     for (const [name, { files }] of this.#watched) {
       const missing = files.missing()
       if (missing.length > 0) result.set(name, missing)
+    }
+    const { problem } = this.#survey
+    if (problem !== undefined) {
+      const file = { path: problem.path, problem: problem.errno, missing: ['fileDescriptors', 'sockets'], isOptional: true }
+      result.set('/', [...(result.get('/') ?? []), file])
     }
     return result
   }
@@ -175,20 +228,15 @@ export class Housekeeping {
     const { clock } = this.#options
     const { container, files, slot, hasBeenRead } = watched
     const isSlowPass = !hasBeenRead || this.#passes % slowEvery === slot
-    const context: PassContext = {
-      buffer: this.#buffer,
-      scanner: this.#scanner,
-      isSlowPass,
-      monotonic: this.#monotonic,
-      ...(isSlowPass ? { onFile: this.#noteFile } : {}),
-    }
+    this.#context.isSlowPass = isSlowPass
+    this.#context.onFile = isSlowPass ? this.#noteFile : undefined
     container.ring.begin(clock.now(), clock.monotonic())
     this.#containersRead++
     watched.hasBeenRead = true
-    return files.read(container, context)
+    const outcome = files.read(container, this.#context)
+    if (isSlowPass) container.nearest = nearestLimits(container, this.#options.store, this.#options.cores?.() ?? 0)
+    return outcome
   }
-
-  readonly #monotonic = () => this.#options.clock.monotonic()
 
   readonly #noteFile = (path: string, durationMs: number) => {
     if (this.#slowest === undefined || durationMs > this.#slowest.durationMs) this.#slowest = { path, durationMs }

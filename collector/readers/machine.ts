@@ -1,6 +1,6 @@
 import { column, fieldIndex } from '../metrics.ts'
 import type { FieldOf } from '../metrics.ts'
-import { smoothLoad } from '../processes/load-average.ts'
+import { smoothLoad } from '../survey/load-average.ts'
 import { tickNanoseconds } from './cpu.ts'
 import { parseNetDev } from './network.ts'
 import type { FileReader, Reader, ReadTarget } from './reader.ts'
@@ -57,26 +57,7 @@ export function createMachineReader({ wholeDisks, networkFolder }: { wholeDisks:
         metrics: ['load'],
         parse: parseLoadavg,
       },
-      {
-        controller: '',
-        file: 'diskstats',
-        subject: 'diskIO',
-        isList: true,
-        every: 'pass',
-        metrics: [],
-        also: 'disk traffic',
-        parse: (scanner, target) => parseDiskstats(scanner, target, wholeDisks),
-      },
-      {
-        controller: '',
-        file: `${networkFolder}/dev`,
-        subject: 'network',
-        isList: true,
-        every: 'pass',
-        metrics: [],
-        also: 'network traffic',
-        parse: parseNetDev,
-      },
+      ...trafficFiles(wholeDisks, networkFolder),
       taskStates(),
       ...openFiles(networkFolder),
       ...socketFiles.map((file) => ({ ...file, file: file.file.replace('net', networkFolder) })),
@@ -90,6 +71,21 @@ export function createMachineReader({ wholeDisks, networkFolder }: { wholeDisks:
       if (Number.isNaN(ring.get(column.memoryWorkingSet))) ring.set(column.memoryWorkingSet, memory.total - memory.available)
     },
   }
+}
+
+/** Disks and network of the machine. */
+function trafficFiles(wholeDisks: DiskNames, networkFolder: string): FileReader[] {
+  const file = { controller: '', isList: true, every: 'pass', metrics: [] } as const
+  return [
+    {
+      ...file,
+      file: 'diskstats',
+      subject: 'diskIO',
+      also: 'disk traffic',
+      parse: (scanner, target) => parseDiskstats(scanner, target, wholeDisks),
+    },
+    { ...file, file: `${networkFolder}/dev`, subject: 'network', also: 'network traffic', parse: parseNetDev },
+  ]
 }
 
 /** First line of `/proc/stat`: user nice system idle iowait irq softirq steal …, in ticks. */
