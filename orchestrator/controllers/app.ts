@@ -71,6 +71,7 @@ export function createControllers(options: ControllersOptions): Controllers {
         clock,
         log,
         autoscalersOf: autoscalers.autoscalersOf,
+        autoscalersOfTotals: autoscalers.autoscalersOfTotals,
         enqueueAfter: (key: string, ms: number) => autoscaler.enqueueAfter(key, ms),
       }
       await Promise.all([...controllers.map((controller) => controller.run(signal)), runSampleTrigger(trigger, signal)])

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { toTimestamp } from '../../../lib/clock.ts'
+import type { Clock } from '../../../lib/clock.ts'
 import { AutoscalingV2HorizontalPodAutoscaler, CoreV1Pod } from '../../api/generated/kinds.ts'
 import type { AutoscalingV2HorizontalPodAutoscalerStatus, AutoscalingV2MetricStatus } from '../../api/generated/kinds.ts'
 import { matchesLabels, parseLabelSelector } from '../../api/labels.ts'
@@ -19,7 +20,7 @@ import type { Finding, ScalingHistory } from './behavior.plan.ts'
 import { createMetricsClient } from './metrics-client.ts'
 import { MetricFailure, proposeReplicas } from './metric-proposal.ts'
 import type { MetricProposal } from './metric-proposal.ts'
-import { readTarget } from './scale-target.ts'
+import { readTarget, writeScale } from './scale-target.ts'
 import type { ScaleTarget } from './scale-target.ts'
 
 /** Upstream's defaults. */
@@ -30,8 +31,6 @@ const defaultInitialReadinessDelayMs = 30_000
 const defaultTolerance = 0.1
 /** Its own writes wake an autoscaler again: a run so soon after a run, with nothing changed by the user, has nothing to add. */
 const echoMs = 500
-/** How often a write of the size is tried again when somebody else changed the target meanwhile. */
-const scaleAttempts = 3
 
 /** How autoscalers behave where they don't say themselves. */
 export interface AutoscalerTuning {
@@ -45,6 +44,7 @@ export interface AutoscalerTuning {
 export interface AutoscalerOptions extends AutoscalerTuning {
   readonly client: Client
   readonly informers: InformerFactory
+  readonly clock: Clock
 }
 
 /** The autoscalers' controller, and who is interested in which pod's samples. */
@@ -52,6 +52,8 @@ export interface AutoscalerController {
   readonly declaration: ControllerDeclaration<AutoscalingV2HorizontalPodAutoscaler>
   /** Keys of the autoscalers whose target selects the pod. */
   readonly autoscalersOf: (pod: CoreV1Pod) => Iterable<string>
+  /** Keys of the autoscalers that look at figures which are no pod's: of other objects, and external ones. */
+  readonly autoscalersOfTotals: () => Iterable<string>
 }
 
 /** What is kept of an autoscaler between runs. */
@@ -82,6 +84,7 @@ export function createAutoscalerController(options: AutoscalerOptions): Autoscal
   const autoscalers = new AutoscalerLoop(options)
   return {
     autoscalersOf: (pod) => autoscalers.keysOf(pod),
+    autoscalersOfTotals: () => autoscalers.keysOfTotals(),
     declaration: {
       name: 'horizontal-pod-autoscaler',
       for: AutoscalingV2HorizontalPodAutoscaler,
@@ -94,6 +97,7 @@ export function createAutoscalerController(options: AutoscalerOptions): Autoscal
 class AutoscalerLoop {
   readonly #options: AutoscalerOptions
   readonly #pods
+  readonly #autoscalers
   readonly #metrics
   readonly #memories = new Map<string, Memory>()
   readonly #runs = new Map<string, Run>()
@@ -101,8 +105,9 @@ class AutoscalerLoop {
   constructor(options: AutoscalerOptions) {
     this.#options = options
     this.#pods = options.informers.informer(CoreV1Pod, { indexes: podIndexes })
-    this.#metrics = createMetricsClient(options.client)
-    options.informers.informer(AutoscalingV2HorizontalPodAutoscaler).onChange({
+    this.#metrics = createMetricsClient(options.client, options.clock)
+    this.#autoscalers = options.informers.informer(AutoscalingV2HorizontalPodAutoscaler)
+    this.#autoscalers.onChange({
       deleted: (autoscaler) => {
         this.#memories.delete(keyOf(autoscaler))
         this.#runs.delete(keyOf(autoscaler))
@@ -113,6 +118,12 @@ class AutoscalerLoop {
   *keysOf(pod: CoreV1Pod): Iterable<string> {
     for (const [key, { selector }] of this.#memories) {
       if (key.startsWith(`${pod.metadata.namespace}/`) && selector !== undefined && matchesLabels(selector, pod.metadata.labels)) yield key
+    }
+  }
+
+  *keysOfTotals(): Iterable<string> {
+    for (const autoscaler of this.#autoscalers.list()) {
+      if ((autoscaler.spec.metrics ?? []).some(({ type }) => type === 'Object' || type === 'External')) yield keyOf(autoscaler)
     }
   }
 
@@ -362,7 +373,7 @@ function judge(input: {
       message: `the HPA was unable to compute the replica count: ${failure.message}`,
     })
     const total = proposals.length + failures.length
-    const message = `invalid metrics (${failures.length} invalid out of ${total}), first error is: ${failure.message}`
+    const message = `invalid metrics (${failures.length} invalid out of ${total}), first error is: ${failure.summary}`
     context.events.event(autoscaler, 'Warning', 'FailedComputeMetricsReplicas', message)
     return undefined
   }
@@ -375,19 +386,3 @@ function judge(input: {
 }
 
 const toleranceOf = (text: string | undefined, otherwise: number) => (text === undefined ? otherwise : milliValueOf(text) / 1000)
-
-/** Writes the size; when the target was changed meanwhile, on top of that change. */
-async function writeScale(client: Client, { kind, scale }: ScaleTarget, replicas: number): Promise<void> {
-  const { namespace, name } = scale.metadata
-  const key = { namespace, name: name! }
-  let current = scale
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await client.putSubresource(kind, key, 'scale', { ...current, spec: { ...current.spec, replicas } })
-      return
-    } catch (error) {
-      if (!isConflict(error) || attempt >= scaleAttempts) throw error
-      current = await client.getSubresource(kind, key, 'scale')
-    }
-  }
-}

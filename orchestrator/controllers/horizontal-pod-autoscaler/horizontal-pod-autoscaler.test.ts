@@ -143,7 +143,7 @@ test('start-up CPU of a fresh pod does not count while it is not ready or its wi
 })
 
 test('samples wake the autoscaler without waiting for the sync period, at most once a second', async () => {
-  const { declaration, autoscalersOf } = createAutoscalerController(cluster)
+  const { declaration, autoscalersOf, autoscalersOfTotals } = createAutoscalerController(cluster)
   await cluster.client.create(CoreV1ReplicationController, rc)
   const [, controller] = await cluster.start(createReplicationControllerController(cluster), declaration)
   await live(1_000)
@@ -161,7 +161,7 @@ test('samples wake the autoscaler without waiting for the sync period, at most o
     },
   } as unknown as typeof cluster.client
   void runSampleTrigger(
-    { ...cluster, client, autoscalersOf, enqueueAfter: (name, ms) => controller!.enqueueAfter(name, ms) },
+    { ...cluster, client, autoscalersOf, autoscalersOfTotals, enqueueAfter: (name, ms) => controller!.enqueueAfter(name, ms) },
     new AbortController().signal,
   )
   await cluster.clock.settle()
@@ -185,7 +185,7 @@ describe('what cannot be computed', () => {
     expect(
       (await cluster.eventTexts()).some((text) =>
         text.startsWith(
-          'FailedComputeMetricsReplicas invalid metrics (1 invalid out of 1), first error is: failed to get cpu utilization: unable to fetch metrics from resource metrics API',
+          'FailedComputeMetricsReplicas invalid metrics (1 invalid out of 1), first error is: failed to get cpu resource metric value: failed to get cpu utilization: unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API',
         ),
       ),
     ).toBe(true)

@@ -1,10 +1,12 @@
 import type {
   AutoscalingV2HorizontalPodAutoscaler,
+  AutoscalingV2MetricIdentifier,
   AutoscalingV2MetricSpec,
   AutoscalingV2MetricStatus,
   AutoscalingV2MetricTarget,
   CoreV1Pod,
 } from '../../api/generated/kinds.ts'
+import { formatLabelSelector, selectorFromObject } from '../../api/labels.ts'
 import { formatQuantity, milliValueOf, quantityFromMilli } from '../../api/quantity.ts'
 import type { Client } from '../../client/client.ts'
 import { messageOf } from '../refusal.ts'
@@ -21,15 +23,18 @@ export interface MetricProposal {
   readonly status: AutoscalingV2MetricStatus
 }
 
-/** Why a metric gives no proposal: the reason is both the event's and the condition's. */
+/** Why a metric gives no proposal: the reason and the message are both the event's and the condition's. */
 export class MetricFailure extends Error {
   readonly code = 'EMETRICFAILURE'
   readonly reason: string
+  /** With what was wanted before it, as the event about all metrics says it. */
+  readonly summary: string
 
-  constructor(reason: string, message: string) {
+  constructor(reason: string, message: string, summary: string) {
     super(message)
     this.name = 'MetricFailure'
     this.reason = reason
+    this.summary = summary
   }
 }
 
@@ -50,28 +55,38 @@ export interface ProposalContext {
 /** Computes one metric's proposal; throws a `MetricFailure` with upstream's reason and message. */
 export async function proposeReplicas(spec: AutoscalingV2MetricSpec, context: ProposalContext): Promise<MetricProposal> {
   const source = sources[spec.type as keyof typeof sources]
-  if (source === undefined) throw new MetricFailure('InvalidMetricSourceType', `unknown metric source type "${spec.type}"`)
+  if (source === undefined) {
+    const message = `unknown metric source type "${spec.type}"`
+    throw new MetricFailure('InvalidMetricSourceType', message, message)
+  }
   try {
     return await source.propose(spec, context)
   } catch (error) {
-    throw new MetricFailure(source.reason, `${source.describe(spec)}: ${messageOf(error)}`)
+    throw new MetricFailure(source.reason, messageOf(error), `failed to get ${source.describe(spec)} value: ${messageOf(error)}`)
   }
 }
 
 interface Source {
   readonly reason: string
+  /** What is measured, as upstream's messages name it. */
   describe(spec: AutoscalingV2MetricSpec): string
   propose(spec: AutoscalingV2MetricSpec, context: ProposalContext): Promise<MetricProposal>
 }
 
-const ofTarget = (target: AutoscalingV2MetricTarget | undefined) =>
-  target?.averageValue === undefined && target?.averageUtilization !== undefined ? 'utilization' : 'usage'
+/** The outcome of a step; its failure begins with what was tried. */
+async function attempt<T>(what: string, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step()
+  } catch (error) {
+    throw new MetricError(`${what}: ${messageOf(error)}`)
+  }
+}
 
 /** One way to measure per type of metric. */
 const sources: Readonly<Record<'Resource' | 'ContainerResource' | 'Pods' | 'Object' | 'External', Source>> = {
   Resource: {
     reason: 'FailedGetResourceMetric',
-    describe: ({ resource }) => `failed to get ${resource?.name} ${ofTarget(resource?.target)}`,
+    describe: ({ resource }) => `${resource?.name} resource metric`,
     async propose(spec, context) {
       const { name, target } = spec.resource!
       const { proposal, current } = await proposeForResource({ name, target }, context)
@@ -81,7 +96,7 @@ const sources: Readonly<Record<'Resource' | 'ContainerResource' | 'Pods' | 'Obje
   },
   ContainerResource: {
     reason: 'FailedGetContainerResourceMetric',
-    describe: ({ containerResource }) => `failed to get ${containerResource?.name} ${ofTarget(containerResource?.target)}`,
+    describe: ({ containerResource }) => `${containerResource?.name} container metric`,
     async propose(spec, context) {
       const { name, target, container } = spec.containerResource!
       const { proposal, current } = await proposeForResource({ name, target, container }, context)
@@ -96,10 +111,12 @@ const sources: Readonly<Record<'Resource' | 'ContainerResource' | 'Pods' | 'Obje
   },
   Pods: {
     reason: 'FailedGetPodsMetric',
-    describe: () => 'failed to get pods metric value',
+    describe: () => 'pods metric',
     async propose(spec, context) {
       const { metric, target } = spec.pods!
-      const samples = await context.metrics.pods(context.autoscaler.metadata.namespace!, context.selector, metric)
+      const samples = await attempt(`unable to get metric ${metric.name}`, () =>
+        context.metrics.pods(context.autoscaler.metadata.namespace!, context.selector, metric),
+      )
       const proposal = planAverage(inputOf(context, samples), requiredMilli(target.averageValue, 'averageValue'))
       return {
         replicas: proposal.replicas,
@@ -110,12 +127,15 @@ const sources: Readonly<Record<'Resource' | 'ContainerResource' | 'Pods' | 'Obje
   },
   Object: {
     reason: 'FailedGetObjectMetric',
-    describe: () => 'failed to get object metric value',
+    describe: () => 'object metric',
     async propose(spec, context) {
       const { metric, target, describedObject } = spec.object!
-      const { plural, group } = await resolveKind(context.client, describedObject)
-      const resource = group === '' ? plural : `${plural}.${group}`
-      const total = await context.metrics.object(context.autoscaler.metadata.namespace!, describedObject, resource, metric)
+      const namespace = context.autoscaler.metadata.namespace!
+      const place = `${describedObject.kind} ${namespace}/${describedObject.name}`
+      const total = await attempt(`unable to get metric ${metric.name}: ${place}`, async () => {
+        const kind = await resolveKind(context.client, describedObject)
+        return context.metrics.object({ namespace, kind, name: describedObject.name }, metric)
+      })
       const { proposal, current } = proposeForTotal(total, target, context)
       return {
         replicas: proposal.replicas,
@@ -126,10 +146,13 @@ const sources: Readonly<Record<'Resource' | 'ContainerResource' | 'Pods' | 'Obje
   },
   External: {
     reason: 'FailedGetExternalMetric',
-    describe: ({ external }) => `failed to get ${external?.metric.name} external metric value`,
+    describe: ({ external }) => `${external?.metric.name} external metric`,
     async propose(spec, context) {
       const { metric, target } = spec.external!
-      const values = await context.metrics.external(context.autoscaler.metadata.namespace!, metric)
+      const namespace = context.autoscaler.metadata.namespace!
+      const values = await attempt(`unable to get external metric ${namespace}/${metric.name}/${formatSelector(metric)}`, () =>
+        context.metrics.external(namespace, metric),
+      )
       const total = values.reduce((sum, value) => sum + value, 0)
       const { proposal, current } = proposeForTotal(total, target, context)
       return {
@@ -146,12 +169,22 @@ interface Measured {
   readonly current: { readonly averageUtilization?: number; readonly averageValue?: string; readonly value?: string }
 }
 
-async function proposeForResource(
-  source: { readonly name: string; readonly target: AutoscalingV2MetricTarget; readonly container?: string },
-  context: ProposalContext,
-): Promise<Measured> {
+interface ResourceSource {
+  readonly name: string
+  readonly target: AutoscalingV2MetricTarget
+  readonly container?: string
+}
+
+function proposeForResource(source: ResourceSource, context: ProposalContext): Promise<Measured> {
+  const what = source.target.averageValue === undefined && source.target.averageUtilization !== undefined ? 'utilization' : 'usage'
+  return attempt(`failed to get ${source.name} ${what}`, () => measureResource(source, context))
+}
+
+async function measureResource(source: ResourceSource, context: ProposalContext): Promise<Measured> {
   const { name, target, container } = source
-  const samples = await context.metrics.resource(context.autoscaler.metadata.namespace!, context.selector, name, container)
+  const samples = await attempt(`unable to get metrics for resource ${name}`, () =>
+    context.metrics.resource(context.autoscaler.metadata.namespace!, context.selector, name, container),
+  )
   const input = { ...inputOf(context, samples), resource: name }
   if (target.averageValue !== undefined) {
     const proposal = planAverage(input, requiredMilli(target.averageValue, 'averageValue'))
@@ -181,5 +214,8 @@ function requiredMilli(text: string | undefined, field: string): number {
   if (milli <= 0) throw new MetricError(`invalid metric source: target.${field} must be a positive quantity, is ${JSON.stringify(text)}`)
   return milli
 }
+
+const formatSelector = ({ selector }: AutoscalingV2MetricIdentifier) =>
+  selector === undefined ? 'nil' : formatLabelSelector(selectorFromObject(selector) ?? [])
 
 const toQuantity = (milli: number) => formatQuantity(quantityFromMilli(milli))

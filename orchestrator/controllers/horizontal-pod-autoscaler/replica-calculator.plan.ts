@@ -157,8 +157,11 @@ export function planTotal(
 ): Proposal {
   const ratio = totalMilli / targetMilli
   if (input.currentReplicas === 0) return { replicas: Math.ceil(exact(ratio)), milli: totalMilli }
+  if (isWithin(ratio, input.tolerance)) return { replicas: input.currentReplicas, milli: totalMilli }
   const readyCount = input.pods.filter((pod) => pod.status?.phase === 'Running' && conditionOf(pod, 'Ready')?.status === 'True').length
-  return { replicas: isWithin(ratio, input.tolerance) ? input.currentReplicas : Math.ceil(exact(ratio * readyCount)), milli: totalMilli }
+  const replicas = Math.ceil(exact(ratio * readyCount))
+  // Pods that are not ready yet are on their way to take up the load: too much of it is never a reason to have fewer.
+  return { replicas: ratio > 1 ? Math.max(replicas, input.currentReplicas) : replicas, milli: totalMilli }
 }
 
 /** Replicas for one value that is to be shared out (`averageValue` of object and external metrics). `statusReplicas` is what runs now. */
@@ -170,7 +173,7 @@ export function planShare(
   const { statusReplicas, tolerance } = input
   const ratio = statusReplicas === 0 ? Infinity : totalMilli / (targetMilli * statusReplicas)
   const replicas = isWithin(ratio, tolerance) ? statusReplicas : Math.ceil(exact(totalMilli / targetMilli))
-  return { replicas, milli: statusReplicas === 0 ? 0 : Math.ceil(totalMilli / statusReplicas) }
+  return { replicas, milli: Math.ceil(totalMilli / Math.max(1, statusReplicas)) }
 }
 
 const isWithin = (ratio: number, { up, down }: Tolerance) => ratio >= exact(1 - down) && ratio <= exact(1 + up)

@@ -237,10 +237,14 @@ describe('replicas for one value', () => {
   ])('a total of $total for a target of $target with $current replicas asks for $expected', ({ current, total, target, expected }) => {
     expect(planTotal({ pods, currentReplicas: current, tolerance }, total, target).replicas).toBe(expected)
   })
+  test('too much for pods that are not ready yet never asks for fewer of them', () => {
+    const starting = pods.map((pod) => ({ ...pod, status: { ...pod.status, phase: 'Pending' } }))
+    expect(planTotal({ pods: starting, currentReplicas: 2, tolerance }, 300, 100).replicas).toBe(2)
+  })
   test.each([
     { running: 2, total: 500, target: 100, expected: 5, milli: 250 },
     { running: 2, total: 210, target: 100, expected: 2, milli: 105 },
-    { running: 0, total: 210, target: 100, expected: 3, milli: 0 },
+    { running: 0, total: 210, target: 100, expected: 3, milli: 210 },
   ])('a share of $target of $total with $running running asks for $expected', ({ running, total, target, expected, milli }) => {
     expect(planShare({ statusReplicas: running, tolerance }, total, target)).toEqual({ replicas: expected, milli })
   })

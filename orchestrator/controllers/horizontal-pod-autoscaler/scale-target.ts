@@ -1,7 +1,11 @@
 import { AppsV1Deployment, AppsV1ReplicaSet, AppsV1StatefulSet, CoreV1ReplicationController } from '../../api/generated/kinds.ts'
 import type { AutoscalingV1Scale, AutoscalingV2CrossVersionObjectReference } from '../../api/generated/kinds.ts'
 import type { Kind } from '../../api/object.ts'
+import { isConflict } from '../../api/status-error.ts'
 import type { Client } from '../../client/client.ts'
+
+/** How often a write of the size is tried again when somebody else changed the target meanwhile. */
+const scaleAttempts = 3
 
 /** Built-in kinds that can be scaled, by group and kind. The group of old manifests is an alias. */
 const builtIn: Readonly<Record<string, Kind>> = {
@@ -42,4 +46,20 @@ export async function readTarget(
 ): Promise<ScaleTarget> {
   const kind = await resolveKind(client, reference)
   return { kind, scale: await client.getSubresource<AutoscalingV1Scale>(kind, { namespace, name: reference.name }, 'scale') }
+}
+
+/** Writes the size; when the target was changed meanwhile, on top of that change. */
+export async function writeScale(client: Client, { kind, scale }: ScaleTarget, replicas: number): Promise<void> {
+  const { namespace, name } = scale.metadata
+  const key = { namespace, name: name! }
+  let current = scale
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await client.putSubresource(kind, key, 'scale', { ...current, spec: { ...current.spec, replicas } })
+      return
+    } catch (error) {
+      if (!isConflict(error) || attempt >= scaleAttempts) throw error
+      current = await client.getSubresource(kind, key, 'scale')
+    }
+  }
 }
