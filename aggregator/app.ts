@@ -5,13 +5,11 @@ import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import { createHttpServer } from './http-server.ts'
-import { InfluxConnection, validateInfluxOptions } from './influx/connection.ts'
-import type { InfluxOptions } from './influx/connection.ts'
-import { createInfluxDriver, ensureDatabase } from './influx/database.ts'
+import { createInfluxDriver } from './influx/database.ts'
 import { InfluxHistory } from './influx/history.ts'
 import { InfluxSink } from './influx/influx-sink.ts'
-import { createDeadLetters } from './influx/dead-letters.ts'
-import { Spool } from './influx/spool.ts'
+import { resolveInfluxOptions } from './influx/options.ts'
+import type { InfluxOptions } from './influx/options.ts'
 import { MemoryWindow } from './memory-window.ts'
 import { noAuthorities } from './metrics-api/authorities.ts'
 import type { Authorities } from './metrics-api/authorities.ts'
@@ -26,6 +24,7 @@ import type { ClusterView } from './processors.ts'
 import { NodeScraper } from './sources/node-scraper.ts'
 import type { KubeletCredentials } from './sources/node-scraper.ts'
 import { NodeSource } from './sources/node-source.ts'
+import type { Sink, SinkContext, SinkPlan } from './sinks/sink.ts'
 import type { MetricWindow } from './window.ts'
 
 export interface AggregatorOptions {
@@ -52,7 +51,9 @@ export interface AggregatorOptions {
   readonly externalMetrics?: readonly ExternalMetric[]
   /** Absent: the memory window is all there is. */
   readonly influx?: InfluxOptions
-  /** Where points wait while InfluxDB is away; absent: in memory, bounded. */
+  /** Where else batches go. The name `influxdb` is taken when `influx` is set. */
+  readonly sinks?: readonly SinkPlan[]
+  /** Where points wait while a sink's destination is away; absent: in memory, bounded. */
   readonly spoolDir?: string
   /** Default 512 MiB. */
   readonly spoolMaxBytes?: number
@@ -84,17 +85,16 @@ const maxScrapeMs = 10_000
 export function createAggregator(options: AggregatorOptions): Aggregator {
   const { informers, clock, resolutionMs = 5000, influx } = options
   if (!(resolutionMs >= minResolutionMs)) throw new RangeError(`resolutionMs: ${resolutionMs} must be at least ${minResolutionMs}`)
-  if (influx !== undefined) validateInfluxOptions(influx)
   const holdMs = resolutionMs * heldResolutions
   const view = createView(informers)
   const window = new MemoryWindow({ windowMs: options.windowMs ?? 3_600_000, maxBytes: options.windowMaxBytes ?? 256 << 20 })
   const metrics = new ResourceMetrics({ ...view, holdMs, clock })
-  const writer = influx === undefined ? undefined : createInfluxWriter(options, influx)
+  const sinks = createSinks(options)
   const history = influx === undefined ? undefined : createHistory(influx, clock)
   const pipeline = new Pipeline({
     nodeProcessors: createNodeProcessors(view, { holdMs }),
     totalsProcessors: createTotalsProcessors(),
-    sinks: [metrics, ...(writer === undefined ? [] : [writer]), window],
+    sinks: [metrics, ...sinks, window],
     resolutionMs,
     holdMs,
     clock,
@@ -103,7 +103,12 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   const scraper = new NodeScraper({ ...options.kubelet, clock, timeoutMs: Math.min(maxScrapeMs, resolutionMs * 0.9) })
   const source = createSource(options, { view, scraper, pipeline, metrics, resolutionMs })
   const unready = () => whyUnready(view, window)
-  const report = () => ({ sources: source.statuses(), window: window.stats(), influx: writer?.stats(), now: clock.now() })
+  const report = () => ({
+    sources: source.statuses(),
+    window: window.stats(),
+    sinks: sinks.map((sink) => ({ name: sink.name, stats: sink.stats() })),
+    now: clock.now(),
+  })
   const server = createHttpServer({ window, latest: () => pipeline.latest(), report, unready, history, now: () => clock.now() })
   const { authorities } = options.metricsApi
   const api = createMetricsApi({
@@ -134,7 +139,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     async start() {
       addresses.http = await server.listen(options.http)
       addresses.metricsApi = await api.start()
-      await writer?.start()
+      await Promise.all(sinks.map((sink) => sink.start()))
       // Without the pods every figure would look like that of a pod that nobody knows.
       void Promise.all(Object.values(view).map((informer) => informer.waitForSync(stopped.signal))).then(
         () => source.start(),
@@ -147,13 +152,13 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
       pipeline.stop()
       scraper.close()
       await Promise.all([server.close(), api.stop()])
-      await writer?.stop()
+      await Promise.all(sinks.map((sink) => sink.stop()))
     },
   }
 }
 
 function createHistory(influx: InfluxOptions, clock: Clock): InfluxHistory {
-  return new InfluxHistory({ driver: createInfluxDriver(influx), database: influx.database ?? 'k8s', clock })
+  return new InfluxHistory({ driver: createInfluxDriver(influx), settings: resolveInfluxOptions(influx), clock })
 }
 
 interface SourceParts {
@@ -199,20 +204,17 @@ function whyUnready(view: ClusterView, window: MemoryWindow): readonly string[] 
   ]
 }
 
-/** Of the file of refused points; there is one older. */
-const deadLetterBytes = 8 << 20
-
-function createInfluxWriter(options: AggregatorOptions, influx: InfluxOptions): InfluxSink {
-  const { clock, random, log, clusterName = 'default', spoolDir, spoolMaxBytes = 512 << 20 } = options
-  const driver = createInfluxDriver(influx)
-  return new InfluxSink({
+/** The InfluxDB of the options and every sink that is planned besides. */
+function createSinks(options: AggregatorOptions): readonly Sink[] {
+  const { clock, random, log, influx, clusterName = 'default', spoolDir, spoolMaxBytes, sinks = [] } = options
+  const context: SinkContext = {
     clusterName,
-    connection: new InfluxConnection({ ...influx, clock, timeoutMs: 10_000 }),
-    prepare: () => ensureDatabase(driver, influx, clock),
-    ...(spoolDir === undefined ? {} : { deadLetters: createDeadLetters({ dir: spoolDir, maxBytes: deadLetterBytes, clock }) }),
-    spool: spoolDir === undefined ? undefined : new Spool({ dir: spoolDir, maxBytes: spoolMaxBytes }),
     clock,
     random,
-    log: log.child({ part: 'influx' }),
-  })
+    log: log.child({ part: 'sinks' }),
+    ...(spoolDir === undefined ? {} : { spoolDir }),
+    ...(spoolMaxBytes === undefined ? {} : { spoolMaxBytes }),
+  }
+  const own = influx === undefined ? [] : [new InfluxSink({ name: 'influxdb', influx }, context)]
+  return [...own, ...sinks.map((plan) => plan.create(context))]
 }

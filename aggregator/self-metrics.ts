@@ -1,12 +1,12 @@
-import type { InfluxSinkStats } from './influx/influx-sink.ts'
 import type { WindowStats } from './memory-window.ts'
+import type { SinkStats } from './sinks/sink.ts'
 import type { SourceStatus } from './sources/node-source.ts'
 
 /** Everything that the aggregator says about itself. */
 export interface SelfReport {
   readonly sources: readonly SourceStatus[]
   readonly window: WindowStats
-  readonly influx: InfluxSinkStats | undefined
+  readonly sinks: readonly { readonly name: string; readonly stats: SinkStats }[]
   readonly now: number
 }
 
@@ -23,8 +23,8 @@ const perNode = (value: (status: SourceStatus, report: SelfReport) => number | u
 const ofWindow = (value: (window: WindowStats) => number | undefined): Family['samples'] => {
   return ({ window }) => [[{}, value(window)]]
 }
-const ofInflux = (value: (influx: InfluxSinkStats) => number | undefined): Family['samples'] => {
-  return ({ influx }) => (influx === undefined ? [] : [[{}, value(influx)]])
+const perSink = (value: (sink: SinkStats) => number | undefined): Family['samples'] => {
+  return ({ sinks }) => sinks.map(({ name, stats }) => [{ sink: name }, value(stats)])
 }
 const seconds = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1000)
 
@@ -41,15 +41,18 @@ const families: readonly Family[] = [
   { name: 'binnacle_aggregator_window_samples_total', type: 'counter', help: 'Samples written to the window.', samples: ofWindow(({ samples }) => samples) },
   { name: 'binnacle_aggregator_window_blocks_dropped_total', type: 'counter', help: 'Blocks of samples dropped early for want of memory.', samples: ofWindow(({ blocksDropped }) => blocksDropped) },
   { name: 'binnacle_aggregator_window_sets_refused_total', type: 'counter', help: 'Samples of entities that the window had no room for.', samples: ofWindow(({ setsRefused }) => setsRefused) },
-  { name: 'binnacle_aggregator_influx_up', type: 'gauge', help: 'Whether InfluxDB took the last batch.', samples: ofInflux(({ isHealthy }) => Number(isHealthy)) },
-  { name: 'binnacle_aggregator_influx_points_encoded_total', type: 'counter', help: 'Points encoded for InfluxDB.', samples: ofInflux(({ pointsEncoded }) => pointsEncoded) },
-  { name: 'binnacle_aggregator_influx_points_written_total', type: 'counter', help: 'Points that InfluxDB has stored.', samples: ofInflux(({ pointsWritten }) => pointsWritten) },
-  { name: 'binnacle_aggregator_influx_points_rejected_total', type: 'counter', help: 'Points that InfluxDB refused for good.', samples: ({ influx }) => Object.entries(influx?.pointsRejected ?? {}).map(([reason, count]) => [{ reason }, count]) },
-  { name: 'binnacle_aggregator_influx_points_dropped_total', type: 'counter', help: 'Points lost before InfluxDB.', samples: ({ influx }) => Object.entries(influx?.pointsDropped ?? {}).map(([where, count]) => [{ where }, count]) },
-  { name: 'binnacle_aggregator_influx_writes_total', type: 'counter', help: 'Write requests to InfluxDB.', samples: ofInflux(({ writes }) => writes) },
-  { name: 'binnacle_aggregator_influx_failed_writes_total', type: 'counter', help: 'Write requests to be repeated.', samples: ofInflux(({ failedWrites }) => failedWrites) },
-  { name: 'binnacle_aggregator_spool_points', type: 'gauge', help: 'Points on disk that wait for InfluxDB.', samples: ofInflux(({ spooledPoints }) => spooledPoints) },
-  { name: 'binnacle_aggregator_spool_bytes', type: 'gauge', help: 'Size of the spool on disk.', samples: ofInflux(({ spoolBytes }) => spoolBytes) },
+  { name: 'binnacle_aggregator_sink_up', type: 'gauge', help: 'Whether the sink took the last request.', samples: perSink(({ isHealthy }) => Number(isHealthy)) },
+  { name: 'binnacle_aggregator_sink_accepted_total', type: 'counter', help: 'Points and events that the sink was given.', samples: perSink(({ accepted }) => accepted) },
+  { name: 'binnacle_aggregator_sink_restored_total', type: 'counter', help: 'Points and events found in the spool at the start.', samples: perSink(({ restored }) => restored) },
+  { name: 'binnacle_aggregator_sink_delivered_total', type: 'counter', help: 'Points and events that the destination has.', samples: perSink(({ delivered }) => delivered) },
+  { name: 'binnacle_aggregator_sink_waiting', type: 'gauge', help: 'Points and events on their way, those in the spool included.', samples: perSink(({ waiting }) => waiting) },
+  { name: 'binnacle_aggregator_sink_lost_total', type: 'counter', help: 'Points and events that were lost, by reason.', samples: ({ sinks }) => sinks.flatMap(({ name, stats }) => Object.entries(stats.lost).map(([reason, count]) => [{ sink: name, reason }, count] as const)) },
+  { name: 'binnacle_aggregator_sink_requests_total', type: 'counter', help: 'Requests to the destination.', samples: perSink(({ requests }) => requests) },
+  { name: 'binnacle_aggregator_sink_failed_requests_total', type: 'counter', help: 'Requests to be repeated.', samples: perSink(({ failedRequests }) => failedRequests) },
+  { name: 'binnacle_aggregator_sink_series', type: 'gauge', help: 'Series at the destination, as far as it is known.', samples: ({ sinks }) => sinks.flatMap(({ name, stats: { series } }) => (series === undefined ? [] : [[{ sink: name }, series.estimate] as const])) },
+  { name: 'binnacle_aggregator_sink_series_limit', type: 'gauge', help: 'Series that there may be at the destination.', samples: ({ sinks }) => sinks.flatMap(({ name, stats: { series } }) => (series === undefined ? [] : [[{ sink: name }, series.limit] as const])) },
+  { name: 'binnacle_aggregator_spool_points', type: 'gauge', help: 'Points and events on disk that wait for the destination.', samples: perSink(({ spooled }) => spooled) },
+  { name: 'binnacle_aggregator_spool_bytes', type: 'gauge', help: 'Size of the spool on disk.', samples: perSink(({ spoolBytes }) => spoolBytes) },
 ]
 
 /** The report in Prometheus' text format. */

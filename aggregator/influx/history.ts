@@ -1,9 +1,9 @@
 import type { InfluxDB } from 'influx'
 import type { Clock } from '../../lib/clock.ts'
 import type { MetricName } from '../catalog.ts'
-import { retentionPolicy } from './connection.ts'
-import { withDeadline } from './database.ts'
-import { storedTagValue } from './line-protocol.ts'
+import { storedTagValue } from '../../lib/line-writer.ts'
+import { runStatement } from './database.ts'
+import type { InfluxSettings } from './options.ts'
 
 /** Whose points are asked for, and when, ms, both ends inclusive. */
 export interface HistoryRequest {
@@ -25,12 +25,12 @@ const maxRows = 100_000
 /** Reads what InfluxDB holds. Values from outside go in as bound parameters, never as text of a statement. */
 export class InfluxHistory {
   readonly #driver: InfluxDB
-  readonly #database: string
+  readonly #policy: string
   readonly #clock: Clock
 
-  constructor(options: { readonly driver: InfluxDB; readonly database: string; readonly clock: Clock }) {
+  constructor(options: { readonly driver: InfluxDB; readonly settings: InfluxSettings; readonly clock: Clock }) {
     this.#driver = options.driver
-    this.#database = options.database
+    this.#policy = options.settings.policy
     this.#clock = options.clock
   }
 
@@ -49,19 +49,12 @@ export class InfluxHistory {
     const names = Object.keys(tags)
     const conditions = names.map((name, index) => `"${name}" = $tag${index}`).join(' AND ')
     const statement =
-      `SELECT ${columns} FROM "${retentionPolicy}"."${metric}" WHERE ${conditions} ` +
+      `SELECT ${columns} FROM "${this.#policy}"."${metric}" WHERE ${conditions} ` +
       `AND time >= ${Math.round(since)}ms AND time <= ${Math.round(until)}ms ${rest}`
     const placeholders = Object.fromEntries(names.map((name, index) => [`tag${index}`, storedTagValue(name, tags[name]!)]))
-    const answer = this.#driver.queryRaw(statement, { database: this.#database, precision: 'ms', placeholders }) as Promise<RawAnswer>
-    const { results } = await withDeadline(answer, this.#clock)
-    const failure = results[0]?.error
-    if (failure !== undefined) throw new Error(`InfluxDB refused a query: ${failure}`)
-    return results[0]?.series?.[0]?.values ?? []
+    const [series] = await runStatement(this.#driver, statement, { clock: this.#clock, parameters: placeholders })
+    return (series?.values ?? []) as readonly HistoryRow[]
   }
-}
-
-interface RawAnswer {
-  readonly results: readonly { readonly error?: string; readonly series?: readonly { readonly values: readonly HistoryRow[] }[] }[]
 }
 
 const selectors: Readonly<Record<HistoryFunction, string>> = {

@@ -5,7 +5,8 @@ import type { MetricName } from '../catalog.ts'
 import { createEntity } from '../entity.ts'
 import { createMetricSet } from '../metric-set.ts'
 import type { Batch } from '../metric-set.ts'
-import { cleanTagValue, encodeTags, LineEncoder } from './line-protocol.ts'
+import { cleanTagValue, encodeTags } from '../../lib/line-writer.ts'
+import { LineEncoder } from './line-protocol.ts'
 
 function batchOf(values: Partial<Record<MetricName, number>>, labels: Readonly<Record<string, string>> = {}): Batch {
   const set = createMetricSet(createEntity('pod', 'key', labels))
@@ -33,17 +34,19 @@ function parseLine(line: string): { readonly measurement: string; readonly tags:
 }
 
 describe('the line encoder', () => {
-  it('writes the schema of Heapster: metric name, sorted tags without ids, field value, milliseconds', () => {
+  it('writes the schema of Heapster: metric name, sorted tags without ids and label texts, field value, nanoseconds', () => {
     const labels = { nodename: 'n1', pod_name: 'web', pod_id: 'uid', hostname: 'h', labels: 'app:web,tier:a b' }
     expect(encode(batchOf({ 'cpu/usage_rate': 12.6 }, labels)).lines).toBe(
-      'cpu/usage_rate,cluster_name=default,labels=app:web\\,tier:a\\ b,nodename=n1,pod_name=web,type=pod value=13i 1700000000123\n',
+      'cpu/usage_rate,cluster_name=default,nodename=n1,pod_name=web,type=pod value=13i 1700000000123000000\n',
     )
   })
 
   it('puts the resource of a labelled metric among the tags, in order', () => {
     const batch = batchOf({})
     batch.sets.get('key')!.labelled.push({ column: columnOf('filesystem/usage'), resource: 'Volume:a b', value: 5 })
-    expect(encode(batch).lines).toBe('filesystem/usage,cluster_name=default,resource_id=Volume:a\\ b,type=pod value=5i 1700000000123\n')
+    expect(encode(batch).lines).toBe(
+      'filesystem/usage,cluster_name=default,resource_id=Volume:a\\ b,type=pod value=5i 1700000000123000000\n',
+    )
   })
 
   it('writes integers as integers and floats with every digit', () => {
@@ -74,7 +77,7 @@ describe('the line encoder', () => {
           expect(lines.match(/\n/g)).toHaveLength(1)
           const { measurement, tags, rest } = parseLine(lines.trimEnd())
           expect(measurement).toBe('cpu/usage_rate')
-          expect(rest).toBe('value=1i 1700000000123')
+          expect(rest).toBe('value=1i 1700000000123000000')
           const cleaned = { pod_name: cleanTagValue(name, 1024), container_base_image: cleanTagValue(image, 1024) }
           expect(tags).toEqual({
             cluster_name: 'default',

@@ -1,44 +1,74 @@
+import { encodeTags, escapeKey, escapeMeasurement, LineWriter, quoteString } from '../../lib/line-writer.ts'
 import { metrics } from '../catalog.ts'
-import type { Batch, MetricSet } from '../metric-set.ts'
+import type { CustomSample } from '../custom-metrics.ts'
+import type { ClusterEvent } from '../events.ts'
+import type { Batch, LabelledValue, MetricSet } from '../metric-set.ts'
 import type { Entity } from '../window.ts'
+import { defaultTags, eventPlace, measurementsOf, placeOf, podIdentityMeasurement, tagNames } from './schema.ts'
+import type { SchemaName } from './schema.ts'
+import { hashSeries } from './series-guard.ts'
+import type { SeriesGuard, SeriesHash } from './series-guard.ts'
 
-/** Longest tag value in UTF-16 units; longer ones are cut. InfluxDB refuses keys over 64 KiB, all tags of a point together. */
-const maxTagValueLength = 1024
-/** A tag of labels may be longer: dashboards select by it. */
-const maxLabelsLength = 8192
-
-/** Labels of entities that are no tags, as in Heapster's default schema: each would make a series per restart of a pod. */
-const untagged: ReadonlySet<string> = new Set(['pod_id', 'namespace_id', 'host_id', 'hostname'])
-
-const minus = 45
-const zero = 48
-
-/** How many points went into the lines, and how many could not. */
+/** How many points went into the lines, and what was left out. */
 export interface EncodedCounts {
   readonly points: number
-  /** NaN, infinite, or beyond 64 bits. */
+  /** Values that are infinite or beyond 64 bits. */
   readonly dropped: number
+  /** Points of series that the guard refused. */
+  readonly refused: number
+}
+
+export interface LineEncoderOptions {
+  readonly clusterName: string
+  /** Default `default`. */
+  readonly schema?: SchemaName
+  /** Labels that are tags besides those that tell entities apart. */
+  readonly tags?: readonly string[]
+  readonly guard?: SeriesGuard
+  /** Whether metrics that only grow are written. Default true. */
+  readonly hasCounters?: boolean
+}
+
+/** The columns that make one line: one in the default schema, a measurement's fields in the other. */
+interface LineGroup {
+  readonly columns: readonly number[]
+  /** Measurement, escaped. */
+  readonly measurement: Buffer
 }
 
 /**
- * Writes points in InfluxDB's line protocol with Heapster's schema: measurement = metric name, tags = labels and `cluster_name`, sorted, one
- * field `value`, timestamps in ms. The bytes grow in one buffer that is reused; tags are encoded once per entity.
- * Safe by construction: no label can end a line, a tag or a field (control characters become spaces, a backslash at the end gets one more
- * character after it), so what is read back is what was written up to that replacement.
+ * Writes points in InfluxDB's line protocol with Heapster's schemas: measurement = metric name (or its first part), tags = labels and
+ * `cluster_name`, sorted, timestamps in ns. The bytes grow in one buffer that is reused; tags are encoded once per entity.
  */
 export class LineEncoder {
   readonly #clusterName: string
-  readonly #measurements = metrics.map(({ name }) => Buffer.from(escapeMeasurement(name)))
+  readonly #schema: SchemaName
+  readonly #tagNames: ReadonlySet<string>
+  readonly #guard: SeriesGuard | undefined
+  readonly #writer = new LineWriter()
+  readonly #fieldKeys: readonly Buffer[]
   readonly #isInteger = metrics.map(({ valueType }) => valueType === 'int')
-  readonly #isLabelled = metrics.map(({ isLabelled }) => isLabelled === true)
+  readonly #isWritten: readonly boolean[]
+  readonly #groups: readonly LineGroup[]
+  readonly #groupOf: Int32Array
   readonly #tags = new WeakMap<Entity, EntityTags>()
-  #bytes: Buffer = Buffer.allocUnsafe(1 << 20)
-  #length = 0
   #points = 0
   #dropped = 0
+  #refused = 0
 
-  constructor(options: { readonly clusterName: string }) {
-    this.#clusterName = options.clusterName
+  constructor({ clusterName, schema = 'default', tags = defaultTags, guard, hasCounters = true }: LineEncoderOptions) {
+    this.#clusterName = clusterName
+    this.#schema = schema
+    this.#tagNames = tagNames(tags)
+    this.#guard = guard
+    this.#isWritten = metrics.map(({ type }) => hasCounters || type !== 'cumulative')
+    this.#fieldKeys = metrics.map(({ name }) => Buffer.from(`${escapeKey(placeOf(schema, name).field)}=`))
+    this.#groups = measurementsOf(schema).map(({ name, fields }) => ({
+      measurement: Buffer.from(escapeMeasurement(name)),
+      columns: fields.map(({ metric }) => metrics.indexOf(metric)),
+    }))
+    this.#groupOf = new Int32Array(metrics.length)
+    for (const [index, { columns }] of this.#groups.entries()) for (const column of columns) this.#groupOf[column] = index
   }
 
   /** Points since the last `take`. */
@@ -48,12 +78,12 @@ export class LineEncoder {
 
   /** Bytes since the last `take`. */
   get length(): number {
-    return this.#length
+    return this.#writer.length
   }
 
   /** Encodes every value of the batch. `onFull` is called when `limit` points are in; it is expected to `take` them. */
   addBatch(batch: Batch, limit = Infinity, onFull?: () => void): void {
-    const tail = Buffer.from(` ${Math.round(batch.timestamp)}\n`, 'latin1')
+    const tail = encodeTime(batch.timestamp)
     for (const set of batch.sets.values()) {
       this.addSet(set, tail)
       if (this.#points >= limit) onFull?.()
@@ -62,102 +92,175 @@ export class LineEncoder {
 
   /** Hands out the lines so far and starts anew. The bytes are the caller's own. */
   take(): { readonly lines: Buffer; readonly counts: EncodedCounts } {
-    const lines = Buffer.from(this.#bytes.subarray(0, this.#length))
-    const counts = { points: this.#points, dropped: this.#dropped }
-    this.#length = 0
+    const lines = this.#writer.take()
+    const counts = { points: this.#points, dropped: this.#dropped, refused: this.#refused }
     this.#points = 0
     this.#dropped = 0
+    this.#refused = 0
     return { lines, counts }
   }
 
-  /** Encodes one set; `tail` is a space, the timestamp and a newline. */
+  /** Encodes one set; `tail` is a space, the timestamp in ns and a newline. */
   addSet(set: MetricSet, tail: Buffer): void {
     const tags = this.#tagsOf(set.entity)
     const { values } = set
-    for (let column = 0; column < values.length; column++) {
-      const value = values[column]!
-      // NaN is how a set says "no value"; it is not a lost point.
-      if (value !== value) continue
-      if (this.#isLabelled[column]!) continue
-      this.#addPoint(column, tags.plain, value, tail)
+    if (this.#schema === 'default') {
+      for (let column = 0; column < values.length; column++) {
+        const value = values[column]!
+        // NaN is how a set says "no value"; it is not a lost point.
+        if (value === value && this.#isWritten[column]!) this.#addValue(column, tags.plain, value, tail)
+      }
+    } else {
+      for (let index = 0; index < this.#groups.length; index++) this.#addFields(index, tags.plain, values, tail)
     }
-    for (const { column, resource, value } of set.labelled) this.#addPoint(column, this.#labelledTags(tags, resource), value, tail)
+    if (set.labelled.length > 0) this.#addLabelled(set.labelled, tags, tail)
   }
 
-  #addPoint(column: number, tags: Buffer, value: number, tail: Buffer): void {
-    if (!Number.isFinite(value) || (this.#isInteger[column]! && Math.abs(value) >= 2 ** 63)) {
-      this.#dropped++
-      return
+  /** Writes that a pod has this uid. */
+  addIdentity(
+    { namespace, pod, uid }: { readonly namespace: string; readonly pod: string; readonly uid: string },
+    timestamp: number,
+  ): void {
+    const tags = encodeTags({ cluster_name: this.#clusterName, namespace_name: namespace, pod_name: pod })
+    this.#addText(`${podIdentityMeasurement}${tags} pod_id=${quoteString(uid)} ${Math.round(timestamp)}000000\n`)
+  }
+
+  /**
+   * Writes an event at the time when it last happened. What would make a series per event (uids, in the default schema everything but the pod)
+   * is in the text, not among the tags.
+   */
+  addEvent(event: ClusterEvent): void {
+    const { measurement, field } = eventPlace(this.#schema)
+    const { object } = event
+    const pod: Record<string, string> = object.kind === 'Pod' ? { pod_name: object.name, namespace_name: object.namespace } : {}
+    const shared = { cluster_name: this.#clusterName, hostname: event.host, ...pod }
+    const more = {
+      namespace_name: object.namespace === '' ? event.namespace : object.namespace,
+      object_name: object.name,
+      kind: object.kind,
+      type: event.type,
+      reason: event.reason,
+      component: event.component,
     }
-    const measurement = this.#measurements[column]!
-    this.#reserve(measurement.length + tags.length + tail.length + 48)
-    this.#append(measurement)
-    this.#append(tags)
-    if (this.#isInteger[column]!) this.#writeInteger(Math.round(value))
-    else this.#length += this.#bytes.write(String(value), this.#length, 'latin1')
-    this.#append(tail)
+    const tags = encodeTags(this.#schema === 'default' ? shared : { ...shared, ...more })
+    const guarded = this.#guard?.admit(hashSeries(`${measurement}${tags}`), 0) !== false
+    if (!guarded) return void this.#refused++
+    const text = this.#schema === 'default' ? JSON.stringify(event) : event.message
+    const rest = this.#schema === 'default' ? '' : `,count=${Math.round(event.count)}i,uid=${quoteString(event.uid)}`
+    this.#addText(`${measurement}${tags} ${field}=${quoteString(text)}${rest} ${eventTime(event)}\n`)
+  }
+
+  /** Writes a sample of a pod's own metric as `custom/<name>`. */
+  addCustom(sample: CustomSample): void {
+    if (!Number.isFinite(sample.value)) return void this.#dropped++
+    const { measurement, field } = placeOf(this.#schema, `custom/${sample.name}`)
+    const own = { type: 'pod', cluster_name: this.#clusterName, namespace_name: sample.namespace, pod_name: sample.pod }
+    const tags = encodeTags({ ...safeLabels(sample.labels), ...own })
+    if (this.#guard?.admit(hashSeries(`${measurement}${tags}`), 0) === false) return void this.#refused++
+    this.#addText(`${escapeMeasurement(measurement)}${tags} ${escapeKey(field)}=${sample.value} ${Math.round(sample.timestamp)}000000\n`)
+  }
+
+  #addText(line: string): void {
+    this.#writer.appendText(line)
     this.#points++
   }
 
-  #append(part: Buffer): void {
-    const bytes = this.#bytes
-    let at = this.#length
-    if (part.length > 40) {
-      bytes.set(part, at)
-      at += part.length
-    } else {
-      // A call into the engine costs more than copying a few bytes here.
-      for (let index = 0; index < part.length; index++) bytes[at++] = part[index]!
-    }
-    this.#length = at
+  #addValue(column: number, tags: TagSet, value: number, tail: Buffer): void {
+    const writer = this.#writer
+    if (!this.#isStorable(column, value)) return void this.#dropped++
+    if (!this.#isAdmitted(tags, column)) return void this.#refused++
+    const { measurement } = this.#groups[column]!
+    const key = this.#fieldKeys[column]!
+    writer.reserve(measurement.length + tags.text.length + key.length + tail.length + 48)
+    writer.append(measurement)
+    writer.append(tags.text)
+    writer.append(key)
+    this.#writeNumber(column, value)
+    writer.append(tail)
+    this.#points++
   }
 
-  #writeInteger(value: number): void {
-    if (!Number.isSafeInteger(value)) {
-      this.#length += this.#bytes.write(`${BigInt(value)}i`, this.#length, 'latin1')
+  #addFields(index: number, tags: TagSet, values: Float64Array, tail: Buffer): void {
+    const { columns, measurement } = this.#groups[index]!
+    const writer = this.#writer
+    let isBegun = false
+    for (const column of columns) {
+      const value = values[column]
+      if (value === undefined || value !== value || !this.#isWritten[column]!) continue
+      if (!this.#isStorable(column, value)) {
+        this.#dropped++
+        continue
+      }
+      if (!isBegun) {
+        if (!this.#isAdmitted(tags, index)) return void this.#refused++
+        writer.reserve(measurement.length + tags.text.length)
+        writer.append(measurement)
+        writer.append(tags.text)
+      }
+      const key = this.#fieldKeys[column]!
+      writer.reserve(key.length + tail.length + 48)
+      if (isBegun) writer.append(comma)
+      writer.append(key)
+      this.#writeNumber(column, value)
+      isBegun = true
+    }
+    if (!isBegun) return
+    writer.append(tail)
+    this.#points++
+  }
+
+  #addLabelled(labelled: readonly LabelledValue[], tags: EntityTags, tail: Buffer): void {
+    if (this.#schema === 'default') {
+      for (const { column, resource, value } of labelled) {
+        if (this.#isWritten[column]!) this.#addValue(column, this.#labelledTags(tags, resource), value, tail)
+      }
       return
     }
-    const bytes = this.#bytes
-    let rest = value
-    if (rest < 0) {
-      bytes[this.#length++] = minus
-      rest = -rest
+    // One line per resource: its values as the columns of a set.
+    const byResource = new Map<string, Float64Array>()
+    for (const { column, resource, value } of labelled) {
+      const values = byResource.get(resource) ?? new Float64Array(metrics.length).fill(Number.NaN)
+      values[column] = value
+      byResource.set(resource, values)
     }
-    let digits = 1
-    for (let bound = 10; rest >= bound; bound *= 10) digits++
-    let at = this.#length + digits
-    this.#length = at + 1
-    bytes[at] = 105 // i
-    // Small integers divide several times faster than doubles do.
-    while (rest > 0x7fff_ffff) {
-      const next = Math.floor(rest / 10)
-      bytes[--at] = zero + (rest - next * 10)
-      rest = next
+    const groups = new Set(labelled.map(({ column }) => this.#groupOf[column]!))
+    for (const [resource, values] of byResource) {
+      for (const index of groups) this.#addFields(index, this.#labelledTags(tags, resource), values, tail)
     }
-    let small = rest | 0
-    do {
-      const next = (small / 10) | 0
-      bytes[--at] = zero + (small - next * 10)
-      small = next
-    } while (small > 0)
   }
 
-  #reserve(more: number): void {
-    if (this.#length + more <= this.#bytes.length) return
-    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#length + more))
-    this.#bytes.copy(larger, 0, 0, this.#length)
-    this.#bytes = larger
+  #isStorable(column: number, value: number): boolean {
+    return Number.isFinite(value) && (!this.#isInteger[column]! || Math.abs(value) < 2 ** 63)
+  }
+
+  #writeNumber(column: number, value: number): void {
+    if (this.#isInteger[column]!) this.#writer.appendInteger(Math.round(value))
+    else this.#writer.appendFloat(value)
+  }
+
+  #isAdmitted(tags: TagSet, member: number): boolean {
+    const guard = this.#guard
+    if (guard === undefined) return true
+    if (tags.epoch !== guard.epoch) {
+      tags.answers.fill(0)
+      tags.epoch = guard.epoch
+    }
+    const known = tags.answers[member]!
+    if (known > 0) return known === admitted
+    const isAdmitted = guard.admit(tags.hash, member)
+    tags.answers[member] = isAdmitted ? admitted : refused
+    return isAdmitted
   }
 
   #tagsOf(entity: Entity): EntityTags {
     const known = this.#tags.get(entity)
     if (known !== undefined) return known
-    const tags = { entity, plain: this.#encodeTags(entity), byResource: new Map<string, Buffer>() }
+    const tags = { entity, plain: this.#encodeTags(entity), byResource: new Map<string, TagSet>() }
     this.#tags.set(entity, tags)
     return tags
   }
 
-  #labelledTags(tags: EntityTags, resource: string): Buffer {
+  #labelledTags(tags: EntityTags, resource: string): TagSet {
     const known = tags.byResource.get(resource)
     if (known !== undefined) return known
     const encoded = this.#encodeTags(tags.entity, resource)
@@ -165,51 +268,51 @@ export class LineEncoder {
     return encoded
   }
 
-  #encodeTags(entity: Entity, resource?: string): Buffer {
-    const labels: Record<string, string> = { ...entity.labels, cluster_name: this.#clusterName }
-    if (resource !== undefined) labels['resource_id'] = resource
-    return Buffer.from(`${encodeTags(labels)} value=`)
+  #encodeTags(entity: Entity, resource?: string): TagSet {
+    const tags: Record<string, string> = { cluster_name: this.#clusterName }
+    for (const [name, value] of Object.entries(entity.labels)) if (this.#tagNames.has(name)) tags[name] = value
+    if (resource !== undefined) tags['resource_id'] = resource
+    const text = encodeTags(tags)
+    const size = this.#guard === undefined ? 0 : this.#groups.length
+    return { text: Buffer.from(`${text} `), hash: hashSeries(text), answers: new Uint8Array(size), epoch: 0 }
   }
+}
+
+const comma = Buffer.from(',')
+const admitted = 1
+const refused = 2
+
+/** The tags of a point as text, and what the guard said of each measurement with them. */
+interface TagSet {
+  readonly text: Buffer
+  readonly hash: SeriesHash
+  readonly answers: Uint8Array
+  epoch: number
 }
 
 interface EntityTags {
   readonly entity: Entity
-  readonly plain: Buffer
-  readonly byResource: Map<string, Buffer>
+  readonly plain: TagSet
+  readonly byResource: Map<string, TagSet>
 }
 
-/** `,key=value` for every label that is a tag, sorted by key; labels with an empty value are left out. */
-export function encodeTags(labels: Readonly<Record<string, string>>): string {
-  let text = ''
-  for (const name of Object.keys(labels).sort()) {
-    if (untagged.has(name)) continue
-    const value = storedTagValue(name, labels[name]!)
-    if (value !== '') text += `,${escapeTag(name)}=${escapeTag(value)}`
-  }
-  return text
+/** InfluxDB refuses a tag with the name of its own column. */
+function safeLabels({ time, ...labels }: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return time === undefined ? labels : { ...labels, label_time: time }
 }
 
-/** The value under which a label's value is found in InfluxDB. */
-export function storedTagValue(name: string, value: string): string {
-  return cleanTagValue(value, name === 'labels' ? maxLabelsLength : maxTagValueLength)
+/** Nanoseconds, since events need them to be told apart. */
+function encodeTime(timestamp: number): Buffer {
+  return Buffer.from(` ${Math.round(timestamp)}000000\n`, 'latin1')
 }
 
 /**
- * The nearest tag value that the line protocol can carry: control characters and line ends as spaces, lone surrogates as U+FFFD, cut to
- * `maxLength`, and a space after a backslash at the end, which would swallow the separator behind it.
+ * Many events happen in the same second of the API's clock, and two in one series at one time would be one. What the time leaves open comes from
+ * the uid, so that each has a time of its own and the same one every time that it is written.
  */
-export function cleanTagValue(value: string, maxLength: number): string {
-  const clean = value.slice(0, maxLength).toWellFormed().replaceAll(unprintable, ' ')
-  return clean.endsWith('\\') ? `${clean} ` : clean
-}
-
-/** Control characters (Unicode's Cc) and the two line separators beyond them. */
-const unprintable = /[\p{Cc}\u2028\u2029]/gu
-
-function escapeTag(text: string): string {
-  return text.replaceAll(/[,= ]/g, '\\$&')
-}
-
-function escapeMeasurement(name: string): string {
-  return name.replaceAll(/[, ]/g, '\\$&')
+function eventTime({ uid, lastSeen }: ClusterEvent): string {
+  const time = Math.round(lastSeen)
+  const hash = hashSeries(uid).high
+  if (time % 1000 === 0) return `${time / 1000}${String(hash % 1e9).padStart(9, '0')}`
+  return `${time}${String(hash % 1e6).padStart(6, '0')}`
 }

@@ -24,13 +24,13 @@ describe('an answer of InfluxDB to a write', () => {
       error(
         'partial write: field type conflict: input field "value" on measurement "cpu/usage" is type float, already exists as type integer dropped=3',
       ),
-      { kind: 'rejected', rejected: 3, reason: 'type conflict' },
+      { kind: 'rejected', rejected: 3, reason: 'field-type' },
     ],
     [
       'has too many series',
       400,
       error('partial write: max-series-per-database limit exceeded: (20) dropped=9'),
-      { kind: 'rejected', rejected: 9, reason: 'series limit' },
+      { kind: 'rejected', rejected: 9, reason: 'series-limit' },
     ],
     [
       'keeps nothing that old',
@@ -38,12 +38,14 @@ describe('an answer of InfluxDB to a write', () => {
       error('partial write: points beyond retention policy dropped=1'),
       { kind: 'rejected', rejected: 1, reason: 'retention' },
     ],
+    [
+      'of version 2 keeps nothing that old',
+      422,
+      '{"code":"unprocessable entity","message":"points outside retention policy"}',
+      { kind: 'rejected', rejected: 100 },
+    ],
     ['is no InfluxDB', 400, '<html>', { kind: 'rejected', rejected: 100, reason: 'other' }],
   ])('that %s', (_, status, body, outcome) => {
     expect(readWriteAnswer(status, body, 100)).toMatchObject(outcome)
-  })
-
-  it('that says when to come back', () => {
-    expect(readWriteAnswer(429, '', 1, '7')).toMatchObject({ kind: 'retry', retryAfterMs: 7000 })
   })
 })

@@ -8,33 +8,32 @@ export type WriteOutcome =
   | { readonly kind: 'rejected'; readonly rejected: number; readonly reason: RejectReason; readonly message: string }
   /** The body was too large: send it in halves. */
   | { readonly kind: 'too-large' }
-  /** Nothing is wrong with the points; send them again later. `isMissingDatabase`: create the database first. */
-  | { readonly kind: 'retry'; readonly message: string; readonly isMissingDatabase: boolean; readonly retryAfterMs: number | undefined }
+  /** Nothing is wrong with the points; send them again later. `isMissingDatabase`: create the database and its policies first. */
+  | { readonly kind: 'retry'; readonly message: string; readonly isMissingDatabase: boolean }
 
-export type RejectReason = 'parse' | 'type conflict' | 'series limit' | 'retention' | 'other'
+type RejectReason = 'parse' | 'field-type' | 'series-limit' | 'retention' | 'other'
 
 /**
  * Reads the answer to a write of `points` points. 1.x stores the good points of a batch and tells of the bad ones in a 400 whose
  * `dropped=` counts those refused by the engine but not the lines it could not parse, which are named one by one; a 400 without
- * `partial write` means that no line was good. A 400 is therefore never worth sending again.
+ * `partial write` means that no line was good. A 400 is therefore never worth sending again. 2.x says 422 for
+ * what it never takes.
  */
-export function readWriteAnswer(status: number, body: string, points: number, retryAfter?: string): WriteOutcome {
+export function readWriteAnswer(status: number, body: string, points: number): WriteOutcome {
   if (status >= 200 && status < 300) return { kind: 'stored' }
   const message = messageOf(body)
   if (status === 413) return { kind: 'too-large' }
-  if (status === 400)
+  if (status === 400 || status === 422)
     return {
       kind: 'rejected',
       rejected: countRejected(message, points),
       reason: reasonOf(message),
       message: message.slice(0, maxMessageLength),
     }
-  const seconds = Number(retryAfter)
   return {
     kind: 'retry',
     message: `HTTP ${status}: ${message.slice(0, 500)}`,
-    isMissingDatabase: status === 404,
-    retryAfterMs: Number.isFinite(seconds) && retryAfter !== undefined ? seconds * 1000 : undefined,
+    isMissingDatabase: status === 404 || message.includes('retention policy not found'),
   }
 }
 
@@ -56,8 +55,8 @@ function countRejected(message: string, points: number): number {
 }
 
 function reasonOf(message: string): RejectReason {
-  if (message.includes('field type conflict')) return 'type conflict'
-  if (message.includes('max-series-per-database') || message.includes('max-values-per-tag')) return 'series limit'
+  if (message.includes('field type conflict')) return 'field-type'
+  if (message.includes('max-series-per-database') || message.includes('max-values-per-tag')) return 'series-limit'
   if (message.includes('retention policy') || message.includes('time outside range')) return 'retention'
   return message.includes('unable to parse') || message.includes('invalid') ? 'parse' : 'other'
 }

@@ -96,7 +96,8 @@ export class SinkUri {
     const value = this.#take(name)
     if (value === undefined) return undefined
     const items = value.split(',').map((item) => item.trim())
-    for (const item of items) if (item === '' || rule.pattern?.test(item) === false) throw this.#refuse(name, item, rule.allowed ?? 'not empty')
+    for (const item of items)
+      if (item === '' || rule.pattern?.test(item) === false) throw this.#refuse(name, item, rule.allowed ?? 'not empty')
     return items
   }
 

@@ -1,7 +1,9 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Random } from '../../lib/random.ts'
-import type { InfluxOptions } from '../influx/connection.ts'
+import type { InfluxOptions } from '../influx/options.ts'
+import type { CustomSample } from '../custom-metrics.ts'
+import type { ClusterEvent } from '../events.ts'
 import type { Batch } from '../metric-set.ts'
 
 /** Where batches go outside of this process. Nobody waits on a sink: `add` takes in and returns. */
@@ -10,6 +12,10 @@ export interface Sink {
   readonly name: string
   /** Takes in a finished batch; never throws for what is in it, never waits. */
   add(batch: Batch): void
+  /** Absent where the protocol has no place for events. */
+  addEvents?(events: readonly ClusterEvent[]): void
+  /** Takes in samples of metrics that pods export; absent where only batches are written. */
+  addCustomSamples?(samples: readonly CustomSample[]): void
   /** Rejects when the sink can never work, as with a spool folder that cannot be used. A destination that is away is no reason. */
   start(): Promise<void>
   /** Delivers or spools what it holds, within seconds, then closes. */
@@ -41,6 +47,8 @@ export interface SinkStats {
   readonly isHealthy: boolean
   /** What the destination last complained about. */
   readonly lastError: string | undefined
+  /** Of a sink that guards how many series there are: what is there, how many there may be, and how many were refused lately. */
+  readonly series?: { readonly estimate: number; readonly limit: number; readonly refused: number }
 }
 
 /** What a sink is made with, besides its own options. */

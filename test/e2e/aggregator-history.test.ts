@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { columnOf } from '../../aggregator/catalog.ts'
 import { createEntity } from '../../aggregator/entity.ts'
 import { createHttpServer } from '../../aggregator/http-server.ts'
-import { InfluxConnection } from '../../aggregator/influx/connection.ts'
-import { createInfluxDriver, ensureDatabase } from '../../aggregator/influx/database.ts'
+import { createInfluxDriver } from '../../aggregator/influx/database.ts'
 import { InfluxHistory } from '../../aggregator/influx/history.ts'
 import { InfluxSink } from '../../aggregator/influx/influx-sink.ts'
+import { resolveInfluxOptions } from '../../aggregator/influx/options.ts'
 import { MemoryWindow } from '../../aggregator/memory-window.ts'
 import { createMetricSet } from '../../aggregator/metric-set.ts'
 import { systemClock } from '../../lib/clock.ts'
@@ -27,15 +27,10 @@ describe('the history of Heapster', () => {
     await server.start()
     const influx = { url: server.url, database: 'k8s' }
     const driver = createInfluxDriver(influx)
-    const sink = new InfluxSink({
-      clusterName: 'test',
-      connection: new InfluxConnection({ ...influx, clock: systemClock, timeoutMs: 5000 }),
-      prepare: () => ensureDatabase(driver, influx, systemClock),
-      spool: undefined,
-      clock: systemClock,
-      random: systemRandom,
-      log: silentLog,
-    })
+    const sink = new InfluxSink(
+      { name: 'influxdb', influx },
+      { clusterName: 'test', clock: systemClock, random: systemRandom, log: silentLog },
+    )
     await sink.start()
     for (let second = 0; second < 100; second++) {
       const sets = ['web', hostileName].map((name) => {
@@ -55,7 +50,7 @@ describe('the history of Heapster', () => {
         throw new Error('nobody asks for it')
       },
       unready: () => [],
-      history: new InfluxHistory({ driver, database: 'k8s', clock: systemClock }),
+      history: new InfluxHistory({ driver, settings: resolveInfluxOptions(influx), clock: systemClock }),
       now: () => systemClock.now(),
     })
   })

@@ -10,12 +10,9 @@ import { columnOf } from '../../aggregator/catalog.ts'
 import { createEntity } from '../../aggregator/entity.ts'
 import { createMetricSet } from '../../aggregator/metric-set.ts'
 import type { Batch } from '../../aggregator/metric-set.ts'
-import { InfluxConnection } from '../../aggregator/influx/connection.ts'
-import { createInfluxDriver, ensureDatabase } from '../../aggregator/influx/database.ts'
 import { InfluxSink } from '../../aggregator/influx/influx-sink.ts'
-import { cleanTagValue } from '../../aggregator/influx/line-protocol.ts'
-import { Spool } from '../../aggregator/influx/spool.ts'
 import { systemClock } from '../../lib/clock.ts'
+import { cleanTagValue } from '../../lib/line-writer.ts'
 import { silentLog } from '../../lib/log.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { createInfluxServer } from './influx-server.ts'
@@ -43,18 +40,13 @@ describe('points in a real InfluxDB', () => {
     await rm(dir, { recursive: true, force: true })
   })
 
+  /** `spoolName` is the sink's name too: its spool is the folder of that name. */
   function createSink(database: string, spoolName?: string): InfluxSink {
-    const influx = { url: server.url, database, retention: '52w' }
-    const driver = createInfluxDriver(influx)
-    return new InfluxSink({
-      clusterName: 'test',
-      connection: new InfluxConnection({ ...influx, clock: systemClock, timeoutMs: 5000 }),
-      prepare: () => ensureDatabase(driver, influx, systemClock),
-      spool: spoolName === undefined ? undefined : new Spool({ dir: join(dir, spoolName), maxBytes: 64 << 20, segmentBytes: 32 << 10 }),
-      clock: systemClock,
-      random: systemRandom,
-      log: silentLog,
-    })
+    const context = { clusterName: 'test', clock: systemClock, random: systemRandom, log: silentLog }
+    return new InfluxSink(
+      { name: spoolName ?? 'influxdb', influx: { url: server.url, database, retention: '52w' } },
+      spoolName === undefined ? context : { ...context, spoolDir: dir, spoolMaxBytes: 64 << 20 },
+    )
   }
 
   it('waits for an InfluxDB that starts later, makes the database and its retention policy, and leaves no gap over an outage', async () => {
@@ -77,9 +69,9 @@ describe('points in a real InfluxDB', () => {
     await load(6)
     await server.start()
     await load(4)
-    for (let tries = 0; tries < 150 && sink.stats().pointsWritten < count * 100; tries++) await sleep(100)
+    for (let tries = 0; tries < 150 && sink.stats().delivered < count * 100; tries++) await sleep(100)
     await sink.stop()
-    expect(sink.stats().pointsDropped).toEqual({ encoding: 0, queue: 0, spool: 0 })
+    expect(sink.stats()).toMatchObject({ lost: {}, waiting: 0 })
     const [series] = await server.query('SELECT count(value) FROM "cpu/usage_rate"', 'outage')
     expect(series!.values[0]![1]).toBe(count * 100)
     const [policies] = await server.query('SHOW RETENTION POLICIES', 'outage')
@@ -114,7 +106,7 @@ describe('points in a real InfluxDB', () => {
     const timestamp = Date.now()
     for (let at = 0; at < values.length; at += 1000) sink.add(createBatch(timestamp + at, values.slice(at, at + 1000), 42))
     await sink.stop()
-    expect(sink.stats()).toMatchObject({ pointsWritten: values.length, pointsRejected: {} })
+    expect(sink.stats()).toMatchObject({ delivered: values.length, lost: {} })
     const stored = new Set(
       (await server.query('SHOW TAG VALUES FROM "cpu/usage_rate" WITH KEY = "pod_name"', 'hostile')).flatMap((series) =>
         series.values.map(([, value]) => value),
@@ -139,7 +131,7 @@ describe('points in a real InfluxDB', () => {
     await once(child, 'close')
     const sink = createSink('killed', 'killed')
     await sink.start()
-    for (let tries = 0; tries < 100 && sink.stats().spooledPoints > 0; tries++) await sleep(100)
+    for (let tries = 0; tries < 100 && sink.stats().waiting > 0; tries++) await sleep(100)
     await sink.stop()
     const [series] = await server.query('SELECT count(value) FROM "cpu/usage_rate"', 'killed')
     expect(series!.values[0]![1]).toBeGreaterThanOrEqual(acknowledged)

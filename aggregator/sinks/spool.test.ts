@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Spool } from './spool.ts'
 import type { SpoolOptions } from './spool.ts'
 
+const now = () => 1000
+
 describe('the spool', () => {
   let dir: string
   const opened: Spool[] = []
@@ -18,16 +20,16 @@ describe('the spool', () => {
   })
 
   async function open(options: Partial<SpoolOptions> = {}): Promise<Spool> {
-    const spool = new Spool({ dir, maxBytes: 1 << 20, segmentBytes: 200, ...options })
+    const spool = new Spool({ dir, maxBytes: 1 << 20, segmentBytes: 200, now, ...options })
     await spool.open()
     opened.push(spool)
     return spool
   }
-  const record = (text: string, points = 1) => ({ payload: Buffer.from(text), points })
+  const record = (text: string, items = 1) => ({ body: Buffer.from(text), items })
   async function drain(spool: Spool): Promise<readonly string[]> {
     const texts: string[] = []
-    for (let head = await spool.peek(); head !== undefined; head = await spool.peek()) {
-      texts.push(head.payload.toString())
+    for (let head = await spool.lease(); head !== undefined; head = await spool.lease()) {
+      texts.push(head.body.toString())
       await spool.acknowledge(head)
     }
     return texts
@@ -40,7 +42,7 @@ describe('the spool', () => {
     await first.close()
     const second = await open()
     for (const text of texts.slice(30)) await second.append(record(text))
-    expect(second.stats()).toMatchObject({ points: 50, droppedPoints: 0, tornBytes: 0 })
+    expect(second.stats()).toMatchObject({ items: 50, droppedItems: 0, tornBytes: 0 })
     expect(await drain(second)).toEqual(texts)
     expect(second.isEmpty).toBe(true)
     expect(await readdir(dir)).toEqual([])
@@ -49,7 +51,7 @@ describe('the spool', () => {
   it('offers what was not acknowledged again after a restart', async () => {
     const first = await open()
     for (const text of ['a', 'b', 'c']) await first.append(record(text))
-    await first.acknowledge((await first.peek())!)
+    await first.acknowledge((await first.lease())!)
     await first.close()
     expect((await drain(await open())).slice(-2)).toEqual(['b', 'c'])
   })
@@ -71,7 +73,7 @@ describe('the spool', () => {
       fc.asyncProperty(fc.nat(1000), fc.nat(255), async (at, byte) => {
         const damaged = await mkdtemp(join(tmpdir(), 'spool-test-'))
         const texts = Array.from({ length: 10 }, (_, index) => `record number ${index}`)
-        const spool = new Spool({ dir: damaged, maxBytes: 1 << 20 })
+        const spool = new Spool({ dir: damaged, maxBytes: 1 << 20, now })
         await spool.open()
         for (const text of texts) await spool.append(record(text))
         await spool.close()
@@ -80,7 +82,7 @@ describe('the spool', () => {
         bytes[at % bytes.length] = byte
         await writeFile(path, bytes)
         await appendFile(path, Buffer.alloc(byte))
-        const again = new Spool({ dir: damaged, maxBytes: 1 << 20 })
+        const again = new Spool({ dir: damaged, maxBytes: 1 << 20, now })
         await again.open()
         const found = await drain(again)
         await again.close()
@@ -94,29 +96,48 @@ describe('the spool', () => {
   it('drops the oldest segment when it is full, and says how many points that cost', async () => {
     const spool = await open({ maxBytes: 1000 })
     for (let index = 0; index < 100; index++) await spool.append(record(`record ${String(index).padStart(4, '0')}`, 10))
-    const { points, droppedPoints, bytes } = spool.stats()
+    const { items, droppedItems, bytes } = spool.stats()
     expect(bytes).toBeLessThanOrEqual(1000)
-    expect(points + droppedPoints).toBe(1000)
+    expect(items + droppedItems).toBe(1000)
     expect((await drain(spool)).at(-1)).toBe('record 0099')
   })
 
-  it('lets a record be acknowledged that was dropped in between', async () => {
+  it('keeps what is on its way when it needs room, and takes acknowledgements in any order', async () => {
     const spool = await open({ maxBytes: 300, segmentBytes: 60 })
     await spool.append(record('first'))
-    const head = (await spool.peek())!
+    await spool.append(record('second'))
+    const [first, second] = [(await spool.lease())!, (await spool.lease())!]
     for (let index = 0; index < 20; index++) await spool.append(record('later'))
-    const before = spool.stats().points
-    await spool.acknowledge(head)
-    expect(spool.stats().points).toBe(before)
+    const { items, droppedItems } = spool.stats()
+    expect(items + droppedItems).toBe(20)
+    await spool.acknowledge(second)
+    await spool.acknowledge(first)
+    await spool.acknowledge(first)
+    expect(spool.stats()).toMatchObject({ items, droppedItems })
+    expect(await drain(spool)).toHaveLength(items)
+    expect(await readdir(dir)).toEqual([])
   })
 
-  it('counts what the disk does not take and goes on', async () => {
+  it('does not hand out what is leased from its start, and offers it again after a crash', async () => {
+    const spool = await open()
+    const leased = (await spool.append(record('on its way'), true))!
+    await spool.append(record('waits'))
+    expect(spool.stats().items).toBe(1)
+    expect(await drain(spool)).toEqual(['waits'])
+    const again = await open()
+    expect(await drain(again)).toEqual(['on its way', 'waits'])
+    await spool.acknowledge(leased)
+  })
+
+  it('says that the disk does not take something, and goes on', async () => {
     const spool = await open()
     await spool.append(record('a'))
     await spool.close()
     await rm(dir, { recursive: true })
-    expect(await spool.append(record('lost', 7))).toBe(false)
-    expect(spool.stats()).toMatchObject({ droppedPoints: 7, lastError: expect.stringContaining('ENOENT') })
+    expect(await spool.append(record('lost', 7))).toBeUndefined()
+    expect(spool.stats()).toMatchObject({ items: 1, lastError: expect.stringContaining('ENOENT') })
+    expect(await spool.lease()).toBeUndefined()
+    expect(spool.stats()).toMatchObject({ items: 0, unreadableItems: 1 })
   })
 
   it('passes over files that are not its own', async () => {

@@ -1,0 +1,49 @@
+import { appendFile, mkdir, rename, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { toTimestamp } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/clock.ts'
+
+/** What a destination refused for good, and what it said. */
+export interface Refusal {
+  readonly reason: string
+  readonly message: string
+  /** How many points or events were refused. */
+  readonly items: number
+  /** Those that are meant, as they were sent; a few where there are many, none where nobody can tell. */
+  readonly samples: readonly string[]
+}
+
+/** Keeps refused points for a person to look at. */
+export interface DeadLetters {
+  /** Rejects when the file can't be written. One call at a time. */
+  add(refusal: Refusal): Promise<void>
+}
+
+const fileName = 'refused.jsonl'
+const olderFileName = 'refused.old.jsonl'
+/** A type conflict refuses thousands of lines alike: a few tell as much. */
+const maxSamples = 50
+const maxSampleLength = 2000
+const maxMessageLength = 4000
+
+/**
+ * Appends a JSON object per refusal to `refused.jsonl` in `dir`: time, reason, the destination's words, count, and up to 50 samples. The file takes
+ * `maxBytes`, then becomes `refused.old.jsonl`, so that both together stay below twice that and one entry.
+ */
+export function createDeadLetters(options: { readonly dir: string; readonly maxBytes: number; readonly clock: Clock }): DeadLetters {
+  const { dir, maxBytes, clock } = options
+  const path = join(dir, fileName)
+  return {
+    add: async ({ reason, message, items, samples }) => {
+      await mkdir(dir, { recursive: true, mode: 0o700 })
+      const size = await stat(path).then(
+        (found) => found.size,
+        () => 0,
+      )
+      if (size >= maxBytes) await rename(path, join(dir, olderFileName))
+      const kept = samples.slice(0, maxSamples).map((sample) => sample.slice(0, maxSampleLength))
+      const entry = { time: toTimestamp(clock.now()), reason, items, message: message.slice(0, maxMessageLength), samples: kept }
+      await appendFile(path, `${JSON.stringify(entry)}\n`, { mode: 0o600 })
+    },
+  }
+}

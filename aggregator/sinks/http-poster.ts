@@ -1,0 +1,114 @@
+import { Agent as HttpAgent, request as httpRequest } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import type { Clock } from '../../lib/clock.ts'
+import type { Retry } from './delivery.ts'
+
+/** An answer, its body cut to what is needed. */
+export interface HttpAnswer {
+  readonly status: number
+  readonly body: string
+  readonly retryAfterMs: number | undefined
+}
+
+/** What a sink trusts, and how it shows who it is. */
+export interface TlsSettings {
+  /** PEM; absent: the system's authorities. */
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  /** Any certificate will do. */
+  readonly isUnverified?: boolean
+}
+
+export interface HttpPosterOptions {
+  /** The whole URL. */
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly tls: TlsSettings
+  readonly clock: Clock
+  /** From the first byte sent to the last one received. */
+  readonly timeoutMs: number
+  /** How much of an answer is kept. Default 256 KiB. */
+  readonly maxAnswerBytes?: number
+}
+
+/** Posts bodies to one URL over connections that are kept open, each under a deadline. Redirects are not followed. */
+export class HttpPoster {
+  readonly #options: HttpPosterOptions
+  readonly #agent: HttpAgent
+
+  constructor(options: HttpPosterOptions) {
+    this.#options = options
+    const { ca, cert, key, isUnverified } = options.tls
+    const isSecure = options.url.protocol === 'https:'
+    this.#agent = isSecure
+      ? new HttpsAgent({ keepAlive: true, ca, cert, key, rejectUnauthorized: isUnverified !== true })
+      : new HttpAgent({ keepAlive: true })
+  }
+
+  /** Rejects when there is no answer before the deadline, or when `signal` aborts. */
+  post(body: Buffer, signal: AbortSignal): Promise<HttpAnswer> {
+    const { url, headers, clock, timeoutMs, maxAnswerBytes = 256 * 1024 } = this.#options
+    return new Promise((resolve, reject) => {
+      const send = url.protocol === 'https:' ? httpsRequest : httpRequest
+      const request = send(url, {
+        method: 'POST',
+        agent: this.#agent,
+        signal,
+        headers: { ...headers, 'content-length': String(body.length) },
+      })
+      const deadline = clock.setTimer(timeoutMs, () => request.destroy(new Error(`${url.host} did not answer within ${timeoutMs} ms`)))
+      const finish = (settle: () => void) => {
+        deadline.cancel()
+        settle()
+      }
+      request.on('error', (error) => finish(() => reject(error)))
+      request.on('response', (response) => {
+        readAnswer(response, maxAnswerBytes).then(
+          (answer) => finish(() => resolve(answer)),
+          (error: Error) => finish(() => reject(error)),
+        )
+      })
+      request.end(body)
+    })
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+}
+
+/** `Basic` for a user, `Bearer` for a token, nothing for neither. */
+export function authorizationHeader(credentials: {
+  readonly user?: string | undefined
+  readonly password?: string | undefined
+  readonly token?: string | undefined
+}): Readonly<Record<string, string>> {
+  const { user, password = '', token } = credentials
+  if (token !== undefined) return { authorization: `Bearer ${token}` }
+  return user === undefined ? {} : { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` }
+}
+
+/** Whether an answer says that nothing is wrong with what was sent. */
+export function isTemporary(status: number): boolean {
+  return status >= 500 || [401, 403, 404, 408, 425, 429].includes(status)
+}
+
+/** Why an answer means to come again. */
+export function retryOf({ status, body, retryAfterMs }: HttpAnswer): Retry {
+  const message = `HTTP ${status}: ${body.slice(0, 400)}`
+  return retryAfterMs === undefined ? { message } : { message, afterMs: retryAfterMs }
+}
+
+async function readAnswer(response: IncomingMessage, maxBytes: number): Promise<HttpAnswer> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length <= maxBytes) chunks.push(chunk)
+  }
+  const seconds = Number(response.headers['retry-after'] ?? Number.NaN)
+  const retryAfterMs = Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined
+  return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString(), retryAfterMs }
+}
