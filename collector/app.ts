@@ -1,7 +1,9 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
+import type { Random } from '../lib/random.ts'
 import { connectDocker } from './docker/docker-engine.ts'
 import type { DockerAddress } from './docker/docker-engine.ts'
+import type { Drain } from './drivers/drain.ts'
 import type { DriverOptions } from './drivers/driver.ts'
 import { whyTooOpen } from './http/access.ts'
 import type { AccessOptions } from './http/access.ts'
@@ -47,12 +49,18 @@ export interface CollectorOptions extends AccessOptions {
   readonly agentPid?: number
   /** Samples from elsewhere, such as `createSimulatedSource`, instead of this machine's. */
   readonly source?: Source
+  /** What is read; upstream's default kinds. */
+  readonly subjects?: ReadonlySet<Subject>
+  /** Which cgroups that are no containers are kept, by their path; all unless said otherwise. */
+  readonly keepsPlain?: (path: string) => boolean
+  /** Containers' environment variables that may be shown, by the start of their name; none unless said otherwise. */
+  readonly exposedEnv?: readonly string[]
   /** Shown as `cadvisorVersion`. */
   readonly version?: string
   /** Listen beyond loopback although neither TLS nor a token is configured. */
   readonly isInsecure?: boolean
   /** Sinks that samples are written to, each `intervalMs`; none by default. */
-  readonly drivers?: { readonly sinks: readonly DriverOptions[]; readonly intervalMs: number }
+  readonly drivers?: { readonly sinks: readonly DriverOptions[]; readonly intervalMs: number; readonly random: Random }
   /** What `/metrics` shows; upstream's default kinds, but for the series per core. */
   readonly shownSubjects?: ReadonlySet<Subject>
   /** Labels of containers on `/metrics`: none by default. */
@@ -90,6 +98,7 @@ export function createCollector(options: CollectorOptions): Collector {
     source,
     version,
     processFigures,
+    driverFigures: () => drain?.figures() ?? [],
     ...(options.shownSubjects === undefined ? {} : { subjects: options.shownSubjects }),
     ...(options.labels === undefined ? {} : { labels: options.labels }),
   })
@@ -108,13 +117,17 @@ export function createCollector(options: CollectorOptions): Collector {
     ...(options.bearerToken === undefined ? {} : { bearerToken: options.bearerToken }),
   })
   const abort = new AbortController()
-  let running: Promise<void> | undefined
+  let running: Promise<unknown> | undefined
+  let drain: Drain | undefined
   let address = ''
   return {
     start: async () => {
       const addresses = await server.start()
       address = addresses[0] ?? ''
-      running = source.run(abort.signal).catch((err: unknown) => log.error({ err }, 'the collector has stopped reading'))
+      drain = await createDrain(options, source)
+      const reading = source.run(abort.signal).catch((err: unknown) => log.error({ err }, 'the collector has stopped reading'))
+      const writing = drain?.run(abort.signal).catch((err: unknown) => log.error({ err }, 'the collector has stopped writing'))
+      running = Promise.all([reading, writing])
       log.info({ addresses, docker: options.docker }, 'collector is serving')
     },
     stop: async () => {
@@ -128,6 +141,13 @@ export function createCollector(options: CollectorOptions): Collector {
       return address
     },
   }
+}
+
+/** Sinks are rare, so what they need is loaded when there is one. */
+async function createDrain({ drivers, clock, log, nodeName }: CollectorOptions, source: Source): Promise<Drain | undefined> {
+  if (drivers === undefined || drivers.sinks.length === 0) return undefined
+  const { Drain: DrainOf } = await import('./drivers/drain.ts')
+  return new DrainOf({ ...drivers, source, clock, log, machine: nodeName })
 }
 
 function createLocalSource(options: CollectorOptions): LocalSource {
@@ -147,7 +167,9 @@ function createLocalSource(options: CollectorOptions): LocalSource {
     etcRoot: options.etcRoot ?? '/etc',
     intervalMs,
     owner: { node: nodeFilter, cluster: clusterFilter },
-    engine: docker === undefined ? undefined : connectDocker(docker),
+    engine: docker === undefined ? undefined : connectDocker(docker, options.exposedEnv),
+    ...(options.subjects === undefined ? {} : { subjects: options.subjects }),
+    ...(options.keepsPlain === undefined ? {} : { keepsPlain: options.keepsPlain }),
     nodeCgroup: options.nodeCgroup,
     agentPid: options.agentPid ?? process.pid,
   })

@@ -48,6 +48,8 @@ export interface LocalSourceOptions {
   readonly agentPid: number | undefined
   /** What is read; `defaultSubjects` where nothing is said. */
   readonly subjects?: ReadonlySet<Subject>
+  /** Which cgroups that are no containers are kept, by their path; all unless said otherwise. The machine's root always is. */
+  readonly keepsPlain?: (path: string) => boolean
 }
 
 /** How often the tree of cgroups is swept, the machine looked at and file systems sized. */
@@ -274,7 +276,7 @@ export class LocalSource implements Source {
       if (description.id === '' && description.name !== '/' && !paths.has(description.name)) this.#remove(description.name)
     }
     for (const { path, madeAtMs } of cgroups) {
-      if (path === '/' || this.store.get(path) !== undefined || this.#isDockersOwn(path, madeAtMs)) continue
+      if (path === '/' || this.#options.keepsPlain?.(path) === false || this.store.get(path) !== undefined || this.#isDockersOwn(path, madeAtMs)) continue
       this.#add(plainDescription(path, madeAtMs))
     }
   }

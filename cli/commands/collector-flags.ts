@@ -170,6 +170,11 @@ interface DriverFlags {
 
 const defaultPorts: Readonly<Record<DriverName, number>> = { stdout: 0, influxdb: 8086, statsd: 8125, elasticsearch: 9200 }
 
+/** Resolves when the reader of standard output has taken the text. */
+function printToStdout(text: string): Promise<void> {
+  return new Promise((resolve) => process.stdout.write(text, () => resolve()))
+}
+
 /** The storage drivers that the flags ask for, each with the address at its place in the list. */
 export function driversOf(flags: DriverFlags, password: string | undefined): DriverOptions[] {
   const names = flags['storage-driver']
@@ -185,7 +190,7 @@ export function driversOf(flags: DriverFlags, password: string | undefined): Dri
     const credentials = flags['storage-driver-user'] === undefined ? {} : { user: flags['storage-driver-user'], password: password ?? '' }
     switch (name) {
       case 'stdout':
-        return { kind: 'stdout' }
+        return { kind: 'stdout', print: printToStdout }
       case 'statsd':
         return { kind: 'statsd', host: host.replace(/^\[(.*)\]$/, '$1'), port, prefix: flags['storage-driver-db'] }
       case 'elasticsearch':

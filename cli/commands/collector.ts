@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { createCollector, type CollectorOptions } from '../../collector/app.ts'
+import { selectSubjects } from '../../collector/subjects.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { createLog, type Log } from '../../lib/log.ts'
+import { systemRandom } from '../../lib/random.ts'
 import { describeFlagTable, parseFlagTable, type FlagValues } from '../flag-table.ts'
 import { UsageError } from '../options.ts'
 import { runAlone } from '../processes/alone.ts'
@@ -57,9 +59,23 @@ export function collectorOptions(flags: Flags, log: Log): CollectorOptions {
     pathPrefix: flags['url-base-prefix'],
     metricsPath: flags['prometheus-endpoint'],
     isInsecure: flags['insecure'],
-    drivers: { sinks: driversOf(flags, password), intervalMs: flags['storage-driver-buffer-duration'] },
+    drivers: { sinks: driversOf(flags, password), intervalMs: flags['storage-driver-buffer-duration'], random: systemRandom },
+    labels: { hasUnion: flags['store-container-labels'], allowed: flags['whitelisted-container-labels'] },
+    ...(flags['docker-only']
+      ? { keepsPlain: (path: string) => flags['raw-cgroup-prefix-whitelist'].some((start) => path.startsWith(start)) }
+      : {}),
+    exposedEnv: flags['env-metadata-whitelist'],
+    ...subjectsOf(flags),
     ...accessOf(flags),
   }
+}
+
+function subjectsOf(flags: Flags): Pick<CollectorOptions, 'subjects' | 'shownSubjects'> {
+  const enabled = flags['enable-metrics']
+  const disabled = flags['disable-metrics']
+  if (enabled === undefined && disabled === undefined) return {}
+  const subjects = selectSubjects({ ...(enabled === undefined ? {} : { enabled }), ...(disabled === undefined ? {} : { disabled }) })
+  return { subjects, shownSubjects: subjects }
 }
 
 function accessOf(flags: Flags): Pick<CollectorOptions, 'tls' | 'bearerToken'> {

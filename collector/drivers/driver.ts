@@ -1,6 +1,6 @@
 /** Where and how samples are written besides being served. */
 export type DriverOptions =
-  | { readonly kind: 'stdout' }
+  | { readonly kind: 'stdout'; readonly print: (text: string) => Promise<void> }
   | {
       readonly kind: 'influxdb'
       readonly url: string
@@ -12,26 +12,29 @@ export type DriverOptions =
   | { readonly kind: 'statsd'; readonly host: string; readonly port: number; readonly prefix: string }
   | { readonly kind: 'elasticsearch'; readonly url: string; readonly index: string; readonly user?: string; readonly password?: string }
 
-/** What became of a batch. `retry`: nobody has taken it, try again later; `lost` counts samples that were refused for good. */
+/** What became of a body. `retry`: nobody has taken it, try again later; `lost` points were refused for good. */
 export type WriteOutcome =
-  | { readonly result: 'written'; readonly lost: number; readonly reason?: string }
+  | { readonly result: 'done'; readonly lost: number; readonly reason?: string }
   | { readonly result: 'retry'; readonly reason: string }
 
-/** One kind of sink. */
+/** One sink. */
 export interface Driver {
-  readonly name: DriverOptions['kind']
-  /** Turns the samples of a drain into one or more bodies to send; sizes are bounded by the driver. */
-  encode(samples: readonly ContainerSample[]): readonly EncodedBatch[]
-  /** Sends one body. Never throws: a failure is an outcome. */
-  write(batch: EncodedBatch, signal: AbortSignal): Promise<WriteOutcome>
-  /** Lets sockets go. */
+  readonly kind: DriverOptions['kind']
+  /** Whether bodies are sent as soon as they are made; the others wait for the interval, or until there is much to send. */
+  readonly isImmediate: boolean
+  /** Whether bodies are compressed before they wait. */
+  readonly isCompressed: boolean
+  /** Turns the samples of a drain into bodies of a size that the sink takes. */
+  encode(samples: readonly ContainerSample[]): readonly EncodedBody[]
+  /** Sends one body. A rejection counts as `retry`. */
+  write(body: EncodedBody, signal: AbortSignal): Promise<WriteOutcome>
   close(): void
 }
 
-/** Bytes to send and how many container samples they hold. */
-export interface EncodedBatch {
-  readonly body: Buffer
-  readonly samples: number
+/** Bytes to send and how many points they hold. */
+export interface EncodedBody {
+  readonly bytes: Buffer
+  readonly points: number
 }
 
 /** One sample of one container, ready for a sink. */
@@ -39,12 +42,13 @@ export interface ContainerSample {
   readonly timestampMs: number
   /** The runtime's name, else the cgroup's path. */
   readonly containerName: string
-  /** Bounded labels: machine, container_name, and those of the pod where there is one. */
+  /** The cgroup's path, which no two containers share. */
+  readonly id: string
   readonly tags: Readonly<Record<string, string>>
   readonly points: readonly Point[]
 }
 
-/** One figure: cAdvisor's measurement name, a value, and tags of its own such as a device. */
+/** One figure: its measurement, a value, and tags of its own such as a device. */
 export interface Point {
   readonly measurement: string
   readonly value: number

@@ -1,5 +1,5 @@
 import type { Container } from '../container.ts'
-import type { Source } from '../source.ts'
+import type { SelfFigure, Source } from '../source.ts'
 import { defaultSubjects, type Subject } from '../subjects.ts'
 import { Exposition, type Format } from './exposition.ts'
 import { InstanceLabels, type FamilyContext } from './family.ts'
@@ -14,6 +14,8 @@ export interface PagesOptions {
   /** What the collector's own page shows; upstream's default kinds, but for the series per core, unless said otherwise. */
   readonly subjects?: ReadonlySet<Subject>
   readonly labels?: LabelOptions
+  /** Counters of the storage drivers. */
+  readonly driverFigures?: () => readonly SelfFigure[]
   /** CPU and memory of this process. */
   readonly processFigures: () => { readonly cpuSeconds: number; readonly residentBytes: number }
 }
@@ -129,9 +131,11 @@ export class PrometheusPages {
   }
 
   #addSelf(text: Exposition): void {
-    const { source, processFigures } = this.#options
-    for (const { name, type, help, labels, value } of source.selfFigures()) {
-      text.family({ name: `binnacle_collector_${name}`, help, type })
+    const { source, driverFigures, processFigures } = this.#options
+    let previous = ''
+    for (const { name, type, help, labels, value } of [...source.selfFigures(), ...(driverFigures?.() ?? [])]) {
+      if (name !== previous) text.family({ name: `binnacle_collector_${name}`, help, type })
+      previous = name
       text.sample(labels === undefined ? noLabels : renderLabels(labels), value)
     }
     text.family({
