@@ -69,7 +69,11 @@ export const containerFamilies: readonly ContainerFamily[] = [
   scalar('sched', 'counter', 'container_cpu_schedstat_runqueue_seconds_total', 'schedRunqueueTime'),
   scalar('sched', 'counter', 'container_cpu_schedstat_run_periods_total', 'schedRunPeriods'),
   load('container_cpu_load_average_10s', 'Runnable tasks, smoothed over 10 s, thousandths', column.cpuLoadAverage),
-  load('container_cpu_load_d_average_10s', 'Tasks in uninterruptible sleep, smoothed over 10 s, thousandths', column.cpuLoadDAverage),
+  // To a linter the `d` is an abbreviation of days; container_tasks_state has the figure too.
+  {
+    ...load('container_cpu_load_d_average_10s', 'Tasks in uninterruptible sleep, smoothed over 10 s, thousandths', column.cpuLoadDAverage),
+    isKubeletOnly: true,
+  },
   labelled({ name: 'container_tasks_state', help: 'Tasks by state', type: 'gauge', subject: 'cpuLoad' }, [
     [{ state: 'sleeping' }, 'tasksSleeping'],
     [{ state: 'running' }, 'tasksRunning'],

@@ -25,6 +25,8 @@ export interface FamilyContext {
 export interface ContainerFamily extends Family {
   /** What switches it on and off; always there without one. */
   readonly subject?: Subject
+  /** On a kubelet's page alone: a name of upstream's that a linter does not take under any type. */
+  readonly isKubeletOnly?: true
   /** Leaves a container out. */
   when?(container: Container): boolean
   values(container: Container, emit: Emit, context: FamilyContext): void

@@ -66,7 +66,13 @@ export class PrometheusPages {
     const text = new Exposition({ format, expectedBytes: this.#kubeletBytes })
     const containers = [...source.store.all()]
     const labelsOf = (container: Container) => this.#labels.kubelet(container)
-    renderContainers(text, containers, { context: this.#context(false), subjects: kubeletSubjects, withTimestamps: true, labelsOf })
+    renderContainers(text, containers, {
+      context: this.#context(false),
+      subjects: kubeletSubjects,
+      isKubelet: true,
+      withTimestamps: true,
+      labelsOf,
+    })
     this.#addScrapeError(text)
     renderMachine(text, source.machine())
     renderUpstreamVersions(text, source.machine(), versionsOf(source, version))
@@ -83,7 +89,8 @@ export class PrometheusPages {
     const subjects = this.#subjects
     this.#labels.prepare(containers)
     const labelsOf = (container: Container) => this.#labels.own(container)
-    renderContainers(text, containers, { context: this.#context(subjects.has('percpu')), subjects, withTimestamps, labelsOf })
+    const context = this.#context(subjects.has('percpu'))
+    renderContainers(text, containers, { context, subjects, isKubelet: false, withTimestamps, labelsOf })
     this.#addInfo(text, containers)
     this.#addScrapeError(text)
     renderMachine(text, source.machine())

@@ -8,13 +8,14 @@ import type { Labels } from './labels.ts'
 export interface ContainerPage {
   readonly context: FamilyContext
   readonly subjects: ReadonlySet<Subject>
+  readonly isKubelet: boolean
   readonly withTimestamps: boolean
   readonly labelsOf: (container: Container) => Labels
 }
 
 /** Writes every family of every container that has a sample. */
 export function renderContainers(text: Exposition, containers: readonly Container[], page: ContainerPage): void {
-  const { context, subjects, withTimestamps, labelsOf } = page
+  const { context, subjects, isKubelet, withTimestamps, labelsOf } = page
   const rows = containers
     .filter(({ ring }) => ring.count > 0)
     .map((container) => ({
@@ -26,6 +27,7 @@ export function renderContainers(text: Exposition, containers: readonly Containe
   const emit: Emit = (extra, value, decimals = 0) => text.add(row, extra, value, decimals)
   for (const family of containerFamilies) {
     if (family.subject !== undefined && !subjects.has(family.subject)) continue
+    if (family.isKubeletOnly === true && !isKubelet) continue
     text.family(family)
     for (row of rows) {
       if (family.when?.(row.container) === false) continue
