@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Client } from '../client/client.ts'
 import type { InformerFactory } from '../client/informer.ts'
 import type { AnyController } from './controller.ts'
+import { createCronJobController } from './cronjob/cronjob.controller.ts'
 import { createDaemonSetController } from './daemonset/daemonset.controller.ts'
 import { createDeploymentController } from './deployment/deployment.controller.ts'
 import type { DiscoverNamespaced } from './discovery.ts'
@@ -45,6 +46,7 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createStatefulSetController(options),
     createDaemonSetController(options),
     createJobController(options),
+    createCronJobController(options),
     createEndpointsController(options),
     createEndpointsCleanupController(options),
     createEndpointSliceController(options),

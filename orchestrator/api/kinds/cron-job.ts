@@ -1,6 +1,7 @@
 import { invalidValue, notSupported, required } from '../field-errors.ts'
 import { BatchV1CronJob } from '../generated/kinds.ts'
 import type { KindPart } from '../kind-declaration.ts'
+import { isTimeZone, parseSchedule } from '../schedule.ts'
 import { ageCell, ageColumn, integerColumn, nameColumn, sinceCell, textColumn } from '../table-cells.ts'
 import { validateJobSpec } from './job.ts'
 import { setPodTemplateDefaults } from './pod-defaults.ts'
@@ -32,7 +33,7 @@ export const cronJob: KindPart<BatchV1CronJob> = {
       ...((metadata.name ?? '').length > maxNameLength
         ? [invalidValue('metadata.name', metadata.name, `must be no more than ${maxNameLength} characters`)]
         : []),
-      ...(schedule ? validateSchedule(schedule) : [required('spec.schedule')]),
+      ...(schedule ? validateSchedule(schedule, spec.timeZone) : [required('spec.schedule')]),
       ...(policies.includes(concurrencyPolicy) ? [] : [notSupported('spec.concurrencyPolicy', concurrencyPolicy, policies)]),
       ...validateCounts({
         'spec.startingDeadlineSeconds': startingDeadlineSeconds,
@@ -68,22 +69,14 @@ export const cronJob: KindPart<BatchV1CronJob> = {
   ],
 }
 
-const field = String.raw`(?:[\d*?A-Za-z]+(?:-[\dA-Za-z]+)?(?:\/\d+)?)(?:,(?:[\d*?A-Za-z]+(?:-[\dA-Za-z]+)?(?:\/\d+)?))*`
-const schedulePattern = new RegExp(`^(?:${field})(?:\\s+(?:${field})){4}$`)
-
-function validateSchedule(schedule: string) {
+function validateSchedule(schedule: string, timeZone: string | undefined) {
   if (schedule.includes('TZ'))
     return [invalidValue('spec.schedule', schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead')]
-  if (/^@(?:yearly|annually|monthly|weekly|daily|midnight|hourly)$/.test(schedule) || /^@every \S+$/.test(schedule)) return []
-  if (schedulePattern.test(schedule)) return []
-  const count = schedule.trim().split(/\s+/).length
-  return [
-    invalidValue(
-      'spec.schedule',
-      schedule,
-      count === 5
-        ? 'failed to parse the fields of the schedule'
-        : `expected exactly 5 fields, found ${count}: [${schedule.trim().split(/\s+/).join(' ')}]`,
-    ),
-  ]
+  if (timeZone !== undefined && !isTimeZone(timeZone)) return [invalidValue('spec.timeZone', timeZone, `unknown time zone ${timeZone}`)]
+  try {
+    parseSchedule(schedule)
+    return []
+  } catch (error) {
+    return [invalidValue('spec.schedule', schedule, (error as Error).message)]
+  }
 }
