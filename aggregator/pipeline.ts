@@ -3,9 +3,12 @@ import type { Log } from '../lib/log.ts'
 import { EntityInterner } from './entity.ts'
 import type { Batch } from './metric-set.ts'
 import type { NodeProcessor, TotalsProcessor } from './processors.ts'
+import { StageTimes } from './stage-times.ts'
 
 /** Takes in finished batches. Called in the order of their timestamps; must not keep the caller waiting. */
 export interface Sink {
+  /** Under which its time is counted. */
+  readonly name?: string
   add(batch: Batch): void
 }
 
@@ -16,6 +19,10 @@ export interface PipelineOptions {
   readonly resolutionMs: number
   /** How long a node's last batch counts in the totals while it is not scraped. */
   readonly holdMs: number
+  /** Where the time of each step is counted. */
+  readonly stages?: StageTimes
+  /** Makes the totals where several aggregators share the nodes; `undefined`: they are made elsewhere. Default: from the nodes here alone. */
+  readonly combineTotals?: () => Promise<Batch | undefined>
   readonly clock: Clock
   readonly log: Log
 }
@@ -29,17 +36,23 @@ export class Pipeline {
   readonly #interner = new EntityInterner()
   readonly #latest = new Map<string, Batch>()
   readonly #fresh = new Set<string>()
+  readonly #stages: StageTimes
+  readonly #delivered = { node: 0, totals: 0 }
   #timer: Timer | undefined
   #isStopped = false
+  #isCombining = false
 
   constructor(options: PipelineOptions) {
     this.#options = options
+    this.#stages = options.stages ?? new StageTimes(options.clock)
   }
 
   /** Processes a node's reading and hands it on. */
   addNodeBatch(batch: Batch): void {
-    for (const processor of this.#options.nodeProcessors) processor.process(batch)
-    this.#deliver(batch)
+    this.#stages.measure('process', () => {
+      for (const processor of this.#options.nodeProcessors) processor.process(batch)
+    })
+    this.deliver(batch)
     this.#latest.set(batch.nodeName!, batch)
     this.#fresh.add(batch.nodeName!)
     if (this.#fresh.size >= this.#latest.size) this.#makeTotals()
@@ -64,24 +77,13 @@ export class Pipeline {
     this.#timer?.cancel()
   }
 
-  #makeTotals(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
-    this.#fresh.clear()
-    if (this.#isStopped) return
-    const latest = this.latest()
-    for (const name of this.#latest.keys()) if (!latest.some(({ nodeName }) => nodeName === name)) this.#latest.delete(name)
-    const totals: Batch = { nodeName: undefined, timestamp: this.#options.clock.now(), sets: new Map() }
-    for (const processor of this.#options.totalsProcessors) processor.process(totals, latest)
-    this.#deliver(totals)
-    this.#forgetEntities(latest, totals)
-  }
-
-  #deliver(batch: Batch): void {
+  /** Hands a finished batch to the sinks. */
+  deliver(batch: Batch): void {
     for (const set of batch.sets.values()) set.entity = this.#interner.intern(set.entity)
+    this.#delivered[batch.nodeName === undefined ? 'totals' : 'node']++
     for (const sink of this.#options.sinks) {
       try {
-        sink.add(batch)
+        this.#stages.measure(sink.name ?? 'other', () => sink.add(batch))
       } catch (error) {
         // A listener that throws must not cost the other sinks the batch.
         this.#options.log.error({ err: error, node: batch.nodeName }, 'a sink failed')
@@ -89,10 +91,57 @@ export class Pipeline {
     }
   }
 
+  /** Batches delivered since the start. */
+  delivered(): { readonly node: number; readonly totals: number } {
+    return { ...this.#delivered }
+  }
+
+  /** Totals over the nodes that are here and that `isCounted` wants. */
+  partialTotals(isCounted: (nodeName: string) => boolean = () => true): Batch {
+    return this.#stages.measure('totals', () => {
+      const latest = this.latest().filter(({ nodeName }) => isCounted(nodeName!))
+      const totals: Batch = { nodeName: undefined, timestamp: this.#options.clock.now(), sets: new Map() }
+      for (const processor of this.#options.totalsProcessors) processor.process(totals, latest)
+      return totals
+    })
+  }
+
+  #makeTotals(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#fresh.clear()
+    if (this.#isStopped) return
+    const { combineTotals } = this.#options
+    if (combineTotals === undefined) this.#finishTotals(this.partialTotals())
+    else void this.#combineTotals(combineTotals)
+  }
+
+  /** One round at a time: a peer that answers late must not let rounds pile up. */
+  async #combineTotals(combine: () => Promise<Batch | undefined>): Promise<void> {
+    if (this.#isCombining) return
+    this.#isCombining = true
+    try {
+      const totals = await combine()
+      if (!this.#isStopped) this.#finishTotals(totals)
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'totals could not be made')
+    } finally {
+      this.#isCombining = false
+    }
+  }
+
+  #finishTotals(totals: Batch | undefined): void {
+    if (totals !== undefined) this.deliver(totals)
+    const latest = this.latest()
+    const living = new Set(latest.map(({ nodeName }) => nodeName!))
+    for (const name of this.#latest.keys()) if (!living.has(name)) this.#latest.delete(name)
+    this.#forgetEntities(latest, totals)
+  }
+
   /** Lets go of entities that are in no batch any more, once they are more than those that are. */
-  #forgetEntities(latest: readonly Batch[], totals: Batch): void {
-    const living = latest.reduce((sum, { sets }) => sum + sets.size, totals.sets.size)
+  #forgetEntities(latest: readonly Batch[], totals: Batch | undefined): void {
+    const living = latest.reduce((sum, { sets }) => sum + sets.size, totals?.sets.size ?? 0)
     if (this.#interner.size <= living * 2) return
-    this.#interner.forget((key) => totals.sets.has(key) || latest.some(({ sets }) => sets.has(key)))
+    this.#interner.forget((key) => totals?.sets.has(key) === true || latest.some(({ sets }) => sets.has(key)))
   }
 }

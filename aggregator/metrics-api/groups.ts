@@ -6,10 +6,13 @@ import type { ExternalValuesOptions } from './external-values.ts'
 import { ObjectMetrics } from './object-metrics.ts'
 import type { ObjectMetricsOptions } from './object-metrics.ts'
 import { createResourceApi } from './resource-api.ts'
+import type { SharedMetrics } from './resource-api.ts'
 import type { ResourceMetrics } from './resource-metrics.ts'
 
 export interface MetricsGroupsOptions extends ObjectMetricsOptions {
   readonly resourceMetrics: ResourceMetrics
+  /** Where several aggregators share the nodes. */
+  readonly sharedMetrics?: SharedMetrics | undefined
   readonly externalMetrics: ExternalValuesOptions['metrics']
   readonly query: ExternalValuesOptions['query']
 }
@@ -17,7 +20,7 @@ export interface MetricsGroupsOptions extends ObjectMetricsOptions {
 /** The three groups of the metrics APIs. */
 export function createMetricsGroups(options: MetricsGroupsOptions): readonly ApiGroup[] {
   return [
-    createResourceApi(options.resourceMetrics),
+    createResourceApi(options.resourceMetrics, options.sharedMetrics),
     createCustomApi(new ObjectMetrics(options)),
     createExternalApi(new ExternalValues({ ...options, metrics: options.externalMetrics })),
   ]

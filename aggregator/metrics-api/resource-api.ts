@@ -22,8 +22,17 @@ interface Target {
   readonly name?: string
 }
 
-/** `metrics.k8s.io/v1beta1`: what nodes and pods use, to get, list and watch. Lists are whole: `limit` is accepted and not needed. */
-export function createResourceApi(metrics: ResourceMetrics): ApiGroup {
+/** What several aggregators that share the nodes have together. Sorted like `ResourceMetrics`; rejects when it cannot be whole. */
+export interface SharedMetrics {
+  nodes(): Promise<readonly KubeObject[]>
+  pods(namespace?: string): Promise<readonly KubeObject[]>
+}
+
+/**
+ * `metrics.k8s.io/v1beta1`: what nodes and pods use, to get, list and watch. Lists are whole: `limit` is accepted and not needed. With
+ * `shared` get and list answer for the nodes of every aggregator; a watch shows the changes of those that are scraped here.
+ */
+export function createResourceApi(metrics: ResourceMetrics, shared?: SharedMetrics): ApiGroup {
   return {
     name: group,
     versions: [version],
@@ -38,7 +47,7 @@ export function createResourceApi(metrics: ResourceMetrics): ApiGroup {
     schemas: () => ({ schemas, paths }),
     find(_, segments) {
       const target = targetOf(segments)
-      return target === undefined ? undefined : operationOn(target, metrics)
+      return target === undefined ? undefined : operationOn(target, metrics, shared)
     },
   }
 }
@@ -53,19 +62,21 @@ function targetOf(segments: readonly string[]): Target | undefined {
   return { ...pods, namespace: second, ...(name === undefined ? {} : { name }) }
 }
 
-function operationOn(target: Target, metrics: ResourceMetrics): Operation {
+function operationOn(target: Target, metrics: ResourceMetrics, shared: SharedMetrics | undefined): Operation {
   const { declaration, resource, namespace, name } = target
   const list = (): readonly KubeObject[] => (resource === 'nodes' ? metrics.nodes() : metrics.pods(namespace))
+  const listAll = async () => (shared === undefined ? list() : resource === 'nodes' ? shared.nodes() : shared.pods(namespace))
   return {
     verb: name === undefined ? 'list' : 'get',
     access: { resource, ...(namespace === undefined ? {} : { namespace }), ...(name === undefined ? {} : { name }) },
-    answer(query) {
+    async answer(query) {
       if (name === undefined) {
         readCount(query, 'limit')
-        const items = list().filter(matcherFor(target, query))
+        const matches = matcherFor(target, query)
+        const items = (await listAll()).filter(matches)
         return { type: 'list', declaration, items, resourceVersion: metrics.revision }
       }
-      const object = list().find(({ metadata }) => metadata.name === name)
+      const object = (await listAll()).find(({ metadata }) => metadata.name === name)
       if (object === undefined) throw notFound({ group, plural: resource }, namespace === undefined ? name : `${namespace}/${name}`)
       return { type: 'object', declaration, object }
     },
