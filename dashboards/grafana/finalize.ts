@@ -1,33 +1,44 @@
+import { createHash } from 'node:crypto'
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard'
 
 /** The oldest Grafana we write for reads this schema; newer ones migrate it on load. */
-const schemaVersion = 39
+export const schemaVersion = 39
 
 interface MutablePanel {
   id?: number
   type?: string
+  title?: string
   panels?: MutablePanel[]
-  [key: string]: unknown
+  fieldConfig?: { defaults?: { links?: MutableLink[] } }
+}
+
+interface MutableLink {
+  title?: string
+  url?: string
 }
 
 /**
- * The JSON text of a built dashboard, with what the builder leaves wrong put right: stable panel ids in order of appearance, no
- * `inControlsMenu` placement (it hides links in some releases), no live object shared with the builder, keys as Grafana's file provisioning wants.
+ * The JSON text of a built dashboard, with what the builder leaves wrong put right: panel ids that stay the same wherever a panel moves
+ * (made from its title), no `inControlsMenu` placement (it hides links in some releases), links of data without what only links of
+ * dashboards have, no live object shared with the builder, keys as Grafana's file provisioning wants.
  */
 export function finalizeDashboard(built: Dashboard): string {
   const plain = JSON.parse(JSON.stringify(built)) as Record<string, unknown> & { panels?: MutablePanel[] }
-  let nextId = 1
-  const number = (panels: readonly MutablePanel[]) => {
-    for (const panel of panels) {
-      panel.id = nextId++
-      if (panel.panels !== undefined) number(panel.panels)
-    }
+  for (const panel of plain.panels ?? []) {
+    finalizePanel(panel)
+    panel.panels?.forEach(finalizePanel)
   }
-  number(plain.panels ?? [])
   plain['schemaVersion'] = schemaVersion
-  delete plain['id']
+  plain['id'] = null
   dropKey(plain, 'placement', 'inControlsMenu')
   return `${JSON.stringify(plain, null, 2)}\n`
+}
+
+function finalizePanel(panel: MutablePanel): void {
+  const name = `${panel.type === 'row' ? 'row ' : ''}${panel.title}`
+  panel.id = 1 + createHash('sha256').update(name).digest().readUIntBE(0, 3)
+  const defaults = panel.fieldConfig?.defaults
+  if (defaults?.links !== undefined) defaults.links = defaults.links.map(({ title = '', url = '' }) => ({ title, url }))
 }
 
 function dropKey(value: unknown, key: string, wanted: unknown): void {

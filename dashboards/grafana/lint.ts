@@ -1,57 +1,67 @@
-import { findMetric } from '../../aggregator/catalog.ts'
+import { dataLinksOf, panelsOf, type DashboardJson, type PanelJson, type TargetJson } from './dashboard-json.ts'
+import { schemaVersion } from './finalize.ts'
+import { groupedTags, lintQuery, lintTimeSeries, lintVariableQuery } from './lint-query.ts'
 
-/** A dashboard as its JSON file has it, as far as the rules look. */
-export interface DashboardJson {
-  readonly title: string
-  readonly uid: string
-  readonly templating: {
-    readonly list: readonly {
-      readonly name: string
-      readonly type: string
-      readonly query?: string
-      readonly multi?: boolean
-      readonly refresh?: number
-      readonly datasource?: { readonly uid: string }
-    }[]
-  }
-  readonly panels: readonly PanelJson[]
-  readonly links?: readonly { readonly includeVars?: boolean; readonly keepTime?: boolean; readonly placement?: string }[]
-}
-
-export interface PanelJson {
-  readonly id: number
-  readonly type: string
-  readonly title: string
-  readonly description?: string
-  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number }
-  readonly datasource?: { readonly uid: string }
-  readonly fieldConfig?: { readonly defaults?: { readonly unit?: string } }
-  readonly targets?: readonly { readonly query: string; readonly datasource: { readonly uid: string } }[]
-}
-
-const knownTags = new Set([
-  'type',
-  'nodename',
-  'namespace_name',
-  'pod_name',
-  'container_name',
-  'resource_id',
-  'workload_kind',
-  'workload_name',
-])
-const builtinVariables = new Set(['timeFilter', '__interval', 'datasource'])
+const builtinVariables = new Set(['timeFilter', '__interval', '__url_time_range', 'datasource'])
+const units = new Set(['short', 'none', 'bytes', 'Bps', 'pps', 'iops', 'cps', 'percentunit', 'percent', 'ms'])
 const gridWidth = 24
+/** More that are open at once, and a dashboard is slow to load and hard to read. */
+const maxOpenPanels = 20
 
 /** What is wrong with one dashboard, a sentence each; an empty list is a good dashboard. */
 export function lintDashboard(dashboard: DashboardJson): string[] {
-  const panels = dashboard.panels.filter(({ type }) => type !== 'row')
+  const panels = panelsOf(dashboard)
+  const open = dashboard.panels.filter(({ type }) => type !== 'row')
   return [
-    ...duplicates(dashboard.panels.map(({ id }) => String(id))).map((id) => `panel id ${id} is there twice`),
+    ...lintHead(dashboard),
+    ...duplicates([...dashboard.panels, ...panels.filter((panel) => !open.includes(panel))].map(({ id }) => String(id))).map(
+      (id) => `panel id ${id} is there twice`,
+    ),
     ...duplicates(panels.map(({ title }) => title)).map((title) => `panel title ${title} is there twice`),
+    ...(open.length > maxOpenPanels ? [`${open.length} panels are open at once, more than ${maxOpenPanels}`] : []),
+    ...dashboard.panels
+      .filter(({ type, collapsed, panels: nested = [] }) => type === 'row' && (collapsed === true) !== nested.length > 0)
+      .map(({ title }) => `row ${title}: panels belong inside a row exactly when it is collapsed`),
     ...panels.flatMap((panel) => lintPanel(panel)),
     ...overlaps(dashboard.panels),
+    ...dashboard.panels.flatMap(({ panels: nested = [] }) => overlaps(nested)),
     ...lintVariables(dashboard),
-    ...(dashboard.links ?? []).flatMap((link) =>
+    ...(dashboard.annotations.list ?? []).flatMap(({ name, datasource, target }) => [
+      ...(datasource?.uid === '${datasource}' ? [] : [`annotation ${name} does not use the data source variable`]),
+      ...(target.fromAnnotations && target.textColumn ? [] : [`annotation ${name} has no text`]),
+      ...lintQuery(target.query).map((problem) => `annotation ${name}: ${problem} in ${target.query}`),
+    ]),
+  ]
+}
+
+/** What is wrong between dashboards of one folder. */
+export function lintFolder(dashboards: readonly DashboardJson[]): string[] {
+  const byUid = new Map(dashboards.map((dashboard) => [dashboard.uid, dashboard]))
+  return [
+    ...duplicates(dashboards.map(({ uid }) => uid)).map((uid) => `dashboard uid ${uid} is there twice`),
+    ...duplicates(dashboards.map(({ title }) => title)).map((title) => `dashboard title ${title} is there twice`),
+    ...dashboards.flatMap((dashboard) =>
+      panelsOf(dashboard).flatMap((panel) =>
+        dataLinksOf(panel).flatMap(({ url }) =>
+          lintLinkTarget(url, byUid).map((problem) => `${dashboard.title}, ${panel.title}: ${problem}`),
+        ),
+      ),
+    ),
+  ]
+}
+
+function lintHead(dashboard: DashboardJson): string[] {
+  const { uid, title, description, schemaVersion: version, id, editable, refresh, tags = [], links = [] } = dashboard
+  return [
+    ...(/^binnacle-[a-z0-9-]{1,31}$/.test(uid) ? [] : [`uid ${uid} is not of ours`]),
+    ...(title === '' || description === undefined || description === '' ? ['title or description is missing'] : []),
+    ...(version === schemaVersion ? [] : [`schema version ${version} is not the oldest that is claimed`]),
+    ...(id === null ? [] : ['a dashboard from a file has no id of its own']),
+    ...(editable === false ? [] : ['edits in Grafana would be lost: it must be read-only']),
+    ...(/^(?:[5-9]|\d\d+)s$|^\d+m$/.test(refresh ?? '') ? [] : [`refresh ${refresh} is below what Grafana allows`]),
+    ...(tags.some((tag) => tag.startsWith('binnacle')) ? [] : ['the tag that links go by is missing']),
+    ...(links.length > 0 ? [] : ['there is no way to the other dashboards']),
+    ...links.flatMap((link) =>
       link.includeVars === true && link.keepTime === true && link.placement === undefined
         ? []
         : ['a link forgets variables or time, or hides in a menu'],
@@ -59,58 +69,85 @@ export function lintDashboard(dashboard: DashboardJson): string[] {
   ]
 }
 
-/** What is wrong between dashboards of one folder. */
-export function lintFolder(dashboards: readonly DashboardJson[]): string[] {
-  return [
-    ...duplicates(dashboards.map(({ uid }) => uid)).map((uid) => `dashboard uid ${uid} is there twice`),
-    ...duplicates(dashboards.map(({ title }) => title)).map((title) => `dashboard title ${title} is there twice`),
-  ]
-}
-
 function lintPanel(panel: PanelJson): string[] {
-  const where = `panel ${panel.title}`
   const targets = panel.targets ?? []
-  return [
-    ...(panel.description === undefined || panel.description === '' ? [`${where} has no description`] : []),
-    ...(panel.fieldConfig?.defaults?.unit === undefined ? [`${where} has no unit`] : []),
-    ...(targets.length === 0 ? [`${where} has no query`] : []),
-    ...(panel.gridPos.x + panel.gridPos.w > gridWidth ? [`${where} is wider than the grid`] : []),
+  const defaults = panel.fieldConfig?.defaults
+  const problems = [
+    ...(/\.$/.test(panel.description ?? '') ? [] : ['no description']),
+    ...(units.has(defaults?.unit ?? '') ? [] : [`no unit of ours: ${defaults?.unit}`]),
+    ...(defaults?.noValue ? [] : ['nothing is said where there is no data']),
+    ...(targets.length === 0 ? ['no query'] : []),
+    ...(panel.id > 0 ? [] : ['no id']),
+    ...(panel.gridPos.x + panel.gridPos.w > gridWidth ? ['wider than the grid'] : []),
+    ...(panel.type === 'timeseries' && panel.options?.legend?.showLegend !== true ? ['the legend is hidden'] : []),
+    ...(panel.type === 'stat' && !panel.options?.reduceOptions?.calcs?.length ? ['no way to make one figure of many'] : []),
     ...[panel.datasource?.uid, ...targets.map(({ datasource }) => datasource.uid)]
       .filter((uid) => uid !== '${datasource}')
-      .map(() => `${where} does not use the data source variable`),
-    ...targets.flatMap(({ query }) => lintQuery(query).map((problem) => `${where}: ${problem} in ${query}`)),
+      .map(() => 'does not use the data source variable'),
+    ...duplicates(targets.map(({ refId }) => refId)).map((refId) => `query ${refId} is there twice`),
+    ...targets.flatMap((target) => lintTarget(panel, target)),
+    ...dataLinksOf(panel).flatMap(({ url }) => lintDataLink(url, targets)),
+  ]
+  return problems.map((problem) => `panel ${panel.title}: ${problem}`)
+}
+
+function lintTarget(panel: PanelJson, { query, resultFormat }: TargetJson): string[] {
+  const format = panel.type === 'table' ? 'table' : 'time_series'
+  return [
+    ...(resultFormat === format ? [] : [`the answer comes as ${resultFormat}, not as ${format}`]),
+    ...[...lintQuery(query), ...(format === 'table' ? [] : lintTimeSeries(query))].map((problem) => `${problem} in ${query}`),
   ]
 }
 
-function lintQuery(query: string): string[] {
-  const measurements = [...query.matchAll(/FROM "([^"]+)"/g)].map((match) => match[1]!)
-  const tags = [...query.matchAll(/"([a-z_]+)" (?:=|=~) /g), ...query.matchAll(/GROUP BY time\([^)]*\)((?:, "[^"]+")*)/g)].flatMap(
-    (match) => match[1]!.match(/[a-z_]+/g) ?? [],
-  )
+function lintDataLink(url: string, targets: readonly TargetJson[]): string[] {
+  const tags = [...url.matchAll(/\$\{__(?:field\.labels|data\.fields)\.(\w+)\}/g)].map((match) => match[1]!)
   return [
-    ...measurements.filter((name) => findMetric(name) === undefined).map((name) => `unknown metric ${name}`),
-    ...tags.filter((tag) => !knownTags.has(tag)).map((tag) => `unknown tag ${tag}`),
-    ...(query.includes('$timeFilter') ? [] : ['no time range']),
-    ...(/GROUP BY time\(\$__interval\)[^)]*fill\(null\)$/.test(query)
+    ...(url.includes('var-datasource=${datasource}') && url.includes('${__url_time_range}')
       ? []
-      : ['the query does not end grouped by the interval with fill(null)']),
-    ...(/= '?\$(?!timeFilter)/.test(query) ? ['a variable of several values is compared with ='] : []),
+      : [`link ${url} forgets data source or time`]),
+    ...(url.includes('var-cluster=${cluster}') ? [] : [`link ${url} forgets the cluster`]),
+    ...tags
+      .filter((tag) => targets.some(({ query }) => !groupedTags(query).has(tag)))
+      .map((tag) => `link ${url} takes ${tag} from lines that do not have it`),
   ]
+}
+
+function lintLinkTarget(url: string, dashboards: ReadonlyMap<string, DashboardJson>): string[] {
+  const [, uid, parameters] = /^\/d\/([\w-]+)\?(.*)$/.exec(url) ?? []
+  const target = dashboards.get(uid ?? '')
+  if (target === undefined) return [`link ${url} leads nowhere`]
+  const names = new Set(target.templating.list.map(({ name }) => name))
+  return [...parameters!.matchAll(/(?:^|&)var-(\w+)=/g)]
+    .filter(([, name]) => !names.has(name!))
+    .map(([, name]) => `link ${url} sets a variable that ${target.title} does not have: ${name}`)
 }
 
 function lintVariables(dashboard: DashboardJson): string[] {
-  const defined = new Map(dashboard.templating.list.map((variable) => [variable.name, variable]))
+  const { list } = dashboard.templating
+  const defined = new Set(list.map(({ name }) => name))
   const texts = [
-    ...dashboard.panels.flatMap(({ targets }) => targets?.map(({ query }) => query) ?? []),
-    ...dashboard.templating.list.map(({ query }) => query ?? ''),
+    ...panelsOf(dashboard).flatMap((panel) => [
+      ...(panel.targets?.map(({ query }) => query) ?? []),
+      ...dataLinksOf(panel).map(({ url }) => url),
+    ]),
+    ...(dashboard.annotations.list ?? []).map(({ target }) => target.query),
+    ...list.map(({ query }) => query ?? ''),
   ]
-  const used = new Set(texts.flatMap((text) => [...text.matchAll(/\$(\w+)/g)].map((match) => match[1]!)))
+  const used = new Set(texts.flatMap((text) => [...text.matchAll(/\$\{?([\w]+)\b(?!\.)/g)].map((match) => match[1]!)))
   return [
+    ...duplicates(list.map(({ name }) => name)).map((name) => `variable $${name} is there twice`),
+    ...(list[0]?.type === 'datasource' && list[0].name === 'datasource' ? [] : ['the first variable is not the data source']),
     ...[...used].filter((name) => !defined.has(name) && !builtinVariables.has(name)).map((name) => `variable $${name} is not defined`),
-    ...[...defined.keys()].filter((name) => !used.has(name) && name !== 'datasource').map((name) => `variable $${name} is not used`),
-    ...[...defined.values()]
-      .filter(({ type, refresh }) => type === 'query' && refresh !== 2)
-      .map(({ name }) => `variable $${name} does not follow the time range`),
+    ...[...defined].filter((name) => !used.has(name) && name !== 'datasource').map((name) => `variable $${name} is not used`),
+    ...list.flatMap((variable) => {
+      const { name, type, refresh, datasource, query = '', multi, includeAll, allValue } = variable
+      return [
+        ...(type === 'query' && refresh !== 2 ? [`variable $${name} does not follow the time range`] : []),
+        ...(type === 'query' && datasource?.uid !== '${datasource}' ? [`variable $${name} does not use the data source variable`] : []),
+        ...(type === 'query' ? lintVariableQuery(query).map((problem) => `variable $${name}: ${problem}`) : []),
+        ...(multi && !(includeAll && allValue === '.*') ? [`variable $${name} would list every value for All`] : []),
+      ]
+    }),
   ]
 }
 

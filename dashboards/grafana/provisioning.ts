@@ -1,30 +1,53 @@
 import { stringify } from 'yaml'
-import { clusterDashboard } from './cluster.dashboard.ts'
+import { tierStepMs } from '../../aggregator/influx/tiers.ts'
+import type { Board } from './board.ts'
+import { clusterBoard } from './cluster.dashboard.ts'
+import { containerBoard } from './container.dashboard.ts'
+import { eventsBoard } from './events.dashboard.ts'
 import { finalizeDashboard } from './finalize.ts'
-import { podsDashboard } from './pods.dashboard.ts'
+import { monitorHealthBoard } from './monitor-health.dashboard.ts'
+import { namespaceBoard } from './namespace.dashboard.ts'
+import { nodeBoard } from './node.dashboard.ts'
+import { podBoard } from './pod.dashboard.ts'
+import { renderBoard } from './render-board.ts'
+import type { RenderOptions } from './render-panel.ts'
+import { workloadBoard } from './workload.dashboard.ts'
 
 /** Where the InfluxDB is, as Grafana reaches it. A password is never written: Grafana reads it from its environment. */
-export interface GrafanaTarget {
+export interface GrafanaTarget extends RenderOptions {
   readonly influxdbUrl: string
   readonly database: string
-  /** The scrape resolution: shorter query intervals would show gaps. */
-  readonly resolutionSeconds: number
   /** The folder of the dashboard files as Grafana sees it. */
   readonly dashboardsPath: string
 }
 
-/** Every dashboard: file name → builder. */
-export const dashboards = {
-  'cluster.json': clusterDashboard,
-  'pods.json': podsDashboard,
-} as const
+/** Every dashboard: file name → board. */
+const boards: Readonly<Record<string, Board>> = {
+  'cluster.json': clusterBoard,
+  'node.json': nodeBoard,
+  'namespace.json': namespaceBoard,
+  'workload.json': workloadBoard,
+  'pod.json': podBoard,
+  'container.json': containerBoard,
+  'events.json': eventsBoard,
+  'monitor-health.json': monitorHealthBoard,
+}
 
-/** All files of a Grafana provisioning folder, path → text. */
+/**
+ * All files of a Grafana provisioning folder, path → text. With a tier only the dashboards of that tier, to lie beside the others; events
+ * are not kept in tiers.
+ */
 export function grafanaFiles(target: GrafanaTarget): ReadonlyMap<string, string> {
+  const { tier } = target
+  const suffix = tier === undefined ? '' : `-${tier}`
+  const options = tier === undefined ? target : { ...target, resolutionSeconds: tierStepMs(tier) / 1000 }
   const files = new Map<string, string>()
-  for (const [file, build] of Object.entries(dashboards)) files.set(`dashboards/json/${file}`, finalizeDashboard(build().build()))
-  files.set('datasources/binnacle.yaml', stringify(datasourceFile(target)))
-  files.set('dashboards/binnacle.yaml', stringify(providerFile(target)))
+  for (const [file, board] of Object.entries(boards)) {
+    if (tier !== undefined && board === eventsBoard) continue
+    files.set(`dashboards/json${suffix}/${file}`, finalizeDashboard(renderBoard(board, options).build()))
+  }
+  if (tier === undefined) files.set('datasources/binnacle.yaml', stringify(datasourceFile(target)))
+  files.set(`dashboards/binnacle${suffix}.yaml`, stringify(providerFile(target, suffix)))
   return files
 }
 
@@ -55,20 +78,20 @@ function datasourceFile(target: GrafanaTarget): object {
   }
 }
 
-function providerFile(target: GrafanaTarget): object {
+function providerFile(target: GrafanaTarget, suffix: string): object {
   return {
     apiVersion: 1,
     providers: [
       {
-        name: 'binnacle',
+        name: `binnacle${suffix}`,
         orgId: 1,
-        folder: 'Binnacle',
-        folderUid: 'binnacle',
+        folder: target.tier === undefined ? 'Binnacle' : `Binnacle (${target.tier})`,
+        folderUid: `binnacle${suffix}`,
         type: 'file',
         disableDeletion: false,
         updateIntervalSeconds: 30,
         allowUiUpdates: false,
-        options: { path: target.dashboardsPath },
+        options: { path: `${target.dashboardsPath}${suffix}` },
       },
     ],
   }

@@ -1,40 +1,43 @@
 import { grafanaFiles } from '../../dashboards/grafana/provisioning.ts'
-import type { DashboardJson } from '../../dashboards/grafana/lint.ts'
+import { panelsOf, type DashboardJson } from '../../dashboards/grafana/dashboard-json.ts'
+import type { SchemaName } from '../../aggregator/influx/schema.ts'
 
-type Query = (text: string) => Promise<readonly { readonly values: unknown[][] }[]>
+type Query = (statement: string) => Promise<readonly { readonly values: readonly (readonly unknown[])[] }[]>
 
-/**
- * Runs every query and variable of the dashboards the way Grafana sends them, over the last quarter of an hour. Gives what failed or came back
- * without a value, a sentence each.
- */
-export async function runDashboardQueries(query: Query): Promise<string[]> {
-  const files = grafanaFiles({ influxdbUrl: 'http://127.0.0.1:8086', database: 'k8s', resolutionSeconds: 5, dashboardsPath: '/x' })
-  const problems: string[] = []
-  let count = 0
-  for (const [file, text] of files) {
-    if (!file.endsWith('.json')) continue
-    const dashboard = JSON.parse(text) as DashboardJson
-    const targets = dashboard.panels.flatMap(({ title, targets }) => targets?.map((target) => [title, target.query] as const) ?? [])
-    const variables = dashboard.templating.list
-      .filter(({ type }) => type === 'query')
-      .map(({ name, query }) => [`variable ${name}`, query!] as const)
-    for (const [title, raw] of [...targets, ...variables]) {
-      count++
-      const problem = await tryQuery(query, expand(raw))
-      if (problem !== undefined) problems.push(`${file}, ${title}: ${problem} (${raw})`)
-    }
-  }
-  if (count < 20) problems.push(`only ${count} queries were found`)
-  return problems
+/** One thing that a dashboard asks the database. */
+export interface Asked {
+  /** Dashboard and panel, variable or annotation. */
+  readonly where: string
+  readonly query: string
 }
 
-async function tryQuery(query: Query, text: string): Promise<string | undefined> {
+/** Every query, variable and annotation of every dashboard. */
+export function dashboardQueries(schema: SchemaName): readonly Asked[] {
+  const target = { influxdbUrl: 'http://127.0.0.1:8086', database: 'k8s', resolutionSeconds: 5, schema, dashboardsPath: '/x' }
+  return [...grafanaFiles(target)]
+    .filter(([file]) => file.endsWith('.json'))
+    .flatMap(([, text]) => {
+      const dashboard = JSON.parse(text) as DashboardJson
+      const { list: annotations = [] } = dashboard.annotations
+      return [
+        ...panelsOf(dashboard).flatMap(({ title, targets = [] }) => targets.map(({ refId, query }) => [`${title} ${refId}`, query] as const)),
+        ...annotations.map(({ name, target: { query } }) => [`annotation ${name}`, query] as const),
+        ...dashboard.templating.list
+          .filter(({ type }) => type === 'query')
+          .map(({ name, query }) => [`variable ${name}`, query!] as const),
+      ].map(([what, query]) => ({ where: `${dashboard.title}, ${what}`, query }))
+    })
+}
+
+/** Runs a query the way Grafana sends it, over the last quarter of an hour. Says what is wrong: an error, or an answer without a value. */
+export async function tryQuery(query: Query, asked: Asked): Promise<string | undefined> {
+  const text = expand(asked.query)
   try {
     const series = await query(text)
     const hasValue = series.some(({ values }) => values.some((row) => row.slice(1).some((value) => value !== null)))
-    return hasValue ? undefined : 'no value'
+    return hasValue ? undefined : `${asked.where}: no value (${text})`
   } catch (error) {
-    return (error as Error).message
+    return `${asked.where}: ${(error as Error).message} (${text})`
   }
 }
 
@@ -42,6 +45,6 @@ async function tryQuery(query: Query, text: string): Promise<string | undefined>
 function expand(text: string): string {
   return text
     .replaceAll('$timeFilter', 'time >= now() - 15m and time <= now()')
-    .replaceAll('$__interval', '10s')
-    .replaceAll(/\$(node|namespace|pod)\b/g, '.*')
+    .replaceAll('$__interval', '2s')
+    .replaceAll(/\$[a-z]+\b/g, '.*')
 }
