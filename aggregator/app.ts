@@ -4,6 +4,8 @@ import type { InformerFactory } from '../orchestrator/client/informer.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
+import { defaultConfiguration } from './configuration.ts'
+import type { AggregatorConfiguration } from './configuration.ts'
 import { createHttpServer } from './http-server.ts'
 import { createInfluxDriver } from './influx/database.ts'
 import { InfluxHistory } from './influx/history.ts'
@@ -21,9 +23,8 @@ import { createMetricsApi } from './metrics-api/server.ts'
 import { Pipeline } from './pipeline.ts'
 import { createNodeProcessors, createTotalsProcessors } from './processors.ts'
 import type { ClusterView } from './processors.ts'
-import { NodeScraper } from './sources/node-scraper.ts'
-import type { KubeletCredentials } from './sources/node-scraper.ts'
-import { NodeSource } from './sources/node-source.ts'
+import { createSources } from './sources/app.ts'
+import type { KubeletCredentials } from './sources/kubelet-access.ts'
 import type { Sink, SinkContext, SinkPlan } from './sinks/sink.ts'
 import type { MetricWindow } from './window.ts'
 
@@ -37,6 +38,8 @@ export interface AggregatorOptions {
   /** How often each node is scraped. Default 5 s, at least 1 s. */
   readonly resolutionMs?: number
   readonly kubelet: KubeletCredentials
+  /** What a configuration file says about sources; defaults where there is none. */
+  readonly configuration?: AggregatorConfiguration
   /** Heapster's HTTP interface. */
   readonly http: { readonly host: string; readonly port: number }
   /** The `metrics.k8s.io` API over HTTPS; PEM strings. Listens on every one of `hosts`. */
@@ -79,11 +82,10 @@ export interface Aggregator {
 /** A node's last figures are offered for this many resolutions while it is not scraped. */
 const heldResolutions = 3
 const minResolutionMs = 1000
-const maxScrapeMs = 10_000
 
 /** Composes the aggregator: node sources → processors → {memory window, InfluxDB, metrics API}. Nothing runs before `start`. */
 export function createAggregator(options: AggregatorOptions): Aggregator {
-  const { informers, clock, resolutionMs = 5000, influx } = options
+  const { informers, clock, resolutionMs = 5000, influx, configuration = defaultConfiguration() } = options
   if (!(resolutionMs >= minResolutionMs)) throw new RangeError(`resolutionMs: ${resolutionMs} must be at least ${minResolutionMs}`)
   const holdMs = resolutionMs * heldResolutions
   const view = createView(informers)
@@ -100,16 +102,38 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     clock,
     log: options.log.child({ part: 'pipeline' }),
   })
-  const scraper = new NodeScraper({ ...options.kubelet, clock, timeoutMs: Math.min(maxScrapeMs, resolutionMs * 0.9) })
-  const source = createSource(options, { view, scraper, pipeline, metrics, resolutionMs })
+  const sources = createSources({
+    ...options,
+    view,
+    credentials: options.kubelet,
+    configuration,
+    resolutionMs,
+    onBatch: (batch) => pipeline.addNodeBatch(batch),
+    onGone: (nodeName) => {
+      pipeline.forgetNode(nodeName)
+      metrics.forgetNode(nodeName)
+    },
+    eventSinks: [],
+    log: options.log.child({ part: 'sources' }),
+  })
   const unready = () => whyUnready(view, window)
   const report = () => ({
-    sources: source.statuses(),
+    sources: sources.nodes(),
+    pods: sources.pods(),
+    events: sources.eventStatus(),
     window: window.stats(),
     sinks: sinks.map((sink) => ({ name: sink.name, stats: sink.stats() })),
     now: clock.now(),
   })
-  const server = createHttpServer({ window, latest: () => pipeline.latest(), report, unready, history, now: () => clock.now() })
+  const server = createHttpServer({
+    window,
+    latest: () => pipeline.latest(),
+    report,
+    unready,
+    history,
+    events: sources.events,
+    now: () => clock.now(),
+  })
   const { authorities } = options.metricsApi
   const api = createMetricsApi({
     ...options,
@@ -118,7 +142,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     groups: createMetricsGroups({
       resourceMetrics: metrics,
       window,
-      exported: undefined,
+      exported: sources.customMetrics,
       view,
       client: options.client,
       holdMs,
@@ -142,15 +166,14 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
       await Promise.all(sinks.map((sink) => sink.start()))
       // Without the pods every figure would look like that of a pod that nobody knows.
       void Promise.all(Object.values(view).map((informer) => informer.waitForSync(stopped.signal))).then(
-        () => source.start(),
+        () => sources.start(),
         () => {},
       )
     },
     async stop() {
       stopped.abort()
-      source.stop()
+      await sources.stop()
       pipeline.stop()
-      scraper.close()
       await Promise.all([server.close(), api.stop()])
       await Promise.all(sinks.map((sink) => sink.stop()))
     },
@@ -159,30 +182,6 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
 
 function createHistory(influx: InfluxOptions, clock: Clock): InfluxHistory {
   return new InfluxHistory({ driver: createInfluxDriver(influx), settings: resolveInfluxOptions(influx), clock })
-}
-
-interface SourceParts {
-  readonly view: ClusterView
-  readonly scraper: NodeScraper
-  readonly pipeline: Pipeline
-  readonly metrics: ResourceMetrics
-  readonly resolutionMs: number
-}
-
-function createSource(options: AggregatorOptions, { view, scraper, pipeline, metrics, resolutionMs }: SourceParts): NodeSource {
-  return new NodeSource({
-    nodes: view.nodes,
-    scrape: (address, signal) => scraper.scrape(address, signal),
-    resolutionMs,
-    onBatch: (batch) => pipeline.addNodeBatch(batch),
-    onGone: (nodeName) => {
-      pipeline.forgetNode(nodeName)
-      metrics.forgetNode(nodeName)
-    },
-    clock: options.clock,
-    random: options.random,
-    log: options.log.child({ part: 'sources' }),
-  })
 }
 
 function createView(informers: InformerFactory): ClusterView {

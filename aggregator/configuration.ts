@@ -103,7 +103,9 @@ export function parseConfiguration(file: string, text: string): AggregatorConfig
 }
 
 /** What holds without a file. */
-export const defaultConfiguration: AggregatorConfiguration = parseConfiguration('defaults', '')
+export function defaultConfiguration(): AggregatorConfiguration {
+  return parseConfiguration('defaults', '')
+}
 
 interface NumberRange {
   readonly min: number

@@ -1,5 +1,7 @@
 import { fastify } from 'fastify'
 import type { FastifyInstance } from 'fastify'
+import { registerEventApi } from './event-api.ts'
+import type { EventLog } from './event-log.ts'
 import { QueryError } from './heapster-api/query-parameters.ts'
 import { registerExportApi } from './heapster-api/export-api.ts'
 import { registerHistoricalApi } from './heapster-api/historical-api.ts'
@@ -8,6 +10,7 @@ import type { InfluxHistory } from './influx/history.ts'
 import type { Batch } from './metric-set.ts'
 import { renderSelfMetrics } from './self-metrics.ts'
 import type { SelfReport } from './self-metrics.ts'
+import type { SourceHealth } from './sources/source-health.ts'
 import type { MetricWindow } from './window.ts'
 
 export interface HttpServerOptions {
@@ -17,13 +20,14 @@ export interface HttpServerOptions {
   readonly report: () => SelfReport
   /** Absent: there is no InfluxDB, and no history. */
   readonly history: InfluxHistory | undefined
+  readonly events: EventLog
   readonly now: () => number
   /** Why requests cannot be answered well yet; empty when they can. */
   readonly unready: () => readonly string[]
 }
 
 /** Heapster's HTTP interface (port 8082 by default) and what the aggregator says about itself. Not listening yet. */
-export function createHttpServer({ window, latest, report, unready, history, now }: HttpServerOptions): FastifyInstance {
+export function createHttpServer({ window, latest, report, unready, history, events, now }: HttpServerOptions): FastifyInstance {
   const server = fastify({
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4096 },
     bodyLimit: 1024,
@@ -42,7 +46,11 @@ export function createHttpServer({ window, latest, report, unready, history, now
   registerModelApi(server, window)
   registerExportApi(server, latest)
   if (history !== undefined) registerHistoricalApi(server, history, now)
-  server.get('/api/v1/sources', () => ({ sources: report().sources.map(formatSource) }))
+  registerEventApi(server, events)
+  server.get('/api/v1/sources', () => {
+    const { sources, pods, events: followed } = report()
+    return { sources: sources.map(formatSource), pods: pods.map(formatSource), events: followed }
+  })
   server.get('/metrics', (_, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(renderSelfMetrics(report())))
   server.get('/healthz', (_, reply) => reply.type('text/plain').send('ok'))
   server.get('/readyz', (_, reply) => {
@@ -55,7 +63,7 @@ export function createHttpServer({ window, latest, report, unready, history, now
   return server
 }
 
-function formatSource({ lastSuccess, lastError, ...status }: SelfReport['sources'][number]): object {
+function formatSource({ lastSuccess, lastError, ...status }: SourceHealth): object {
   return {
     ...status,
     lastSuccess: lastSuccess === undefined ? undefined : new Date(lastSuccess).toISOString(),

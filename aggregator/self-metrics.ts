@@ -1,10 +1,15 @@
 import type { WindowStats } from './memory-window.ts'
 import type { SinkStats } from './sinks/sink.ts'
+import type { EventSourceStatus } from './sources/event-source.ts'
 import type { SourceStatus } from './sources/node-source.ts'
+import type { PodSourceStatus } from './sources/pod-source.ts'
 
 /** Everything that the aggregator says about itself. */
 export interface SelfReport {
   readonly sources: readonly SourceStatus[]
+  readonly pods: readonly PodSourceStatus[]
+  /** Absent: events are not followed. */
+  readonly events: EventSourceStatus | undefined
   readonly window: WindowStats
   readonly sinks: readonly { readonly name: string; readonly stats: SinkStats }[]
   readonly now: number

@@ -27,7 +27,8 @@ export function createPodEnricher(view: Pick<ClusterView, 'pods' | 'replicaSets'
       for (const pod of view.pods.byIndex('node', batch.nodeName!)) pods.set(keyOf(pod), pod)
       dropForeignPods(batch, (namespace, name, uid) => {
         const pod = pods.get(`${namespace}/${name}`)
-        return pod !== undefined && [pod.metadata.uid, factsOf(pod).reportedUid].includes(uid)
+        // The resource endpoint does not say which pod of a name it means.
+        return pod !== undefined && (uid === undefined || [pod.metadata.uid, factsOf(pod).reportedUid].includes(uid))
       })
       for (const pod of pods.values())
         enrichPod(batch, pod, { facts: factsOf(pod), labels: labelsOf(pod, batch.nodeName!, factsOf(pod), view) })
@@ -35,10 +36,10 @@ export function createPodEnricher(view: Pick<ClusterView, 'pods' | 'replicaSets'
   }
 }
 
-function dropForeignPods({ sets }: Batch, isOwn: (namespace: string, name: string, uid: string) => boolean): void {
+function dropForeignPods({ sets }: Batch, isOwn: (namespace: string, name: string, uid: string | undefined) => boolean): void {
   for (const [key, { entity }] of sets) {
     const { namespace_name: namespace, pod_name: name, pod_id: uid } = entity.labels
-    if (namespace !== undefined && !isOwn(namespace, name!, uid!)) sets.delete(key)
+    if (namespace !== undefined && !isOwn(namespace, name!, uid)) sets.delete(key)
   }
 }
 

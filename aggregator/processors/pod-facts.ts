@@ -41,8 +41,11 @@ const amounts: readonly {
 ]
 
 /** The columns of `ContainerFacts.values`. */
-export const factColumns: readonly number[] = [...amounts.map(({ name }) => columnOf(name)), columnOf('restart_count')]
-const acceleratorRequest = columnOf('accelerator/request')
+export const factColumns: readonly number[] = [
+  ...amounts.map(({ name }) => columnOf(name)),
+  columnOf('restart_count'),
+  columnOf('accelerator/request'),
+]
 const extendedRequest = columnOf('extended_resource/request')
 
 /** The facts of a pod. Sidecars (init containers that restart always) count as containers; other init containers do not. */
@@ -71,7 +74,7 @@ function readContainerFacts(container: CoreV1Container, pod: CoreV1Pod): Contain
     .filter(([resource]) => isExtendedResource(resource))
     .map(([resource, amount]) => ({ column: extendedRequest, resource, value: valueOf(amount) }))
   const accelerators = extended.filter(({ resource }) => acceleratorPattern.test(resource))
-  values.push([acceleratorRequest, accelerators.reduce((sum, { value }) => sum + value, 0)])
+  values.push(accelerators.reduce((sum, { value }) => sum + value, 0))
   return { name: container.name, image: container.image ?? '', values, extended, isRunning: status?.state?.running !== undefined }
 }
 

@@ -4,8 +4,9 @@ import { FakeClock } from '../../lib/fake-clock.ts'
 import { silentLog } from '../../lib/log.ts'
 import { seededRandom } from '../../lib/random.ts'
 import { createFakeNode, createFakeSummary, FakeInformers } from '../fake-cluster.ts'
-import { ScrapeError } from './node-scraper.ts'
 import { NodeSource } from './node-source.ts'
+import { ScrapeError } from './scrape-error.ts'
+import { readSummary } from './summary-reader.ts'
 
 function createSource(scrape: (node: string, clock: FakeClock) => Promise<string>) {
   const clock = new FakeClock()
@@ -13,12 +14,21 @@ function createSource(scrape: (node: string, clock: FakeClock) => Promise<string
   const scrapes: { readonly node: string; readonly at: number }[] = []
   const batches: string[] = []
   const gone: string[] = []
+  const unwanted = new Set<string>()
   const source = new NodeSource({
     nodes,
-    scrape: ({ host }) => {
-      scrapes.push({ node: host, at: clock.monotonic() })
-      return scrape(host, clock)
+    reader: {
+      addressOf: ({ metadata, status }) => (status?.addresses === undefined ? undefined : { host: metadata.name!, port: 10250 }),
+      read: async ({ metadata, status }) => {
+        const name = metadata.name!
+        if (status?.addresses === undefined) throw new ScrapeError('address', 'no address')
+        scrapes.push({ node: name, at: clock.monotonic() })
+        const text = await scrape(name, clock)
+        return { ...readSummary(text, name, clock.now()), endpoint: 'summary', timestamp: clock.now() }
+      },
+      forget: () => {},
     },
+    isWanted: ({ metadata }) => !unwanted.has(metadata.name!),
     resolutionMs: 5000,
     onBatch: ({ nodeName }) => void batches.push(nodeName!),
     onGone: (name) => void gone.push(name),
@@ -26,7 +36,7 @@ function createSource(scrape: (node: string, clock: FakeClock) => Promise<string
     random: seededRandom(3),
     log: silentLog,
   })
-  return { clock, nodes, source, scrapes, batches, gone }
+  return { clock, nodes, source, scrapes, batches, gone, unwanted }
 }
 
 const summaryOf = (node: string, clock: FakeClock) => Promise.resolve(JSON.stringify(createFakeSummary(node, clock.now(), [])))
@@ -83,7 +93,7 @@ describe('the node source', () => {
       isHealthy: false,
       lastError: { stage: 'authorization', advice: expect.stringContaining('nodes/stats') },
     })
-    answer = () => Promise.resolve('<html>')
+    answer = () => Promise.reject(new ScrapeError('parse', 'no JSON'))
     await clock.advance(5000)
     expect(source.statuses()[0]).toMatchObject({ lastError: { stage: 'parse' } })
     answer = () => summaryOf('n1', clock)
@@ -110,6 +120,23 @@ describe('the node source', () => {
     await clock.advance(1000)
     expect(source.statuses()[0]!.lastError).toMatchObject({ stage: 'address' })
     expect(scrapes).toEqual([])
+    source.stop()
+  })
+
+  it('lets go of a node that is not wanted here any more, and takes it back', async () => {
+    const { clock, nodes, source, batches, gone, unwanted } = createSource(summaryOf)
+    nodes.put(createFakeNode('n1', 'n1'))
+    source.start()
+    await clock.advance(1000)
+    unwanted.add('n1')
+    source.review()
+    await clock.advance(20_000)
+    expect([batches.length, gone, source.statuses()]).toEqual([1, ['n1'], []])
+    unwanted.clear()
+    source.review()
+    await clock.advance(1000)
+    expect(batches).toEqual(['n1', 'n1'])
+    expect([...source.outcomes()]).toEqual([['ok', 2]])
     source.stop()
   })
 })

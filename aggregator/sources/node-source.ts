@@ -4,18 +4,31 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Random } from '../../lib/random.ts'
 import type { Batch } from '../metric-set.ts'
-import { ScrapeError } from './node-scraper.ts'
-import type { NodeAddress, ScrapeStage } from './node-scraper.ts'
-import { readSummary, SummaryError } from './summary-reader.ts'
+import type { KubeletEndpoint, NodeAddress, NodeReading } from './kubelets.ts'
+import { nodeAdvice, ScrapeError } from './scrape-error.ts'
+import type { ScrapeStage } from './scrape-error.ts'
+import { ScrapeSchedule } from './scrape-schedule.ts'
+import { formatPlace } from './scraper.ts'
+import { afterFailure, afterSuccess, initialHealth } from './source-health.ts'
+import type { SourceHealth } from './source-health.ts'
+
+/** What reads one node; `sources/kubelets.ts` does it over the network. */
+export interface NodeReader {
+  addressOf(node: CoreV1Node): NodeAddress | undefined
+  /** Rejects with a `ScrapeError`. */
+  read(node: CoreV1Node, signal: AbortSignal): Promise<NodeReading>
+  forget(nodeName: string): void
+}
 
 export interface NodeSourceOptions {
   readonly nodes: Informer<CoreV1Node>
-  /** The text of a node's summary; rejects with a `ScrapeError`. */
-  readonly scrape: (address: NodeAddress, signal: AbortSignal) => Promise<string>
+  readonly reader: NodeReader
   readonly resolutionMs: number
+  /** Which nodes are to be scraped here. Default: all. Asked again for a node that changes, and for all at `review`. */
+  readonly isWanted?: (node: CoreV1Node) => boolean
   /** Called with each reading, before any processing. What it throws is logged and the node goes on. */
   readonly onBatch: (batch: Batch) => void
-  /** Called when a node has left the cluster. */
+  /** Called when a node has left the cluster, or is not to be scraped here any more. */
   readonly onGone: (nodeName: string) => void
   readonly clock: Clock
   readonly random: Random
@@ -23,47 +36,36 @@ export interface NodeSourceOptions {
 }
 
 /** How the scrapes of one node go. */
-export interface SourceStatus {
+export interface SourceStatus extends SourceHealth {
   readonly node: string
-  readonly address: string | undefined
-  readonly isHealthy: boolean
-  readonly scrapes: number
-  readonly failures: number
-  /** Scrapes that failed since the last one that did not. */
-  readonly consecutiveFailures: number
-  readonly lastSuccess: number | undefined
-  readonly lastDurationMs: number | undefined
-  /** Entries and fields of the last summary that were left out as malformed or too many. */
-  readonly rejected: number
-  readonly lastError: { readonly stage: ScrapeStage; readonly message: string; readonly advice: string; readonly at: number } | undefined
-}
-
-interface NodeLoop {
-  readonly abort: AbortController
-  /** Aborting it ends the wait for the next scrape. */
-  wake: AbortController
-  status: SourceStatus
+  /** What it last answered; `undefined` before it has. */
+  readonly endpoint: KubeletEndpoint | undefined
 }
 
 /**
- * Scrapes every Node of the cluster, each on a schedule of its own at a random place within the resolution: a slow or dead node holds up
- * nobody, and the load is spread. Nodes come and go with their API objects; one that is not Ready is scraped all the same.
+ * Scrapes the Nodes of the cluster, each on a schedule of its own: a slow or dead node holds up nobody. Nodes come and go with their API
+ * objects; one that is not Ready is scraped all the same.
  */
 export class NodeSource {
   readonly #options: NodeSourceOptions
-  readonly #loops = new Map<string, NodeLoop>()
+  readonly #schedule: ScrapeSchedule
+  readonly #statuses = new Map<string, SourceStatus>()
+  readonly #outcomes = new Map<'ok' | ScrapeStage, number>()
   #unsubscribe: (() => void) | undefined
 
   constructor(options: NodeSourceOptions) {
     this.#options = options
+    this.#schedule = new ScrapeSchedule({ ...options, scrape: (...turn) => this.#scrape(...turn) })
   }
 
   start(): void {
+    const { reader } = this.#options
     this.#unsubscribe = this.#options.nodes.onChange({
-      added: (node) => this.#begin(node.metadata.name!),
-      // A node is made before its agent has said where it listens: no need to wait for the next round then.
+      added: (node) => this.#consider(node),
       updated: (node, previous) => {
-        if (addressOf(previous) === undefined && addressOf(node) !== undefined) this.#loops.get(node.metadata.name!)?.wake.abort()
+        this.#consider(node)
+        // A node is made before its agent has said where it listens: no need to wait for the next round then.
+        if (formatAddress(reader.addressOf(previous)) !== formatAddress(reader.addressOf(node))) this.#schedule.wake(node.metadata.name!)
       },
       deleted: (node) => this.#end(node.metadata.name!),
     })
@@ -71,138 +73,83 @@ export class NodeSource {
 
   stop(): void {
     this.#unsubscribe?.()
-    for (const name of this.#loops.keys()) this.#end(name)
+    for (const name of this.#schedule.keys()) this.#end(name)
   }
 
-  /** One entry per node, sorted by name. */
+  /** Asks for every node anew whether it is wanted here. */
+  review(): void {
+    for (const node of this.#options.nodes.list()) this.#consider(node)
+  }
+
+  /** One entry per node that is scraped here, sorted by name. */
   statuses(): readonly SourceStatus[] {
-    return [...this.#loops.values()].map(({ status }) => status).sort((a, b) => (a.node < b.node ? -1 : 1))
+    return [...this.#statuses.values()].sort((a, b) => (a.node < b.node ? -1 : 1))
   }
 
-  #begin(name: string): void {
-    if (this.#loops.has(name)) return
-    const loop: NodeLoop = { abort: new AbortController(), wake: new AbortController(), status: initialStatus(name) }
-    this.#loops.set(name, loop)
-    void this.#run(name, loop)
+  /** How often scrapes ended how, over all nodes since the start. */
+  outcomes(): ReadonlyMap<'ok' | ScrapeStage, number> {
+    return this.#outcomes
+  }
+
+  #count(outcome: 'ok' | ScrapeStage): void {
+    this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1)
+  }
+
+  #consider(node: CoreV1Node): void {
+    const name = node.metadata.name!
+    if (this.#options.isWanted?.(node) === false) {
+      this.#end(name)
+      return
+    }
+    if (!this.#statuses.has(name)) this.#statuses.set(name, { ...initialHealth, node: name, endpoint: undefined })
+    this.#schedule.begin(name)
   }
 
   #end(name: string): void {
-    const loop = this.#loops.get(name)
-    if (loop === undefined) return
-    loop.abort.abort()
-    this.#loops.delete(name)
+    if (!this.#schedule.end(name)) return
+    this.#statuses.delete(name)
+    this.#options.reader.forget(name)
     this.#options.onGone(name)
   }
 
-  /** The first scrape comes at once (a little apart for many nodes), the others at the node's own phase of the resolution. */
-  async #run(name: string, loop: NodeLoop): Promise<void> {
-    const { clock, random, resolutionMs } = this.#options
-    const { signal } = loop.abort
-    const phase = random.fraction() * resolutionMs
-    await clock.sleep(random.fraction() * Math.min(resolutionMs, this.#loops.size * 8), signal)
-    while (!signal.aborted) {
-      const begunAt = clock.monotonic()
-      await this.#scrape(name, loop)
-      const delay = nextSlot(begunAt, { phase, resolutionMs }, clock.monotonic()) - clock.monotonic()
-      await clock.sleep(delay, AbortSignal.any([signal, loop.wake.signal]))
-      if (loop.wake.signal.aborted) loop.wake = new AbortController()
-    }
-  }
-
-  async #scrape(name: string, loop: NodeLoop): Promise<void> {
-    const { clock, nodes, scrape, onBatch, log } = this.#options
+  async #scrape(name: string, signal: AbortSignal, lastLatenessMs: number): Promise<void> {
+    const { clock, nodes, reader, onBatch, log } = this.#options
     const begunAt = clock.monotonic()
     const node = nodes.get(name)
-    const address = node === undefined ? undefined : addressOf(node)
+    if (node === undefined) return
+    const address = formatAddress(reader.addressOf(node))
+    this.#statuses.set(name, { ...this.#statuses.get(name)!, lastLatenessMs })
     try {
-      if (address === undefined) throw new ScrapeError('address', `node "${name}" has no InternalIP and kubelet port`)
-      const text = await scrape(address, loop.abort.signal)
-      const timestamp = clock.now()
-      const { sets, rejected } = readSummary(text, name, timestamp)
-      if (loop.abort.signal.aborted) return
-      this.#succeed(loop, { address, rejected, durationMs: clock.monotonic() - begunAt, at: timestamp })
+      const { sets, rejected, endpoint, timestamp } = await reader.read(node, signal)
+      if (signal.aborted) return
+      this.#succeed(name, endpoint, { address, rejected, durationMs: clock.monotonic() - begunAt, at: timestamp })
       onBatch({ nodeName: name, timestamp, sets })
     } catch (error) {
-      if (loop.abort.signal.aborted) return
-      const failure = asScrapeError(error)
-      if (failure === undefined) log.error({ node: name, err: error }, 'a batch could not be processed')
-      else this.#fail(loop, failure, address)
+      if (signal.aborted) return
+      if (error instanceof ScrapeError) this.#fail(name, error, address)
+      else log.error({ node: name, err: error }, 'a batch could not be processed')
     }
   }
 
-  #succeed(
-    loop: NodeLoop,
-    scrape: { readonly address: NodeAddress; readonly rejected: number; readonly durationMs: number; readonly at: number },
-  ): void {
-    const { status } = loop
-    if (!status.isHealthy) this.#options.log.info({ node: status.node }, 'the node is scraped')
-    loop.status = {
-      ...status,
-      address: formatAddress(scrape.address),
-      isHealthy: true,
-      scrapes: status.scrapes + 1,
-      consecutiveFailures: 0,
-      lastSuccess: scrape.at,
-      lastDurationMs: scrape.durationMs,
-      rejected: scrape.rejected,
-    }
+  #succeed(name: string, endpoint: KubeletEndpoint, scrape: Parameters<typeof afterSuccess>[1]): void {
+    this.#count('ok')
+    const status = this.#statuses.get(name)!
+    if (!status.isHealthy) this.#options.log.info({ node: name, endpoint }, 'the node is scraped')
+    this.#statuses.set(name, { ...afterSuccess(status, scrape), node: name, endpoint })
   }
 
-  #fail(loop: NodeLoop, error: ScrapeError, address: NodeAddress | undefined): void {
-    const { status } = loop
+  #fail(name: string, error: ScrapeError, address: string | undefined): void {
+    this.#count(error.code)
+    const status = this.#statuses.get(name)!
     const isComing = status.scrapes === 0 && error.code === 'address'
     if ((status.isHealthy || status.scrapes === 0) && !isComing) {
-      this.#options.log.warn({ node: status.node, stage: error.code, err: error.message }, `the node cannot be scraped: ${error.advice}`)
+      this.#options.log.warn({ node: name, stage: error.code, err: error.message }, `the node cannot be scraped: ${nodeAdvice[error.code]}`)
     }
-    loop.status = {
-      ...status,
-      address: address === undefined ? undefined : formatAddress(address),
-      isHealthy: false,
-      scrapes: status.scrapes + 1,
-      failures: status.failures + 1,
-      consecutiveFailures: status.consecutiveFailures + 1,
-      lastError: { stage: error.code, message: error.message, advice: error.advice, at: this.#options.clock.now() },
-    }
+    const failed = afterFailure(status, error, { address, advice: nodeAdvice, at: this.#options.clock.now() })
+    this.#statuses.set(name, { ...failed, node: name, endpoint: status.endpoint })
   }
 }
 
-function initialStatus(node: string): SourceStatus {
-  return {
-    node,
-    address: undefined,
-    isHealthy: false,
-    scrapes: 0,
-    failures: 0,
-    consecutiveFailures: 0,
-    lastSuccess: undefined,
-    lastDurationMs: undefined,
-    rejected: 0,
-    lastError: undefined,
-  }
-}
-
-function asScrapeError(error: unknown): ScrapeError | undefined {
-  if (error instanceof SummaryError) return new ScrapeError('parse', error.message, { cause: error })
-  return error instanceof ScrapeError ? error : undefined
-}
-
-/** The next moment of the phase that is at least half a resolution after the last scrape began and not over yet. */
-function nextSlot(
-  begunAt: number,
-  { phase, resolutionMs }: { readonly phase: number; readonly resolutionMs: number },
-  now: number,
-): number {
-  const earliest = Math.max(begunAt + resolutionMs / 2, now)
-  return Math.ceil((earliest - phase) / resolutionMs) * resolutionMs + phase
-}
-
-/** Where the API says that a node's agent listens. */
-export function addressOf(node: CoreV1Node): NodeAddress | undefined {
-  const host = node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address
-  const port = node.status?.daemonEndpoints?.kubeletEndpoint?.Port
-  return host === undefined || port === undefined || port === 0 ? undefined : { host, port }
-}
-
-function formatAddress({ host, port }: NodeAddress): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+function formatAddress(address: NodeAddress | undefined): string | undefined {
+  return address === undefined ? undefined : formatPlace(address.host, address.port)
 }

@@ -15,8 +15,8 @@ export class SummaryError extends Error {
   }
 }
 
-/** What one summary says: a set per node, system container, pod and container. `rejected` counts entries and fields left out. */
-export interface SummaryReading {
+/** What a node says: a set per node, system container, pod and container. `rejected` counts entries and fields left out. */
+export interface NodeFigures {
   readonly sets: Map<string, MetricSet>
   readonly rejected: number
 }
@@ -32,7 +32,7 @@ const systemContainerNames: Readonly<Record<string, string>> = { runtime: 'docke
  * negative or non-finite number and an entry without a proper name are left out and counted. Throws `SummaryError` when the text is no
  * JSON object with `node`, or speaks for another node.
  */
-export function readSummary(text: string, nodeName: string, now: number): SummaryReading {
+export function readSummary(text: string, nodeName: string, now: number): NodeFigures {
   const root = parse(text)
   const node = asObject(root['node'])
   if (node === undefined) throw new SummaryError('the summary has no object "node"')

@@ -1,0 +1,95 @@
+import type { Client } from '../../orchestrator/client/client.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/log.ts'
+import type { Random } from '../../lib/random.ts'
+import { parseLabelSelector, matchesLabels } from '../../orchestrator/api/labels.ts'
+import type { CoreV1Node } from '../../orchestrator/api/generated/kinds.ts'
+import type { AggregatorConfiguration } from '../configuration.ts'
+import type { CustomMetricsView } from '../custom-metrics.ts'
+import { EventLog } from '../event-log.ts'
+import type { EventSink } from '../events.ts'
+import type { Batch } from '../metric-set.ts'
+import type { ClusterView } from '../processors.ts'
+import { CustomMetricsStore } from './custom-metrics-store.ts'
+import { EventSource } from './event-source.ts'
+import type { EventSourceStatus } from './event-source.ts'
+import { KubeletAccess } from './kubelet-access.ts'
+import type { KubeletCredentials } from './kubelet-access.ts'
+import { Kubelets } from './kubelets.ts'
+import { NodeSource } from './node-source.ts'
+import type { SourceStatus } from './node-source.ts'
+import { createPageReader, PodSource } from './pod-source.ts'
+import type { PodSourceStatus } from './pod-source.ts'
+import type { ScrapeStage } from './scrape-error.ts'
+
+export interface SourcesOptions {
+  readonly client: Client
+  readonly view: Pick<ClusterView, 'nodes' | 'pods'>
+  readonly credentials: KubeletCredentials
+  readonly configuration: AggregatorConfiguration
+  readonly resolutionMs: number
+  readonly onBatch: (batch: Batch) => void
+  readonly onGone: (nodeName: string) => void
+  readonly eventSinks: readonly EventSink[]
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+/** Everything that figures and events come from. */
+export interface Sources {
+  /** To be called when the copies of nodes and pods are complete. */
+  start(): void
+  stop(): Promise<void>
+  readonly customMetrics: CustomMetricsView
+  readonly events: EventLog
+  nodes(): readonly SourceStatus[]
+  /** How often scrapes of nodes ended how, since the start. */
+  outcomes(): ReadonlyMap<'ok' | ScrapeStage, number>
+  pods(): readonly PodSourceStatus[]
+  /** `undefined`: events are not followed. */
+  eventStatus(): EventSourceStatus | undefined
+}
+
+/** How long the samples of a pod live while it is not read, in rounds. */
+const heldRounds = 3
+
+/** Composes the sources. Nothing runs before `start`. */
+export function createSources(options: SourcesOptions): Sources {
+  const { configuration, view, resolutionMs, clock, random, log } = options
+  const { kubelet, events: eventSettings } = configuration.sources
+  const { prometheus } = configuration
+  const access = new KubeletAccess({ credentials: options.credentials, settings: kubelet, clock })
+  const kubelets = new Kubelets({ access, settings: kubelet, timeoutMs: Math.min(kubelet.timeoutMs, resolutionMs * 0.9), clock })
+  const nodes = new NodeSource({ ...options, ...view, reader: kubelets, ...wantedBy(kubelet.nodeSelector) })
+  const store = new CustomMetricsStore({ holdMs: prometheus.resolutionMs * heldRounds, maxSeries: prometheus.maxTotalSeries, clock })
+  const readPage = createPageReader(prometheus, clock)
+  const pods = new PodSource({ ...view, settings: prometheus, store, readPage, clock, random, log })
+  const events = new EventLog(eventSettings.keep)
+  const eventSource = new EventSource({ ...options, onSeen: (event) => events.add(event), sinks: options.eventSinks })
+  return {
+    start() {
+      nodes.start()
+      pods.start()
+      if (eventSettings.isEnabled) eventSource.start()
+    },
+    async stop() {
+      nodes.stop()
+      pods.stop()
+      kubelets.close()
+      await eventSource.stop()
+    },
+    customMetrics: store,
+    events,
+    nodes: () => nodes.statuses(),
+    outcomes: () => nodes.outcomes(),
+    pods: () => pods.statuses(),
+    eventStatus: () => (eventSettings.isEnabled ? eventSource.status() : undefined),
+  }
+}
+
+function wantedBy(selector: string | undefined): { readonly isWanted?: (node: CoreV1Node) => boolean } {
+  if (selector === undefined) return {}
+  const parsed = parseLabelSelector(selector)
+  return { isWanted: ({ metadata }) => matchesLabels(parsed, metadata.labels) }
+}
