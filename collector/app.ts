@@ -5,11 +5,15 @@ import { connectDocker } from './docker/docker-engine.ts'
 import type { DockerAddress } from './docker/docker-engine.ts'
 import type { Drain } from './drivers/drain.ts'
 import type { DriverOptions } from './drivers/driver.ts'
+import { ConditionWatch } from './events/conditions.ts'
+import { KernelLog } from './events/kernel-log.ts'
+import { History } from './history/history.ts'
 import { whyTooOpen } from './http/access.ts'
 import type { AccessOptions } from './http/access.ts'
 import { createServer } from './http/server.ts'
 import { LocalSource } from './local-source.ts'
 import type { LabelOptions } from './prometheus/labels.ts'
+import { ProcessTable } from './processes/process-table.ts'
 import { PrometheusPages } from './prometheus/pages.ts'
 import { renderResourceMetrics } from './prometheus/resource-metrics.ts'
 import type { NodeCgroup, Source } from './source.ts'
@@ -39,6 +43,8 @@ export interface CollectorOptions extends AccessOptions {
   readonly historyMs?: number
   /** Bytes that all samples together may take, 64 MiB by default; containers beyond are refused and counted. */
   readonly maxStoreBytes?: number
+  /** Bytes that a day of all containers' figures may take, 32 MiB by default; beyond, the largest histories are cut and it is counted. */
+  readonly maxHistoryBytes?: number
   /** Keep only pods whose label `binnacle.node` is this name, where several nodes share a Docker engine. Containers of no node stay. */
   readonly nodeFilter?: string
   /** The same for the label `binnacle.cluster`, where several clusters share an engine. */
@@ -102,7 +108,14 @@ export function createCollector(options: CollectorOptions): Collector {
     ...(options.shownSubjects === undefined ? {} : { subjects: options.shownSubjects }),
     ...(options.labels === undefined ? {} : { labels: options.labels }),
   })
+  const history = createHistory(options, source)
+  const processes =
+    options.source === undefined
+      ? { processes: new ProcessTable({ clock, procRoot: options.procRoot ?? '/proc', etcRoot: options.etcRoot ?? '/etc' }) }
+      : {}
   const server = createServer({
+    history,
+    ...processes,
     clock,
     log,
     source,
@@ -127,7 +140,8 @@ export function createCollector(options: CollectorOptions): Collector {
       drain = await createDrain(options, source)
       const reading = source.run(abort.signal).catch((err: unknown) => log.error({ err }, 'the collector has stopped reading'))
       const writing = drain?.run(abort.signal).catch((err: unknown) => log.error({ err }, 'the collector has stopped writing'))
-      running = Promise.all([reading, writing])
+      const remembering = history.run(abort.signal).catch((err: unknown) => log.error({ err }, 'the collector has stopped remembering'))
+      running = Promise.all([reading, writing, remembering])
       log.info({ addresses, docker: options.docker }, 'collector is serving')
     },
     stop: async () => {
@@ -148,6 +162,20 @@ async function createDrain({ drivers, clock, log, nodeName }: CollectorOptions, 
   if (drivers === undefined || drivers.sinks.length === 0) return undefined
   const { Drain: DrainOf } = await import('./drivers/drain.ts')
   return new DrainOf({ ...drivers, source, clock, log, machine: nodeName })
+}
+
+/** The kernel's log is this machine's, so a simulated source has none. */
+function createHistory(options: CollectorOptions, { store }: Source): History {
+  const { clock, intervalMs = 1000, historyMs = 120_000, maxHistoryBytes = 32 * 1024 * 1024 } = options
+  const kernelLog = options.source === undefined && options.procRoot === undefined ? new KernelLog() : undefined
+  const conditions = new ConditionWatch({ clock, store, kernelLog })
+  return new History({
+    clock,
+    store,
+    conditions,
+    maxBytes: maxHistoryBytes,
+    intervalMs: Math.min(Math.max(1000, intervalMs), historyMs / 2),
+  })
 }
 
 function createLocalSource(options: CollectorOptions): LocalSource {

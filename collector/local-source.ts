@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
-import { CgroupDiscovery, containerIdOf } from './cgroup/discovery.ts'
+import { parseContainerPath } from './cgroup/container-path.ts'
+import { CgroupDiscovery } from './cgroup/discovery.ts'
 import type { FoundCgroup } from './cgroup/discovery.ts'
 import { detectHierarchy } from './cgroup/hierarchy.ts'
 import type { Hierarchy } from './cgroup/hierarchy.ts'
@@ -15,12 +16,15 @@ import { DockerSource } from './docker/docker-source.ts'
 import type { DockerState } from './docker/docker-source.ts'
 import { findingsOf, selfFiguresOf } from './local-report.ts'
 import { Housekeeping } from './housekeeping.ts'
+import type { CostBudget } from './interval-governor.ts'
 import { buildSummary } from './kubelet/summary-builder.ts'
 import { readFileSystemOf, readFileSystems } from './machine/file-systems.ts'
 import type { FileSystem } from './machine/file-systems.ts'
 import { readMachineInfo } from './machine/machine-info.ts'
 import type { MachineInfo } from './machine/machine-info.ts'
 import { SystemProcesses } from './machine/system-processes.ts'
+import { CgroupNaming } from './naming/cgroup-naming.ts'
+import type { PodList } from './naming/pod-lists.ts'
 import { hugePageName } from './readers/hugetlb.ts'
 import { createMachineReader } from './readers/machine.ts'
 import { createCgroupReaders } from './readers/readers.ts'
@@ -50,6 +54,10 @@ export interface LocalSourceOptions {
   readonly subjects?: ReadonlySet<Subject>
   /** Which cgroups that are no containers are kept, by their path; all unless said otherwise. The machine's root always is. */
   readonly keepsPlain?: (path: string) => boolean
+  /** Where names of pods and containers come from that Docker does not know. */
+  readonly podList?: PodList
+  /** What reading may cost before samples come less often. */
+  readonly budget?: CostBudget
 }
 
 /** How often the tree of cgroups is swept, the machine looked at and file systems sized. */
@@ -58,6 +66,9 @@ const machineIntervalMs = 300_000
 const fileSystemIntervalMs = 30_000
 const systemIntervalMs = 10_000
 const diskUsageIntervalMs = 60_000
+
+/** Requests for newer samples than this get these: a pass takes time. */
+const minFreshenMs = 50
 
 /** A cgroup that looks like a container is given this long to be named by Docker. */
 const namingGraceMs = 10_000
@@ -71,6 +82,7 @@ export class LocalSource implements Source {
   readonly #housekeeping: Housekeeping
   readonly #docker: DockerSource | undefined
   readonly #discovery: CgroupDiscovery | undefined
+  readonly #naming: CgroupNaming
   readonly #diskUsage: DiskUsage
   readonly #systemProcesses: SystemProcesses
   readonly #nameById = new Map<string, string>()
@@ -102,6 +114,12 @@ export class LocalSource implements Source {
       ),
       subjects: this.subjects,
       machineReaders: [createMachineReader({ wholeDisks: this.#wholeDisks, networkFolder })],
+      ...(options.budget === undefined ? {} : { budget: options.budget }),
+      onInterval: ({ factor, reason }) => {
+        if (reason === undefined) log.info({ intervalMs }, 'the interval between samples is as set again')
+        else log.warn({ reason, intervalMs: intervalMs * factor }, 'samples come less often')
+      },
+      cores: () => this.#machine.cores,
       onGone: (container) => this.#forget(container),
       onFault: ({ description }, err) => log.error({ err, container: description.name }, 'a container can not be read'),
     })
@@ -114,6 +132,14 @@ export class LocalSource implements Source {
       }
       this.#docker = new DockerSource({ clock, log, engine, listener })
     }
+    this.#naming = new CgroupNaming({
+      clock,
+      log,
+      hierarchy: this.#hierarchy,
+      procRoot,
+      podList: options.podList,
+      onDescription: (description) => this.#onNamed(description),
+    })
     const root = this.#hierarchy.discoveryRoot
     if (root !== undefined) {
       this.#discovery = new CgroupDiscovery({ clock, log, root, sweepIntervalMs, onSweep: (cgroups) => this.#onSweep(cgroups) })
@@ -128,6 +154,7 @@ export class LocalSource implements Source {
     await this.#sizeFileSystems()
     await Promise.all([
       this.#discovery?.run(signal),
+      this.#naming.run(signal),
       this.#docker?.run(signal),
       this.#housekeeping.run(signal),
       this.#diskUsage.run(signal),
@@ -135,6 +162,11 @@ export class LocalSource implements Source {
       this.#every(fileSystemIntervalMs, signal, () => this.#sizeFileSystems()),
       this.#every(systemIntervalMs, signal, () => this.#systemProcesses.sample()),
     ])
+  }
+
+  freshen(maxAgeMs: number): void {
+    const newestMs = this.store.get('/')?.ring.timestamp() ?? Number.NaN
+    if (this.#options.clock.now() - newestMs > Math.max(maxAgeMs, minFreshenMs)) this.#housekeeping.pass()
   }
 
   summary(): Summary {
@@ -195,6 +227,10 @@ export class LocalSource implements Source {
       docker: this.docker(),
       missing: this.#housekeeping.missing(),
       watchProblem: this.#discovery?.watching.problem,
+      interval: this.#housekeeping.cost().interval,
+      naming: this.#naming,
+      podList: this.#options.podList !== undefined,
+      subjects: this.subjects,
       store: this.store,
     })
   }
@@ -235,6 +271,7 @@ export class LocalSource implements Source {
 
   #remove(name: string): void {
     this.#housekeeping.unwatch(name)
+    this.#naming.forget(name)
     this.store.remove(name, this.#options.clock.now())
   }
 
@@ -242,6 +279,7 @@ export class LocalSource implements Source {
   #forget(container: Container): void {
     const { name, id } = container.description
     this.#nameById.delete(id)
+    this.#naming.forget(name)
     this.store.remove(name, this.#options.clock.now())
   }
 
@@ -256,6 +294,7 @@ export class LocalSource implements Source {
     const previous = this.#nameById.get(inspection.id)
     if (previous !== undefined && previous !== description.name) this.#remove(previous)
     this.#nameById.set(inspection.id, description.name)
+    this.#naming.forget(description.name)
     const known = this.store.get(description.name)
     // Files stay open over a change of name or limits; a restart has another process and other files.
     if (known !== undefined && known.description.pid === description.pid) known.description = description
@@ -276,15 +315,29 @@ export class LocalSource implements Source {
       if (description.id === '' && description.name !== '/' && !paths.has(description.name)) this.#remove(description.name)
     }
     for (const { path, madeAtMs } of cgroups) {
-      if (path === '/' || this.#options.keepsPlain?.(path) === false || this.store.get(path) !== undefined || this.#isDockersOwn(path, madeAtMs)) continue
-      this.#add(plainDescription(path, madeAtMs))
+      if (path === '/' || this.store.get(path) !== undefined) continue
+      const id = parseContainerPath(path)?.id
+      if (id === undefined) {
+        if (this.#options.keepsPlain?.(path) !== false) this.#add(plainDescription(path, madeAtMs))
+      } else if (!this.#isDockersOwn(id, madeAtMs)) {
+        const description = this.#naming.describe(path, madeAtMs)
+        if (description !== undefined) this.#add(description)
+      }
     }
   }
 
-  /** Whether Docker names this cgroup, or may yet. */
-  #isDockersOwn(path: string, madeAtMs: number): boolean {
-    const id = containerIdOf(path)
-    if (id === undefined || this.#docker === undefined) return false
+  /** More is known of a container that no runtime named. */
+  #onNamed(description: ContainerDescription): void {
+    const known = this.store.get(description.name)
+    if (known === undefined || this.#nameById.has(description.id)) return this.#naming.forget(description.name)
+    const { pid, hasNetwork } = known.description
+    known.description = description
+    if (pid !== description.pid || hasNetwork !== description.hasNetwork) this.#housekeeping.watch(known)
+  }
+
+  /** Whether Docker names this container, or may yet. */
+  #isDockersOwn(id: string, madeAtMs: number): boolean {
+    if (this.#docker === undefined) return false
     if (this.#foreign.has(id) || this.#nameById.has(id)) return true
     if (this.#docker.state.status === 'connecting') return true
     return this.#docker.state.status === 'connected' && this.#options.clock.now() - madeAtMs < namingGraceMs
@@ -292,11 +345,10 @@ export class LocalSource implements Source {
 }
 
 function plainDescription(path: string, madeAtMs: number): ContainerDescription {
-  const id = containerIdOf(path)
   return {
     name: path,
     id: '',
-    aliases: id === undefined ? [] : [id],
+    aliases: [],
     namespace: '',
     labels: {},
     image: '',

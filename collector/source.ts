@@ -12,6 +12,8 @@ export interface Source {
   readonly subjects: ReadonlySet<Subject>
   /** Fills the store until the signal aborts. */
   run(signal: AbortSignal): Promise<void>
+  /** Reads containers and machine at once where the newest sample is older than this; absent where samples come from elsewhere. */
+  freshen?(maxAgeMs: number): void
   summary(): Summary
   machine(): MachineInfo
   fileSystems(): readonly FileSystem[]

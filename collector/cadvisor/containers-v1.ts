@@ -9,6 +9,8 @@ export interface StatsRequest {
   readonly count: number
   readonly startMs?: number
   readonly endMs?: number
+  /** Samples closer together than this are left out. */
+  readonly stepMs?: number
 }
 
 /** No limit, as upstream writes it: the largest 64-bit number, which JavaScript's own numbers can't hold. */
@@ -16,19 +18,20 @@ const unlimited: unknown = (JSON as unknown as { rawJSON(text: string): unknown 
 
 const defaultShares = 1024
 
-/** cAdvisor's v1 `ContainerSpec`. No environment is told: it is where secrets are. */
+/** cAdvisor's v1 `ContainerSpec`. Of the environment only what is allowed: it is where secrets are. */
 export function specV1(container: Container) {
-  const { description, spec, ring } = container
+  const { description, spec } = container
   const isRoot = description.name === '/'
   return {
     creation_time: timeOf(description.createdMs),
     start_time: timeOf(description.startedMs),
-    labels: description.labels,
+    ...(Object.keys(description.labels).length === 0 ? {} : { labels: description.labels }),
+    ...(description.envs === undefined || Object.keys(description.envs).length === 0 ? {} : { envs: description.envs }),
     has_cpu: true,
     cpu: {
       limit: spec.cpuShares ?? defaultShares,
       max_limit: 0,
-      mask: spec.cpuMask ?? '',
+      ...(spec.cpuMask === undefined ? {} : { mask: spec.cpuMask }),
       ...(spec.cpuQuotaUs === undefined ? {} : { quota: spec.cpuQuotaUs }),
       ...(spec.cpuPeriodUs === undefined ? {} : { period: spec.cpuPeriodUs }),
     },
@@ -38,26 +41,27 @@ export function specV1(container: Container) {
       reservation: spec.memoryReservationBytes ?? unlimited,
       swap_limit: spec.swapLimitBytes ?? unlimited,
     },
-    has_hugetlb: false,
+    has_hugetlb: container.details.hugetlb !== undefined,
     has_network: isRoot || description.hasNetwork,
     has_processes: true,
-    processes: { limit: spec.processesLimit ?? 0 },
+    processes: spec.processesLimit === undefined ? {} : { limit: spec.processesLimit },
     has_filesystem: isRoot || container.layerMeasuredAtMs !== undefined,
-    has_diskio: ring.instances('disk').length > 0,
+    has_diskio: true,
     has_custom_metrics: false,
-    image: description.image,
+    ...(description.image === '' ? {} : { image: description.image }),
   }
 }
 
 /** cAdvisor's `ContainerInfo`. */
 export function containerInfo(container: Container, store: StatsStore, request: StatsRequest, context: StatsContext) {
   const { description, ring } = container
+  const subcontainers = childrenOf(description.name, store).map(({ description: child }) => ({ name: child.name }))
   return {
-    id: description.id,
+    ...(description.id === '' ? {} : { id: description.id }),
     name: description.name,
-    aliases: description.aliases,
-    namespace: description.namespace,
-    subcontainers: childrenOf(description.name, store).map(({ description: child }) => ({ name: child.name })),
+    ...(description.aliases.length === 0 ? {} : { aliases: description.aliases }),
+    ...(description.namespace === '' ? {} : { namespace: description.namespace }),
+    ...(subcontainers.length === 0 ? {} : { subcontainers }),
     spec: specV1(container),
     stats: agesOf(ring, request).map((ago) => containerStatsV1(container, ago, context)),
   }

@@ -1,56 +1,58 @@
 import type { Container } from '../container.ts'
+import type { ContainerHistory, Period } from '../history/container-history.ts'
+import type { Shape } from '../history/distribution.ts'
 import { timeOf } from '../kubelet/container-stats.ts'
 import { column } from '../metrics.ts'
-
-const minuteMs = 60_000
-const hourMs = 60 * minuteMs
-const dayMs = 24 * hourMs
+import { figureNames, figures } from '../rates.ts'
+import type { FigureName } from '../rates.ts'
 
 /**
- * cAdvisor's `DerivedStats`: CPU (thousandths of a core) and memory (working set) now and over the last minute, hour and day, as far as
- * samples reach: `percent_complete` says how far that is.
+ * cAdvisor's `DerivedStats`: CPU (thousandths of a core) and memory (working set) now and over the last minute, hour and day. Percentiles
+ * are those of all samples of the period; `percent_complete` says how much of it there are samples of.
  */
-export function derivedStats({ ring }: Container) {
-  const now = ring.timestamp()
-  const samples = Array.from({ length: ring.count }, (_, ago) => ({
-    ageMs: now - ring.timestamp(ago),
-    cpu: ring.rate(column.cpuUsage, ago) / 1e6,
-    memory: ring.get(column.memoryWorkingSet, ago),
-  }))
-  const heldMs = samples.at(-1)?.ageMs ?? 0
-  const over = (periodMs: number) => {
-    const inPeriod = samples.filter(({ ageMs }) => ageMs <= periodMs)
-    return {
-      percent_complete: Math.min(100, Math.floor((heldMs / periodMs) * 100)),
-      cpu: percentiles(inPeriod.map(({ cpu }) => cpu)),
-      memory: percentiles(inPeriod.map(({ memory }) => memory)),
-    }
-  }
+export function derivedStats(container: Container, history: ContainerHistory | undefined) {
+  const { ring } = container
+  const over = (period: Period) => ({
+    percent_complete: history?.percentComplete(container, period) ?? 0,
+    cpu: percentiles(history?.shape(container, 'cpu_usage_cores', period), 1000),
+    memory: percentiles(history?.shape(container, 'memory_working_set_bytes', period), 1),
+  })
   return {
-    timestamp: timeOf(now),
-    latest_usage: { cpu: Math.round(samples[0]?.cpu || 0), memory: samples[0]?.memory || 0 },
-    minute_usage: over(minuteMs),
-    hour_usage: over(hourMs),
-    day_usage: over(dayMs),
+    timestamp: timeOf(ring.timestamp()),
+    latest_usage: {
+      cpu: Math.round(ring.rate(column.cpuUsage) / 1e6 || 0),
+      memory: ring.get(column.memoryWorkingSet) || 0,
+    },
+    minute_usage: over('minute'),
+    hour_usage: over('hour'),
+    day_usage: over('day'),
   }
 }
 
-/** cAdvisor's `Percentiles` of the values that are there. */
-function percentiles(values: readonly number[]) {
-  const sorted = values.filter((value) => !Number.isNaN(value)).toSorted((left, right) => left - right)
-  const count = sorted.length
-  if (count === 0) return { present: false, mean: 0, std: 0, max: 0, fifty: 0, ninety: 0, ninetyfive: 0, count: 0 }
-  const mean = sorted.reduce((total, value) => total + value, 0) / count
-  const variance = sorted.reduce((total, value) => total + (value - mean) ** 2, 0) / count
-  const at = (share: number) => Math.round(sorted[Math.min(count - 1, Math.max(0, Math.ceil(share * count) - 1))]!)
+/** The same for every ready-made figure, in its own unit and not rounded. */
+export function allPercentiles(container: Container, history: ContainerHistory, names: readonly FigureName[] = figureNames) {
+  const over = (period: Period) => {
+    const shapes = names.flatMap((name) => {
+      const shape = history.shape(container, name, period)
+      return shape === undefined ? [] : [[name, { unit: figures[name].unit, ...shape }] as const]
+    })
+    return { percent_complete: history.percentComplete(container, period), figures: Object.fromEntries(shapes) }
+  }
+  return { timestamp: timeOf(container.ring.timestamp()), minute: over('minute'), hour: over('hour'), day: over('day') }
+}
+
+/** cAdvisor's `Percentiles`. */
+function percentiles(shape: Shape | undefined, scale: number) {
+  if (shape === undefined) return { present: false, mean: 0, std: 0, max: 0, fifty: 0, ninety: 0, ninetyfive: 0, count: 0 }
+  const whole = (value: number) => Math.round(value * scale)
   return {
     present: true,
-    mean: Math.round(mean),
-    std: Math.round(Math.sqrt(variance)),
-    max: Math.round(sorted[count - 1]!),
-    fifty: at(0.5),
-    ninety: at(0.9),
-    ninetyfive: at(0.95),
-    count,
+    mean: whole(shape.mean),
+    std: whole(shape.std),
+    max: whole(shape.max),
+    fifty: whole(shape.p50),
+    ninety: whole(shape.p90),
+    ninetyfive: whole(shape.p95),
+    count: shape.count,
   }
 }

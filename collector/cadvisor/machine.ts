@@ -12,8 +12,6 @@ export function machineInfo(machine: MachineInfo, fileSystems: readonly FileSyst
     num_cores: machine.cores,
     num_physical_cores: machine.physicalCores,
     num_sockets: machine.sockets,
-    num_books: 0,
-    num_drawers: 0,
     cpu_frequency_khz: machine.cpuFrequencyKhz,
     memory_capacity: machine.memoryBytes,
     swap_capacity: machine.swapBytes,
@@ -67,14 +65,25 @@ export function attributes(
   fileSystems: readonly FileSystem[],
   { docker, version, nowMs }: { readonly docker: DockerState; readonly version: string; readonly nowMs: number },
 ) {
-  const { timestamp: _time, vendor_id: _vendor, ...info } = machineInfo(machine, fileSystems, nowMs)
+  const info = machineInfo(machine, fileSystems, nowMs)
   return {
     kernel_version: machine.kernelVersion,
     container_os_version: machine.osVersion,
     docker_version: docker.status === 'connected' ? docker.info.version : '',
     docker_api_version: docker.status === 'connected' ? docker.info.apiVersion : '',
     cadvisor_version: version,
-    ...info,
+    num_cores: info.num_cores,
+    cpu_frequency_khz: info.cpu_frequency_khz,
+    memory_capacity: info.memory_capacity,
+    machine_id: info.machine_id,
+    system_uuid: info.system_uuid,
+    hugepages: info.hugepages,
+    filesystems: info.filesystems,
+    disk_map: info.disk_map,
+    network_devices: info.network_devices,
+    topology: info.topology,
+    cloud_provider: info.cloud_provider,
+    instance_type: info.instance_type,
   }
 }
 

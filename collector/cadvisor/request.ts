@@ -12,6 +12,9 @@ export class CadvisorError extends Error {
   }
 }
 
+/** The parameters of a request, each with its first value. */
+export type Query = Readonly<Record<string, string | undefined>>
+
 const defaultCountV1 = 60
 const defaultCountV2 = 64
 
@@ -42,17 +45,22 @@ function timeOf(field: string, value: unknown): number | undefined {
   return ms <= Date.UTC(1, 0, 1) || ms < 0 ? undefined : ms
 }
 
-/** The query of a v2 request. */
-export interface V2Request {
+/** The query of a v2 request. `start`, `end` and `step` are an extension. */
+export interface V2Request extends StatsRequest {
   readonly type: 'name' | 'docker'
-  readonly count: number
   readonly isRecursive: boolean
+  /** Samples that are older are read anew; 0: always. */
+  readonly maxAgeMs?: number
 }
 
-/** `type=name|docker`, `count` (64, -1 for all), `recursive`. `max_age` is taken and needs nothing: samples are a second old at most. */
-export function parseV2Request(query: Readonly<Record<string, unknown>>): V2Request {
+/**
+ * `type=name|docker`, `count` (64, -1 for all), `recursive`, `max_age` (a duration in Go's words), and `start`, `end` (RFC 3339, seconds
+ * since the epoch, or a duration before now), `step`.
+ */
+export function parseV2Request(query: Query, nowMs: number): V2Request {
   const type = query['type'] ?? 'name'
-  if (type === 'podman') throw new CadvisorError('type: podman is not watched by this collector', 501)
+  if (type === 'podman')
+    throw new CadvisorError('type: podman is not watched by this collector, docker is; plain cgroups have type=name', 501)
   if (type !== 'name' && type !== 'docker')
     throw new CadvisorError(`type: ${JSON.stringify(type)} is not allowed, name, docker or podman is`)
   const count = query['count'] === undefined ? defaultCountV2 : Number(query['count'])
@@ -61,7 +69,54 @@ export function parseV2Request(query: Readonly<Record<string, unknown>>): V2Requ
   const recursive = query['recursive'] ?? 'false'
   if (recursive !== 'true' && recursive !== 'false')
     throw new CadvisorError(`recursive: ${JSON.stringify(recursive)} is not allowed, true or false is`)
-  return { type, count, isRecursive: recursive === 'true' }
+  const maxAgeMs = query['max_age'] === undefined ? undefined : parseDuration('max_age', query['max_age'])
+  const span = parseSpan(query, nowMs)
+  return {
+    type,
+    count: span.startMs === undefined && span.endMs === undefined ? count : -1,
+    isRecursive: recursive === 'true',
+    ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
+    ...span,
+  }
+}
+
+/** `start`, `end` and `step` of a query, what is absent left out. */
+export function parseSpan(query: Query, nowMs: number): { readonly startMs?: number; readonly endMs?: number; readonly stepMs?: number } {
+  const startMs = momentOf('start', query['start'], nowMs)
+  const endMs = momentOf('end', query['end'], nowMs)
+  const stepMs = query['step'] === undefined ? undefined : parseDuration('step', query['step'])
+  if (startMs !== undefined && startMs > (endMs ?? nowMs)) throw new CadvisorError('start: is after end, or in the future')
+  return {
+    ...(startMs === undefined ? {} : { startMs }),
+    ...(endMs === undefined ? {} : { endMs }),
+    ...(stepMs === undefined ? {} : { stepMs }),
+  }
+}
+
+/** A time as RFC 3339, as seconds since the epoch, or as a duration before now (`15m`). */
+function momentOf(field: string, value: string | undefined, nowMs: number): number | undefined {
+  if (value === undefined || value === '') return undefined
+  if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000
+  if (durationPattern.test(value)) return nowMs - parseDuration(field, value)
+  const ms = Date.parse(value)
+  if (Number.isNaN(ms))
+    throw new CadvisorError(
+      `${field}: ${JSON.stringify(value)} is not allowed, an RFC 3339 time, seconds since the epoch or a duration before now (15m) is`,
+    )
+  return ms
+}
+
+const unitMs: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const durationPattern = /^(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/
+
+/** Milliseconds of a duration in Go's words: `1m30s`, `500ms`, `0`. A plain number is seconds. */
+export function parseDuration(field: string, text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000
+  if (!durationPattern.test(text))
+    throw new CadvisorError(`${field}: ${JSON.stringify(text)} is not allowed, a duration such as 10s, 1m30s or 500ms is`)
+  let ms = 0
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g)) ms += Number(amount) * unitMs[unit!]!
+  return ms
 }
 
 /** The container of a cgroup path. */

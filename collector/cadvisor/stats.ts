@@ -5,6 +5,8 @@ import type { FieldOf, ScalarName } from '../metrics.ts'
 import type { FileSystem } from '../machine/file-systems.ts'
 import type { Instance, SampleRing } from '../sample-ring.ts'
 import { timeOf } from '../kubelet/container-stats.ts'
+import type { StatsRequest } from './containers-v1.ts'
+import { hugetlbOf, numaOf, socketsOf, ulimitsOf } from './details.ts'
 
 /** What the shapes of samples need besides the container. */
 export interface StatsContext {
@@ -14,6 +16,8 @@ export interface StatsContext {
   readonly fileSystems: readonly FileSystem[]
   /** The file system of writable layers. */
   readonly storage: FileSystem | undefined
+  /** The root's samples, which have the counters of disks. */
+  readonly root: SampleRing | undefined
 }
 
 /** cAdvisor's `CpuStats`: cumulative nanoseconds. */
@@ -33,9 +37,13 @@ export function cpuOf(ring: SampleRing, ago: number) {
       bursts_periods: figure(ring, 'cfsBursts', ago),
       burst_time: figure(ring, 'cfsBurstTime', ago),
     },
-    schedstat: { run_time: 0, runqueue_time: 0, run_periods: 0 },
-    load_average: Math.round(figure(ring, 'load', ago) * 1000),
-    load_d_average: 0,
+    schedstat: {
+      run_time: figure(ring, 'schedRunTime', ago),
+      runqueue_time: figure(ring, 'schedRunqueueTime', ago),
+      run_periods: figure(ring, 'schedRunPeriods', ago),
+    },
+    load_average: Math.round((ring.get(column.cpuLoadAverage, ago) || figure(ring, 'load', ago)) * 1000),
+    load_d_average: Math.round(figure(ring, 'cpuLoadDAverage', ago) * 1000),
     psi: pressureOf(ring, 'cpu', ago),
   }
 }
@@ -60,7 +68,8 @@ export function instantCpuOf(ring: SampleRing, ago: number) {
 }
 
 /** cAdvisor's `MemoryStats`. */
-export function memoryOf(ring: SampleRing, ago: number) {
+export function memoryOf(container: Container, ago: number) {
+  const { ring } = container
   const of = (name: ScalarName) => figure(ring, name, ago)
   return {
     usage: of('memoryUsage'),
@@ -81,8 +90,16 @@ export function memoryOf(ring: SampleRing, ago: number) {
     workingset_refault_file: of('memoryRefaultsFile'),
     workingset_refault_anon: of('memoryRefaultsAnon'),
     events: { high: of('memoryEventsHigh'), max: of('memoryEventsMax') },
-    container_data: { pgfault: of('memoryPageFaults'), pgmajfault: of('memoryMajorPageFaults'), numa_stats: {} },
-    hierarchical_data: { pgfault: of('memoryPageFaultsTotal'), pgmajfault: of('memoryMajorPageFaultsTotal'), numa_stats: {} },
+    container_data: {
+      pgfault: of('memoryPageFaults'),
+      pgmajfault: of('memoryMajorPageFaults'),
+      numa_stats: numaOf(container, 'container'),
+    },
+    hierarchical_data: {
+      pgfault: of('memoryPageFaultsTotal'),
+      pgmajfault: of('memoryMajorPageFaultsTotal'),
+      numa_stats: numaOf(container, 'hierarchical'),
+    },
     psi: pressureOf(ring, 'memory', ago),
   }
 }
@@ -97,14 +114,28 @@ const serviceBytes = {
 } as const
 const serviced = { Async: 'asyncs', Discard: 'discards', Read: 'reads', Sync: 'syncs', Total: 'total', Write: 'writes' } as const
 
-/** cAdvisor's `DiskIoStats`; operations that the kernel doesn't tell apart are left out. */
+const cost = { io_cost_usage: 'usage', io_cost_wait: 'wait', io_cost_indebt: 'indebt', io_cost_indelay: 'indelay' } as const
+
+/** cAdvisor's `DiskIoStats`; operations that the kernel doesn't tell apart, and tables without any disk, are left out. */
 export function diskOf(ring: SampleRing, ago: number, { deviceOf }: StatsContext) {
+  const placeOf = (instance: Instance) => {
+    const [major = 0, minor = 0] = instance.name.split(':').map(Number)
+    return { device: deviceOf(instance.name), major, minor }
+  }
   const table = (fields: Readonly<Record<string, FieldOf<'disk'>>>) =>
-    ring.instances('disk').map((instance) => {
-      const [major = 0, minor = 0] = instance.name.split(':').map(Number)
-      return { device: deviceOf(instance.name), major, minor, stats: operationsOf(ring, instance, fields, ago) }
-    })
-  return { io_service_bytes: table(serviceBytes), io_serviced: table(serviced), psi: pressureOf(ring, 'io', ago) }
+    ring.instances('disk').map((instance) => ({ ...placeOf(instance), stats: operationsOf(ring, instance, fields, ago) }))
+  const costs = Object.entries(cost).map(([name, field]) => [
+    name,
+    ring.instances('diskCost').map((instance) => ({
+      ...placeOf(instance),
+      stats: { Count: zero(ring.instanceValue('diskCost', instance, fieldIndex('diskCost', field), ago)) },
+    })),
+  ])
+  return {
+    ...(ring.instances('disk').length === 0 ? {} : { io_service_bytes: table(serviceBytes), io_serviced: table(serviced) }),
+    ...(ring.instances('diskCost').length === 0 ? {} : Object.fromEntries(costs)),
+    psi: pressureOf(ring, 'io', ago),
+  }
 }
 
 const networkNames = {
@@ -117,6 +148,19 @@ const networkNames = {
   tx_errors: 'txErrors',
   tx_dropped: 'txDropped',
 } as const satisfies Record<string, FieldOf<'network'>>
+
+/** What upstream writes where there is no interface. */
+const noInterface = {
+  name: '',
+  rx_bytes: 0,
+  rx_packets: 0,
+  rx_errors: 0,
+  rx_dropped: 0,
+  tx_bytes: 0,
+  tx_packets: 0,
+  tx_errors: 0,
+  tx_dropped: 0,
+}
 
 /** cAdvisor's `InterfaceStats` of every interface. */
 export function interfacesOf(ring: SampleRing, ago: number) {
@@ -132,48 +176,131 @@ export function interfacesOf(ring: SampleRing, ago: number) {
     })
 }
 
-/** cAdvisor's v1 `FsStats`: all file systems for the root, one for a container whose layer has been walked. */
-export function fileSystemsOf(container: Container, ago: number, { fileSystems, storage }: StatsContext) {
-  if (container.description.name === '/') return fileSystems.map((system) => fileSystemOf(system, system.usedBytes, 0))
+/** cAdvisor's v1 `FsStats`: all file systems for the root, one for a container whose layer has been measured. */
+export function fileSystemsOf(container: Container, ago: number, context: StatsContext) {
+  const { fileSystems, storage } = context
+  if (container.description.name === '/') {
+    return fileSystems.map((system) => ({
+      device: system.device,
+      type: 'vfs',
+      capacity: system.capacityBytes,
+      usage: system.usedBytes,
+      base_usage: 0,
+      available: system.availableBytes,
+      has_inodes: true,
+      inodes: system.inodes,
+      inodes_free: system.inodesFree,
+      ...diskCountersOf(system.device, context),
+    }))
+  }
   const used = container.ring.get(column.fsUsage, ago)
   if (storage === undefined || Number.isNaN(used)) return undefined
-  return [fileSystemOf(storage, used + figure(container.ring, 'logsUsage', ago), used)]
+  return [
+    {
+      device: storage.device,
+      type: 'vfs',
+      capacity: storage.capacityBytes,
+      usage: used + figure(container.ring, 'logsUsage', ago),
+      base_usage: used,
+      available: 0,
+      has_inodes: false,
+      inodes: figure(container.ring, 'fsInodes', ago),
+      inodes_free: 0,
+      ...diskCountersOf(storage.device, context),
+    },
+  ]
+}
+
+/** Counters of the disk that a file system is on, from the root's newest sample; zeros where it is on none. */
+export function diskCountersOf(device: string, { root, deviceOf }: StatsContext) {
+  const find = (group: 'disk' | 'diskTimes') => root?.instances(group).find(({ name }) => deviceOf(name) === device)
+  const [disk, times] = [find('disk'), find('diskTimes')]
+  const count = (field: FieldOf<'disk'>) => (disk === undefined ? 0 : zero(root!.instanceValue('disk', disk, fieldIndex('disk', field))))
+  const time = (field: FieldOf<'diskTimes'>) =>
+    times === undefined ? 0 : zero(root!.instanceValue('diskTimes', times, fieldIndex('diskTimes', field)))
+  return {
+    reads_completed: count('reads'),
+    reads_merged: time('readsMerged'),
+    sectors_read: time('readSectors'),
+    read_time: time('readTime'),
+    writes_completed: count('writes'),
+    writes_merged: time('writesMerged'),
+    sectors_written: time('writtenSectors'),
+    write_time: time('writeTime'),
+    io_in_progress: time('inProgress'),
+    io_time: time('ioTime'),
+    weighted_io_time: time('weightedIoTime'),
+  }
 }
 
 /** cAdvisor's `ProcessStats`. */
-export function processesOf({ ring, spec }: Container, ago: number) {
-  return { process_count: figure(ring, 'processes', ago), fd_count: 0, socket_count: 0, threads_max: spec.processesLimit ?? 0 }
+export function processesOf(container: Container, ago: number) {
+  const { ring, spec } = container
+  const threads = figure(ring, 'processes', ago)
+  const ulimits = ulimitsOf(container)
+  return {
+    process_count: figure(ring, 'processCount', ago),
+    fd_count: figure(ring, 'fileDescriptors', ago),
+    socket_count: figure(ring, 'sockets', ago),
+    ...(threads === 0 ? {} : { threads_current: threads }),
+    ...(spec.processesLimit === undefined ? {} : { threads_max: spec.processesLimit }),
+    ...(ulimits === undefined ? {} : { ulimits }),
+  }
+}
+
+/** cAdvisor's `LoadStats`. */
+export function tasksOf(ring: SampleRing, ago: number) {
+  return {
+    nr_sleeping: figure(ring, 'tasksSleeping', ago),
+    nr_running: figure(ring, 'tasksRunning', ago),
+    nr_stopped: figure(ring, 'tasksStopped', ago),
+    nr_uninterruptible: figure(ring, 'tasksUninterruptible', ago),
+    nr_io_wait: figure(ring, 'tasksIoWait', ago),
+  }
+}
+
+/** Whether a container has a network of its own to be told of; the root has the machine's. */
+export function hasNetwork({ description }: Container): boolean {
+  return description.name === '/' || description.hasNetwork
 }
 
 /** cAdvisor's v1 `ContainerStats` of one sample. */
 export function containerStatsV1(container: Container, ago: number, context: StatsContext) {
-  const { ring, description } = container
+  const { ring, description, details } = container
   const interfaces = interfacesOf(ring, ago)
+  const ooms = ago === 0 ? oomKills(container) : container.oomKillsBefore + figure(ring, 'memoryOomKills', ago)
+  const referenced = figure(ring, 'referencedMemory', ago)
   return {
     timestamp: timeOf(ring.timestamp(ago)),
     cpu: cpuOf(ring, ago),
-    cpu_inst: instantCpuOf(ring, ago),
     diskio: diskOf(ring, ago, context),
-    memory: memoryOf(ring, ago),
-    network: { ...interfaces[0], interfaces },
+    memory: memoryOf(container, ago),
+    hugetlb: hugetlbOf(container),
+    ...(hasNetwork(container)
+      ? { network: { ...noInterface, ...interfaces[0], ...(interfaces.length === 0 ? {} : { interfaces }), ...socketsOf(container) } }
+      : {}),
     filesystem: fileSystemsOf(container, ago, context),
-    task_stats: { nr_sleeping: 0, nr_running: 0, nr_stopped: 0, nr_uninterruptible: 0, nr_io_wait: 0 },
+    task_stats: tasksOf(ring, ago),
     processes: processesOf(container, ago),
-    oom_events: ago === 0 ? oomKills(container) : container.oomKillsBefore + figure(ring, 'memoryOomKills', ago),
+    ...(referenced === 0 ? {} : { referenced_memory: referenced }),
+    resctrl: {},
+    cpuset: { memory_migrate: details.memoryMigrate ?? 0 },
+    ...(ooms === 0 ? {} : { oom_events: ooms }),
     health: { status: description.health ?? '' },
   }
 }
 
 /** The samples to show: how far back each is, oldest first. */
-export function agesOf(
-  ring: SampleRing,
-  { count, startMs, endMs }: { readonly count: number; readonly startMs?: number; readonly endMs?: number },
-): number[] {
+export function agesOf(ring: SampleRing, { count, startMs, endMs, stepMs = 0 }: StatsRequest): number[] {
   const ages: number[] = []
+  let next = Number.POSITIVE_INFINITY
   for (let ago = 0; ago < ring.count && (count < 0 || ages.length < count); ago++) {
     const timestamp = ring.timestamp(ago)
     if (startMs !== undefined && timestamp < startMs) break
-    if (endMs === undefined || timestamp <= endMs) ages.push(ago)
+    if (timestamp > Math.min(next, endMs ?? timestamp)) continue
+    ages.push(ago)
+    // Samples come a little early or late.
+    next = timestamp - stepMs * 0.95
   }
   return ages.reverse()
 }
@@ -207,29 +334,4 @@ function pressureOf(ring: SampleRing, subject: 'cpu' | 'memory' | 'io', ago: num
     avg300: figure(ring, `${subject}Pressure${kind}Avg300`, ago),
   })
   return { full: line('Full'), some: line('Some') }
-}
-
-function fileSystemOf(system: FileSystem, usage: number, baseUsage: number) {
-  return {
-    device: system.device,
-    type: 'vfs',
-    capacity: system.capacityBytes,
-    usage,
-    base_usage: baseUsage,
-    available: system.availableBytes,
-    has_inodes: true,
-    inodes: system.inodes,
-    inodes_free: system.inodesFree,
-    reads_completed: 0,
-    reads_merged: 0,
-    sectors_read: 0,
-    read_time: 0,
-    writes_completed: 0,
-    writes_merged: 0,
-    sectors_written: 0,
-    write_time: 0,
-    io_in_progress: 0,
-    io_time: 0,
-    weighted_io_time: 0,
-  }
 }

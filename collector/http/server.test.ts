@@ -7,6 +7,8 @@ import { systemClock } from '../../lib/clock.ts'
 import { silentLog } from '../../lib/log.ts'
 import { createAuthority, issueCertificate } from '../../lib/pki.ts'
 import { PrometheusPages } from '../prometheus/pages.ts'
+import { ConditionWatch } from '../events/conditions.ts'
+import { History } from '../history/history.ts'
 import { parseExposition } from '../prometheus/strict-parser.ts'
 import { createSimulatedSource } from '../simulated.ts'
 import type { UsageReport } from '../usage.ts'
@@ -36,10 +38,15 @@ async function start(changes: Partial<ServerOptions> = {}): Promise<string> {
   const source = createSimulatedSource({ report: () => report(now), capacity: 60 })
   for (; now < 19_000; now += 1000) source.refresh()
   source.refresh()
+  const clock = new FakeClock(now)
+  const { store } = source
+  const history = new History({ clock, store, maxBytes: 1e9, conditions: new ConditionWatch({ clock, store, kernelLog: undefined }) })
+  history.pass()
   server = createServer({
-    clock: new FakeClock(now),
+    clock,
     log: silentLog,
     source,
+    history,
     nodeName: 'n1',
     version: '1.2.3',
     hosts: ['127.0.0.1'],
@@ -164,6 +171,8 @@ test('the versions of the API offer what upstream’s do, and errors have its co
   expect(await status('/api/v2.0/machinestats')).toBe(500)
   expect(await status('/api/v2.1/machinestats')).toBe(200)
   expect(await status('/api/v2.0/ps/')).toBe(501)
+  expect(await status('/api/v2.0/stats/?type=podman')).toBe(501)
+  expect(await get(`${address}/api/v2.0/appmetrics/`)).toMatchObject({ status: 200, text: '{"/":{}}' })
   expect(await status('/api/v1.3/containers/none')).toBe(500)
   expect(await status('/api/v3.0/containers/')).toBe(500)
   expect(await status('/api/__proto__/constructor')).toBe(500)
@@ -187,15 +196,25 @@ test('a v2 request says in its query how many samples, and what is not allowed',
   const address = await start()
   const stats = JSON.parse((await get(`${address}/api/v2.0/stats/simulated/u1/app?count=3`)).text)
   expect(stats['/simulated/u1/app']).toHaveLength(3)
-  expect(stats['/simulated/u1/app'][0]).toMatchObject({
+  expect(stats['/simulated/u1/app'][0]).not.toHaveProperty('cpu_inst')
+  expect(stats['/simulated/u1/app'][1]).toMatchObject({
     has_cpu: true,
-    cpu: { usage: { total: 17_000_000 } },
+    cpu: { usage: { total: 18_000_000 } },
     cpu_inst: { usage: { total: 1_000_000 } },
   })
   const all = JSON.parse((await get(`${address}/api/v2.1/stats/?recursive=true`)).text)
   expect(all).not.toHaveProperty('/')
   expect(Object.keys(all)).toHaveLength(8)
-  for (const query of ['count=x', 'count=-2', 'type=rkt', 'recursive=maybe'])
+  for (const query of [
+    'count=x',
+    'count=-2',
+    'type=rkt',
+    'recursive=maybe',
+    'max_age=soon',
+    'start=yesterday',
+    'start=5m&end=10m',
+    'step=-1s',
+  ])
     expect((await get(`${address}/api/v2.0/stats/?${query}`)).status).toBe(500)
 })
 
@@ -213,4 +232,70 @@ test('the derived statistics say how much of their span they cover', async () =>
     cpu: { present: true, max: 1, count: 9 },
     memory: { mean: 100, ninetyfive: 100 },
   })
+})
+
+test('a v2 request can ask for a span and a step', async () => {
+  const address = await start()
+  const timesOf = async (query: string) => {
+    const { text } = await get(`${address}/api/v2.0/stats/simulated/u1/app?${query}`)
+    return (Object.values(JSON.parse(text))[0] as { timestamp: string }[]).map(({ timestamp }) => Date.parse(timestamp) / 1000)
+  }
+  expect(await timesOf('start=4s&end=2s')).toEqual([15, 16, 17])
+  expect(await timesOf('start=1970-01-01T00:00:12Z&end=14')).toEqual([12, 13, 14])
+  expect(await timesOf('start=10&step=3s')).toEqual([10, 13, 16, 19])
+})
+
+test('rates, percentiles and courses come with unit and window', async () => {
+  const address = await start()
+  const json = async (path: string) => JSON.parse((await get(`${address}/api/v2.1/${path}`)).text)
+  const name = '/simulated/u1/app'
+  expect((await json(`rates${name}?window=5s`))[name]).toMatchObject({
+    window_seconds: 5,
+    figures: { cpu_usage_cores: 0.001, memory_working_set_bytes: 100 },
+    pod: { name: 'pod-1', container: 'app' },
+  })
+  const { minute } = (await json(`percentiles${name}?figures=memory_working_set_bytes`))[name]
+  expect(minute).toEqual({
+    percent_complete: 15,
+    figures: { memory_working_set_bytes: { unit: 'bytes', count: 10, mean: 100, std: 0, max: 100, p50: 100, p90: 100, p95: 100 } },
+  })
+  const course = (await json(`history${name}?start=3s&figures=memory_working_set_bytes`))[name]
+  expect(course).toMatchObject({ step_seconds: 1, resolution_seconds: 0, times: [16, 17, 18, 19] })
+  expect(course.figures.memory_working_set_bytes).toEqual({ unit: 'bytes', mean: [100, 100, 100, 100], max: [100, 100, 100, 100] })
+  const csv = await get(`${address}/api/v2.1/history${name}?start=1s&format=csv&figures=memory_working_set_bytes`)
+  expect(csv.text).toBe('time,memory_working_set_bytes\n1970-01-01T00:00:18.000Z,100\n1970-01-01T00:00:19.000Z,100\n')
+  for (const path of [`history${name}?figures=nonsense`, `rates${name}?window=x`, 'history/?recursive=true&format=csv'])
+    expect((await get(`${address}/api/v2.1/${path}`)).status).toBe(500)
+  const { samples, ready_made: readyMade } = await json('catalog')
+  expect(samples.find(({ name: figure }: { name: string }) => figure === 'memoryUsage')).toMatchObject({ type: 'gauge', unit: 'bytes' })
+  expect(readyMade.length).toBeGreaterThan(30)
+})
+
+test('events stream as they come, and a client goes on where it was', async () => {
+  const address = await start()
+  const reader = async (path: string, headers: Record<string, string>) => {
+    const abort = new AbortController()
+    const response = await fetch(address + path, { headers, signal: abort.signal })
+    const body = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+    let text = ''
+    return {
+      type: response.headers.get('content-type'),
+      until: async (part: string) => {
+        while (!text.includes(part)) text += (await body.read()).value ?? ''
+        return text
+      },
+      close: () => abort.abort(),
+    }
+  }
+  const path = '/api/v1.3/events/?stream=true&subcontainers=true&creation_events=true'
+  const sse = await reader(path, { accept: 'text/event-stream', 'last-event-id': '1' })
+  const first = await sse.until('/simulated/u0/app')
+  expect(sse.type).toBe('text/event-stream; charset=utf-8')
+  const ids = [...first.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id))
+  const later = await reader(path, { accept: 'application/x-ndjson', 'last-event-id': String(ids[0]) })
+  expect(JSON.parse((await later.until('\n')).split('\n')[0]!)).toMatchObject({ event_type: 'containerCreation' })
+  sse.close()
+  later.close()
+  expect((await get(`${address}${path}`, { headers: { 'last-event-id': 'x' } })).status).toBe(500)
+  expect((await get(`${address}/api/v1.3/events/?types=nonsense`)).status).toBe(500)
 })

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
+import type { ApiSource } from '../cadvisor/api.ts'
 import { registerCadvisorApi } from '../cadvisor/routes.ts'
 import { contentTypes, negotiateFormat, type Format } from '../prometheus/exposition.ts'
 import type { PrometheusPages } from '../prometheus/pages.ts'
@@ -14,13 +15,11 @@ import { compress } from './compress.ts'
 import { renderContainerPage, renderOverview } from './overview-page.ts'
 import { renderFindings } from './validate-page.ts'
 
-export interface ServerOptions extends AccessOptions {
+export interface ServerOptions extends AccessOptions, ApiSource {
   readonly clock: Clock
   readonly log: Log
-  readonly source: Source
   readonly pages: PrometheusPages
   readonly nodeName: string
-  readonly version: string
   /** Addresses to listen on. */
   readonly hosts: readonly string[]
   /** 0 takes a free one, the same for all hosts. */
