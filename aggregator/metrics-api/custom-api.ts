@@ -57,6 +57,8 @@ function targetOf(segments: readonly string[]): Target | undefined {
   }
   const kind = kindsByResource.get(first)
   if (kind === undefined || kind.kind.isNamespaced || segments.length < 3) return undefined
+  // More behind a namespace is a resource in it, which would be one of those above.
+  if (first === 'namespaces' && segments.length > 3) return undefined
   return { kind, name: second, metric: segments.slice(2).join('/') }
 }
 
