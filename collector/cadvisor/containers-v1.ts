@@ -39,7 +39,7 @@ export function specV1(container: Container) {
     memory: {
       limit: spec.memoryLimitBytes ?? unlimited,
       reservation: spec.memoryReservationBytes ?? unlimited,
-      swap_limit: spec.swapLimitBytes ?? unlimited,
+      ...(description.name === '/' ? {} : { swap_limit: spec.swapLimitBytes ?? unlimited }),
     },
     has_hugetlb: container.details.hugetlb !== undefined,
     has_network: isRoot || description.hasNetwork,

@@ -48,10 +48,10 @@ export function socketsV2(container: Container) {
   return { tcp, tcp6, udp: noUdp, udp6: noUdp, tcp_advanced: noTcpAdvanced }
 }
 
-/** v2.0 has zeros for all sockets. */
-export const unreadSocketsV20 = { tcp: noTcp, tcp6: noTcp, udp: noUdp, udp6: noUdp }
-
 const noTcpAdvanced = Object.fromEntries(tcpAdvancedFields.map((field) => [field, 0]))
+
+/** v2.0 has zeros for all sockets. */
+export const unreadSocketsV20 = { tcp: noTcp, tcp6: noTcp, udp: noUdp, udp6: noUdp, tcp_advanced: noTcpAdvanced }
 
 /** cAdvisor's `UlimitSpec` of the first process. */
 export function ulimitsOf({ details: { ulimits } }: Container) {
