@@ -6,6 +6,7 @@ import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import { defaultConfiguration } from './configuration.ts'
 import type { AggregatorConfiguration } from './configuration.ts'
+import type { EventSink } from './events.ts'
 import { createHttpServer } from './http-server.ts'
 import { createInfluxDriver } from './influx/database.ts'
 import { InfluxHistory } from './influx/history.ts'
@@ -85,7 +86,8 @@ const minResolutionMs = 1000
 
 /** Composes the aggregator: node sources → processors → {memory window, InfluxDB, metrics API}. Nothing runs before `start`. */
 export function createAggregator(options: AggregatorOptions): Aggregator {
-  const { informers, clock, resolutionMs = 5000, influx, configuration = defaultConfiguration() } = options
+  const { informers, clock, resolutionMs = 5000, configuration = defaultConfiguration() } = options
+  const influx = options.influx ?? options.sinks?.find((plan) => plan.influx !== undefined)?.influx
   if (!(resolutionMs >= minResolutionMs)) throw new RangeError(`resolutionMs: ${resolutionMs} must be at least ${minResolutionMs}`)
   const holdMs = resolutionMs * heldResolutions
   const view = createView(informers)
@@ -113,7 +115,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
       pipeline.forgetNode(nodeName)
       metrics.forgetNode(nodeName)
     },
-    eventSinks: [],
+    eventSinks: sinks.filter(takesEvents),
     log: options.log.child({ part: 'sources' }),
   })
   const unready = () => whyUnready(view, window)
@@ -147,7 +149,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
       client: options.client,
       holdMs,
       resolutionMs,
-      externalMetrics: options.externalMetrics ?? [],
+      externalMetrics: options.externalMetrics ?? configuration.externalMetrics,
       query: influx === undefined ? undefined : createInfluxQuery(createInfluxDriver(influx), influx.database ?? 'k8s'),
       clock,
     }),
@@ -202,6 +204,8 @@ function whyUnready(view: ClusterView, window: MemoryWindow): readonly string[] 
     ...(window.stats().entities > 0 ? [] : ['no node has been scraped yet']),
   ]
 }
+
+const takesEvents = (sink: Sink): sink is Sink & EventSink => sink.addEvents !== undefined
 
 /** The InfluxDB of the options and every sink that is planned besides. */
 function createSinks(options: AggregatorOptions): readonly Sink[] {

@@ -1,10 +1,12 @@
 import { DocumentReader } from '../lib/document.ts'
 import type { Field } from '../lib/document.ts'
+import { parseLabelSelector } from '../orchestrator/api/labels.ts'
 import { parseDuration } from '../orchestrator/api/duration.ts'
 import { tryParseQuantity, valueOf } from '../orchestrator/api/quantity.ts'
 import { readExternalMetrics } from './metrics-api/external-metrics.ts'
 import type { ExternalMetric } from './metrics-api/external-metrics.ts'
-import { SinkUri } from './sinks/sink-uri.ts'
+import type { SinkPlan } from './sinks/sink.ts'
+import { parseSink } from './sinks/sinks.ts'
 
 /** How nodes are reached and what they are asked. Files are read when they are needed, and read again when they change. */
 export interface KubeletSettings {
@@ -55,8 +57,8 @@ export interface AggregatorConfiguration {
     readonly kubelet: KubeletSettings
     readonly events: { readonly isEnabled: boolean; readonly keep: number }
   }
-  /** URIs in Heapster's form. `undefined`: the file does not speak of sinks. */
-  readonly sinks: readonly string[] | undefined
+  /** `undefined`: the file does not speak of sinks. */
+  readonly sinks: readonly SinkPlan[] | undefined
   readonly resolutionMs: number | undefined
   readonly clusterName: string | undefined
   readonly window: { readonly durationMs: number; readonly maxBytes: number }
@@ -98,7 +100,7 @@ const prometheusKeys = [
  * allowed; a file with a mistake configures nothing. An empty file is a good one: everything has a default.
  */
 export function parseConfiguration(file: string, text: string): AggregatorConfiguration {
-  const reader = new ConfigurationReader(file, text.trim() === '' ? '{}' : text)
+  const reader = new ConfigurationReader(file, text)
   return reader.read()
 }
 
@@ -122,7 +124,7 @@ class ConfigurationReader {
 
   read(): AggregatorConfiguration {
     const reader = this.#reader
-    const fields = reader.record(reader.root, sections)
+    const fields = reader.root.node === null ? {} : reader.record(reader.root, sections)
     const sources = this.#section(fields.sources, ['kubelet', 'events'])
     const events = this.#section(sources.events, ['enabled', 'keep'])
     const window = this.#section(fields.window, ['duration', 'maxBytes'])
@@ -169,7 +171,7 @@ class ConfigurationReader {
       clientCertificate: this.#plainText(clientCertificate),
       clientKey: this.#plainText(clientKey),
       tokenFile: this.#plainText(fields.tokenFile),
-      nodeSelector: this.#plainText(fields.nodeSelector),
+      nodeSelector: this.#selector(fields.nodeSelector),
       timeoutMs: this.#duration(fields.timeout, { min: 100, max: 60_000, default: 10_000 }),
     }
   }
@@ -191,12 +193,16 @@ class ConfigurationReader {
     }
   }
 
-  #readSinks(field: Field): readonly string[] {
+  #readSinks(field: Field): readonly SinkPlan[] {
     const reader = this.#reader
+    const names = new Set<string>()
     return reader.list(field).flatMap((item) => {
       const uri = reader.text(item)
-      if (uri !== undefined) reader.attempt(item, () => new SinkUri(uri))
-      return uri ?? []
+      const plan = uri === undefined ? undefined : reader.attempt(item, () => parseSink(uri))
+      if (plan !== undefined && names.has(plan.name))
+        reader.problem(item, `name ${plan.name} is taken by another sink; give one of them name=…`)
+      if (plan !== undefined) names.add(plan.name)
+      return plan ?? []
     })
   }
 
@@ -208,6 +214,18 @@ class ConfigurationReader {
   #plainText(field: Field | undefined): string | undefined {
     const text = this.#reader.text(field)
     return text === '' ? this.#reader.problem(field!, 'must not be empty') : text
+  }
+
+  #selector(field: Field | undefined): string | undefined {
+    const isSelector = (text: string) => {
+      try {
+        parseLabelSelector(text)
+        return text
+      } catch {
+        return undefined
+      }
+    }
+    return this.#reader.parsed(field, isSelector, 'a label selector such as pool=a,zone in (b, c)')
   }
 
   #integer(field: Field | undefined, { min, max, default: fallback }: NumberRange): number {
