@@ -2,9 +2,13 @@ import type { Hierarchy } from './cgroup/hierarchy.ts'
 import type { MissingFile } from './container-files.ts'
 import type { DockerState } from './docker/docker-source.ts'
 import type { PassCost } from './housekeeping.ts'
+import type { IntervalState } from './interval-governor.ts'
 import type { MachineInfo } from './machine/machine-info.ts'
+import { missingFindings } from './missing-findings.ts'
 import type { Finding, SelfFigure } from './source.ts'
 import type { StatsStore } from './stats-store.ts'
+import { unreadSubjects } from './subjects.ts'
+import type { Subject } from './subjects.ts'
 
 export interface SelfInput {
   readonly cost: PassCost
@@ -26,6 +30,9 @@ export function selfFiguresOf({ cost, disk, docker, dockerState, watchedFolders,
     counter('pass_seconds_total', 'Time spent in passes', cost.totalPassMs / 1000),
     gauge('last_pass_seconds', 'Time of the last pass', cost.lastPassMs / 1000),
     counter('container_reads_total', 'Containers read, over all passes', cost.containersRead),
+    gauge('interval_seconds', 'Time between samples now', cost.intervalMs / 1000),
+    counter('interval_stretches_total', 'Times that the interval was stretched because reading cost too much', cost.stretches),
+    counter('process_files_total', 'Files of processes looked at', cost.processFiles),
     gauge('open_files', 'Descriptors kept open', cost.openFiles),
     ...(slowestFile === undefined
       ? []
@@ -54,21 +61,17 @@ export interface FindingsInput {
   readonly docker: DockerState
   readonly missing: ReadonlyMap<string, readonly MissingFile[]>
   readonly watchProblem: string | undefined
+  readonly interval: IntervalState
+  readonly naming: { readonly listProblem: string | undefined; readonly networkProblem: string | undefined; readonly podCount: number }
+  /** Whether a list of pods is configured. */
+  readonly podList: boolean
+  readonly subjects: ReadonlySet<Subject>
   readonly store: StatsStore
 }
 
-/** What error codes mean to a person. */
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'the kernel has no such file here',
-  EACCES: 'permission denied: run as root or give the collector CAP_DAC_READ_SEARCH',
-  EPERM: 'not permitted: run as root',
-  EMFILE: 'too many open files: raise the limit of descriptors (ulimit -n)',
-  ENFILE: 'too many open files on the machine',
-  EOPNOTSUPP: 'switched off in the kernel',
-}
-
 /** What can be read and what is missing, and why. */
-export function findingsOf({ hierarchy, machine, docker, missing, watchProblem, store }: FindingsInput): Finding[] {
+export function findingsOf(input: FindingsInput): Finding[] {
+  const { hierarchy, machine, docker, missing, watchProblem, store } = input
   const findings: Finding[] = [
     {
       level: machine.cores > 0 ? 'ok' : 'problem',
@@ -77,13 +80,43 @@ export function findingsOf({ hierarchy, machine, docker, missing, watchProblem, 
     },
     hierarchyFinding(hierarchy),
     dockerFinding(docker),
+    ...namingFindings(input),
     { level: 'ok', subject: 'store', text: `${store.size} containers, ${store.bytes} bytes of samples, ${store.refused} refused` },
+    ...costFindings(input),
   ]
   if (watchProblem !== undefined) {
     const text = `${watchProblem}: new plain cgroups are found by the sweep only; raise fs.inotify.max_user_watches`
     findings.push({ level: 'problem', subject: 'watching', text })
   }
   return [...findings, ...missingFindings(missing)]
+}
+
+function namingFindings({ naming, podList }: FindingsInput): Finding[] {
+  const findings: Finding[] = []
+  if (podList && naming.listProblem === undefined)
+    findings.push({ level: 'ok', subject: 'pods', text: `${naming.podCount} pods in the node's list` })
+  if (naming.listProblem !== undefined)
+    findings.push({ level: 'problem', subject: 'pods', text: `no list of pods: ${naming.listProblem}; containers have ids, but no names` })
+  if (naming.networkProblem !== undefined) {
+    const remedy = 'run as root, or give the collector CAP_SYS_PTRACE and the PID namespace of the host'
+    findings.push({
+      level: 'missing',
+      subject: 'network',
+      text: `traffic of containers that no runtime names is absent: ${naming.networkProblem} on their network namespace; ${remedy}`,
+      missing: { metrics: ['network'], path: '/proc/PID/ns/net', errno: naming.networkProblem, cgroups: 1, example: '', remedy },
+    })
+  }
+  return findings
+}
+
+function costFindings({ interval, subjects }: FindingsInput): Finding[] {
+  const findings: Finding[] = []
+  if (interval.reason !== undefined)
+    findings.push({ level: 'problem', subject: 'cost', text: `samples come ${interval.factor} times less often: ${interval.reason}` })
+  const unread = [...subjects].filter((subject) => unreadSubjects.has(subject))
+  if (unread.length > 0)
+    findings.push({ level: 'missing', subject: 'subjects', text: `${unread.join(', ')}: switched on, but there is no reader for it` })
+  return findings
 }
 
 function hierarchyFinding({ version, controllers }: Hierarchy): Finding {
@@ -98,21 +131,4 @@ function dockerFinding(docker: DockerState): Finding {
     return { level: 'ok', subject: 'docker', text: `${docker.info.version}, storage ${docker.info.storageDriver}` }
   const reason = docker.status === 'degraded' ? docker.reason : 'not connected yet'
   return { level: 'problem', subject: 'docker', text: `${reason}: containers have figures, but no names, labels, network and disk use` }
-}
-
-function missingFindings(missing: ReadonlyMap<string, readonly MissingFile[]>): Finding[] {
-  const byFile = new Map<string, { readonly file: MissingFile; count: number; readonly example: string }>()
-  for (const [name, files] of missing) {
-    for (const file of files) {
-      const key = `${file.path.slice(file.path.lastIndexOf('/') + 1)} ${file.problem}`
-      const known = byFile.get(key)
-      if (known === undefined) byFile.set(key, { file, count: 1, example: name })
-      else known.count++
-    }
-  }
-  return [...byFile.values()].map(({ file, count, example }) => ({
-    level: file.isOptional ? 'missing' : 'problem',
-    subject: file.path.slice(file.path.lastIndexOf('/') + 1),
-    text: `${file.missing.join(', ') || 'nothing'} absent for ${count} cgroups (${example}): ${file.problem}, ${reasons[file.problem] ?? 'see errno(3)'}`,
-  }))
 }

@@ -175,7 +175,7 @@ test('without Docker containers still have figures, and names as soon as it is t
   await clock.advance(60_000)
   expect(source.summary().pods).toEqual([])
   expect(source.summary().node.cpu?.usageCoreNanoSeconds).toBe(1247877032)
-  expect(source.store.get(pathOf('b'))?.description).toMatchObject({ id: '', aliases: [idOf('b')] })
+  expect(source.store.get(pathOf('b'))?.description).toMatchObject({ id: 'b'.repeat(64), aliases: [idOf('b')] })
   expect(source.findings().find(({ subject }) => subject === 'docker')?.level).toBe('problem')
   engine.comeBack()
   await clock.advance(60_000)

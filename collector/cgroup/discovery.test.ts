@@ -3,7 +3,7 @@ import { FakeClock } from '../../lib/fake-clock.ts'
 import { silentLog } from '../../lib/log.ts'
 import { containerId, makeMachineFolder } from '../fixtures/machine-tree.ts'
 import type { MachineFolder } from '../fixtures/machine-tree.ts'
-import { CgroupDiscovery, containerIdOf } from './discovery.ts'
+import { CgroupDiscovery } from './discovery.ts'
 import { detectHierarchy, folderOf, parseProcCgroup } from './hierarchy.ts'
 
 let folder: MachineFolder | undefined
@@ -34,16 +34,6 @@ test('a sweep finds every cgroup, parents first, without mount units and what is
   abort.abort()
   await running
   expect(discovery.watching.folders).toBe(0)
-})
-
-test.each([
-  [`/docker/${containerId}`, containerId],
-  [`/system.slice/docker-${containerId}.scope`, containerId],
-  [`/kubepods/pod1/cri-containerd-${containerId}.scope`, containerId],
-  [`/docker/${containerId}/init.scope`, undefined],
-  ['/system.slice', undefined],
-])('the container id of %s is %s', (path, expected) => {
-  expect(containerIdOf(path)).toBe(expected)
 })
 
 test('v1, v2 and hybrid mounts are told apart by what they contain', () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { codeOf } from '../readers/kept-file.ts'
+import { parseContainerPath } from './container-path.ts'
 
 /** A cgroup that was found. */
 export interface FoundCgroup {
@@ -30,13 +31,6 @@ const maxDepth = 8
 
 /** Changes that come close together are looked at once. */
 const settleMs = 50
-
-const containerIdPattern = /[0-9a-f]{64}/
-
-/** The container id in a cgroup's own name, as runtimes write it (`<id>`, `docker-<id>.scope`, `cri-containerd-<id>.scope`). */
-export function containerIdOf(path: string): string | undefined {
-  return containerIdPattern.exec(path.slice(path.lastIndexOf('/') + 1))?.[0]
-}
 
 /**
  * Finds cgroups without asking a runtime: `fs.watch` on each folder, and a slow sweep for what watching misses. Mount units are left
@@ -87,7 +81,7 @@ export class CgroupDiscovery {
     let names
     try {
       found.push({ path, madeAtMs: statSync(folder).mtimeMs })
-      if (containerIdOf(path) !== undefined) return
+      if (parseContainerPath(path) !== undefined) return
       this.#watch(path, folder)
       names = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory() && !entry.name.endsWith('.mount'))
     } catch {

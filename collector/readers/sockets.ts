@@ -53,7 +53,7 @@ function socketFile(file: string, also: string): Omit<FileReader, 'parse'> {
 
 /** Lines `sl local remote state …`, the state in hexadecimal; 12 is a request that has not become a socket yet. */
 function countStates(scanner: Scanner): TcpCounts {
-  const counts = new Array<number>(tcpStates.length).fill(0)
+  const counts = tcpStates.map(() => 0)
   for (scanner.skipLine(); !scanner.isDone; scanner.skipLine()) {
     skipWords(scanner, 3)
     const state = scanner.hex()
