@@ -6,6 +6,7 @@ import { createCronJobController } from './cronjob/cronjob.controller.ts'
 import { createDaemonSetController } from './daemonset/daemonset.controller.ts'
 import { createDeploymentController } from './deployment/deployment.controller.ts'
 import type { DiscoverNamespaced } from './discovery.ts'
+import { createDisruptionController } from './disruption/disruption.controller.ts'
 import { createEndpointsCleanupController, createEndpointsController } from './endpoints/endpoints.controller.ts'
 import { createEndpointSliceController } from './endpointslice/endpointslice.controller.ts'
 import { createJobController } from './job/job.controller.ts'
@@ -47,6 +48,7 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createDaemonSetController(options),
     createJobController(options),
     createCronJobController(options),
+    createDisruptionController(options),
     createEndpointsController(options),
     createEndpointsCleanupController(options),
     createEndpointSliceController(options),

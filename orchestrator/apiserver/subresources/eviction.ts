@@ -38,27 +38,17 @@ export const eviction: SubresourceHandler = async (core, target, request) => {
 /** Counts the disruption on the pod's budget. Throws 429 when it allows none. */
 async function takeDisruption(core: Core, { namespace, name }: Target, pod: CoreV1Pod, isDry: boolean): Promise<void> {
   for (;;) {
-    const budgets = core.store
-      .list(`${budgetsPrefix}${namespace}/`)
-      .entries.filter(({ object }) => selects(object as PolicyV1PodDisruptionBudget, pod))
-    if (budgets.length > 1)
-      throw internalError(new Error('This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.'))
-    const [budget] = budgets
+    const budget = budgetOf(core, namespace, pod)
     if (budget === undefined) return
-    const { status, metadata } = budget.object as PolicyV1PodDisruptionBudget
-    const allowed = status?.disruptionsAllowed ?? 0
-    if ((status?.observedGeneration ?? 0) < (metadata.generation ?? 0))
-      throw disruptionRefused(metadata.name!, 'is still being processed by the server.', 10)
-    if (allowed <= 0) {
-      const counts = `needs ${status?.desiredHealthy ?? 0} healthy pods and has ${status?.currentHealthy ?? 0} currently`
-      throw disruptionRefused(metadata.name!, counts, 0)
-    }
+    const { spec, status } = budget.object
+    if (!isReady(pod) && mayGoUnready(spec.unhealthyPodEvictionPolicy, status)) return
+    refuseUnallowed(budget.object)
     if (isDry) return
-    const next = copyJson(budget.object) as PolicyV1PodDisruptionBudget
+    const next = copyJson(budget.object)
     next.status = {
       ...status!,
-      disruptionsAllowed: allowed - 1,
-      disruptedPods: { ...status?.disruptedPods, [name]: new Date(core.clock.now()).toISOString() },
+      disruptionsAllowed: status!.disruptionsAllowed - 1,
+      disruptedPods: { ...status!.disruptedPods, [name]: new Date(core.clock.now()).toISOString() },
     }
     try {
       await core.store.put(budget.key, next, budget.revision)
@@ -67,6 +57,34 @@ async function takeDisruption(core: Core, { namespace, name }: Target, pod: Core
       if (!isStoreError(error, 'conflict')) throw error
     }
   }
+}
+
+/** The one budget that selects the pod, as it is stored. */
+function budgetOf(core: Core, namespace: string, pod: CoreV1Pod) {
+  const budgets = core.store
+    .list(`${budgetsPrefix}${namespace}/`)
+    .entries.filter(({ object }) => selects(object as PolicyV1PodDisruptionBudget, pod))
+  if (budgets.length > 1)
+    throw internalError(new Error('This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.'))
+  const [entry] = budgets
+  return entry === undefined ? undefined : { ...entry, object: entry.object as PolicyV1PodDisruptionBudget }
+}
+
+function refuseUnallowed({ metadata, status }: PolicyV1PodDisruptionBudget): void {
+  if ((status?.observedGeneration ?? 0) < (metadata.generation ?? 0))
+    throw disruptionRefused(metadata.name!, 'is still being processed by the server.', 10)
+  if ((status?.disruptionsAllowed ?? 0) > 0) return
+  const counts = `needs ${status?.desiredHealthy ?? 0} healthy pods and has ${status?.currentHealthy ?? 0} currently`
+  throw disruptionRefused(metadata.name!, counts, 0)
+}
+
+const isReady = ({ status }: CoreV1Pod) =>
+  status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true
+
+/** A pod that serves nobody takes nothing from a budget: by default only while enough others are healthy. */
+function mayGoUnready(policy: string | undefined, status: PolicyV1PodDisruptionBudget['status']): boolean {
+  if (policy === 'AlwaysAllow') return true
+  return status !== undefined && status.desiredHealthy > 0 && status.currentHealthy >= status.desiredHealthy
 }
 
 function selects({ spec }: PolicyV1PodDisruptionBudget, pod: CoreV1Pod): boolean {

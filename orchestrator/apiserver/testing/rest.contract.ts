@@ -331,7 +331,11 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
     test('a disruption budget stops an eviction', async () => {
       const ns = await newNamespace()
       await send('POST', `${ns}/pods`, { body: pod('kept') })
-      await send('PUT', `${ns}/pods/kept/status`, { body: { ...(await send('GET', `${ns}/pods/kept`)), status: { phase: 'Running' } } })
+      const run = async (name: string, ready: string) => {
+        const status = { phase: 'Running', conditions: [{ type: 'Ready', status: ready }] }
+        await send('PUT', `${ns}/pods/${name}/status`, { body: { ...(await send('GET', `${ns}/pods/${name}`)), status } })
+      }
+      await run('kept', 'True')
       const budgets = `/apis/policy/v1/${ns.slice('/api/v1/'.length)}/poddisruptionbudgets`
       const budget = await send('POST', budgets, {
         body: {
@@ -343,6 +347,12 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
       })
       const evict = () =>
         send('POST', `${ns}/pods/kept/eviction`, { body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'kept' } } })
+      const setAllowed = async (disruptionsAllowed: number, currentHealthy: number) => {
+        const current = await send('GET', `${budgets}/b`)
+        await send('PUT', `${budgets}/b/status`, {
+          body: { ...current, status: { ...current['status'], disruptionsAllowed, currentHealthy } },
+        })
+      }
       await send('PUT', `${budgets}/b/status`, {
         body: {
           ...budget,
@@ -354,9 +364,22 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
         reason: 'TooManyRequests',
         details: { causes: [{ reason: 'DisruptionBudget' }] },
       })
-      const current = await send('GET', `${budgets}/b`)
-      await send('PUT', `${budgets}/b/status`, { body: { ...current, status: { ...current['status'], disruptionsAllowed: 1 } } })
+      // One that serves nobody may go while enough others do, and takes nothing from the budget.
+      await run('kept', 'False')
+      await setAllowed(0, 0)
+      expect(await refusal(evict())).toMatchObject({ code: 429 })
+      await run('kept', 'True')
+      await setAllowed(1, 1)
       expect(await evict()).toMatchObject({ status: 'Success' })
+      expect((await send('GET', `${budgets}/b`))['status']).toMatchObject({
+        disruptionsAllowed: 0,
+        disruptedPods: { kept: expect.anything() },
+      })
+      await send('POST', `${ns}/pods`, { body: pod('kept') })
+      await run('kept', 'False')
+      await setAllowed(0, 1)
+      expect(await evict()).toMatchObject({ status: 'Success' })
+      expect((await send('GET', `${budgets}/b`))['status']).toMatchObject({ disruptionsAllowed: 0 })
       expect(await refusal(send('GET', `${ns}/pods/kept`))).toMatchObject({ code: 404 })
     })
 
