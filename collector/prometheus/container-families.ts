@@ -1,9 +1,10 @@
 import type { Container } from '../container.ts'
+import type { FileSystem } from '../machine/file-systems.ts'
 import { column, fieldIndex } from '../metrics.ts'
 import { oomKills } from '../stats-store.ts'
 import { detailFamilies } from './detail-families.ts'
 import { fact, labelled, perInstance, scalar } from './family.ts'
-import type { ContainerFamily, FamilyContext } from './family.ts'
+import type { ContainerFamily } from './family.ts'
 import { renderLabels } from './labels.ts'
 
 /** Memory limits from here on mean that there is none; upstream shows 0. */
@@ -40,11 +41,11 @@ export const containerFamilies: readonly ContainerFamily[] = [
   fact('container_spec_cpu_quota', 'CPU quota of the container', ({ spec }) => spec.cpuQuotaUs),
   fact('container_spec_cpu_shares', 'CPU share of the container', ({ spec }) => spec.cpuShares),
   fact('container_spec_memory_limit_bytes', 'Memory limit of the container, 0 for none', ({ spec }) => bounded(spec.memoryLimitBytes)),
-  fact('container_spec_memory_swap_limit_bytes', 'Memory and swap limit of the container, 0 for none', ({ spec }) =>
-    bounded(spec.swapLimitBytes),
+  fact('container_spec_memory_swap_limit_bytes', 'Memory and swap limit of the container; absent for none', ({ spec }) =>
+    known(spec.swapLimitBytes),
   ),
-  fact('container_spec_memory_reservation_limit_bytes', 'Memory reservation of the container, 0 for none', ({ spec }) =>
-    bounded(spec.memoryReservationBytes),
+  fact('container_spec_memory_reservation_limit_bytes', 'Memory reservation of the container; absent for none', ({ spec }) =>
+    known(spec.memoryReservationBytes),
   ),
   scalar('cpu', 'counter', 'container_cpu_user_seconds_total', 'cpuUser'),
   scalar('cpu', 'counter', 'container_cpu_system_seconds_total', 'cpuSystem'),
@@ -153,25 +154,27 @@ export const containerFamilies: readonly ContainerFamily[] = [
       }
     },
   },
-  storage('container_fs_usage_bytes', 'Bytes used by the writable layer and the logs', ({ ring }) => {
-    const logs = ring.get(column.logsUsage)
-    return ring.get(column.fsUsage) + (Number.isNaN(logs) ? 0 : logs)
-  }),
-  storage(
-    'container_fs_limit_bytes',
-    'Bytes of the file system that the writable layer is on',
-    (_, context) => context.storageCapacityBytes,
-  ),
-  // No counter in spite of upstream's name for it.
   {
     ...storage(
-      'container_fs_inodes_total',
-      'Inodes of the file system that the writable layer is on',
-      (_, { storageInodes }) => storageInodes,
+      'container_fs_usage_bytes',
+      'Bytes used by writable layer and logs; for the machine, by device',
+      ({ usedBytes }) => usedBytes,
     ),
-    type: 'untyped',
+    values: (container, emit, { fileSystems }) => {
+      if (isMachine(container)) for (const { labels, system } of fileSystems) emit(labels, system.usedBytes)
+      else emit(layerDevice, layerBytes(container))
+    },
   },
-  storage('container_fs_inodes_free', 'Free inodes of that file system', (_, { storageInodesFree }) => storageInodesFree),
+  {
+    ...storage('container_fs_limit_bytes', 'Size of that file system', ({ capacityBytes }) => capacityBytes),
+    values: (container, emit, { fileSystems, storageCapacityBytes }) => {
+      if (isMachine(container)) for (const { labels, system } of fileSystems) emit(labels, system.capacityBytes)
+      else emit(layerDevice, container.layerMeasuredAtMs === undefined ? Number.NaN : storageCapacityBytes)
+    },
+  },
+  // No counter in spite of upstream's name for it.
+  { ...storage('container_fs_inodes_total', "Inodes of the machine's file systems", ({ inodes }) => inodes), type: 'untyped' },
+  storage('container_fs_inodes_free', 'Free ones of those', ({ inodesFree }) => inodesFree),
   network('container_network_receive_bytes_total', 'Bytes received', 'rxBytes'),
   network('container_network_receive_packets_total', 'Packets received', 'rxPackets'),
   network('container_network_receive_packets_dropped_total', 'Packets dropped while receiving', 'rxDropped'),
@@ -198,19 +201,35 @@ function bounded(limitBytes: number | undefined): number {
   return limitBytes === undefined || limitBytes >= unlimitedFrom ? 0 : limitBytes
 }
 
+/** A limit that is there. */
+function known(limitBytes: number | undefined): number | undefined {
+  return bounded(limitBytes) === 0 ? undefined : limitBytes
+}
+
 /** Loads are thousandths upstream, whatever their names say. */
 function load(name: string, help: string, index: number): ContainerFamily {
   return { name, help, type: 'gauge', subject: 'cpuLoad', values: ({ ring }, emit) => emit(undefined, Math.round(ring.get(index) * 1000)) }
 }
 
-function storage(name: string, help: string, of: (container: Container, context: FamilyContext) => number): ContainerFamily {
+const isMachine = ({ description }: Container) => description.name === '/'
+
+/** What a container has written: its layer and its logs, by the last walk. */
+function layerBytes({ ring, layerMeasuredAtMs }: Container): number {
+  const logs = ring.get(column.logsUsage)
+  return layerMeasuredAtMs === undefined ? Number.NaN : ring.get(column.fsUsage) + (Number.isNaN(logs) ? 0 : logs)
+}
+
+/** A figure of each of the machine's file systems. Containers have none of their own: theirs is the one that writable layers are on. */
+function storage(name: string, help: string, of: (system: FileSystem) => number): ContainerFamily {
   return {
     name,
     help,
     type: 'gauge',
     subject: 'disk',
-    when: ({ layerMeasuredAtMs }) => layerMeasuredAtMs !== undefined,
-    values: (container, emit, context) => emit(layerDevice, of(container, context)),
+    values: (container, emit, { fileSystems }) => {
+      if (!isMachine(container)) return
+      for (const { labels, system } of fileSystems) emit(labels, of(system))
+    },
   }
 }
 

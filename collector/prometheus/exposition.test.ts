@@ -22,8 +22,7 @@ const hostile = fc.oneof(
 
 const context: FamilyContext = {
   storageCapacityBytes: 1000,
-  storageInodes: 10,
-  storageInodesFree: 5,
+  fileSystems: [],
   hasCores: false,
   instanceLabels: new InstanceLabels(),
 }

@@ -1,4 +1,5 @@
 import type { Container } from '../container.ts'
+import type { FileSystem } from '../machine/file-systems.ts'
 import { column, fieldIndex, scalars } from '../metrics.ts'
 import type { FieldOf, GroupName, ScalarName } from '../metrics.ts'
 import type { Instance } from '../sample-ring.ts'
@@ -13,8 +14,8 @@ export type Emit = (extra: Labels | undefined, value: number, decimals?: number)
 export interface FamilyContext {
   /** Size of the file system that writable layers are on; NaN where unknown. */
   readonly storageCapacityBytes: number
-  readonly storageInodes: number
-  readonly storageInodesFree: number
+  /** The machine's file systems, a device once, with its rendered labels. */
+  readonly fileSystems: readonly { readonly labels: Labels; readonly system: FileSystem }[]
   /** Whether cores have series of their own instead of a total. */
   readonly hasCores: boolean
   /** Labels of a container's interface, disk or core. */

@@ -1,4 +1,5 @@
 import type { Container } from '../container.ts'
+import type { FileSystem } from '../machine/file-systems.ts'
 import type { SelfFigure, Source } from '../source.ts'
 import { defaultSubjects, type Subject } from '../subjects.ts'
 import { Exposition, type Format } from './exposition.ts'
@@ -110,11 +111,17 @@ export class PrometheusPages {
     )
     return {
       storageCapacityBytes: storage?.capacityBytes ?? Number.NaN,
-      storageInodes: storage?.inodes ?? Number.NaN,
-      storageInodesFree: storage?.inodesFree ?? Number.NaN,
+      fileSystems: this.#fileSystems(),
       hasCores,
       instanceLabels: this.#instanceLabels,
     }
+  }
+
+  #fileSystems(): FamilyContext['fileSystems'] {
+    // All file systems in memory have the same device.
+    const nameOf = ({ type, device, mountpoint }: FileSystem) => (type === 'tmpfs' ? mountpoint : device)
+    const byDevice = new Map(this.#options.source.fileSystems().map((system) => [nameOf(system), system]))
+    return [...byDevice].map(([device, system]) => ({ labels: renderLabels({ device }), system }))
   }
 
   #addInfo(text: Exposition, containers: readonly Container[]): void {
