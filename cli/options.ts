@@ -20,6 +20,7 @@ export interface ClusterOptions {
   readonly resolutionMs: number
   readonly rules: readonly string[]
   readonly alertsConfig: string | undefined
+  readonly aggregatorConfig: string | undefined
   readonly logLevel: string
   /** The name of the first node; further ones get `-2`, `-3`, … behind it. */
   readonly nodeName: string
@@ -71,6 +72,7 @@ export const flags = {
   resolution: { value: 'SECONDS', fallback: '5', help: 'how often nodes are scraped' },
   rules: { value: 'FILE', isRepeatable: true, help: 'alert rules (default: the shipped ones)' },
   'alerts-config': { value: 'FILE', help: 'routes and receivers, in the format of Alertmanager' },
+  'aggregator-config': { value: 'FILE', help: 'sources, sinks, window and metrics of the aggregator' },
   'node-name': { value: 'NAME', help: 'name of the first node (default: the host name)' },
   'log-level': { value: 'LEVEL', fallback: 'info', help: 'debug, info, warn or error' },
 } satisfies Record<string, Flag>
@@ -114,6 +116,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     resolutionMs: seconds('resolution', text('resolution'), 1, 300),
     rules: ((values['rules'] as string[] | undefined) ?? []).map((file) => resolve(file)),
     alertsConfig: optional('alerts-config') === undefined ? undefined : resolve(optional('alerts-config')!),
+    aggregatorConfig: optional('aggregator-config') === undefined ? undefined : resolve(optional('aggregator-config')!),
     logLevel: oneOf('log-level', text('log-level'), ['debug', 'info', 'warn', 'error'] as const)!,
     nodeName: nodeNameOf(optional('node-name')),
   }
@@ -141,6 +144,7 @@ export function toFlags(options: ClusterOptions): string[] {
     ['collector-interval', options.collectorIntervalMs / 1000],
     ['resolution', options.resolutionMs / 1000],
     ['alerts-config', options.alertsConfig],
+    ['aggregator-config', options.aggregatorConfig],
     ['node-name', options.nodeName],
     ['log-level', options.logLevel],
   ]

@@ -38,6 +38,10 @@ export interface CommandContext {
  */
 export async function start(options: ClusterOptions, context: CommandContext, isTakeover = false): Promise<number> {
   if (isTakeover && findDataFolder(options.dataDir) === undefined) return 0
+  // Before anything is changed: the process that uses it starts last.
+  if (options.aggregatorConfig !== undefined) {
+    ;(await import('../aggregator-configuration.ts')).readAggregatorConfiguration(options.aggregatorConfig)
+  }
   const folder = openDataFolder(options.dataDir)
   const ownership = await takeOwnership(folder)
   const previous = readRunState(folder)

@@ -1,4 +1,5 @@
 import { createAggregator } from '../../aggregator/app.ts'
+import type { AggregatorConfiguration } from '../../aggregator/configuration.ts'
 import { createAlerts, defaultRulesFile } from '../../alerts/app.ts'
 import { createWeb } from '../../dashboards/web/app.ts'
 import type { AlertRow } from '../../dashboards/web/model.ts'
@@ -7,6 +8,7 @@ import { systemRandom } from '../../lib/random.ts'
 import { createHttpsTransport } from '../../orchestrator/client/https-transport.ts'
 import { createInformerFactory } from '../../orchestrator/client/informer-factory.ts'
 import { createClient } from '../../orchestrator/client/rest-client.ts'
+import { readAggregatorConfiguration } from '../aggregator-configuration.ts'
 import { readPair } from '../credentials.ts'
 import type { ClusterOptions } from '../options.ts'
 import { runProcess, type Process, type ProcessContext } from './lifecycle.ts'
@@ -38,7 +40,7 @@ function buildMonitor({ options, folder, log }: ProcessContext): Process {
     informers,
     ...shared,
     log: log.child({ part: 'aggregator' }),
-    resolutionMs: options.resolutionMs,
+    ...aggregatorSettings(readAggregatorConfiguration(options.aggregatorConfig), options),
     kubelet: { ca, ...identity },
     http: { host: loopback, port: ports.aggregator },
     metricsApi: {
@@ -47,7 +49,6 @@ function buildMonitor({ options, folder, log }: ProcessContext): Process {
       tls: identity,
       authorities: { clientCa: ca, requestHeaderCa: readPair(folder, 'front-proxy-ca').cert, allowedNames: ['front-proxy-client'] },
     },
-    ...(options.influxdb === undefined || options.influxdb === 'none' ? {} : { influx: { url: options.influxdb } }),
     spoolDir: folder.path('spool'),
   })
   const alerts = createAlerts({
@@ -81,6 +82,20 @@ function buildMonitor({ options, folder, log }: ProcessContext): Process {
       await running
       transport.close()
     },
+  }
+}
+
+/** What a configuration file says goes before the flags; the cluster's own InfluxDB is a sink besides those of the file. */
+function aggregatorSettings(configuration: AggregatorConfiguration, { influxdb, resolutionMs }: ClusterOptions) {
+  const { clusterName, window } = configuration
+  return {
+    configuration,
+    resolutionMs: configuration.resolutionMs ?? resolutionMs,
+    windowMs: window.durationMs,
+    windowMaxBytes: window.maxBytes,
+    sinks: configuration.sinks ?? [],
+    ...(clusterName === undefined ? {} : { clusterName }),
+    ...(influxdb === undefined || influxdb === 'none' ? {} : { influx: { url: influxdb } }),
   }
 }
 
