@@ -262,6 +262,56 @@ describe('autoscalers of v1', () => {
     expect(v1.storage!.toStorage(view)).toEqual(stored)
   })
 
+  it('have metrics of every kind in the shape that clients of v1 know', () => {
+    const describedObject = { kind: 'Deployment', name: 'd', apiVersion: 'apps/v1' }
+    const selector = { matchLabels: { a: 'b' } }
+    const stored = {
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name: 'a' },
+      spec: {
+        ...target,
+        metrics: [
+          { type: 'Pods', pods: { metric: { name: 'rps', selector }, target: { type: 'AverageValue', averageValue: '10' } } },
+          { type: 'Object', object: { describedObject, metric: { name: 'depth' }, target: { type: 'Value', value: '5' } } },
+          { type: 'External', external: { metric: { name: 'queue', selector }, target: { type: 'AverageValue', averageValue: '7' } } },
+          {
+            type: 'ContainerResource',
+            containerResource: { name: 'cpu', container: 'c', target: { type: 'Utilization', averageUtilization: 50 } },
+          },
+        ],
+        behavior: { scaleUp: { policies: [{ type: 'Pods', value: 4, periodSeconds: 15 }], tolerance: '50m' } },
+      },
+      status: {
+        desiredReplicas: 2,
+        currentReplicas: 1,
+        currentMetrics: [
+          { type: 'Pods', pods: { metric: { name: 'rps', selector }, current: { averageValue: '3' } } },
+          { type: 'Object', object: { describedObject, metric: { name: 'depth' }, current: { value: '4' } } },
+          { type: 'External', external: { metric: { name: 'queue', selector }, current: { averageValue: '2' } } },
+          {
+            type: 'ContainerResource',
+            containerResource: { name: 'cpu', container: 'c', current: { averageUtilization: 9, averageValue: '9m' } },
+          },
+        ],
+      },
+    } as AutoscalingV2HorizontalPodAutoscaler
+    const view = v1.storage!.fromStorage(stored) as AutoscalingV1HorizontalPodAutoscaler
+    const annotation = (name: string) => JSON.parse(view.metadata.annotations![`autoscaling.alpha.kubernetes.io/${name}`]!) as unknown
+    expect(annotation('metrics')).toEqual([
+      { type: 'Pods', pods: { metricName: 'rps', targetAverageValue: '10', selector } },
+      { type: 'Object', object: { target: describedObject, metricName: 'depth', targetValue: '5' } },
+      { type: 'External', external: { metricName: 'queue', metricSelector: selector, targetAverageValue: '7' } },
+      { type: 'ContainerResource', containerResource: { name: 'cpu', targetAverageUtilization: 50, container: 'c' } },
+    ])
+    expect(annotation('behavior')).toEqual({ ScaleUp: { Policies: [{ Type: 'Pods', Value: 4, PeriodSeconds: 15 }], Tolerance: '50m' } })
+    expect(annotation('current-metrics')).toContainEqual({
+      type: 'External',
+      external: { metricName: 'queue', metricSelector: selector, currentValue: '0', currentAverageValue: '2' },
+    })
+    expect(v1.storage!.toStorage(view)).toEqual(stored)
+  })
+
   it('ignore annotations that are no JSON', () => {
     const object = defaulted('autoscaling', 'v1', 'HorizontalPodAutoscaler', {
       metadata: {

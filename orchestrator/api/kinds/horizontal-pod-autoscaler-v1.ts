@@ -3,6 +3,7 @@ import type {
   AutoscalingV2HorizontalPodAutoscaler,
   AutoscalingV2MetricSpec,
 } from '../generated/kinds.ts'
+import { metricFromV1, metricToV1, statusFromV1, statusToV1 } from './autoscaler-metrics-v1.ts'
 
 /** What v1 has no fields for travels in annotations, so that a client of v1 loses nothing by writing back what it read. */
 const annotations = {
@@ -26,6 +27,17 @@ function parsed(object: V1, name: string): unknown {
   }
 }
 
+/** A behavior is there with the names of Go's fields. */
+const capitalized = (key: string) => key.slice(0, 1).toUpperCase() + key.slice(1)
+const uncapitalized = (key: string) => key.slice(0, 1).toLowerCase() + key.slice(1)
+
+function withKeys(value: unknown, rename: (key: string) => string): unknown {
+  if (Array.isArray(value)) return value.map((item) => withKeys(item, rename))
+  if (typeof value !== 'object' || value === null) return value
+  const members = Object.entries(value).filter(([, member]) => member !== null)
+  return Object.fromEntries(members.map(([key, member]) => [rename(key), withKeys(member, rename)]))
+}
+
 const isCpuUtilization = ({ type, resource }: AutoscalingV2MetricSpec) =>
   type === 'Resource' && resource?.name === 'cpu' && resource.target?.averageUtilization !== undefined
 
@@ -33,12 +45,12 @@ const isCpuUtilization = ({ type, resource }: AutoscalingV2MetricSpec) =>
 export function toV2(object: V1): V2 {
   const { scaleTargetRef, minReplicas, maxReplicas, targetCPUUtilizationPercentage: target } = object.spec
   const others = parsed(object, annotations.metrics)
-  const behavior = parsed(object, annotations.behavior) as V2['spec']['behavior']
+  const behavior = withKeys(parsed(object, annotations.behavior), uncapitalized) as V2['spec']['behavior']
   const cpu: AutoscalingV2MetricSpec[] =
     target === undefined
       ? []
       : [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target } } }]
-  const metrics = [...cpu, ...(Array.isArray(others) ? (others as AutoscalingV2MetricSpec[]) : [])]
+  const metrics = [...cpu, ...(Array.isArray(others) ? others.map(metricFromV1) : [])]
   return {
     ...object,
     apiVersion: 'autoscaling/v2',
@@ -67,7 +79,7 @@ function statusToV2(object: V1): NonNullable<V2['status']> {
   const others = parsed(object, annotations.currentMetrics)
   const conditions = parsed(object, annotations.conditions)
   const cpu = current === undefined ? [] : [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: current } } }]
-  const currentMetrics = Array.isArray(others) ? (others as NonNullable<NonNullable<V2['status']>['currentMetrics']>) : cpu
+  const currentMetrics = Array.isArray(others) ? others.map(statusFromV1) : cpu
   return {
     ...status,
     ...(currentMetrics.length === 0 ? {} : { currentMetrics }),
@@ -84,10 +96,10 @@ export function fromV2(object: V2): V1 {
   const current = currentMetrics.find(({ type, resource }) => type === 'Resource' && resource?.name === 'cpu')?.resource?.current
     .averageUtilization
   const extra = {
-    ...(others.length === 0 ? {} : { [annotations.metrics]: JSON.stringify(others) }),
-    ...(behavior === undefined ? {} : { [annotations.behavior]: JSON.stringify(behavior) }),
+    ...(others.length === 0 ? {} : { [annotations.metrics]: JSON.stringify(others.map(metricToV1)) }),
+    ...(behavior === undefined ? {} : { [annotations.behavior]: JSON.stringify(withKeys(behavior, capitalized)) }),
     ...(conditions === undefined ? {} : { [annotations.conditions]: JSON.stringify(conditions) }),
-    ...(currentMetrics.length === 0 ? {} : { [annotations.currentMetrics]: JSON.stringify(currentMetrics) }),
+    ...(currentMetrics.length === 0 ? {} : { [annotations.currentMetrics]: JSON.stringify(currentMetrics.map(statusToV1)) }),
   }
   return {
     ...object,
