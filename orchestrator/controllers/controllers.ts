@@ -9,12 +9,14 @@ import type { DiscoverNamespaced } from './discovery.ts'
 import { createDisruptionController } from './disruption/disruption.controller.ts'
 import { createEndpointsCleanupController, createEndpointsController } from './endpoints/endpoints.controller.ts'
 import { createEndpointSliceController } from './endpointslice/endpointslice.controller.ts'
+import { collectableKinds } from './garbage-collector/collectable-kinds.ts'
 import { createJobController } from './job/job.controller.ts'
 import { createNamespaceController } from './namespace/namespace.controller.ts'
 import { createNodeLifecycleController } from './node-lifecycle/node-lifecycle.controller.ts'
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.controller.ts'
 import { createReplicaSetController } from './replicaset/replicaset.controller.ts'
 import { createReplicationControllerController } from './replicationcontroller/replicationcontroller.controller.ts'
+import { createResourceQuotaController } from './resource-quota/resource-quota.controller.ts'
 import { createRootCaController } from './root-ca/root-ca.controller.ts'
 import { createServiceAccountController } from './serviceaccount/serviceaccount.controller.ts'
 import { createStatefulSetController } from './statefulset/statefulset.controller.ts'
@@ -53,6 +55,7 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createEndpointsCleanupController(options),
     createEndpointSliceController(options),
     createNamespaceController(options),
+    createResourceQuotaController({ ...options, kinds: collectableKinds() }),
     createServiceAccountController(options),
     ...(rootCa === undefined ? [] : [createRootCaController({ ...options, rootCa })]),
     createNodeLifecycleController({ ...options, ...(gracePeriodMs === undefined ? {} : { gracePeriodMs }) }),

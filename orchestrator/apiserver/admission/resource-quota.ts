@@ -1,25 +1,22 @@
-import type {
-  CoreV1Container,
-  CoreV1PersistentVolumeClaim,
-  CoreV1Pod,
-  CoreV1ResourceQuota,
-  CoreV1Service,
-} from '../../api/generated/kinds.ts'
-import type { KindDeclaration } from '../../api/kind-declaration.ts'
+import type { CoreV1Pod, CoreV1ResourceQuota } from '../../api/generated/kinds.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { addQuantities, compareQuantities, formatQuantity, parseQuantity, type Quantity } from '../../api/quantity.ts'
+import { addQuotaUsage, isInScopes, quotaUsageOf, type QuotaUsage } from '../../api/quota.ts'
 import { forbidden } from '../../api/status-error.ts'
 import type { Store } from '../../store/store.ts'
 import { type AdmissionPlugin, type Attributes, resourceOf } from './admission.ts'
 
-type Usage = Map<string, Quantity>
+interface Grant {
+  readonly object: KubeObject
+  readonly usage: QuotaUsage
+}
 
 /**
  * Refuses a creation that would go beyond a ResourceQuota of the namespace. What is used is counted from the stored objects, plus what
- * creations under way have been granted, so concurrent ones cannot pass together. Quotas with scopes are not enforced.
+ * creations under way have been granted, so concurrent ones cannot pass together.
  */
 export function resourceQuota(store: Store): AdmissionPlugin {
-  const granted = new Map<string, Usage[]>()
+  const granted = new Map<string, Grant[]>()
 
   return {
     name: 'ResourceQuota',
@@ -28,42 +25,45 @@ export function resourceQuota(store: Store): AdmissionPlugin {
       if (operation !== 'CREATE' || subresource !== '' || object === undefined || !declaration.kind.isNamespaced) return
       const quotas = store.list(`core/resourcequotas/${namespace}/`).entries.map((entry) => entry.object as CoreV1ResourceQuota)
       if (quotas.length === 0) return
-      const requested = usageOf(declaration, object)
-      for (const quota of quotas)
-        if ((quota.spec?.scopes ?? []).length === 0 && quota.spec?.scopeSelector === undefined) check(quota, requested, attributes)
-      if (requested.size > 0 && !attributes.isDryRun) grant(attributes, requested)
+      const requested = quotaUsageOf(declaration.kind, object)
+      for (const quota of quotas) if (isInScopes(quota.spec, declaration.kind, object)) check(quota, requested, attributes)
+      if (requested.size > 0 && !attributes.isDryRun) grant(attributes, { object, usage: requested })
     },
   }
 
-  function check({ spec, metadata }: CoreV1ResourceQuota, requested: Usage, attributes: Attributes): void {
-    const limited = Object.entries(spec?.hard ?? {}).filter(([name]) => requested.has(name))
+  function check(quota: CoreV1ResourceQuota, requested: QuotaUsage, attributes: Attributes): void {
+    const { declaration, object, name: objectName } = attributes
+    const hard = Object.entries(quota.spec?.hard ?? {})
+    if (declaration.kind.kind === 'Pod') refuseUnspecified(quota, object as CoreV1Pod, attributes)
+    const limited = hard.filter(([name]) => requested.has(name))
     if (limited.length === 0) return
-    const used = usedIn(attributes)
+    const used = usedIn(quota, attributes)
     const exceeded = limited.filter(
-      ([name, hard]) => compareQuantities(addQuantities(used.get(name) ?? zero, requested.get(name)!), parseQuantity(hard)) > 0,
+      ([name, limit]) => compareQuantities(addQuantities(used.get(name) ?? zero, requested.get(name)!), parseQuantity(limit)) > 0,
     )
     if (exceeded.length === 0) return
-    const list = (amount: (name: string, hard: string) => string) =>
-      exceeded.map(([name, hard]) => `${name}=${amount(name, hard)}`).join(',')
-    const text = `requested: ${list((name) => formatQuantity(requested.get(name)!))}, used: ${list((name) => formatQuantity(used.get(name) ?? zero))}, limited: ${list((_, hard) => hard)}`
-    throw forbidden(attributes.declaration.kind, attributes.name, `exceeded quota: ${metadata.name}, ${text}`)
+    const list = (amount: (name: string, limit: string) => string) =>
+      exceeded.map(([name, limit]) => `${name}=${amount(name, limit)}`).join(',')
+    const text = `requested: ${list((name) => formatQuantity(requested.get(name)!))}, used: ${list((name) => formatQuantity(used.get(name) ?? zero))}, limited: ${list((_, limit) => limit)}`
+    throw forbidden(declaration.kind, objectName, `exceeded quota: ${quota.metadata.name}, ${text}`)
   }
 
-  function usedIn({ declaration, namespace }: Attributes): Usage {
-    const total: Usage = new Map()
-    const { group, plural } = declaration.kind
-    for (const { object } of store.list(`${group === '' ? 'core' : group}/${plural}/${namespace}/`).entries) {
-      if (!isFinished(object as CoreV1Pod)) addTo(total, usageOf(declaration, object as KubeObject))
+  function usedIn({ spec }: CoreV1ResourceQuota, { declaration: { kind }, declaration, namespace }: Attributes): QuotaUsage {
+    const total = new Map<string, Quantity>()
+    const count = (object: KubeObject, usage: QuotaUsage) => {
+      if (isInScopes(spec, kind, object)) addQuotaUsage(total, usage)
     }
-    for (const usage of granted.get(`${namespace}/${resourceOf(declaration)}`) ?? []) addTo(total, usage)
+    for (const { object } of store.list(`${kind.group === '' ? 'core' : kind.group}/${kind.plural}/${namespace}/`).entries)
+      count(object as KubeObject, quotaUsageOf(kind, object as KubeObject))
+    for (const { object, usage } of granted.get(`${namespace}/${resourceOf(declaration)}`) ?? []) count(object, usage)
     return total
   }
 
   /** Counts what was granted until the object is stored, or its creation given up. */
-  function grant({ declaration, namespace, name, undo }: Attributes, usage: Usage): void {
+  function grant({ declaration, namespace, name, undo }: Attributes, given: Grant): void {
     const key = `${namespace}/${resourceOf(declaration)}`
     const list = granted.get(key) ?? []
-    granted.set(key, [...list, usage])
+    granted.set(key, [...list, given])
     const { group, plural } = declaration.kind
     const unsubscribe = store.watch(`${group === '' ? 'core' : group}/${plural}/${namespace}/${name}`, store.revision, {
       changed: () => release(),
@@ -71,7 +71,7 @@ export function resourceQuota(store: Store): AdmissionPlugin {
     })
     function release() {
       unsubscribe()
-      const left = (granted.get(key) ?? []).filter((other) => other !== usage)
+      const left = (granted.get(key) ?? []).filter((other) => other !== given)
       if (left.length === 0) granted.delete(key)
       else granted.set(key, left)
     }
@@ -80,57 +80,16 @@ export function resourceQuota(store: Store): AdmissionPlugin {
 }
 
 const zero = parseQuantity('0')
-const one = parseQuantity('1')
 
-const isFinished = ({ kind, status }: CoreV1Pod) => kind === 'Pod' && (status?.phase === 'Succeeded' || status?.phase === 'Failed')
-
-function addTo(total: Usage, usage: Usage): void {
-  for (const [name, amount] of usage) total.set(name, addQuantities(total.get(name) ?? zero, amount))
-}
-
-/** What one object counts as, by the names that quotas use. */
-function usageOf(declaration: KindDeclaration, object: KubeObject): Usage {
-  const { group, plural } = declaration.kind
-  const usage: Usage = new Map([[`count/${resourceOf(declaration)}`, one]])
-  if (group === '' && countedPlurals.has(plural)) usage.set(plural, one)
-  if (group !== '') return usage
-  if (plural === 'pods') addPod(usage, object as CoreV1Pod)
-  if (plural === 'services') addService(usage, object as CoreV1Service)
-  if (plural === 'persistentvolumeclaims') {
-    const storage = (object as CoreV1PersistentVolumeClaim).spec?.resources?.requests?.['storage']
-    if (storage !== undefined) usage.set('requests.storage', parseQuantity(storage))
-  }
-  return usage
-}
-
-const countedPlurals = new Set([
-  'pods',
-  'services',
-  'replicationcontrollers',
-  'resourcequotas',
-  'secrets',
-  'configmaps',
-  'persistentvolumeclaims',
-])
-
-function addPod(usage: Usage, { spec }: CoreV1Pod): void {
-  for (const kind of ['requests', 'limits'] as const) {
-    for (const [name, amount] of sumOf(spec?.containers ?? [], kind)) {
-      usage.set(`${kind}.${name}`, amount)
-      if (kind === 'requests') usage.set(name, amount)
-    }
-  }
-}
-
-function sumOf(containers: readonly CoreV1Container[], kind: 'requests' | 'limits'): Usage {
-  const total: Usage = new Map()
-  for (const { resources } of containers)
-    addTo(total, new Map(Object.entries(resources?.[kind] ?? {}).map(([name, amount]) => [name, parseQuantity(amount)])))
-  return total
-}
-
-function addService(usage: Usage, { spec }: CoreV1Service): void {
-  if (spec?.type === 'LoadBalancer') usage.set('services.loadbalancers', one)
-  if (spec?.type === 'NodePort' || spec?.type === 'LoadBalancer')
-    usage.set('services.nodeports', parseQuantity(String(spec.ports?.length ?? 0)))
+/** Where a quota limits an amount that a container doesn't say, what it uses could not be counted. */
+function refuseUnspecified({ spec, metadata }: CoreV1ResourceQuota, pod: CoreV1Pod, { declaration, name }: Attributes): void {
+  const missing = Object.keys(spec?.hard ?? {}).flatMap((limited) => {
+    const match = /^(?:(requests|limits)\.)?(cpu|memory)$/.exec(limited)
+    if (match === null) return []
+    const [, kind = 'requests', resource] = match
+    const without = (pod.spec?.containers ?? []).filter(({ resources }) => resources?.[kind as 'limits']?.[resource!] === undefined)
+    return without.length === 0 ? [] : [`${limited} for: ${without.map((container) => container.name).join(',')}`]
+  })
+  if (missing.length > 0)
+    throw forbidden(declaration.kind, name, `failed quota: ${metadata.name}: must specify ${missing.sort().join('; ')}`)
 }

@@ -383,6 +383,31 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
       expect(await refusal(send('GET', `${ns}/pods/kept`))).toMatchObject({ code: 404 })
     })
 
+    test('a quota refuses what goes beyond it, also when it comes all at once, and pods that do not say what they need', async () => {
+      const ns = await newNamespace()
+      const quota = (name: string, spec: object) =>
+        send('POST', `${ns}/resourcequotas`, { body: { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name }, spec } })
+      await quota('few', { hard: { configmaps: '2' } })
+      const answers = await Promise.allSettled(
+        ['a', 'b', 'c', 'd'].map((name) => send('POST', `${ns}/configmaps`, { body: configMap(name) })),
+      )
+      expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(2)
+      expect(await refusal(send('POST', `${ns}/configmaps`, { body: configMap('e') }))).toMatchObject({
+        code: 403,
+        message: 'configmaps "e" is forbidden: exceeded quota: few, requested: configmaps=1, used: configmaps=2, limited: configmaps=2',
+      })
+      await quota('short', { hard: { pods: '1' }, scopes: ['Terminating'] })
+      const short = (name: string) => pod(name, { activeDeadlineSeconds: 10 })
+      await send('POST', `${ns}/pods`, { body: short('short') })
+      expect(await refusal(send('POST', `${ns}/pods`, { body: short('shorter') }))).toMatchObject({ code: 403 })
+      await send('POST', `${ns}/pods`, { body: pod('lasting') })
+      await quota('compute', { hard: { 'limits.memory': '1Gi' } })
+      expect(await refusal(send('POST', `${ns}/pods`, { body: pod('vague') }))).toMatchObject({
+        code: 403,
+        message: expect.stringMatching(/^pods "vague" is forbidden: failed quota: compute: must specify limits.memory for: /),
+      })
+    })
+
     test('a namespace ends with its content: nothing new comes in, and finalize lets it go', async () => {
       const ns = await newNamespace()
       expect(await send('DELETE', ns)).toMatchObject({ status: { phase: 'Terminating' }, spec: { finalizers: ['kubernetes'] } })

@@ -9,7 +9,7 @@ import {
 import type { MetaV1OwnerReference } from '../../api/generated/kinds.ts'
 import { matchesLabels, selectorFromObject } from '../../api/labels.ts'
 import { keyOf } from '../../api/object.ts'
-import type { KubeObject } from '../../api/object.ts'
+import type { Kind, KubeObject } from '../../api/object.ts'
 import { isNotFound } from '../../api/status-error.ts'
 import type { Client } from '../../client/client.ts'
 import type { InformerFactory } from '../../client/informer.ts'
@@ -40,7 +40,7 @@ export function createDisruptionController({
   return {
     name: 'disruption',
     for: PolicyV1PodDisruptionBudget,
-    watches: [watch(CoreV1Pod, budgetsOf), ...scaledKinds.map((kind) => watch<KubeObject>(kind, allOf))],
+    watches: [watch(CoreV1Pod, budgetsOf), ...scaledKinds.map((kind) => watch(kind as Kind, allOf))],
     async reconcile(budget, context) {
       if (budget.metadata.deletionTimestamp !== undefined) return undefined
       const all = [...pods.byIndex('namespace', budget.metadata.namespace!)]
