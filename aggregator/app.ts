@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify'
 import { AppsV1ReplicaSet, BatchV1Job, CoreV1Node, CoreV1Pod } from '../orchestrator/api/generated/kinds.ts'
 import type { Client } from '../orchestrator/client/client.ts'
 import type { InformerFactory } from '../orchestrator/client/informer.ts'
@@ -16,15 +17,24 @@ import type { InfluxOptions } from './influx/options.ts'
 import { MemoryWindow } from './memory-window.ts'
 import { noAuthorities } from './metrics-api/authorities.ts'
 import type { Authorities } from './metrics-api/authorities.ts'
-import type { ExternalMetric } from './metrics-api/external-metrics.ts'
 import { createMetricsGroups } from './metrics-api/groups.ts'
 import { createInfluxQuery } from './metrics-api/influx-query.ts'
 import { ResourceMetrics } from './metrics-api/resource-metrics.ts'
 import { createMetricsApi } from './metrics-api/server.ts'
+import type { Batch } from './metric-set.ts'
 import { Pipeline } from './pipeline.ts'
+import type { Sink as PipelineSink } from './pipeline.ts'
 import { createNodeProcessors, createTotalsProcessors } from './processors.ts'
 import type { ClusterView } from './processors.ts'
+import { createRuntimeProbe } from './runtime-probe.ts'
+import type { SelfReport } from './self-metrics.ts'
+import { SelfMonitor } from './self-monitor.ts'
+import { localOnlyHeader, registerSharedRoutes } from './sharding/shared-routes.ts'
+import { Sharding } from './sharding/sharding.ts'
+import type { ShardingSettings } from './sharding/sharding.ts'
 import { createSources } from './sources/app.ts'
+import type { Sources } from './sources/app.ts'
+import { StageTimes } from './stage-times.ts'
 import type { KubeletCredentials } from './sources/kubelet-access.ts'
 import type { Sink, SinkContext, SinkPlan } from './sinks/sink.ts'
 import type { MetricWindow } from './window.ts'
@@ -51,8 +61,6 @@ export interface AggregatorOptions {
     /** Whom to believe. Absent: what the API server's ConfigMap `kube-system/extension-apiserver-authentication` says. */
     readonly authorities?: Pick<Authorities, 'clientCa' | 'requestHeaderCa' | 'allowedNames'>
   }
-  /** What `external.metrics.k8s.io` offers. */
-  readonly externalMetrics?: readonly ExternalMetric[]
   /** Absent: the memory window is all there is. */
   readonly influx?: InfluxOptions
   /** Where else batches go. The name `influxdb` is taken when `influx` is set. */
@@ -65,6 +73,10 @@ export interface AggregatorOptions {
   readonly windowMs?: number
   /** What the memory window may take. Default 256 MiB. */
   readonly windowMaxBytes?: number
+  /** Tells this aggregator from others in what it says of itself. Default `monitor`. */
+  readonly name?: string
+  /** Where several aggregators share the nodes; absent: this one scrapes them all. */
+  readonly sharding?: ShardingSettings
   /** The tag `cluster_name`. Default `default`, as Heapster's. */
   readonly clusterName?: string
 }
@@ -95,10 +107,13 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   const metrics = new ResourceMetrics({ ...view, holdMs, clock })
   const sinks = createSinks(options)
   const history = influx === undefined ? undefined : createHistory(influx, clock)
-  const pipeline = new Pipeline({
+  const stages = new StageTimes(clock)
+  const pipeline: Pipeline = new Pipeline({
     nodeProcessors: createNodeProcessors(view, { holdMs }),
     totalsProcessors: createTotalsProcessors(),
-    sinks: [metrics, ...sinks, window],
+    sinks: [named('metrics-api', metrics), ...sinks, named('window', window)],
+    stages,
+    ...(options.sharding === undefined ? {} : { combineTotals: () => sharding!.combineTotals() }),
     resolutionMs,
     holdMs,
     clock,
@@ -110,6 +125,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     credentials: options.kubelet,
     configuration,
     resolutionMs,
+    ...(options.sharding === undefined ? {} : { isOwn: (nodeName: string) => sharding!.isOwn(nodeName) }),
     onBatch: (batch) => pipeline.addNodeBatch(batch),
     onGone: (nodeName) => {
       pipeline.forgetNode(nodeName)
@@ -118,8 +134,14 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     eventSinks: sinks.filter(takesEvents),
     log: options.log.child({ part: 'sources' }),
   })
-  const unready = () => whyUnready(view, window)
-  const report = () => ({
+  const unready = () => whyUnready(view, pipeline.delivered().node > 0 || (sharding !== undefined && sources.nodes().length === 0))
+  const report = (): SelfReport => ({
+    nodesKnown: [...view.nodes.list()].length,
+    outcomes: sources.outcomes(),
+    stages: stages.totals(),
+    batches: pipeline.delivered(),
+    members: sharding?.members().length ?? 1,
+    runtime: selfMonitor.runtime,
     sources: sources.nodes(),
     pods: sources.pods(),
     events: sources.eventStatus(),
@@ -136,6 +158,20 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     events: sources.events,
     now: () => clock.now(),
   })
+  const sharding =
+    options.sharding === undefined
+      ? undefined
+      : createSharding(options, options.sharding, { pipeline, metrics, sources, server, resolutionMs, holdMs })
+  if (sharding !== undefined)
+    registerSharedRoutes(server, { sharding, nodeOfPod: (namespace, pod) => view.pods.get(`${namespace}/${pod}`)?.spec.nodeName })
+  const selfMonitor = new SelfMonitor({
+    name: options.sharding?.name ?? options.name ?? 'monitor',
+    report,
+    probe: createRuntimeProbe(clock),
+    deliver: (batch) => pipeline.deliver(batch),
+    intervalMs: resolutionMs,
+    clock,
+  })
   const { authorities } = options.metricsApi
   const api = createMetricsApi({
     ...options,
@@ -143,13 +179,14 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     authorities: authorities === undefined ? undefined : { ...noAuthorities, ...authorities },
     groups: createMetricsGroups({
       resourceMetrics: metrics,
+      sharedMetrics: sharding,
       window,
       exported: sources.customMetrics,
       view,
       client: options.client,
       holdMs,
       resolutionMs,
-      externalMetrics: options.externalMetrics ?? configuration.externalMetrics,
+      externalMetrics: configuration.externalMetrics,
       query: influx === undefined ? undefined : createInfluxQuery(createInfluxDriver(influx), influx.database ?? 'k8s'),
       clock,
     }),
@@ -166,6 +203,8 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
       addresses.http = await server.listen(options.http)
       addresses.metricsApi = await api.start()
       await Promise.all(sinks.map((sink) => sink.start()))
+      await sharding?.start()
+      selfMonitor.start()
       // Without the pods every figure would look like that of a pod that nobody knows.
       void Promise.all(Object.values(view).map((informer) => informer.waitForSync(stopped.signal))).then(
         () => sources.start(),
@@ -174,6 +213,8 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     },
     async stop() {
       stopped.abort()
+      selfMonitor.stop()
+      await sharding?.stop()
       await sources.stop()
       pipeline.stop()
       await Promise.all([server.close(), api.stop()])
@@ -197,12 +238,48 @@ function createView(informers: InformerFactory): ClusterView {
 }
 
 /** One bad node does not count: as soon as any has been scraped there is something to answer with. */
-function whyUnready(view: ClusterView, window: MemoryWindow): readonly string[] {
+function whyUnready(view: ClusterView, isAnyScraped: boolean): readonly string[] {
   const isSynced = Object.values(view).every(({ hasSynced }) => hasSynced)
   return [
     ...(isSynced ? [] : ['the copy of the API objects is not complete yet']),
-    ...(window.stats().entities > 0 ? [] : ['no node has been scraped yet']),
+    ...(isAnyScraped ? [] : ['no node has been scraped yet']),
   ]
+}
+
+/** A sink under the name by which its time is counted. */
+function named(name: string, sink: { add(batch: Batch): void }): PipelineSink {
+  return { name, add: (batch) => sink.add(batch) }
+}
+
+interface ShardParts {
+  readonly pipeline: Pipeline
+  readonly metrics: ResourceMetrics
+  readonly sources: Sources
+  readonly server: FastifyInstance
+  readonly resolutionMs: number
+  readonly holdMs: number
+}
+
+function createSharding(options: AggregatorOptions, settings: ShardingSettings, parts: ShardParts): Sharding {
+  const { pipeline, metrics, sources, server, resolutionMs, holdMs } = parts
+  return new Sharding({
+    ...settings,
+    client: options.client,
+    local: {
+      partialTotals: (isCounted) => pipeline.partialTotals(isCounted),
+      nodes: () => metrics.nodes(),
+      pods: (namespace) => metrics.pods(namespace),
+      answer: async (path) => {
+        const { statusCode, body } = await server.inject({ url: path, headers: { [localOnlyHeader]: '1' } })
+        return statusCode === 200 ? (JSON.parse(body) as unknown) : undefined
+      },
+    },
+    onChange: () => sources.review(),
+    resolutionMs,
+    holdMs,
+    clock: options.clock,
+    log: options.log.child({ part: 'sharding' }),
+  })
 }
 
 const takesEvents = (sink: Sink): sink is Sink & EventSink => sink.addEvents !== undefined

@@ -1,4 +1,5 @@
 import type { WindowStats } from './memory-window.ts'
+import type { RuntimeReading } from './runtime-probe.ts'
 import type { SinkStats } from './sinks/sink.ts'
 import type { EventSourceStatus } from './sources/event-source.ts'
 import type { SourceStatus } from './sources/node-source.ts'
@@ -12,6 +13,17 @@ export interface SelfReport {
   readonly events: EventSourceStatus | undefined
   readonly window: WindowStats
   readonly sinks: readonly { readonly name: string; readonly stats: SinkStats }[]
+  /** Nodes of the cluster, those that other aggregators scrape included. */
+  readonly nodesKnown: number
+  /** Scrapes of nodes by how they ended, since the start. */
+  readonly outcomes: ReadonlyMap<string, number>
+  /** Time spent per stage since the start, ms. */
+  readonly stages: ReadonlyMap<string, number>
+  readonly batches: { readonly node: number; readonly totals: number }
+  /** Aggregators that share the nodes, this one included. */
+  readonly members: number
+  /** Absent before the first sample. */
+  readonly runtime: RuntimeReading | undefined
   readonly now: number
 }
 
@@ -31,6 +43,12 @@ const ofWindow = (value: (window: WindowStats) => number | undefined): Family['s
 const perSink = (value: (sink: SinkStats) => number | undefined): Family['samples'] => {
   return ({ sinks }) => sinks.map(({ name, stats }) => [{ sink: name }, value(stats)])
 }
+const ofRuntime = (value: (runtime: RuntimeReading) => number): Family['samples'] => {
+  return ({ runtime }) => (runtime === undefined ? [] : [[{}, value(runtime)]])
+}
+const byName = (label: string, values: (report: SelfReport) => ReadonlyMap<string, number>, factor = 1): Family['samples'] => {
+  return (report) => [...values(report)].map(([name, value]) => [{ [label]: name }, value * factor])
+}
 const seconds = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1000)
 
 // oxfmt-ignore
@@ -40,6 +58,16 @@ const families: readonly Family[] = [
   { name: 'binnacle_aggregator_source_failures_total', type: 'counter', help: 'Scrapes of the node that failed.', samples: perNode(({ failures }) => failures) },
   { name: 'binnacle_aggregator_source_duration_seconds', type: 'gauge', help: 'How long the last successful scrape took.', samples: perNode(({ lastDurationMs }) => seconds(lastDurationMs)) },
   { name: 'binnacle_aggregator_source_age_seconds', type: 'gauge', help: 'Time since the last successful scrape.', samples: perNode(({ lastSuccess }, { now }) => (lastSuccess === undefined ? undefined : (now - lastSuccess) / 1000)) },
+  { name: 'binnacle_aggregator_nodes', type: 'gauge', help: 'Nodes of the cluster, and those of them that are scraped here.', samples: ({ nodesKnown, sources }) => [[{ state: 'known' }, nodesKnown], [{ state: 'owned' }, sources.length], [{ state: 'healthy' }, sources.filter(({ isHealthy }) => isHealthy).length]] },
+  { name: 'binnacle_aggregator_scrapes_total', type: 'counter', help: 'Scrapes of nodes by the stage that failed, or ok.', samples: byName('outcome', ({ outcomes }) => outcomes) },
+  { name: 'binnacle_aggregator_lateness_seconds', type: 'gauge', help: 'How much later than planned the last scrape of a node began, at most.', samples: ({ sources }) => [[{}, seconds(Math.max(0, ...sources.map(({ lastLatenessMs }) => lastLatenessMs ?? 0)))]] },
+  { name: 'binnacle_aggregator_freshness_seconds', type: 'gauge', help: 'Age of the oldest newest figures of a node.', samples: ({ sources, now }) => [[{}, seconds(Math.max(0, ...sources.map(({ lastSuccess }) => now - (lastSuccess ?? now))))]] },
+  { name: 'binnacle_aggregator_stage_duration_seconds_total', type: 'counter', help: 'Time spent computing, by stage.', samples: byName('stage', ({ stages }) => stages, 1e-3) },
+  { name: 'binnacle_aggregator_batches_total', type: 'counter', help: 'Batches given to the sinks.', samples: ({ batches }) => Object.entries(batches).map(([of, count]) => [{ of }, count]) },
+  { name: 'binnacle_aggregator_members', type: 'gauge', help: 'Aggregators that share the nodes, this one included.', samples: ({ members }) => [[{}, members]] },
+  { name: 'binnacle_aggregator_event_loop_delay_seconds', type: 'gauge', help: 'How long the event loop was kept waiting in the last interval.', samples: ({ runtime }) => Object.entries(runtime?.loopDelayMs ?? {}).map(([quantile, ms]) => [{ quantile }, ms / 1000]) },
+  { name: 'process_resident_memory_bytes', type: 'gauge', help: 'Resident memory of the process.', samples: ofRuntime(({ rssBytes }) => rssBytes) },
+  { name: 'binnacle_aggregator_cpu_cores', type: 'gauge', help: 'CPU in use by the process in the last interval.', samples: ofRuntime(({ cpuMillicores }) => cpuMillicores / 1000) },
   { name: 'binnacle_aggregator_window_entities', type: 'gauge', help: 'Entities in the memory window.', samples: ofWindow(({ entities }) => entities) },
   { name: 'binnacle_aggregator_window_bytes', type: 'gauge', help: 'Memory that the window takes.', samples: ofWindow(({ bytes }) => bytes) },
   { name: 'binnacle_aggregator_window_limit_bytes', type: 'gauge', help: 'Memory that the window may take.', samples: ofWindow(({ maxBytes }) => maxBytes) },

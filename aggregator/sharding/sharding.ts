@@ -1,5 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
+import { keyOf } from '../../orchestrator/api/object.ts'
+import type { KubeObject } from '../../orchestrator/api/object.ts'
 import type { Client } from '../../orchestrator/client/client.ts'
 import type { Batch } from '../metric-set.ts'
 import type { NodeMetrics, PodMetrics } from '../metrics-api/kinds.ts'
@@ -134,17 +136,17 @@ export class Sharding {
   /** NodeMetrics of every member. Rejects with a `PeerError` when one gives no answer: half a list would pass for a whole one. */
   async nodes(): Promise<readonly NodeMetrics[]> {
     const others = await this.#askAll<readonly NodeMetrics[]>('/v1/nodes')
-    return [this.#options.local.nodes(), ...others].flat()
+    return [this.#options.local.nodes(), ...others].flat().sort(byKey)
   }
 
   /** PodMetrics of every member, as `nodes`. */
   async pods(namespace?: string): Promise<readonly PodMetrics[]> {
     const query = namespace === undefined ? '' : `?namespace=${encodeURIComponent(namespace)}`
     const others = await this.#askAll<readonly PodMetrics[]>(`/v1/pods${query}`)
-    return [this.#options.local.pods(namespace), ...others].flat()
+    return [this.#options.local.pods(namespace), ...others].flat().sort(byKey)
   }
 
-  /** What each member answers at a path of the HTTP interface; those without an answer are left out. */
+  /** What each member answers at a path of the HTTP interface; what one refuses is left out. Rejects when a peer gives no answer. */
   async askEverybody(path: string): Promise<readonly unknown[]> {
     const others = await this.#askAll<{ readonly answer?: unknown }>(forwarded(path))
     const all = [await this.#options.local.answer(path), ...others.map(({ answer }) => answer)]
@@ -191,6 +193,11 @@ export class Sharding {
     const members = searchParams.getAll('member')
     return encodePartial(local.partialTotals((node) => ownerOf(node, members) === name))
   }
+}
+
+function byKey(a: KubeObject, b: KubeObject): number {
+  const [first, second] = [keyOf(a), keyOf(b)]
+  return first < second ? -1 : first > second ? 1 : 0
 }
 
 const forwarded = (path: string) => `/v1/answer?path=${encodeURIComponent(path)}`

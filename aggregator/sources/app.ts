@@ -31,6 +31,8 @@ export interface SourcesOptions {
   readonly onBatch: (batch: Batch) => void
   readonly onGone: (nodeName: string) => void
   readonly eventSinks: readonly EventSink[]
+  /** Whether a node is scraped here, where several aggregators share them. Default: all are. Asked again at `review`. */
+  readonly isOwn?: (nodeName: string) => boolean
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -41,6 +43,8 @@ export interface Sources {
   /** To be called when the copies of nodes and pods are complete. */
   start(): void
   stop(): Promise<void>
+  /** Asks for every node anew whether it is scraped here. */
+  review(): void
   readonly customMetrics: CustomMetricsView
   readonly events: EventLog
   nodes(): readonly SourceStatus[]
@@ -61,7 +65,7 @@ export function createSources(options: SourcesOptions): Sources {
   const { prometheus } = configuration
   const access = new KubeletAccess({ credentials: options.credentials, settings: kubelet, clock })
   const kubelets = new Kubelets({ access, settings: kubelet, timeoutMs: Math.min(kubelet.timeoutMs, resolutionMs * 0.9), clock })
-  const nodes = new NodeSource({ ...options, ...view, reader: kubelets, ...wantedBy(kubelet.nodeSelector) })
+  const nodes = new NodeSource({ ...options, ...view, reader: kubelets, isWanted: wantedBy(kubelet.nodeSelector, options.isOwn) })
   const store = new CustomMetricsStore({ holdMs: prometheus.resolutionMs * heldRounds, maxSeries: prometheus.maxTotalSeries, clock })
   const readPage = createPageReader(prometheus, clock)
   const pods = new PodSource({ ...view, settings: prometheus, store, readPage, clock, random, log })
@@ -79,6 +83,7 @@ export function createSources(options: SourcesOptions): Sources {
       kubelets.close()
       await eventSource.stop()
     },
+    review: () => nodes.review(),
     customMetrics: store,
     events,
     nodes: () => nodes.statuses(),
@@ -88,8 +93,7 @@ export function createSources(options: SourcesOptions): Sources {
   }
 }
 
-function wantedBy(selector: string | undefined): { readonly isWanted?: (node: CoreV1Node) => boolean } {
-  if (selector === undefined) return {}
-  const parsed = parseLabelSelector(selector)
-  return { isWanted: ({ metadata }) => matchesLabels(parsed, metadata.labels) }
+function wantedBy(selector: string | undefined, isOwn: (nodeName: string) => boolean = () => true): (node: CoreV1Node) => boolean {
+  const parsed = parseLabelSelector(selector ?? '')
+  return ({ metadata }) => isOwn(metadata.name!) && matchesLabels(parsed, metadata.labels)
 }
