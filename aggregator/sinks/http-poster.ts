@@ -47,8 +47,8 @@ export class HttpPoster {
       : new HttpAgent({ keepAlive: true })
   }
 
-  /** Rejects when there is no answer before the deadline, or when `signal` aborts. */
-  post(body: Buffer, signal: AbortSignal): Promise<HttpAnswer> {
+  /** `more` are header fields of this request only. Rejects when there is no answer before the deadline, or when `signal` aborts. */
+  post(body: Buffer, signal: AbortSignal, more: Readonly<Record<string, string>> = {}): Promise<HttpAnswer> {
     const { url, headers, clock, timeoutMs, maxAnswerBytes = 256 * 1024 } = this.#options
     return new Promise((resolve, reject) => {
       const send = url.protocol === 'https:' ? httpsRequest : httpRequest
@@ -56,7 +56,7 @@ export class HttpPoster {
         method: 'POST',
         agent: this.#agent,
         signal,
-        headers: { ...headers, 'content-length': String(body.length) },
+        headers: { ...headers, ...more, 'content-length': String(body.length) },
       })
       const deadline = clock.setTimer(timeoutMs, () => request.destroy(new Error(`${url.host} did not answer within ${timeoutMs} ms`)))
       const finish = (settle: () => void) => {

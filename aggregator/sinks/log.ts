@@ -21,9 +21,9 @@ function createLogSink(name: string, target: Log, level: (typeof levels)[number]
   return {
     name,
     add: (batch) => {
-      for (const { metric, entity, resource, value } of pointsOf(batch)) {
+      for (const { name: metric, labels, resource, value } of pointsOf(batch)) {
         accepted++
-        target[level]({ entity: entity.key, metric: metric.name, value, ...(resource === undefined ? {} : { resource }) }, 'point')
+        target[level]({ metric, labels, value, ...(resource === undefined ? {} : { resource }) }, 'point')
       }
     },
     addEvents: (events) => {

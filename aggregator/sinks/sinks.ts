@@ -1,8 +1,13 @@
 import type { InfluxOptions } from '../influx/options.ts'
+import { elasticsearch } from './elasticsearch.ts'
+import { graphite } from './graphite.ts'
 import { influxdb } from './influxdb.ts'
 import { log } from './log.ts'
+import { remoteWrite } from './remote-write.ts'
 import type { Sink, SinkContext, SinkPlan } from './sink.ts'
 import { SinkUri, SinkUriError } from './sink-uri.ts'
+import { statsd } from './statsd.ts'
+import { webhook } from './webhook.ts'
 
 /** A kind of sink: how its options are read, and how it is made from them. */
 export interface SinkDeclaration {
@@ -18,7 +23,7 @@ export interface SinkDeclaration {
 }
 
 /** Every kind of sink. */
-const declarations: readonly SinkDeclaration[] = [influxdb, log]
+const declarations: readonly SinkDeclaration[] = [influxdb, log, remoteWrite, graphite, statsd, elasticsearch, webhook]
 
 const namePattern = /^[a-z0-9][a-z0-9_-]{0,62}$/
 
@@ -30,7 +35,9 @@ export function parseSink(text: string): SinkPlan {
   const uri = new SinkUri(text)
   const declaration = declarations.find(({ kind }) => kind === uri.kind)
   if (declaration === undefined) {
-    throw new SinkUriError(`sink ${uri.kind}: there is no such kind; allowed: ${declarations.map(({ kind }) => kind).join(', ')}`)
+    throw new SinkUriError(
+      `sink ${uri.kind}: there is no such kind; allowed: ${declarations.map(({ kind, example }) => `"${kind}:${example}"`).join(', ')}`,
+    )
   }
   const allowed = '1 to 63 lower-case letters, digits, "-" or "_"'
   const name = uri.text('name', { default: uri.kind, pattern: namePattern, allowed })
