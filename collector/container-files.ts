@@ -9,7 +9,6 @@ import { parseNetDev } from './readers/network.ts'
 import type { FileReader, Reader, ReadTarget } from './readers/reader.ts'
 import { withSubjects } from './readers/readers.ts'
 import type { Scanner } from './readers/scanner.ts'
-import { socketFiles } from './readers/sockets.ts'
 import type { Subject } from './subjects.ts'
 
 /** What one pass over a container's files needs. */
@@ -63,7 +62,7 @@ const networkFile: FileReader = {
   parse: parseNetDev,
 }
 
-const networkReader: Reader = { name: 'network', version: 'proc', files: [networkFile, ...socketFiles] }
+const networkReader: Reader = { name: 'network', version: 'proc', files: [networkFile] }
 
 /**
  * The open files of one container. `read` fills a sample in the ring, and answers `gone` once the cgroup no longer exists, after which
@@ -72,9 +71,12 @@ const networkReader: Reader = { name: 'network', version: 'proc', files: [networ
 export class ContainerFiles {
   readonly #readers: OpenReader[] = []
   readonly #isPlain: boolean
+  /** The root cgroup lacks most files by design. */
+  readonly #isRoot: boolean
 
   constructor({ hierarchy, procRoot, description, readers, subjects, extraReaders = [] }: ContainerFilesOptions) {
-    this.#isPlain = description.id === '' && description.name !== '/'
+    this.#isRoot = description.name === '/'
+    this.#isPlain = description.id === '' && !this.#isRoot
     for (const reader of readers.filter((candidate) => applies(candidate, hierarchy, description))) {
       this.#add(reader, (file) => folderOf(hierarchy, file.controller, pathIn(description, file.controller)))
     }
@@ -105,7 +107,7 @@ export class ContainerFiles {
   missing(): MissingFile[] {
     return this.#readers.flatMap(({ files }) =>
       files
-        .filter(({ file }) => file.problem !== undefined)
+        .filter(({ file }) => file.problem !== undefined && !(this.#isRoot && file.problem === 'ENOENT'))
         .map(({ reader, file }) => ({
           path: file.path,
           problem: file.problem!,

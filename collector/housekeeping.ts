@@ -60,7 +60,7 @@ export interface HousekeepingOptions {
 /** Limits, failure counts and plain cgroups are read once in so many passes. */
 const slowEvery = 10
 
-/** Files of processes that a pass looks at: some 3 ms at the most. */
+/** Files of processes that a pass looks at, within a hundredth of the interval. */
 const processFilesPerPass = 300
 
 interface Watched {
@@ -112,6 +112,7 @@ export class Housekeeping {
       subjects,
       buffer: this.#buffer,
       filesPerStep: processFilesPerPass,
+      maxStepMs: intervalMs / 100,
       intervalMs: intervalMs * slowEvery,
     })
   }

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { MissingFile } from './container-files.ts'
 import type { Finding } from './source.ts'
 
@@ -85,7 +87,7 @@ export function missingFindings(missing: ReadonlyMap<string, readonly MissingFil
     }
   }
   return [...byFile.values()].map(({ file, name, example, cgroups }) => {
-    const { why = 'see errno(3)', remedy } = reasons.find((reason) => reason.errno === file.problem && reason.file.test(name)) ?? {}
+    const { why = 'see errno(3)', remedy } = reasonOf(file, name)
     const absent = file.missing.join(', ') || 'nothing'
     return {
       level: file.isOptional ? 'missing' : 'problem',
@@ -94,4 +96,10 @@ export function missingFindings(missing: ReadonlyMap<string, readonly MissingFil
       missing: { metrics: file.missing, path: file.path, errno: file.problem, cgroups, example, remedy },
     }
   })
+}
+
+function reasonOf({ path, problem }: MissingFile, name: string): { readonly why?: string; readonly remedy?: string } {
+  // On v1 a cgroup need not be in every controller's tree.
+  if (problem === 'ENOENT' && !existsSync(dirname(path))) return { why: `they are not in the tree that has ${name}` }
+  return reasons.find(({ errno, file }) => errno === problem && file.test(name)) ?? {}
 }

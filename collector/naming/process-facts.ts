@@ -19,17 +19,20 @@ export function readProcessFacts(procsFile: string, procRoot: string): ProcessFa
   // 0 stands for a process of another PID namespace.
   if (!(pid > 0)) return { pid: undefined, command: undefined, network: undefined, layerPath: undefined, problem: undefined }
   const folder = join(procRoot, String(pid))
-  const [own, machines] = [linkOf(join(folder, 'ns/net')), linkOf(join(procRoot, '1/ns/net'))]
+  const own = linkOf(join(folder, 'ns/net'))
+  const machines = machinesNetwork(procRoot)
   return {
     pid,
     command: textOf(join(folder, 'comm'))?.trim(),
-    network:
-      own.target === undefined || machines.target === undefined
-        ? undefined
-        : { id: own.target, isMachines: own.target === machines.target },
+    network: own.target === undefined ? undefined : { id: own.target, isMachines: own.target === machines },
     layerPath: upperFolderOf(textOf(join(folder, 'mountinfo')) ?? ''),
-    problem: own.problem ?? machines.problem,
+    problem: own.problem,
   }
+}
+
+/** The network of the machine's first process, or where that is not ours to see, our own. */
+function machinesNetwork(procRoot: string): string | undefined {
+  return linkOf(join(procRoot, '1/ns/net')).target ?? linkOf(join(procRoot, 'self/ns/net')).target
 }
 
 /** The writable layer of an overlay that is a process's root, by its `mountinfo`, whichever runtime or snapshotter made it. */

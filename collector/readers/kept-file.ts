@@ -76,6 +76,9 @@ export class KeptFile {
   }
 }
 
+/** No line of a list is this long, so a read that leaves as much of the kernel's page free was the last. */
+const lastPageBytes = 2048
+
 /** Reads on from where the last read ended until the file gives nothing more. */
 export function readList(descriptor: number, buffer: ReadBuffer): number {
   let length = 0
@@ -83,7 +86,7 @@ export function readList(descriptor: number, buffer: ReadBuffer): number {
     if (length === buffer.bytes.length) buffer.grow(length)
     const count = readSync(descriptor, buffer.bytes, length, buffer.bytes.length - length, length)
     length += count
-    if (count === 0 || length >= maxFileBytes) return length
+    if (count < lastPageBytes || length >= maxFileBytes) return length
   }
 }
 

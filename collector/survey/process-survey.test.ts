@@ -28,6 +28,7 @@ function setUp(files: Tree, wanted: ReadonlySet<Subject> = defaultSubjects, file
     subjects: wanted,
     buffer: new ReadBuffer(),
     filesPerStep,
+    maxStepMs: 100,
     intervalMs: 10_000,
   })
   const add = (name: string) => {
@@ -90,6 +91,15 @@ test('processes have their descriptors, sockets, limits and scheduling times, wh
   await clock.advance(10_000)
   step()
   expect([column.schedRunTime, column.schedRunqueueTime, column.schedRunPeriods].map((index) => ring.get(index))).toEqual([511, 62, 10])
+})
+
+test('sockets of a container with a network of its own are counted, those of others are not', () => {
+  const listening = 'sl\n 0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 1 1 0 100 0 0 10 0\n'
+  const { add, step } = setUp({ 'proc/163/net/tcp': listening }, new Set<Subject>(['tcp', 'udp']))
+  const [own, other] = [add(recorded.killed), add(recorded.busy)]
+  own.description = { ...own.description, pid: 163, hasNetwork: true }
+  step()
+  expect([own.details.tcp?.Listen, own.details.udp?.Listen, other.details.tcp]).toEqual([1, 0, undefined])
 })
 
 test('with everything off nothing is looked at', () => {

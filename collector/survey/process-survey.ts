@@ -5,9 +5,11 @@ import type { Hierarchy } from '../cgroup/hierarchy.ts'
 import type { Container } from '../container.ts'
 import { column } from '../metrics.ts'
 import type { ReadBuffer } from '../readers/kept-file.ts'
+import { Scanner } from '../readers/scanner.ts'
+import { socketFiles } from '../readers/sockets.ts'
 import type { Subject } from '../subjects.ts'
 import { smoothLoad } from './load-average.ts'
-import { descriptorsOf, foldersBelow, isSocket, parseLimits, readIds, readOnce, taskState } from './task-files.ts'
+import { descriptorsOf, foldersBelow, isSocket, parseLimits, readIds, readOnce, readWhole, taskState } from './task-files.ts'
 
 export interface ProcessSurveyOptions {
   readonly clock: Clock
@@ -15,8 +17,9 @@ export interface ProcessSurveyOptions {
   readonly procRoot: string
   readonly subjects: ReadonlySet<Subject>
   readonly buffer: ReadBuffer
-  /** Files of processes that are looked at per step. */
+  /** Files of processes that are looked at per step, and the time that it may take. */
   readonly filesPerStep: number
+  readonly maxStepMs: number
   /** A container is looked at again when its figures are this old. */
   readonly intervalMs: number
 }
@@ -30,6 +33,8 @@ interface Memory {
   wait: number
   periods: number
 }
+
+const surveyed: readonly Subject[] = ['cpuLoad', 'sched', 'process', 'referenced_memory', 'tcp', 'udp', 'advtcp']
 
 /** Cgroups within one container that are looked at. */
 const maxFolders = 64
@@ -45,7 +50,7 @@ const stateColumns = {
 
 /**
  * Figures that only the processes themselves tell: states of tasks and the load made of them, scheduling times, descriptors, limits,
- * referenced memory. Containers are gone through one after the other, a bounded number of files per step, so a container with
+ * referenced memory, sockets (a kernel goes through all of the machine's to list those of one network). Containers are gone through one after the other, a bounded number of files per step, so a container with
  * thousands of threads takes several steps and holds up nobody.
  */
 export class ProcessSurvey {
@@ -55,6 +60,7 @@ export class ProcessSurvey {
   problem: { readonly path: string; readonly errno: string } | undefined
   readonly #options: ProcessSurveyOptions
   readonly #known = new WeakMap<Container, Memory>()
+  readonly #scanner = new Scanner()
   #running: Generator<void> | undefined
 
   constructor(options: ProcessSurveyOptions) {
@@ -64,7 +70,7 @@ export class ProcessSurvey {
   /** Whether anything is wanted of it. */
   get isOn(): boolean {
     const { subjects } = this.#options
-    return (['cpuLoad', 'sched', 'process', 'referenced_memory'] as const).some((subject) => subjects.has(subject))
+    return surveyed.some((subject) => subjects.has(subject))
   }
 
   /** Goes on for `filesPerStep` files, with the containers whose figures are oldest. */
@@ -78,6 +84,7 @@ export class ProcessSurvey {
       else {
         files++
         this.files++
+        if (clock.monotonic() - startedAtMs > maxStepMs) return
       }
     }
   }
@@ -110,6 +117,20 @@ export class ProcessSurvey {
     yield
     if (subjects.has('cpuLoad') || subjects.has('sched')) yield* this.#surveyTasks(container, folders, memory, elapsedMs)
     if (subjects.has('process') || subjects.has('referenced_memory')) yield* this.#surveyProcesses(container, folders)
+    if (container.description.hasNetwork) yield* this.#surveySockets(container)
+  }
+
+  *#surveySockets(container: Container): Generator<void> {
+    const { procRoot, subjects, buffer } = this.#options
+    for (const { file, subject, parse } of socketFiles) {
+      if (subject !== undefined && !subjects.has(subject)) continue
+      const length = readWhole(`${procRoot}/${container.description.pid}/${file}`, buffer)
+      if (length !== undefined) {
+        this.#scanner.reset(buffer.bytes, length)
+        parse(this.#scanner, container)
+      }
+      yield
+    }
   }
 
   *#surveyTasks({ ring }: Container, folders: readonly string[], memory: Memory, elapsedMs: number): Generator<void> {

@@ -8,10 +8,15 @@ export function readOnce(path: string, buffer: ReadBuffer): Buffer | undefined {
   return withOpen(path, (descriptor) => buffer.bytes.subarray(0, readSync(descriptor, buffer.bytes, 0, buffer.bytes.length, 0)))
 }
 
+/** Reads a list of the kernel into `buffer` and answers its length; `undefined` when it is gone or not ours to read. */
+export function readWhole(path: string, buffer: ReadBuffer): number | undefined {
+  return withOpen(path, (descriptor) => readList(descriptor, buffer))
+}
+
 /** Ids in `cgroup.procs`, `cgroup.threads` or `tasks`; 0 stands for a process of another PID namespace and is left out. */
 export function readIds(path: string, buffer: ReadBuffer): number[] {
-  const text = withOpen(path, (descriptor) => buffer.bytes.toString('latin1', 0, readList(descriptor, buffer)))
-  return (text ?? '')
+  return buffer.bytes
+    .toString('latin1', 0, readWhole(path, buffer) ?? 0)
     .split('\n')
     .map(Number)
     .filter((id) => id > 0)
