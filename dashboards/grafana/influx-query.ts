@@ -43,6 +43,7 @@ export interface TableQuery {
 
 const inCluster = '"cluster_name" =~ /^$cluster$/'
 const tagList = (tags: readonly string[]) => tags.map((tag) => `, "${tag}"`).join('')
+const byTags = (tags: readonly string[]) => (tags.length === 0 ? '' : ` GROUP BY ${tagList(tags).slice(2)}`)
 
 /** Measurement and field of a metric, quoted. */
 function place({ schema, tier }: Layout, name: string): { readonly from: string; readonly field: string } {
@@ -62,7 +63,7 @@ export function influxQl(layout: Layout, query: MetricQuery): string {
   const where = `WHERE ${conditionsOf(query)} AND $timeFilter`
   const byTime = `GROUP BY time($__interval)${tagList(per)} fill(null)`
   if (aggregate === 'increase') {
-    const steps = `SELECT non_negative_difference(${field}) AS "step" FROM ${from} ${where} GROUP BY ${tagList([...per, ...(sumOver ?? [])]).slice(2)}`
+    const steps = `SELECT non_negative_difference(${field}) AS "step" FROM ${from} ${where}${byTags([...per, ...(sumOver ?? [])])}`
     return `SELECT sum("step")${scale} FROM (${steps}) WHERE $timeFilter ${byTime}`
   }
   const one = aggregate === 'rate' ? `non_negative_derivative(last(${field}), 1s)` : `${aggregate}(${field})`
@@ -79,7 +80,7 @@ export function tableQl(layout: Layout, query: TableQuery): string {
   // A selector alone would bring the time of its point; beside an aggregate it does not.
   const isSelector = query.columns.every(({ aggregate }) => aggregate !== 'mean')
   if (isSelector) columns.push(`mean(${field}) AS "mean"`)
-  return `SELECT ${columns.join(', ')} FROM ${from} WHERE ${conditionsOf(query)} AND $timeFilter GROUP BY ${tagList(query.per).slice(2)}`
+  return `SELECT ${columns.join(', ')} FROM ${from} WHERE ${conditionsOf(query)} AND $timeFilter${byTags(query.per)}`
 }
 
 /** The InfluxQL text that lists the values of a tag. */
@@ -91,6 +92,6 @@ export function tagValuesQl(layout: Layout, query: Pick<MetricQuery, 'metric' | 
 /** The InfluxQL text of marks on charts: one wherever a counter grew, with the tags of `per` as columns. */
 export function growthQl(layout: Layout, query: Pick<MetricQuery, 'metric' | 'of' | 'where' | 'per'>): string {
   const { from, field } = place(layout, query.metric)
-  const steps = `SELECT non_negative_difference(${field}) AS "step" FROM ${from} WHERE ${conditionsOf(query)} AND $timeFilter GROUP BY ${tagList(query.per).slice(2)}`
+  const steps = `SELECT non_negative_difference(${field}) AS "step" FROM ${from} WHERE ${conditionsOf(query)} AND $timeFilter${byTags(query.per)}`
   return `SELECT "step"${tagList(query.per)} FROM (${steps}) WHERE $timeFilter AND "step" > 0`
 }

@@ -71,16 +71,9 @@ function lintHead(dashboard: DashboardJson): string[] {
 
 function lintPanel(panel: PanelJson): string[] {
   const targets = panel.targets ?? []
-  const defaults = panel.fieldConfig?.defaults
   const problems = [
-    ...(/\.$/.test(panel.description ?? '') ? [] : ['no description']),
-    ...(units.has(defaults?.unit ?? '') ? [] : [`no unit of ours: ${defaults?.unit}`]),
-    ...(defaults?.noValue ? [] : ['nothing is said where there is no data']),
+    ...lintLook(panel),
     ...(targets.length === 0 ? ['no query'] : []),
-    ...(panel.id > 0 ? [] : ['no id']),
-    ...(panel.gridPos.x + panel.gridPos.w > gridWidth ? ['wider than the grid'] : []),
-    ...(panel.type === 'timeseries' && panel.options?.legend?.showLegend !== true ? ['the legend is hidden'] : []),
-    ...(panel.type === 'stat' && !panel.options?.reduceOptions?.calcs?.length ? ['no way to make one figure of many'] : []),
     ...[panel.datasource?.uid, ...targets.map(({ datasource }) => datasource.uid)]
       .filter((uid) => uid !== '${datasource}')
       .map(() => 'does not use the data source variable'),
@@ -89,6 +82,21 @@ function lintPanel(panel: PanelJson): string[] {
     ...dataLinksOf(panel).flatMap(({ url }) => lintDataLink(url, targets)),
   ]
   return problems.map((problem) => `panel ${panel.title}: ${problem}`)
+}
+
+/** Rules for what a panel shows beside its data. */
+function lintLook({ id, type, description = '', gridPos, fieldConfig, options }: PanelJson): string[] {
+  const { unit = '', noValue = '' } = fieldConfig?.defaults ?? {}
+  const rules: readonly (readonly [isKept: boolean, problem: string])[] = [
+    [id > 0, 'no id'],
+    [description.endsWith('.'), 'no description'],
+    [units.has(unit), `no unit of ours: ${unit}`],
+    [noValue !== '', 'nothing is said where there is no data'],
+    [gridPos.x + gridPos.w <= gridWidth, 'wider than the grid'],
+    [type !== 'timeseries' || options?.legend?.showLegend === true, 'the legend is hidden'],
+    [type !== 'stat' || (options?.reduceOptions?.calcs ?? []).length > 0, 'no way to make one figure of many'],
+  ]
+  return rules.flatMap(([isKept, problem]) => (isKept ? [] : [problem]))
 }
 
 function lintTarget(panel: PanelJson, { query, resultFormat }: TargetJson): string[] {

@@ -207,15 +207,18 @@ export function fileSystemPanels(of: PanelScope, condition?: string): ChartPanel
   ]
 }
 
-/** Processes, threads and open files. */
+/** Processes; below the node also their threads and open files. */
 export function processPanels(of: PanelScope): ChartPanel[] {
   const select = of.select ?? each
+  const processes = select(of.scope, 'process/count', 'processes')
+  if (of.scope.of === 'cluster' || of.scope.of === 'node')
+    return [chart(of, { title: 'Processes', description: 'How many there are.', unit: 'short', queries: [processes] })]
   return [
     chart(of, {
       title: 'Processes and threads',
       description: 'How many there are.',
       unit: 'short',
-      queries: [select(of.scope, 'process/count', 'processes'), select(of.scope, 'process/threads', 'threads')],
+      queries: [processes, select(of.scope, 'process/threads', 'threads')],
     }),
     chart(of, {
       title: 'Open files',

@@ -1,5 +1,6 @@
 import { grafanaFiles } from '../../dashboards/grafana/provisioning.ts'
 import { panelsOf, type DashboardJson } from '../../dashboards/grafana/dashboard-json.ts'
+import type { TierName } from '../../aggregator/influx/options.ts'
 import type { SchemaName } from '../../aggregator/influx/schema.ts'
 
 type Query = (statement: string) => Promise<readonly { readonly values: readonly (readonly unknown[])[] }[]>
@@ -12,19 +13,19 @@ export interface Asked {
 }
 
 /** Every query, variable and annotation of every dashboard. */
-export function dashboardQueries(schema: SchemaName): readonly Asked[] {
+export function dashboardQueries(schema: SchemaName, tier?: TierName): readonly Asked[] {
   const target = { influxdbUrl: 'http://127.0.0.1:8086', database: 'k8s', resolutionSeconds: 5, schema, dashboardsPath: '/x' }
-  return [...grafanaFiles(target)]
+  return [...grafanaFiles(tier === undefined ? target : { ...target, tier })]
     .filter(([file]) => file.endsWith('.json'))
     .flatMap(([, text]) => {
       const dashboard = JSON.parse(text) as DashboardJson
       const { list: annotations = [] } = dashboard.annotations
       return [
-        ...panelsOf(dashboard).flatMap(({ title, targets = [] }) => targets.map(({ refId, query }) => [`${title} ${refId}`, query] as const)),
+        ...panelsOf(dashboard).flatMap(({ title, targets = [] }) =>
+          targets.map(({ refId, query }) => [`${title} ${refId}`, query] as const),
+        ),
         ...annotations.map(({ name, target: { query } }) => [`annotation ${name}`, query] as const),
-        ...dashboard.templating.list
-          .filter(({ type }) => type === 'query')
-          .map(({ name, query }) => [`variable ${name}`, query!] as const),
+        ...dashboard.templating.list.filter(({ type }) => type === 'query').map(({ name, query }) => [`variable ${name}`, query!] as const),
       ].map(([what, query]) => ({ where: `${dashboard.title}, ${what}`, query }))
     })
 }
