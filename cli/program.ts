@@ -11,6 +11,15 @@ export function programArguments(command: string, args: readonly string[]): stri
   return [...nodeFlags, mainFile, command, ...args]
 }
 
+/**
+ * Goes on as such a process, in the place of this one and with its number: flags of V8 and of the C allocator count from the start only.
+ * Does nothing where it is one already, or where Node cannot do it.
+ */
+export function becomeProgram(command: string, args: readonly string[]): void {
+  if (nodeFlags.every((flag) => process.execArgv.includes(flag)) || process.execve === undefined) return
+  process.execve(process.execPath, [process.execPath, ...programArguments(command, args)], programEnvironment())
+}
+
 /** Heaps of the C allocator that threads share: by default each thread gets its own, and what it has freed stays there. */
 const allocatorArenas = '2'
 

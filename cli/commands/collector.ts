@@ -6,6 +6,7 @@ import { createLog, type Log } from '../../lib/log.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { describeFlagTable, parseFlagTable, type FlagValues } from '../flag-table.ts'
 import { UsageError } from '../options.ts'
+import { becomeProgram } from '../program.ts'
 import { runAlone } from '../processes/alone.ts'
 import { collectorFlags, driversOf, unusedFlags } from './collector-flags.ts'
 
@@ -24,6 +25,7 @@ ${describeFlagTable(collectorFlags)}`
 /** `binnacle collector`: serves until a signal comes. Resolves with the exit code. */
 export async function runCollector(args: readonly string[]): Promise<number> {
   const { flags, unused } = parseCollectorFlags(args)
+  becomeProgram('collector', args)
   const log = createLog({ level: flags['log-level'], component: 'collector' })
   for (const [name, reason] of unused) log.warn({ flag: `--${name}` }, `this flag has no effect: ${reason}`)
   return runAlone(log, createCollector(collectorOptions(flags, log)))

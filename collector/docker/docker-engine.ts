@@ -1,5 +1,6 @@
-import Docker from 'dockerode'
+import type Docker from 'dockerode'
 import type { ContainerInspectInfo } from 'dockerode'
+import { loadDockerode } from './dockerode.ts'
 
 /** What the collector reads of Docker's inspection of a container. */
 export interface DockerInspection {
@@ -56,9 +57,10 @@ const requestTimeoutMs = 10_000
 
 /** A Docker engine through dockerode. Of containers' environment only variables whose name starts with one of `exposedEnv` are taken in. */
 export function connectDocker(address: DockerAddress, exposedEnv: readonly string[] = []): DockerEngine {
-  const docker = new Docker({ ...connectionOptions(address), timeout: requestTimeoutMs })
+  const Dockerode = loadDockerode()
+  const docker = new Dockerode({ ...connectionOptions(address), timeout: requestTimeoutMs })
   // The stream of events may be silent for hours, which a timeout would take for a failure.
-  const streaming = new Docker(connectionOptions(address))
+  const streaming = new Dockerode(connectionOptions(address))
   return {
     info: async () => {
       const [version, info] = await Promise.all([docker.version(), docker.info() as Promise<Record<string, unknown>>])
