@@ -76,7 +76,8 @@ export class ProcessSurvey {
   /** Goes on for `filesPerStep` files, with the containers whose figures are oldest. */
   step(containers: Iterable<Container>): void {
     if (!this.isOn) return
-    const { filesPerStep } = this.#options
+    const { filesPerStep, maxStepMs, clock } = this.#options
+    const startedAtMs = clock.monotonic()
     for (let files = 0; files < filesPerStep;) {
       this.#running ??= this.#begin(containers)
       if (this.#running === undefined) return
