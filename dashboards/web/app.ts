@@ -1,9 +1,10 @@
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import type { MetricWindow } from '../../aggregator/window.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
-import { loadAssets } from './assets.ts'
+import { loadPageAssets } from '../../lib/page-assets.ts'
 import { ChartRequestError, chartLines, parseChartRequest } from './chart.ts'
 import type { AlertRow } from './model.ts'
 import { takeSnapshot } from './snapshot.ts'
@@ -80,7 +81,7 @@ function addGuards(server: FastifyInstance, host: string): void {
 }
 
 function addAssets(server: FastifyInstance): void {
-  const { files, contentSecurityPolicy } = loadAssets()
+  const { files, contentSecurityPolicy } = loadPageAssets({ clientFolder: fileURLToPath(new URL('client', import.meta.url)) })
   for (const [path, { type, bytes, etag }] of files) {
     server.get(path, async (request, reply) => {
       void reply

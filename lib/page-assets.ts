@@ -2,30 +2,43 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire, stripTypeScriptTypes } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
-/** A file of the page, ready to be sent. */
-export interface Asset {
+/** A file of a page, ready to be sent. */
+export interface PageAsset {
   readonly type: string
   readonly bytes: Buffer
   readonly etag: string
 }
 
-const clientFolder = fileURLToPath(new URL('client', import.meta.url))
+/** What a page consists of. */
+export interface PageAssets {
+  /** By path, without the prefix; the page itself is `/`. */
+  readonly files: ReadonlyMap<string, PageAsset>
+  /** The content security policy that fits it: nothing from other hosts, no script in the page but the import map. */
+  readonly contentSecurityPolicy: string
+}
+
+export interface PageOptions {
+  /** Folder of the page: `index.html` with `IMPORT_MAP` where that goes, modules in TypeScript, style sheets. */
+  readonly clientFolder: string
+  /** Where the page is mounted, such as `/collector`; at the top by default. Paths in `index.html` get it in front. */
+  readonly prefix?: string
+}
+
 const require = createRequire(import.meta.url)
 
-/** Bare imports of the page's modules → file inside the package. All of it is served from here: the page needs no other host. */
+/** Bare imports of pages' modules → file inside the package. All of it is served from here: a page needs no other host. */
 const packages = {
   preact: ['preact', 'dist/preact.mjs'],
   'preact/hooks': ['preact', 'hooks/dist/hooks.mjs'],
   uplot: ['uplot', 'dist/uPlot.esm.js'],
 } as const
 
-/** Every file of the page by path, and the content security policy that fits it. Types are stripped once, here. */
-export function loadAssets(): { readonly files: ReadonlyMap<string, Asset>; readonly contentSecurityPolicy: string } {
-  const files = new Map<string, Asset>()
+/** Every file of a page that is made with Preact and uPlot and needs no bundle: types are stripped once, here. */
+export function loadPageAssets({ clientFolder, prefix = '' }: PageOptions): PageAssets {
+  const files = new Map<string, PageAsset>()
   const importMap = JSON.stringify({
-    imports: Object.fromEntries(Object.keys(packages).map((name) => [name, `/assets/${moduleFile(name)}`])),
+    imports: Object.fromEntries(Object.keys(packages).map((name) => [name, `${prefix}/assets/${moduleFile(name)}`])),
   })
   for (const [name, [packageName, file]] of Object.entries(packages))
     files.set(`/assets/${moduleFile(name)}`, asset('text/javascript', readPackageFile(packageName, file)))
@@ -35,15 +48,12 @@ export function loadAssets(): { readonly files: ReadonlyMap<string, Asset>; read
     if (file.endsWith('.css')) files.set(`/client/${file}`, asset('text/css', readFileSync(join(clientFolder, file), 'utf8')))
   }
   files.set('/assets/uplot.css', asset('text/css', readPackageFile('uplot', 'dist/uPlot.min.css')))
-  files.set(
-    '/',
-    asset(
-      'text/html',
-      readFileSync(join(clientFolder, 'index.html'), 'utf8').replace(/>\s*IMPORT_MAP\s*</, () => `>${importMap}<`),
-    ),
-  )
+  const page = readFileSync(join(clientFolder, 'index.html'), 'utf8')
+    .replaceAll('="/', `="${prefix}/`)
+    .replace(/>\s*IMPORT_MAP\s*</, () => `>${importMap}<`)
+  files.set('/', asset('text/html', page))
   const hash = createHash('sha256').update(importMap).digest('base64')
-  const contentSecurityPolicy = `default-src 'none'; script-src 'self' 'sha256-${hash}'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
+  const contentSecurityPolicy = `default-src 'none'; script-src 'self' 'sha256-${hash}'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
   return { files, contentSecurityPolicy }
 }
 
@@ -58,7 +68,7 @@ function readPackageFile(packageName: string, file: string): string {
   )
 }
 
-function asset(type: string, text: string): Asset {
+function asset(type: string, text: string): PageAsset {
   const bytes = Buffer.from(text)
   return { type: `${type}; charset=utf-8`, bytes, etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"` }
 }
