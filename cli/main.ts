@@ -100,6 +100,17 @@ const commands: Readonly<Record<string, Command>> = {
       return 0
     },
   },
+  aggregator: {
+    usage: 'aggregator [FLAGS]',
+    help: 'metrics APIs, model API and sinks for any Kubernetes cluster; flags of its own, see aggregator --help',
+    run: async (args, context) => {
+      const { describeAggregator, runAggregator } = await import('./commands/aggregator.ts')
+      const { KUBERNETES_SERVICE_HOST: serviceHost, KUBERNETES_SERVICE_PORT: servicePort } = process.env
+      if (!args.includes('--help')) return runAggregator(args, { serviceHost, servicePort }, context.print)
+      context.print(describeAggregator())
+      return 0
+    },
+  },
   monitor: {
     usage: 'monitor [FLAGS]',
     help: 'aggregator, alerts and page alone',
@@ -120,7 +131,8 @@ async function main(args: readonly string[]): Promise<number> {
     isRoot: process.getuid?.() === 0,
   }
   const [name, ...rest] = args
-  const isHelp = name === 'help' || name === '--help' || (rest[0] === '--help' && name !== 'kubectl' && name !== 'collector')
+  const isHelp =
+    name === 'help' || name === '--help' || (rest[0] === '--help' && !['kubectl', 'collector', 'aggregator'].includes(name ?? ''))
   if (name === undefined || isHelp) {
     context.print(helpText())
     return isHelp ? 0 : 2
