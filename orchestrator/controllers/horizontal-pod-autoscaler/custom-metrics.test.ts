@@ -165,7 +165,9 @@ describe('external metrics', () => {
     queue = '20'
     await live(16_000)
     expect(await replicas()).toBe(2)
-    expect(await message('ScalingActive')).toBe('the HPA was able to successfully calculate a replica count from external metric queue')
+    expect(await message('ScalingActive')).toBe(
+      'the HPA was able to successfully calculate a replica count from external metric queue(nil)',
+    )
     queue = '0'
     await live(40_000)
     expect(await replicas()).toBe(0)
@@ -184,11 +186,13 @@ describe('external metrics', () => {
 
   test('one that gives nothing holds the size, also at zero', async () => {
     answers.set('external.metrics.k8s.io/v1beta1/namespaces/default/queue', () => ({ items: [] }))
-    await start([external({ type: 'AverageValue', averageValue: '10' })], { minReplicas: 0, replicas: 0 })
+    const selector = { matchLabels: { b: '2', a: '1' }, matchExpressions: [{ key: 'c', operator: 'In', values: ['3', '4'] }] }
+    const target = { type: 'AverageValue', averageValue: '10' }
+    await start([{ type: 'External', external: { metric: { name: 'queue', selector }, target } }], { minReplicas: 0, replicas: 0 })
     await live(20_000)
     expect(await replicas()).toBe(0)
     expect(await message('ScalingActive')).toBe(
-      'the HPA was unable to compute the replica count: unable to get external metric default/queue/nil: no metrics returned from external metrics API',
+      'the HPA was unable to compute the replica count: unable to get external metric default/queue/&LabelSelector{MatchLabels:map[string]string{a: 1,b: 2,},MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:c,Operator:In,Values:[3 4],},},}: no metrics returned from external metrics API',
     )
   })
 })

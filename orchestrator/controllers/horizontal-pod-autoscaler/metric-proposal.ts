@@ -6,7 +6,6 @@ import type {
   AutoscalingV2MetricTarget,
   CoreV1Pod,
 } from '../../api/generated/kinds.ts'
-import { formatLabelSelector, selectorFromObject } from '../../api/labels.ts'
 import { formatQuantity, milliValueOf, quantityFromMilli } from '../../api/quantity.ts'
 import type { Client } from '../../client/client.ts'
 import { messageOf } from '../refusal.ts'
@@ -157,7 +156,7 @@ const sources: Readonly<Record<'Resource' | 'ContainerResource' | 'Pods' | 'Obje
       const { proposal, current } = proposeForTotal(total, target, context)
       return {
         replicas: proposal.replicas,
-        name: `external metric ${metric.name}`,
+        name: `external metric ${metric.name}(${formatSelector(metric)})`,
         status: { type: 'External', external: { metric, current } },
       }
     },
@@ -215,7 +214,15 @@ function requiredMilli(text: string | undefined, field: string): number {
   return milli
 }
 
-const formatSelector = ({ selector }: AutoscalingV2MetricIdentifier) =>
-  selector === undefined ? 'nil' : formatLabelSelector(selectorFromObject(selector) ?? [])
+/** A selector as Go prints it, which is how upstream's messages have it. */
+function formatSelector({ selector }: AutoscalingV2MetricIdentifier): string {
+  if (selector === undefined) return 'nil'
+  const labels = Object.entries(selector.matchLabels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
+  const expressions = (selector.matchExpressions ?? []).map(
+    ({ key, operator, values = [] }) => `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
+  )
+  const map = labels.map(([key, value]) => `${key}: ${value},`).join('')
+  return `&LabelSelector{MatchLabels:map[string]string{${map}},MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`
+}
 
 const toQuantity = (milli: number) => formatQuantity(quantityFromMilli(milli))
