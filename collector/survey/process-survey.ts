@@ -123,12 +123,13 @@ export class ProcessSurvey {
 
   *#surveySockets(container: Container): Generator<void> {
     const { procRoot, subjects, buffer } = this.#options
-    for (const { file, subject, parse } of socketFiles) {
+    for (const reader of socketFiles) {
+      const { file, subject } = reader
       if (subject !== undefined && !subjects.has(subject)) continue
       const length = readWhole(`${procRoot}/${container.description.pid}/${file}`, buffer)
       if (length !== undefined) {
         this.#scanner.reset(buffer.bytes, length)
-        parse(this.#scanner, container)
+        reader.parse(this.#scanner, container)
       }
       yield
     }
