@@ -5,6 +5,8 @@ import { parseDuration } from '../orchestrator/api/duration.ts'
 import { tryParseQuantity, valueOf } from '../orchestrator/api/quantity.ts'
 import { readExternalMetrics } from './metrics-api/external-metrics.ts'
 import type { ExternalMetric } from './metrics-api/external-metrics.ts'
+import { shardingKeys } from './sharding/sharding-configuration.ts'
+import type { ShardingConfiguration } from './sharding/sharding-configuration.ts'
 import type { SinkPlan } from './sinks/sink.ts'
 import { parseSink } from './sinks/sinks.ts'
 
@@ -65,10 +67,12 @@ export interface AggregatorConfiguration {
   readonly prometheus: PrometheusSettings
   /** What `external.metrics.k8s.io` offers. */
   readonly externalMetrics: readonly ExternalMetric[]
+  /** Where several aggregators share the nodes; absent: this one scrapes them all. */
+  readonly sharding: ShardingConfiguration | undefined
 }
 
 const addressTypes = ['InternalIP', 'ExternalIP', 'Hostname', 'InternalDNS', 'ExternalDNS'] as const
-const sections = ['sources', 'sinks', 'resolution', 'clusterName', 'window', 'prometheus', 'externalMetrics'] as const
+const sections = ['sources', 'sinks', 'resolution', 'clusterName', 'window', 'prometheus', 'externalMetrics', 'sharding'] as const
 const kubeletKeys = [
   'addressTypes',
   'scheme',
@@ -146,6 +150,7 @@ class ConfigurationReader {
       },
       prometheus: this.#readPrometheus(fields.prometheus),
       externalMetrics: readExternalMetrics(reader, fields.externalMetrics),
+      sharding: fields.sharding === undefined ? undefined : this.#readSharding(fields.sharding),
     }
     reader.finish()
     return configuration
@@ -204,6 +209,28 @@ class ConfigurationReader {
       if (plan !== undefined) names.add(plan.name)
       return plan ?? []
     })
+  }
+
+  #readSharding(field: Field): ShardingConfiguration {
+    const reader = this.#reader
+    const fields = this.#section(field, shardingKeys)
+    const required = (name: 'certificateAuthority' | 'certificate' | 'key') => {
+      if (fields[name] === undefined) reader.problem(field, `${name} is missing: the PEM file that other aggregators are shown`)
+      return this.#plainText(fields[name]) ?? ''
+    }
+    const allowedNames = reader.texts(fields.allowedNames)
+    return {
+      name: this.#plainText(fields.name),
+      group: this.#plainText(fields.group) ?? 'default',
+      host: this.#plainText(fields.host) ?? '0.0.0.0',
+      port: this.#integer(fields.port, { min: 1, max: 65_535, default: 4444 }),
+      advertisedHost: this.#plainText(fields.advertisedHost),
+      leaseDurationMs: this.#duration(fields.leaseDuration, { min: 3000, max: 300_000, default: 10_000 }),
+      certificateAuthority: required('certificateAuthority'),
+      certificate: required('certificate'),
+      key: required('key'),
+      allowedNames: allowedNames.length === 0 ? ['system:binnacle:monitor'] : allowedNames,
+    }
   }
 
   /** The members of a mapping that need not be there. */

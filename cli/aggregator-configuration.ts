@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { defaultConfiguration, parseConfiguration } from '../aggregator/configuration.ts'
 import type { AggregatorConfiguration } from '../aggregator/configuration.ts'
+import type { ShardingSettings } from '../aggregator/sharding/sharding.ts'
 import { FileError } from '../lib/document.ts'
 import { UsageError } from './options.ts'
 
@@ -12,5 +13,31 @@ export function readAggregatorConfiguration(path: string | undefined): Aggregato
   } catch (error) {
     if (error instanceof FileError) throw new UsageError(`the aggregator's configuration can not be used:\n${error.message}`)
     throw new UsageError(`the aggregator's configuration ${JSON.stringify(path)} can not be read: ${(error as Error).message}`)
+  }
+}
+
+/** The settings of the section `sharding`, its files read; `undefined` where there is no such section. Throws `UsageError`. */
+export function readShardingSettings({ sharding }: AggregatorConfiguration, hostName: string): ShardingSettings | undefined {
+  if (sharding === undefined) return undefined
+  const { name = hostName, group, host, port, advertisedHost, leaseDurationMs, allowedNames } = sharding
+  if (advertisedHost === undefined && ['0.0.0.0', '::'].includes(host)) {
+    throw new UsageError(`sharding: advertisedHost is missing: other aggregators can not reach ${host}`)
+  }
+  return {
+    name,
+    group,
+    listen: { host, port },
+    ...(advertisedHost === undefined ? {} : { advertisedHost }),
+    leaseDurationMs,
+    allowedNames,
+    credentials: { ca: readPem(sharding.certificateAuthority), cert: readPem(sharding.certificate), key: readPem(sharding.key) },
+  }
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new UsageError(`sharding: ${JSON.stringify(path)} can not be read: ${(error as Error).message}`)
   }
 }

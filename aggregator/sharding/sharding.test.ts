@@ -125,9 +125,6 @@ class Fleet {
         hosts: ['127.0.0.1'],
         port: 0,
         tls: this.#certificate,
-        clientCa: this.#authority.cert,
-        requestHeaderCa: this.#authority.cert,
-        allowedNames: [],
       },
       sharding: { name, listen: { host: '127.0.0.1', port: 0 }, credentials, allowedNames: ['system:binnacle:monitor'], leaseDurationMs },
     })
