@@ -14,7 +14,7 @@ import { createHttpsTransport } from '../../orchestrator/client/https-transport.
 import { createInformerFactory } from '../../orchestrator/client/informer-factory.ts'
 import { KubeconfigError, loadKubeconfig } from '../../orchestrator/client/kubeconfig.ts'
 import { createClient } from '../../orchestrator/client/rest-client.ts'
-import { readAggregatorConfiguration } from '../aggregator-configuration.ts'
+import { readAggregatorConfiguration, readShardingSettings } from '../aggregator-configuration.ts'
 import { describeFlagTable, parseFlagTable, type FlagValues } from '../flag-table.ts'
 import { UsageError } from '../options.ts'
 import { runAlone } from '../processes/alone.ts'
@@ -149,8 +149,10 @@ async function buildAggregator({ flags, sinks, environment, log }: Parts): Promi
 function settingsOf(configuration: AggregatorConfiguration, flags: Flags): Partial<AggregatorOptions> {
   const clusterName = flags['cluster-name'] ?? configuration.clusterName
   const spoolDir = flags['spool-dir']
+  const sharding = readShardingSettings(configuration, hostname())
   return {
     configuration,
+    ...(sharding === undefined ? {} : { sharding }),
     resolutionMs: flags['metric-resolution'] ?? configuration.resolutionMs ?? defaultResolutionMs,
     windowMs: configuration.window.durationMs,
     windowMaxBytes: configuration.window.maxBytes,
