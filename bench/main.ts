@@ -6,6 +6,7 @@ import { measureFleet } from './aggregator/fleet.ts'
 import { measureApiServer } from './apiserver/throughput.ts'
 import { measurePodsAndScaling } from './cluster/pods-and-scaling.ts'
 import { measureStartAndIdle } from './cluster/start-and-idle.ts'
+import { measureCollector } from './collector/beside-cadvisor.ts'
 import type { Measurement } from './measurement.ts'
 
 /** `npm run bench`: measures everything and rewrites the table of `README.md`. `npm run bench -- NAME …` measures a part and prints it. */
@@ -13,6 +14,7 @@ const suites: Readonly<Record<string, () => Promise<readonly Measurement[]>>> = 
   cluster: measureStartAndIdle,
   pods: measurePodsAndScaling,
   apiserver: measureApiServer,
+  collector: measureCollector,
   encoding: measureEncoding,
   fleet: measureFleet,
 }
