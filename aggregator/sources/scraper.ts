@@ -53,11 +53,16 @@ export function formatPlace(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-function send({ scheme, host, port, path, headers, agent }: ScrapeRequest, signal: AbortSignal): Promise<IncomingMessage> {
+function send(request: ScrapeRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  const { scheme, host, port, path, headers, agent } = request
   return new Promise((resolve, reject) => {
     const options = { host, port, path, agent, headers, signal }
     const outgoing = scheme === 'https' ? httpsRequest(options) : httpRequest(options)
-    outgoing.on('error', reject)
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      // The other end gave up an idle connection in the moment of its reuse: nothing was asked yet, so asking again is no second scrape.
+      if (outgoing.reusedSocket && error.code === 'ECONNRESET' && !signal.aborted) resolve(send(request, signal))
+      else reject(error)
+    })
     outgoing.on('response', resolve)
     outgoing.end()
   })

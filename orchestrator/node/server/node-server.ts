@@ -41,6 +41,9 @@ const metricsType = 'text/plain; version=0.0.4; charset=utf-8'
 /** An address that is not there yet (the bridge of a network to be made) is looked for this often. */
 const listenRetryMs = 500
 
+/** How long a connection stays that nobody uses. */
+const keepAliveMs = 120_000
+
 /** The kubelet's HTTPS interface: logs, exec, attach, port-forward, pods, statistics. */
 export class NodeServer {
   readonly #options: Dependencies
@@ -95,6 +98,8 @@ export class NodeServer {
     const { tls } = this.#options
     // Every client is let in so far that its request can be answered with 401.
     const server = createServer({ cert: tls.cert, key: tls.key, ca: tls.clientCa, requestCert: true, rejectUnauthorized: false })
+    // Longer than anybody waits between two scrapes: Node's five seconds would cost a handshake for each.
+    server.keepAliveTimeout = keepAliveMs
     server.on('request', (request: IncomingMessage, response: ServerResponse) => void this.#answer(request, response))
     server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
       socket.on('error', () => {})
