@@ -12,7 +12,6 @@ import { createHttpServer } from './http-server.ts'
 import { createInfluxDriver } from './influx/database.ts'
 import { InfluxHistory } from './influx/history.ts'
 import { InfluxSink } from './influx/influx-sink.ts'
-import { resolveInfluxOptions } from './influx/options.ts'
 import type { InfluxOptions } from './influx/options.ts'
 import { MemoryWindow } from './memory-window.ts'
 import { noAuthorities } from './metrics-api/authorities.ts'
@@ -51,8 +50,8 @@ export interface AggregatorOptions {
   readonly kubelet: KubeletCredentials
   /** What a configuration file says about sources; defaults where there is none. */
   readonly configuration?: AggregatorConfiguration
-  /** Heapster's HTTP interface. */
-  readonly http: { readonly host: string; readonly port: number }
+  /** Heapster's HTTP interface. `isStrict`: unknown entities are a 404 in the model API, not an empty answer. */
+  readonly http: { readonly host: string; readonly port: number; readonly isStrict?: boolean }
   /** The `metrics.k8s.io` API over HTTPS; PEM strings. Listens on every one of `hosts`. */
   readonly metricsApi: {
     readonly hosts: readonly string[]
@@ -106,7 +105,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   const window = new MemoryWindow({ windowMs: options.windowMs ?? 3_600_000, maxBytes: options.windowMaxBytes ?? 256 << 20 })
   const metrics = new ResourceMetrics({ ...view, holdMs, clock })
   const sinks = createSinks(options)
-  const history = influx === undefined ? undefined : createHistory(influx, clock)
+  const history = influx === undefined ? undefined : createHistory(influx, options)
   const stages = new StageTimes(clock)
   const pipeline: Pipeline = new Pipeline({
     nodeProcessors: createNodeProcessors(view, { holdMs }),
@@ -156,6 +155,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     unready,
     history,
     events: sources.events,
+    isStrict: options.http.isStrict,
     now: () => clock.now(),
   })
   const sharding =
@@ -223,8 +223,8 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   }
 }
 
-function createHistory(influx: InfluxOptions, clock: Clock): InfluxHistory {
-  return new InfluxHistory({ driver: createInfluxDriver(influx), settings: resolveInfluxOptions(influx), clock })
+function createHistory(influx: InfluxOptions, { clock, clusterName = 'default' }: AggregatorOptions): InfluxHistory {
+  return new InfluxHistory({ driver: createInfluxDriver(influx), influx, clusterName: influx.clusterName ?? clusterName, clock })
 }
 
 function createView(informers: InformerFactory): ClusterView {

@@ -21,13 +21,15 @@ export interface HttpServerOptions {
   /** Absent: there is no InfluxDB, and no history. */
   readonly history: InfluxHistory | undefined
   readonly events: EventLog
+  /** Whether unknown entities are a 404 in the model API; else, as upstream, an empty answer. */
+  readonly isStrict?: boolean | undefined
   readonly now: () => number
   /** Why requests cannot be answered well yet; empty when they can. */
   readonly unready: () => readonly string[]
 }
 
 /** Heapster's HTTP interface (port 8082 by default) and what the aggregator says about itself. Not listening yet. */
-export function createHttpServer({ window, latest, report, unready, history, events, now }: HttpServerOptions): FastifyInstance {
+export function createHttpServer({ window, latest, report, unready, history, events, isStrict, now }: HttpServerOptions): FastifyInstance {
   const server = fastify({
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4096 },
     bodyLimit: 1024,
@@ -43,7 +45,7 @@ export function createHttpServer({ window, latest, report, unready, history, eve
       .type('text/plain; charset=utf-8')
       .send(`nothing is served at ${request.url.slice(0, 200)}\n`),
   )
-  registerModelApi(server, window)
+  registerModelApi(server, window, isStrict)
   registerExportApi(server, latest)
   if (history !== undefined) registerHistoricalApi(server, history, now)
   registerEventApi(server, events)

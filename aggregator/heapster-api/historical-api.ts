@@ -1,15 +1,16 @@
-import type { FastifyInstance } from 'fastify'
-import { findMetric } from '../catalog.ts'
-import type { Metric } from '../catalog.ts'
-import type { HistoryFunction, HistoryRequest, HistoryRow, InfluxHistory } from '../influx/history.ts'
-import { entityRoutes, namesOf } from './entity-routes.ts'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { HistoryFunction, HistoryMetric, HistoryRequest, HistoryRow, InfluxHistory } from '../influx/history.ts'
+import type { EntityType } from '../window.ts'
+import { entityRoutes, listRoutes, metricOf, namesOf } from './entity-routes.ts'
 import type { Names } from './entity-routes.ts'
-import { emptyResult, formatResult, formatTime } from './model-api.ts'
+import { emptyResult, formatResult, formatTime } from './metric-results.ts'
+import type { MetricResult } from './metric-results.ts'
 import { QueryError, readBucket, readModelQuery } from './query-parameters.ts'
 import type { RawQuery } from './query-parameters.ts'
 
 const root = '/api/v1/historical'
 const maxBuckets = 100_000
+const maxPods = 1000
 
 /** Upstream's names of aggregations, and what they are to InfluxDB. */
 const aggregations: Readonly<Record<string, HistoryFunction>> = {
@@ -27,79 +28,154 @@ const aggregations: Readonly<Record<string, HistoryFunction>> = {
 const fields: Readonly<Partial<Record<HistoryFunction, string>>> = { mean: 'average', max: 'maximum', min: 'minimum', median: 'median' }
 const percentiles: Readonly<Partial<Record<HistoryFunction, string>>> = { percentile50: '50', percentile95: '95', percentile99: '99' }
 
+/** An entity as InfluxDB knows it, and the time (ms) for which the name in the request was its. */
+interface Target {
+  readonly type: EntityType
+  readonly tags: Names
+  readonly since: number
+  readonly until: number
+}
+
+/** Finds what a request is about; `undefined` where nobody knows. */
+type FindTarget = (names: Names) => Promise<Target | undefined>
+
 /**
- * Heapster's historical API from InfluxDB: `…/metrics/{m}` gives points, `…/metrics-aggregated/{a,b}/{m}` aggregations per `bucket`. `start` is
- * required. Routes by the uid of a pod are not there: a uid is no tag.
+ * Heapster's historical API from InfluxDB: `…/metrics/{m}` gives points, `…/metrics-aggregated/{a,b}/{m}` aggregations per `bucket`, `…/metrics` what
+ * there is, and the lists of names of the model API. `start` is required for values. `pod-id` routes take the uid of a pod, living or gone.
  */
 export function registerHistoricalApi(server: FastifyInstance, history: InfluxHistory, now: () => number): void {
-  const answerPoints = async (tags: Names, metric: string, query: RawQuery) => {
-    const found = readRequest(tags, metric, { query, now: now() })
-    const rows = found === undefined ? [] : await history.points(found.request)
-    return rows.length === 0 ? emptyResult : formatResult(rows as readonly [number, number][], found!.metric)
+  const reader = new HistoryReader(history, now)
+  for (const { path, type, label, labels } of listRoutes) {
+    server.get(root + path, (request) => history.names(label, type, labels(namesOf(request))))
   }
-  const answerBuckets = async (tags: Names, { list, metric }: { readonly list: string; readonly metric: string }, query: RawQuery) => {
-    const functions = readAggregations(list)
-    const bucketMs = readBucket(query)
-    const found = readRequest(tags, metric, { query, now: now() })
-    if (found === undefined) return { buckets: [], bucketSize: 0 }
-    const { since, until } = found.request
-    if (bucketMs !== undefined && (until - since) / bucketMs > maxBuckets) {
-      throw new QueryError(`bucket: the range has more than ${maxBuckets} buckets of this size`)
+  const register = (path: string, find: FindTarget) => {
+    const list = async (request: FastifyRequest) => {
+      const target = await find(namesOf(request))
+      return target === undefined ? [] : history.metricNames(target.type, { type: target.type, ...target.tags })
     }
-    const rows = await history.buckets(found.request, functions, bucketMs)
-    return {
-      buckets: rows.map((row) => formatBucket(row, functions, found)),
-      // Upstream counts in nanoseconds.
-      bucketSize: (bucketMs ?? until - since) * 1e6,
-    }
-  }
-  for (const { path, tags } of entityRoutes) {
-    server.get(`${root}${path}/metrics/*`, (request) => {
+    server.get(`${root}${path}/metrics`, list)
+    server.get(`${root}${path}/metrics/*`, async (request) => {
       const names = namesOf(request)
-      return answerPoints(tags(names), names['*']!, request.query as RawQuery)
+      return names['*'] === '' ? list(request) : reader.points(() => find(names), names['*']!, request.query as RawQuery)
     })
     server.get(`${root}${path}/metrics-aggregated/:list/*`, (request) => {
       const names = namesOf(request)
-      return answerBuckets(tags(names), { list: names['list']!, metric: names['*']! }, request.query as RawQuery)
+      return reader.buckets(() => find(names), { list: names['list']!, metric: names['*']! }, request.query as RawQuery)
     })
   }
-  const podTags = (names: Names, pod: string) => ({ type: 'pod', namespace_name: names['namespace']!, pod_name: pod })
-  server.get(`${root}/namespaces/:namespace/pod-list/:pods/metrics/*`, async (request) => {
-    const names = namesOf(request)
-    const results = names['pods']!.split(',').map((pod) => answerPoints(podTags(names, pod), names['*']!, request.query as RawQuery))
-    return { items: await Promise.all(results) }
-  })
-  server.get(`${root}/namespaces/:namespace/pod-list/:pods/metrics-aggregated/:list/*`, async (request) => {
-    const names = namesOf(request)
-    const asked = { list: names['list']!, metric: names['*']! }
-    const results = names['pods']!.split(',').map((pod) => answerBuckets(podTags(names, pod), asked, request.query as RawQuery))
-    return { items: await Promise.all(results) }
-  })
+  const registerMany = (path: string, finders: (names: Names) => readonly (() => Promise<Target | undefined>)[]) => {
+    server.get(`${root}${path}/metrics/*`, async (request) => {
+      const names = namesOf(request)
+      const asked = finders(names).map((find) => reader.points(find, names['*']!, request.query as RawQuery))
+      return { items: await Promise.all(asked) }
+    })
+    server.get(`${root}${path}/metrics-aggregated/:list/*`, async (request) => {
+      const names = namesOf(request)
+      const wanted = { list: names['list']!, metric: names['*']! }
+      return { items: await Promise.all(finders(names).map((find) => reader.buckets(find, wanted, request.query as RawQuery))) }
+    })
+  }
+  for (const { path, type, labels } of entityRoutes) register(path, async (names) => ({ type, tags: labels(names), ...always }))
+  const byUid = async (uid: string, container?: string): Promise<Target | undefined> => {
+    const found = await history.findPod(uid)
+    if (found === undefined) return undefined
+    const { namespace, pod, since, until } = found
+    const tags = { namespace_name: namespace, pod_name: pod }
+    return container === undefined
+      ? { type: 'pod', tags, since, until }
+      : { type: 'pod_container', tags: { ...tags, container_name: container }, since, until }
+  }
+  register('/pod-id/:uid', ({ uid }) => byUid(uid!))
+  register('/pod-id/:uid/containers/:container', ({ uid, container }) => byUid(uid!, container))
+  registerMany('/pod-id-list/:uids', ({ uids }) => splitList(uids!).map((uid) => () => byUid(uid)))
+  registerMany('/namespaces/:namespace/pod-list/:pods', ({ namespace, pods }) =>
+    splitList(pods!).map((pod) => async () => ({ type: 'pod', tags: { namespace_name: namespace!, pod_name: pod }, ...always })),
+  )
 }
 
-interface FoundRequest {
-  readonly request: HistoryRequest
-  readonly metric: Metric
+const always = { since: -Infinity, until: Infinity }
+
+function splitList(text: string): readonly string[] {
+  const items = text.split(',')
+  if (items.length > maxPods) throw new QueryError(`${items.length} pods in one request; at most ${maxPods} are allowed`)
+  return items
+}
+
+/** Reads values of a target out of the history, in the words of the API. */
+class HistoryReader {
+  readonly #history: InfluxHistory
+  readonly #now: () => number
+
+  constructor(history: InfluxHistory, now: () => number) {
+    this.#history = history
+    this.#now = now
+  }
+
+  async points(find: () => Promise<Target | undefined>, metric: string, query: RawQuery): Promise<MetricResult> {
+    const asked = readRequest(metric, query, this.#now())
+    const request = asked === undefined ? undefined : clip(asked, await find())
+    return request === undefined
+      ? emptyResult
+      : formatResult((await this.#history.points(request)) as readonly (readonly [number, number])[], request.metric)
+  }
+
+  async buckets(
+    find: () => Promise<Target | undefined>,
+    { list, metric }: { readonly list: string; readonly metric: string },
+    query: RawQuery,
+  ): Promise<object> {
+    const functions = readAggregations(list)
+    const bucketMs = readBucket(query)
+    const asked = readRequest(metric, query, this.#now())
+    // Upstream counts in nanoseconds.
+    const bucketSize = (bucketMs ?? (asked === undefined ? 0 : asked.until - asked.since)) * 1e6
+    const request = asked === undefined ? undefined : clip(asked, await find())
+    if (request === undefined) return { buckets: [], bucketSize }
+    const { since, until } = request
+    if (bucketMs !== undefined && (until - since) / bucketMs > maxBuckets) {
+      throw new QueryError(`bucket: the range has more than ${maxBuckets} buckets of this size`)
+    }
+    const rows = await this.#history.buckets(request, functions, bucketMs)
+    return { buckets: rows.map((row) => formatBucket(row, functions, request)), bucketSize }
+  }
 }
 
 /** `undefined` where there can be no answer: no such metric, or a labelled one without its label. */
-function readRequest(
-  tags: Names,
-  name: string,
-  { query, now }: { readonly query: RawQuery; readonly now: number },
-): FoundRequest | undefined {
+function readRequest(name: string, query: RawQuery, now: number): HistoryRequest | undefined {
   const { since, until, labels } = readModelQuery(query)
   if (since === undefined) throw new QueryError('start: required, an RFC 3339 time such as "2026-01-02T15:04:05Z"')
-  const metric = findMetric(name)
+  const metric: AskedMetric | undefined = metricOf(name) ?? customMetric(name)
   if (metric === undefined) return undefined
   const resource = Object.keys(labels ?? {}).length === 1 ? labels?.['resource_id'] : undefined
   if (metric.isLabelled === true && resource === undefined) return undefined
-  const allTags = resource === undefined ? tags : { ...tags, resource_id: resource }
-  return { request: { metric: metric.name, tags: allTags, since, until: until ?? now }, metric }
+  for (const label of Object.keys(labels ?? {})) {
+    if (!/^[a-zA-Z_][a-zA-Z0-9_]{0,255}$/.test(label))
+      throw new QueryError(`labels: ${JSON.stringify(label.slice(0, 100))} is not a name of a label`)
+  }
+  // What tells the series of a pod's own metric apart are labels of its own.
+  const tags = metric.isCustom === true ? (labels ?? {}) : resource === undefined ? {} : { resource_id: resource }
+  return { metric, tags, since, until: until ?? now }
+}
+
+interface AskedMetric extends HistoryMetric {
+  readonly isLabelled?: true
+  readonly isCustom?: true
+}
+
+function customMetric(name: string): AskedMetric | undefined {
+  return /^custom\/[a-zA-Z_:][a-zA-Z0-9_:]{0,255}$/.test(name) ? { name, type: 'gauge', valueType: 'float', isCustom: true } : undefined
+}
+
+/** The part of what was asked in which the name was the target's. */
+function clip(asked: HistoryRequest, target: Target | undefined): HistoryRequest | undefined {
+  if (target === undefined) return undefined
+  const since = Math.max(asked.since, target.since)
+  const until = Math.min(asked.until, target.until)
+  return since > until ? undefined : { metric: asked.metric, tags: { ...asked.tags, type: target.type, ...target.tags }, since, until }
 }
 
 function readAggregations(text: string): readonly HistoryFunction[] {
-  return text.split(',').map((name) => {
+  return [...new Set(text.split(','))].map((name) => {
     if (!Object.hasOwn(aggregations, name)) {
       throw new QueryError(`aggregation: ${JSON.stringify(name.slice(0, 100))} is not one of ${Object.keys(aggregations).join(', ')}`)
     }
@@ -110,9 +186,9 @@ function readAggregations(text: string): readonly HistoryFunction[] {
 function formatBucket(
   [timestamp, ...values]: HistoryRow,
   functions: readonly HistoryFunction[],
-  { request, metric }: FoundRequest,
+  { metric, since }: HistoryRequest,
 ): object {
-  const bucket: Record<string, unknown> = { timestamp: formatTime(timestamp === 0 ? request.since : timestamp) }
+  const bucket: Record<string, unknown> = { timestamp: formatTime(timestamp === 0 ? since : timestamp) }
   const perPercentile: Record<string, object> = {}
   for (const [index, name] of functions.entries()) {
     const value = values[index]

@@ -8,6 +8,17 @@ export class QueryError extends Error {
   }
 }
 
+/** A request for something that is not there, of somebody who wants to be told. */
+export class UnknownError extends Error {
+  readonly code = 'UNKNOWN'
+  readonly statusCode = 404
+
+  constructor(message: string) {
+    super(message)
+    this.name = 'UnknownError'
+  }
+}
+
 /** What a query of the model API asks for. */
 export interface ModelQuery {
   /** Inclusive, ms. */
@@ -30,6 +41,14 @@ export function readModelQuery(query: RawQuery): ModelQuery {
     throw new QueryError(`start: ${JSON.stringify(query['start'])} is after end ${JSON.stringify(query['end'])}`)
   }
   return { since, until, labels: readLabels(query) }
+}
+
+/** Reads `strict`: whether what is unknown is a 404 rather than an empty answer. */
+export function readStrict(query: RawQuery, fallback: boolean): boolean {
+  const text = single(query, 'strict')
+  if (text === undefined || text === '') return fallback
+  if (text !== 'true' && text !== 'false') throw new QueryError(`strict: ${quote(text)} is not "true" or "false"`)
+  return text === 'true'
 }
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }

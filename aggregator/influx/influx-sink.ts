@@ -52,7 +52,7 @@ export class InfluxSink implements Sink {
     this.#context = context
     this.#driver = createInfluxDriver(influx)
     this.#guard = new SeriesGuard(this.#settings.maxSeries)
-    this.#encoder = new LineEncoder({ ...this.#settings, clusterName: context.clusterName, guard: this.#guard })
+    this.#encoder = new LineEncoder({ ...this.#settings, clusterName: influx.clusterName ?? context.clusterName, guard: this.#guard })
     const destination = new InfluxDestination({
       settings: this.#settings,
       prepare: () => ensureDatabase(this.#driver, influx, context.clock),

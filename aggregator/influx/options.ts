@@ -15,6 +15,8 @@ export interface InfluxOptions {
   readonly policy?: string
   /** Per tier how long it is kept, or `none` for no such tier. Default `90d` and `INF`. */
   readonly tiers?: Partial<Readonly<Record<TierName, string>>>
+  /** The tag `cluster_name`, where it is another than that of everything else. */
+  readonly clusterName?: string
   /** Default `default`. */
   readonly schema?: SchemaName
   /** Labels that are tags besides those by which entities are told apart. */
@@ -33,7 +35,9 @@ export const tierNames = ['5m', '1h'] as const
 export type TierName = (typeof tierNames)[number]
 
 /** The options with every default filled in. */
-export interface InfluxSettings extends Required<Omit<InfluxOptions, 'username' | 'password' | 'retention' | 'v2' | 'tls' | 'tiers'>> {
+export interface InfluxSettings extends Required<
+  Omit<InfluxOptions, 'username' | 'password' | 'clusterName' | 'retention' | 'v2' | 'tls' | 'tiers'>
+> {
   readonly credentials: { readonly username: string; readonly password: string } | undefined
   /** `undefined`: nobody has asked, an existing policy keeps what it has. */
   readonly retention: string | undefined

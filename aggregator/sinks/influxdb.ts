@@ -17,12 +17,7 @@ export const influxdb: SinkDeclaration = {
   read(uri) {
     const influx = readOptions(uri)
     const concurrency = uri.integer('concurrency', { min: 1, max: 64, default: 4 })
-    const clusterName = uri.text('cluster_name')
-    return {
-      influx,
-      create: (name, context) =>
-        new InfluxSink({ name, influx, concurrency }, clusterName === undefined ? context : { ...context, clusterName }),
-    }
+    return { influx, create: (name, context) => new InfluxSink({ name, influx, concurrency }, context) }
   },
 }
 
@@ -35,6 +30,7 @@ function readOptions(uri: SinkUri): InfluxOptions {
   const fine = uri.text('retention_5m', { default: '90d', pattern: tierDuration, allowed: `"none", ${durationWords}` })
   const coarse = uri.text('retention_1h', { default: 'INF', pattern: tierDuration, allowed: `"none", ${durationWords}` })
   const [username, password, tags] = [uri.text('user'), uri.secret('pw'), uri.list('tags')]
+  const clusterName = uri.text('cluster_name')
   const options: InfluxOptions = {
     url: url.toString(),
     database: uri.text('db', { default: 'k8s' }),
@@ -47,6 +43,7 @@ function readOptions(uri: SinkUri): InfluxOptions {
     ...(retention === undefined ? {} : { retention: forEver(retention) }),
     ...(username === undefined ? {} : { username, password: password ?? '' }),
     ...(tags === undefined ? {} : { tags }),
+    ...(clusterName === undefined ? {} : { clusterName }),
     ...(bucket === undefined && token === undefined ? {} : { v2: readV2(org, bucket, token) }),
   }
   try {

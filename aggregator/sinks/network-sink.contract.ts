@@ -65,8 +65,8 @@ export function podBatch(names: readonly string[], timestamp: number): Batch {
 const patienceMs = 5000
 
 /** What every network sink keeps to, whatever its protocol. */
-export function describeNetworkSink(what: string, { open, shownName, tellsRefusals }: SinkCase): void {
-  describe(what, () => {
+export function describeNetworkSink(kind: string, { open, shownName, tellsRefusals }: SinkCase): void {
+  describe(`the ${kind} sink`, () => {
     let receiver: Receiver
     let clock: FakeClock
     let sink: Sink

@@ -5,13 +5,13 @@ import { decompressSnappy, readLabels } from './remote-write-reader.ts'
 
 const sanitized = (name: string) => `.${name.replaceAll(/[^a-zA-Z0-9_-]/g, '_')}.`
 
-describeNetworkSink('the Graphite sink', {
+describeNetworkSink('Graphite', {
   open: () => openTcpReceiver((address) => `graphite:tcp://${address}?prefix=k8s`),
   shownName: sanitized,
   tellsRefusals: false,
 })
 
-describeNetworkSink('the webhook sink', {
+describeNetworkSink('webhook', {
   open: () =>
     openHttpReceiver(
       (url) => `webhook:${url}/hook?token=secret`,
@@ -25,7 +25,7 @@ describeNetworkSink('the webhook sink', {
   tellsRefusals: false,
 })
 
-describeNetworkSink('the Elasticsearch sink', {
+describeNetworkSink('Elasticsearch', {
   open: () => {
     const stored = new Map<string, string>()
     return openHttpReceiver(
@@ -55,7 +55,7 @@ describeNetworkSink('the Elasticsearch sink', {
   tellsRefusals: true,
 })
 
-describeNetworkSink('the remote-write sink', {
+describeNetworkSink('remote-write', {
   open: () =>
     openHttpReceiver(
       (url) => `remote-write:${url}/api/v1/write`,
