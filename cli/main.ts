@@ -33,6 +33,11 @@ const commands: Readonly<Record<string, Command>> = {
     help: 'processes and addresses',
     run: async (args, context) => showStatus(parseOptions(args), context),
   },
+  doctor: {
+    usage: 'doctor [--data-dir DIR | --kubeconfig FILE]',
+    help: 'what is wrong between any node and any graph, and what to do; --json',
+    run: async (args, context) => (await import('./commands/doctor.ts')).runDoctor(args, context),
+  },
   down: {
     usage: 'down [--data-dir DIR] [--purge]',
     help: 'stop everything; --purge removes the data too',
