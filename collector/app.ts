@@ -21,6 +21,7 @@ import { StatsStore } from './stats-store.ts'
 import type { Subject } from './subjects.ts'
 import type { Summary } from './summary.ts'
 
+export { whyTooOpen }
 export type { DriverOptions }
 
 export interface CollectorOptions extends AccessOptions {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { createCollector, type CollectorOptions } from '../../collector/app.ts'
+import { createCollector, whyTooOpen, type CollectorOptions } from '../../collector/app.ts'
 import { selectSubjects } from '../../collector/subjects.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { createLog, type Log } from '../../lib/log.ts'
@@ -25,6 +25,9 @@ ${describeFlagTable(collectorFlags)}`
 /** `binnacle collector`: serves until a signal comes. Resolves with the exit code. */
 export async function runCollector(args: readonly string[]): Promise<number> {
   const { flags, unused } = parseCollectorFlags(args)
+  const tooOpen = whyTooOpen(flags['listen-ip'], accessOf(flags))
+  if (tooOpen !== undefined && !flags['insecure'])
+    throw new UsageError(`--listen-ip: ${tooOpen}; allowed with --token-file, --tls-cert, --client-ca or --insecure`)
   becomeProgram('collector', args)
   const log = createLog({ level: flags['log-level'], component: 'collector' })
   for (const [name, reason] of unused) log.warn({ flag: `--${name}` }, `this flag has no effect: ${reason}`)
