@@ -15,6 +15,10 @@ export interface InfluxServer {
   start(): Promise<void>
   /** Ends it; the data stay. */
   stop(): Promise<void>
+  /** Kills it as a crash would. */
+  kill(): Promise<void>
+  /** Holds it still, connections open, until the returned function is called. */
+  freeze(): () => void
   /** Ends it and removes its data. */
   remove(): Promise<void>
   /** The rows of one InfluxQL statement, by series. */
@@ -37,13 +41,14 @@ export async function createInfluxServer(binary = 'influxd'): Promise<InfluxServ
   await writeFile(config, renderConfig(dir, port, rpcPort))
   let running: ChildProcess | undefined
 
-  async function stop(): Promise<void> {
+  async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = running
     running = undefined
     if (child === undefined || child.exitCode !== null) return
-    child.kill('SIGTERM')
+    child.kill(signal)
     await once(child, 'exit')
   }
+  const stop = () => end('SIGTERM')
 
   return {
     url,
@@ -60,6 +65,12 @@ export async function createInfluxServer(binary = 'influxd'): Promise<InfluxServ
       await Promise.race([waitForPing(url), failed])
     },
     stop,
+    kill: () => end('SIGKILL'),
+    freeze() {
+      const child = running
+      child?.kill('SIGSTOP')
+      return () => void child?.kill('SIGCONT')
+    },
     async remove() {
       await stop()
       await rm(dir, { recursive: true, force: true })
