@@ -25,6 +25,7 @@ import type { MachineInfo } from './machine/machine-info.ts'
 import { SystemProcesses } from './machine/system-processes.ts'
 import { CgroupNaming } from './naming/cgroup-naming.ts'
 import type { PodList } from './naming/pod-lists.ts'
+import { OomLedger } from './oom-ledger.ts'
 import { hugePageName } from './readers/hugetlb.ts'
 import { createMachineReader } from './readers/machine.ts'
 import { createCgroupReaders } from './readers/readers.ts'
@@ -83,6 +84,7 @@ export class LocalSource implements Source {
   readonly #docker: DockerSource | undefined
   readonly #discovery: CgroupDiscovery | undefined
   readonly #naming: CgroupNaming
+  readonly #oomLedger: OomLedger | undefined
   readonly #diskUsage: DiskUsage
   readonly #systemProcesses: SystemProcesses
   readonly #nameById = new Map<string, string>()
@@ -99,6 +101,7 @@ export class LocalSource implements Source {
     this.subjects = options.subjects ?? defaultSubjects
     this.#hierarchy = detectHierarchy(cgroupRoot)
     this.#machine = readMachineInfo(options)
+    if (this.#hierarchy.version === 'v2') this.#oomLedger = new OomLedger(cgroupRoot)
     // In a container with the host's /proc mounted elsewhere, `net` would be the container's own.
     const networkFolder = procRoot === '/proc' ? 'net' : '1/net'
     this.#housekeeping = new Housekeeping({
@@ -265,14 +268,16 @@ export class LocalSource implements Source {
 
   #add(description: ContainerDescription): Container | undefined {
     const container = this.store.upsert(description, this.#options.clock.now())
-    if (container !== undefined) this.#housekeeping.watch(container)
+    if (container === undefined) return undefined
+    this.#housekeeping.watch(container)
+    this.#oomLedger?.noteAdded(description.name)
     return container
   }
 
   #remove(name: string): void {
     this.#housekeeping.unwatch(name)
-    this.#naming.forget(name)
-    this.store.remove(name, this.#options.clock.now())
+    const container = this.store.get(name)
+    if (container !== undefined) this.#forget(container)
   }
 
   /** The cgroup is gone; its files are closed already. */
@@ -280,6 +285,7 @@ export class LocalSource implements Source {
     const { name, id } = container.description
     this.#nameById.delete(id)
     this.#naming.forget(name)
+    this.#oomLedger?.settle(container)
     this.store.remove(name, this.#options.clock.now())
   }
 

@@ -20,8 +20,8 @@ const filesV2: Readonly<Record<string, Field>> = {
   'rsvd.current': 'reservedBytes',
 }
 
-/** Failures on v2: the line `max N`. */
-const eventsV2: Readonly<Record<string, Field>> = { events: 'failures', 'rsvd.events': 'reservedFailures' }
+/** Failures on v2: the line `max N`; reservations have no such file. */
+const eventsV2: Readonly<Record<string, Field>> = { events: 'failures' }
 
 const unlimitedFrom = 2 ** 62
 
