@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { AppsV1ReplicaSet, BatchV1Job, CoreV1Node, CoreV1Pod } from '../orchestrator/api/generated/kinds.ts'
+import type { KubeObject } from '../orchestrator/api/object.ts'
 import { FakeClock } from '../lib/fake-clock.ts'
 import { silentLog } from '../lib/log.ts'
 import { columnOf } from './catalog.ts'
@@ -9,6 +10,7 @@ import type { FakeUse } from './fake-cluster.ts'
 import type { Batch, MetricSet } from './metric-set.ts'
 import { Pipeline } from './pipeline.ts'
 import { createNodeProcessors, createTotalsProcessors } from './processors.ts'
+import { readResourceMetrics } from './sources/resource-reader.ts'
 import { readSummary } from './sources/summary-reader.ts'
 
 /** A cluster whose nodes answer at five-second steps, with all processors in their order. */
@@ -55,6 +57,18 @@ class Cluster {
 
 const containerKey = 'namespace:default/pod:web/container:main'
 const podKey = 'namespace:default/pod:web'
+
+const ownedBy = (kind: string, name: string) => ({
+  ownerReferences: [{ apiVersion: 'v1', kind, name, uid: 'uid-owner', controller: true }],
+})
+const runningStatus = (name: string) => ({
+  name,
+  image: '',
+  imageID: '',
+  ready: true,
+  restartCount: 0,
+  state: { running: { startedAt: '2029-12-31T23:00:00Z' } },
+})
 
 describe('the processors', () => {
   let cluster: Cluster
@@ -199,7 +213,134 @@ describe('the processors', () => {
     })
   })
 
+  describe('of pods of every kind', () => {
+    it('count a sidecar like a container, and of other init containers only what they use', () => {
+      const web = createFakePod('web')
+      const resources = { requests: { cpu: '50m' } }
+      cluster.pods.put({
+        ...web,
+        spec: {
+          ...web.spec,
+          initContainers: [
+            { name: 'proxy', image: 'proxy:1', restartPolicy: 'Always', resources },
+            { name: 'setup', image: 'setup:1', resources },
+          ],
+        },
+        status: { ...web.status, initContainerStatuses: [runningStatus('proxy')] },
+      })
+      cluster.scrape('n1', [{ pod: web, cpuNanoseconds: 1e9, containers: ['main', 'proxy', 'setup'] }])
+      expect(cluster.value(podKey, 'cpu/request')).toBe(150)
+      expect(cluster.value(podKey, 'cpu/usage_rate')).toBe(150)
+      expect(cluster.last(`${podKey}/container:setup`)!.entity.labels).toMatchObject({ container_base_image: 'setup:1', labels: 'app:web' })
+      expect(cluster.value(`${podKey}/container:setup`, 'cpu/request')).toBeNaN()
+      cluster.scrape('n1', [{ pod: web, cpuNanoseconds: 1e9, containers: ['main'] }])
+      expect(cluster.value(podKey, 'cpu/usage_rate')).toBeNaN()
+    })
+
+    it('know a static pod by the hash of its manifest, and call it no workload', () => {
+      const pod = createFakePod('web', { owner: { kind: 'Node', name: 'n1' } })
+      const mirror = { ...pod, metadata: { ...pod.metadata, annotations: { 'kubernetes.io/config.hash': 'abc' } } }
+      cluster.pods.put(mirror)
+      cluster.scrape('n1', [{ pod: { ...pod, metadata: { ...pod.metadata, uid: 'abc' } }, cpuNanoseconds: 1e9 }])
+      expect(cluster.last(podKey)!.presence).toBe('measured')
+      expect(cluster.last(podKey)!.entity.labels).toMatchObject({ pod_id: 'uid-web' })
+      expect(cluster.last(podKey)!.entity.labels['workload_kind']).toBeUndefined()
+    })
+
+    it.each([
+      ['ReplicaSet', AppsV1ReplicaSet, 'Deployment'],
+      ['Job', BatchV1Job, 'CronJob'],
+    ] as const)('name the owner of a %s as the workload', (kind, of, owner) => {
+      const between = { apiVersion: 'v1', kind, metadata: { name: 'web-1', namespace: 'default', ...ownedBy(owner, 'web') } }
+      cluster.informers.informer<KubeObject>(of).put(between)
+      cluster.pods.put(createFakePod('web', { owner: { kind, name: 'web-1' } }))
+      cluster.scrape('n1', [use(1e9)])
+      expect(cluster.value(`namespace:default/workload:${owner}/web`, 'cpu/usage_rate')).toBe(50)
+    })
+
+    it.each(['StatefulSet', 'DaemonSet', 'ReplicationController', 'Job', 'ReplicaSet'])('name a %s as the workload', (kind) => {
+      cluster.pods.put(createFakePod('web', { owner: { kind, name: 'web' } }))
+      cluster.scrape('n1', [use(1e9)])
+      expect(cluster.value(`namespace:default/workload:${kind}/web`, 'memory/working_set')).toBe(1 << 26)
+    })
+
+    it('sum disk traffic per resource, and none of it while a container lacks it', async () => {
+      const web = createFakePod('web', { containers: ['a', 'b'], owner: { kind: 'DaemonSet', name: 'web' } })
+      cluster.pods.put(web)
+      const scrape = (bytes: number, lacking?: string) => {
+        const summary = createFakeSummary('n1', cluster.clock.now(), [{ pod: web, cpuNanoseconds: 1e9 }])
+        const time = new Date(cluster.clock.now()).toISOString()
+        const [pod] = summary.pods
+        const containers = pod!.containers.map((container) => ({
+          ...container,
+          ...(container.name === lacking ? {} : { diskio: { time, readBytes: bytes, writeBytes: 0 } }),
+        }))
+        const { sets } = readSummary(JSON.stringify({ ...summary, pods: [{ ...pod, containers }] }), 'n1', cluster.clock.now())
+        cluster.pipeline.addNodeBatch({ nodeName: 'n1', timestamp: cluster.clock.now(), sets })
+      }
+      const column = columnOf('disk/io_read_bytes_rate')
+      const rates = (key: string) => cluster.last(key)!.labelled.flatMap((entry) => (entry.column === column ? [entry.value] : []))
+      scrape(1000)
+      await cluster.clock.advance(5000)
+      scrape(6000)
+      expect([rates(podKey), rates('namespace:default/workload:DaemonSet/web'), rates('cluster')]).toEqual([[2000], [2000], [2000]])
+      await cluster.clock.advance(5000)
+      scrape(11_000, 'b')
+      expect(rates(podKey)).toEqual([])
+    })
+
+    it('count accelerators and extended resources that are asked for', () => {
+      const web = createFakePod('web')
+      const requests = { 'nvidia.com/gpu': '2', 'example.com/fpga': '1', cpu: '1' }
+      cluster.pods.put({ ...web, spec: { ...web.spec, containers: [{ name: 'main', image: 'a', resources: { requests } }] } })
+      cluster.scrape('n1', [use(1e9)])
+      expect(cluster.value('node:n1', 'accelerator/request')).toBe(2)
+      const column = columnOf('extended_resource/request')
+      const asked = cluster.last('cluster')!.labelled.filter((entry) => entry.column === column)
+      expect(Object.fromEntries(asked.map(({ resource, value }) => [resource, value]))).toEqual({
+        'nvidia.com/gpu': 2,
+        'example.com/fpga': 1,
+      })
+    })
+
+    it('take the average since a start that was a moment ago where the node has no reading', () => {
+      const web = createFakePod('web')
+      cluster.pods.put(web)
+      const startTime = new Date(cluster.clock.now() - 10_000).toISOString()
+      const summary = createFakeSummary('n1', cluster.clock.now(), [{ pod: web, cpuNanoseconds: 1e9, startTime }])
+      const text = JSON.stringify(summary).replaceAll('"usageNanoCores":50000000,', '')
+      const { sets } = readSummary(text, 'n1', cluster.clock.now())
+      cluster.pipeline.addNodeBatch({ nodeName: 'n1', timestamp: cluster.clock.now(), sets })
+      expect(cluster.last(containerKey)!.cpu).toMatchObject({ nanocores: 1e8, windowMs: 10_000 })
+      expect(cluster.value('node:n1', 'cpu/usage_rate')).toBeNaN()
+    })
+
+    it('take the figures of the resource metrics, which do not say which pod of a name they mean', async () => {
+      cluster.pods.put(createFakePod('web'))
+      const scrape = (seconds: number) => {
+        const at = cluster.clock.now()
+        const labels = 'container="main",namespace="default",pod="web"'
+        const text = `container_cpu_usage_seconds_total{${labels}} ${seconds} ${at}\ncontainer_memory_working_set_bytes{${labels}} 5 ${at}\n`
+        cluster.pipeline.addNodeBatch({ nodeName: 'n1', timestamp: at, sets: readResourceMetrics(text, 'n1', at).sets })
+      }
+      scrape(1)
+      await cluster.clock.advance(5000)
+      scrape(2)
+      expect(cluster.value(podKey, 'cpu/usage_rate')).toBe(200)
+      expect(cluster.last(podKey)!.entity.labels['pod_id']).toBe('uid-web')
+      expect(cluster.value('namespace:default', 'memory/working_set')).toBe(5)
+    })
+  })
+
   describe('of nodes and totals', () => {
+    it('say for the cluster what is there, in use and asked for', () => {
+      cluster.scrape('n1', [use(1e9)])
+      expect(cluster.value('cluster', 'cpu/node_capacity')).toBe(2000)
+      expect(cluster.value('cluster', 'memory/node_allocatable')).toBe(4 * 2 ** 30)
+      expect(cluster.value('cluster', 'memory/node_utilization')).toBe(0.5)
+      expect(cluster.value('cluster', 'cpu/node_reservation')).toBe(0.05)
+    })
+
     it('set capacity, utilization and reservation beside allocatable', () => {
       cluster.scrape('n1', [use(1e9)])
       expect(cluster.value('node:n1', 'cpu/node_capacity')).toBe(2000)

@@ -87,6 +87,12 @@ function enrichPod(
     }
     batch.sets.set(containerKey, set)
   }
+  for (const { name, image } of facts.others) {
+    const containerKey = entityKeys.container(namespace, pod.metadata.name!, name)
+    const set = batch.sets.get(containerKey)
+    if (set === undefined) continue
+    set.entity = createEntity('pod_container', containerKey, { ...labels, container_name: name, container_base_image: image })
+  }
 }
 
 function createStub(key: string, container: ContainerFacts): MetricSet {

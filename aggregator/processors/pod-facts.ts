@@ -22,6 +22,8 @@ export interface PodFacts {
   /** The uid under which the node reports it: for mirror pods that of the manifest. */
   readonly reportedUid: string
   readonly containers: ReadonlyMap<string, ContainerFacts>
+  /** Init containers that run to their end, and ephemeral ones: they may use something, and no figure is due from them. */
+  readonly others: readonly { readonly name: string; readonly image: string }[]
   /** Whether it has ended for good, so that its requests are free again. */
   readonly hasEnded: boolean
 }
@@ -59,6 +61,10 @@ export function readPodFacts(pod: CoreV1Pod): PodFacts {
     labels: formatLabels(pod.metadata.labels ?? {}),
     reportedUid: pod.metadata.annotations?.['kubernetes.io/config.hash'] ?? pod.metadata.uid ?? '',
     containers: new Map(containers.map((container) => [container.name, readContainerFacts(container, pod)])),
+    others: [
+      ...(pod.spec?.initContainers ?? []).filter((container) => container.restartPolicy !== 'Always'),
+      ...(pod.spec?.ephemeralContainers ?? []),
+    ].map(({ name, image = '' }) => ({ name, image })),
     hasEnded: phase === 'Succeeded' || phase === 'Failed',
   }
 }

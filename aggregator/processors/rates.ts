@@ -1,5 +1,5 @@
 import { columnOf, metrics } from '../catalog.ts'
-import type { Family, MetricSet } from '../metric-set.ts'
+import type { CpuReading, Family, MetricSet } from '../metric-set.ts'
 import type { NodeProcessor } from '../processors.ts'
 
 /** The kubelet does not say over which time `usageNanoCores` is the average; our collector's is its default interval. */
@@ -28,10 +28,14 @@ const rules: readonly (RateRule & { readonly isLabelled: boolean })[] = metrics.
 const plainRules = rules.filter((rule) => !rule.isLabelled)
 const labelledRules = new Map(rules.filter((rule) => rule.isLabelled).map((rule) => [rule.from, rule]))
 
+const cpuUsage = columnOf('cpu/usage')
 const cpuRate = columnOf('cpu/usage_rate')
 const periods = columnOf('cpu/cfs_periods')
 const throttledPeriods = columnOf('cpu/cfs_throttled_periods')
 const throttledShare = columnOf('cpu/cfs_throttled_share')
+
+/** The average since the start says something about now only while the start is near. */
+const maxFirstWindowMs = 60_000
 
 /** A sample that has been the newest for longer than this is of something that is no longer measured. Real kubelets take up to 15 s. */
 const minStaleMs = 60_000
@@ -121,8 +125,18 @@ function setCpu(set: MetricSet, before: MetricSet | undefined): void {
   if (before !== undefined && !Number.isNaN(rate)) {
     const windowMs = measuredAt - before.measuredAt.cpu
     set.cpu = windowMs > 0 ? { nanocores: rate * 1e6, windowMs, measuredAt } : before.cpu
-  } else if (!Number.isNaN(set.instantCpuNanocores) && !Number.isNaN(measuredAt)) {
-    set.values[cpuRate] = set.instantCpuNanocores * 1e-6
-    set.cpu = { nanocores: set.instantCpuNanocores, windowMs: instantWindowMs, measuredAt }
+  } else {
+    set.cpu = firstReading(set)
+    if (set.cpu !== undefined) set.values[cpuRate] = set.cpu.nanocores * 1e-6
   }
+}
+
+/** The node's own reading; without one the average since a start that was not long ago. */
+function firstReading({ instantCpuNanocores, measuredAt: { cpu: measuredAt }, startedAt, values }: MetricSet): CpuReading | undefined {
+  if (Number.isNaN(measuredAt)) return undefined
+  if (!Number.isNaN(instantCpuNanocores)) return { nanocores: instantCpuNanocores, windowMs: instantWindowMs, measuredAt }
+  const windowMs = measuredAt - startedAt
+  const used = values[cpuUsage]!
+  if (!(windowMs > 0 && windowMs <= maxFirstWindowMs) || Number.isNaN(used)) return undefined
+  return { nanocores: (used / windowMs) * 1000, windowMs, measuredAt }
 }
