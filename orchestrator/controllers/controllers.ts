@@ -13,6 +13,9 @@ import { collectableKinds } from './garbage-collector/collectable-kinds.ts'
 import { createJobController } from './job/job.controller.ts'
 import { createNamespaceController } from './namespace/namespace.controller.ts'
 import { createNodeLifecycleController } from './node-lifecycle/node-lifecycle.controller.ts'
+import { createClaimController } from './persistent-volume/claim.controller.ts'
+import { createEphemeralVolumeController } from './persistent-volume/ephemeral-volume.controller.ts'
+import { createVolumeController } from './persistent-volume/volume.controller.ts'
 import { createPodGarbageCollector } from './pod-garbage-collector/pod-garbage-collector.controller.ts'
 import { createReplicaSetController } from './replicaset/replicaset.controller.ts'
 import { createReplicationControllerController } from './replicationcontroller/replicationcontroller.controller.ts'
@@ -54,6 +57,9 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createEndpointsController(options),
     createEndpointsCleanupController(options),
     createEndpointSliceController(options),
+    createClaimController(options),
+    createVolumeController(options),
+    createEphemeralVolumeController(options),
     createNamespaceController(options),
     createResourceQuotaController({ ...options, kinds: collectableKinds() }),
     createServiceAccountController(options),

@@ -4,7 +4,7 @@ import type { Informer, InformerFactory } from '../client/informer.ts'
 import type { Client } from '../client/client.ts'
 import type { EventRecorder } from '../client/events.ts'
 import { createEventRecorder } from '../client/events.ts'
-import { CoreV1Node, CoreV1Pod, CoreV1Service } from '../api/generated/kinds.ts'
+import { CoreV1Node, CoreV1PersistentVolume, CoreV1Pod, CoreV1Service } from '../api/generated/kinds.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Random } from '../../lib/random.ts'
@@ -28,6 +28,7 @@ import { SimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
 import { createAuthenticator } from './server/node-authentication.ts'
 import { NodeServer } from './server/node-server.ts'
 import type { NodeServerOptions, StatsSource } from './server/node-server.ts'
+import { LocalVolumes } from './volumes/local-volumes.ts'
 import { ObjectSource } from './volumes/object-source.ts'
 import { createTokenSource } from './volumes/service-account-tokens.ts'
 import { VolumeManager } from './volumes/volume-manager.ts'
@@ -114,6 +115,7 @@ class ComposedAgent implements NodeAgent {
   #registrar: NodeRegistrar | undefined
   #server: NodeServer | undefined
   #stopParts: (() => void) | undefined
+  #localVolumes: LocalVolumes | undefined
   #informerRun: Promise<void> | undefined
   #machine: RuntimeInfo | undefined
   #pool: AddressPool | undefined
@@ -133,6 +135,7 @@ class ComposedAgent implements NodeAgent {
     const recorder = createEventRecorder({ ...options, component: 'kubelet', host: options.nodeName })
     const pods = informers.informer(CoreV1Pod, { fieldSelector: `spec.nodeName=${options.nodeName}` })
     const services = informers.informer(CoreV1Service)
+    const persistentVolumes = informers.informer(CoreV1PersistentVolume)
     const node = informers.informer(CoreV1Node, { fieldSelector: `metadata.name=${options.nodeName}` })
     if (options.informers === undefined) this.#informerRun = informers.run(this.#abort.signal)
     const shared = this.#podServices({ facts, hostDns, recorder, services: () => services.list(), pods: () => pods.list() })
@@ -163,6 +166,11 @@ class ComposedAgent implements NodeAgent {
     this.#registrar = this.#createRegistrar(facts, recorder)
     this.#registrar.start()
     this.#followNode(node)
+    this.#localVolumes = new LocalVolumes({ ...options, volumes: persistentVolumes })
+    // Nobody waits for what is removed.
+    this.#localVolumes.start(this.#abort.signal).catch((error: unknown) => {
+      if (!this.#abort.signal.aborted) options.log.warn({ err: error }, 'volumes that are gone cannot be looked for')
+    })
     await Promise.all([services.waitForSync(this.#abort.signal), manager.start()])
   }
 
@@ -170,6 +178,7 @@ class ComposedAgent implements NodeAgent {
     this.#abort.abort()
     await Promise.all([this.#manager?.stop(), this.#registrar?.stop(), this.#server?.stop()])
     this.#stopParts?.()
+    this.#localVolumes?.stop()
     await this.#informerRun
   }
 

@@ -6,9 +6,12 @@ import {
   AppsV1ReplicaSet,
   AppsV1StatefulSet,
   CoreV1Node,
+  CoreV1PersistentVolume,
+  CoreV1PersistentVolumeClaim,
   CoreV1Pod,
   CoreV1ReplicationController,
   CoreV1Service,
+  StorageV1StorageClass,
 } from '../api/generated/kinds.ts'
 import type { Kind } from '../api/object.ts'
 import { isConflict, isNotFound } from '../api/status-error.ts'
@@ -22,11 +25,14 @@ import type { AnyPlugin, QueuedPod } from './framework.ts'
 import { createOwnSelectorFinder } from './own-selector.ts'
 import { createPlugins } from './plugins.ts'
 import { createDefaultBinder } from './plugins/default-binder.ts'
+import { createVolumeBinding } from './plugins/volume-binding.ts'
 import { defaultSchedulerName, isTerminated, needsNode } from './pod-phase.ts'
 import { SchedulingQueue } from './scheduling-queue.ts'
 
 /** Bindings under way at the same time; more wait, and decisions with them. */
 const maxBindings = 128
+/** A change of one of these may let a pod with volumes go ahead. */
+const storageKinds: readonly Kind[] = [CoreV1PersistentVolumeClaim, CoreV1PersistentVolume, StorageV1StorageClass]
 const watchedKinds: readonly Kind[] = [
   CoreV1Node,
   CoreV1Pod,
@@ -34,6 +40,7 @@ const watchedKinds: readonly Kind[] = [
   CoreV1ReplicationController,
   AppsV1ReplicaSet,
   AppsV1StatefulSet,
+  ...storageKinds,
 ]
 /** Decisions made in a row before other work of the process gets its turn. */
 const decisionsPerTurn = 32
@@ -81,7 +88,11 @@ class SchedulingLoop implements Scheduler {
     this.#options = options
     this.#log = options.log.child({ component: 'scheduler' })
     this.#name = options.schedulerName ?? defaultSchedulerName
-    this.#plugins = [...createPlugins({ findOwnSelector: createOwnSelectorFinder(informers) }), createDefaultBinder({ client })]
+    this.#plugins = [
+      ...createPlugins({ findOwnSelector: createOwnSelectorFinder(informers) }),
+      createVolumeBinding(informers),
+      createDefaultBinder({ client }),
+    ]
     this.#events = createEventRecorder({ ...options, component: this.#name })
     this.#queue = new SchedulingQueue({ clock, plugins: this.#plugins })
     for (const kind of watchedKinds) informers.informer(kind)
@@ -98,7 +109,7 @@ class SchedulingLoop implements Scheduler {
     } catch {
       return
     }
-    const unsubscribe = [this.#followNodes(), this.#followPods()]
+    const unsubscribe = [this.#followNodes(), this.#followPods(), ...this.#followStorage()]
     const close = () => this.#queue.close()
     signal.addEventListener('abort', close, { once: true })
     if (signal.aborted) close()
@@ -126,6 +137,11 @@ class SchedulingLoop implements Scheduler {
       },
       deleted: (node) => this.#cache.removeNode(node.metadata.name!),
     })
+  }
+
+  #followStorage(): (() => void)[] {
+    const wake = () => this.#queue.wake('storage-changed')
+    return storageKinds.map((kind) => this.#options.informers.informer(kind).onChange({ added: wake, updated: wake, deleted: wake }))
   }
 
   #followPods(): () => void {

@@ -3,7 +3,7 @@ import type { NodeInfo } from './node-info.ts'
 import type { Snapshot } from './cluster-cache.ts'
 
 /** What may have made room for a pod that found none. */
-export type ClusterEvent = 'node-added' | 'node-changed' | 'pod-assigned' | 'pod-changed' | 'pod-removed'
+export type ClusterEvent = 'node-added' | 'node-changed' | 'pod-assigned' | 'pod-changed' | 'pod-removed' | 'storage-changed'
 
 /** Best score of a node by one plugin, before its weight. */
 export const maxNodeScore = 100

@@ -12,7 +12,7 @@ import { prioritySort } from './plugins/priority-sort.ts'
 import { schedulingGates } from './plugins/scheduling-gates.ts'
 import { taintToleration } from './plugins/taint-toleration.ts'
 
-/** Every plugin, in the order in which filters are asked. The binder comes from the app, since it needs the client. */
+/** Every plugin, in the order in which filters are asked. Those that need client or caches, binder and volumes, come from the app. */
 export const createPlugins = (options: { readonly findOwnSelector: FindOwnSelector }): readonly AnyPlugin[] => [
   schedulingGates,
   prioritySort,

@@ -2,7 +2,15 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { FakeClock } from '../../lib/fake-clock.ts'
 import { silentLog } from '../../lib/log.ts'
 import { seededRandom } from '../../lib/random.ts'
-import { CoreV1Event, CoreV1Node, CoreV1Pod, CoreV1Service } from '../api/generated/kinds.ts'
+import {
+  CoreV1Event,
+  CoreV1Node,
+  CoreV1PersistentVolume,
+  CoreV1PersistentVolumeClaim,
+  CoreV1Pod,
+  CoreV1Service,
+  StorageV1StorageClass,
+} from '../api/generated/kinds.ts'
 import { internalError } from '../api/status-error.ts'
 import type { Client } from '../client/client.ts'
 import { createFakeTransport } from '../client/fake-transport.ts'
@@ -179,4 +187,73 @@ test('pods of another scheduler and pods that are ending are left alone', async 
   await addPod('other', { schedulerName: 'mine' })
   await clock.advance(1_000)
   expect(await nodeOf('other')).toBeUndefined()
+})
+
+const volumes = (claimName: string) => ({ volumes: [{ name: 'v', persistentVolumeClaim: { claimName } }] })
+const addClaim = (name: string, spec: CoreV1PersistentVolumeClaim['spec']) =>
+  client.create(CoreV1PersistentVolumeClaim, {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name, namespace: 'default' },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, ...spec },
+  })
+const addClass = (name: string, provisioner: string, volumeBindingMode: string) =>
+  client.create(StorageV1StorageClass, {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: { name },
+    provisioner,
+    volumeBindingMode,
+  })
+const addVolume = (name: string, node: string, phase: string, storageClassName = '') =>
+  client.create(CoreV1PersistentVolume, {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name },
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      capacity: { storage: '1Gi' },
+      storageClassName,
+      local: { path: '/d' },
+      nodeAffinity: {
+        required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] }] },
+      },
+    },
+    status: { phase },
+  })
+
+test('a pod goes where its volume is, and waits for a claim that is not there or not bound', async () => {
+  await addNode('a')
+  await addNode('b')
+  await addVolume('v', 'b', 'Bound')
+  await addPod('p', volumes('data'))
+  await clock.advance(1_000)
+  expect(await events()).toContain('FailedScheduling: 0/2 nodes are available: 2 persistentvolumeclaim "data" not found.')
+  const claim = await addClaim('data', {})
+  await clock.advance(60_000)
+  expect((await events()).join()).toContain('2 pod has unbound immediate PersistentVolumeClaims')
+  await client.update(CoreV1PersistentVolumeClaim, { ...claim, spec: { ...claim.spec, volumeName: 'v' }, status: { phase: 'Bound' } })
+  await clock.advance(60_000)
+  expect(await nodeOf('p')).toBe('b')
+})
+
+test('a claim that waits for its consumer goes where a free volume is; two pods of one that gets a folder come together', async () => {
+  await addNode('a')
+  await addNode('b')
+  await addClass('by-hand', 'kubernetes.io/no-provisioner', 'WaitForFirstConsumer')
+  await addClass('local', 'local.binnacle.dev', 'WaitForFirstConsumer')
+  await addVolume('v', 'b', 'Available', 'by-hand')
+  await addClaim('data', { storageClassName: 'by-hand' })
+  await addClaim('folder', { storageClassName: 'local' })
+  await clock.advance(1_000)
+  await addPod('p', volumes('data'))
+  await addPod('q', volumes('folder'))
+  await clock.advance(1_000)
+  expect(await nodeOf('p')).toBe('b')
+  const place = await nodeOf('q')
+  for (const name of ['r', 's', 't']) {
+    await addPod(name, volumes('folder'))
+    await clock.advance(1_000)
+    expect(await nodeOf(name)).toBe(place)
+  }
 })

@@ -28,6 +28,9 @@ export function setClaimDefaults(claim: { spec?: CoreV1PersistentVolumeClaimSpec
   claim.spec.resources ??= {}
 }
 
+/** With the finalizer that keeps storage while it is in use. */
+export const withProtection = (finalizers: readonly string[] | undefined, name: string) => [...new Set([...(finalizers ?? []), name])]
+
 export const persistentVolumeClaim: KindPart<CoreV1PersistentVolumeClaim> = {
   kind: CoreV1PersistentVolumeClaim,
   setDefaults: setClaimDefaults,
@@ -46,6 +49,7 @@ export const persistentVolumeClaim: KindPart<CoreV1PersistentVolumeClaim> = {
   },
   prepareForCreate(object) {
     object.status = { phase: 'Pending' }
+    object.metadata.finalizers = withProtection(object.metadata.finalizers, 'kubernetes.io/pvc-protection')
   },
   columns: [
     nameColumn,

@@ -2,7 +2,7 @@ import { forbiddenField, notSupported, required } from '../field-errors.ts'
 import { CoreV1PersistentVolume } from '../generated/kinds.ts'
 import type { KindPart } from '../kind-declaration.ts'
 import { ageCell, ageColumn, nameColumn, textColumn } from '../table-cells.ts'
-import { accessModeText } from './persistent-volume-claim.ts'
+import { accessModeText, withProtection } from './persistent-volume-claim.ts'
 
 const reclaimPolicies = ['Delete', 'Recycle', 'Retain']
 const otherFields = new Set([
@@ -42,6 +42,7 @@ export const persistentVolume: KindPart<CoreV1PersistentVolume> = {
   },
   prepareForCreate(object) {
     object.status = { phase: 'Pending' }
+    object.metadata.finalizers = withProtection(object.metadata.finalizers, 'kubernetes.io/pv-protection')
   },
   columns: [
     nameColumn,

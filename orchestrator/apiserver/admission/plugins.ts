@@ -4,6 +4,7 @@ import type { Store } from '../../store/store.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
 import type { RbacAuthorizer } from '../auth/rbac.ts'
 import type { AdmissionPlugin } from './admission.ts'
+import { defaultStorageClass } from './default-storage-class.ts'
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
 import { limitRanger } from './limit-ranger.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
@@ -34,6 +35,7 @@ export function createPlugins({ store, clock, random, authorizer, rbac, allocato
     serviceAccount({ store, clock, random }),
     priority(store),
     defaultTolerationSeconds,
+    defaultStorageClass(store),
     serviceAddresses(allocator),
     resourceQuota(store),
   ]

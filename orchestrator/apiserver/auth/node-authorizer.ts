@@ -1,4 +1,5 @@
 import type { CoreV1Container, CoreV1Pod, CoreV1PodSpec, CoreV1Volume } from '../../api/generated/kinds.ts'
+import { claimsOfPod } from '../../api/persistent-volumes.ts'
 import type { Store } from '../../store/store.ts'
 import type { AccessAttributes, Authorizer, Decision } from './authorizer.ts'
 import type { User } from './user.ts'
@@ -109,8 +110,8 @@ export class NodeAuthorizer implements Authorizer {
   #refers(node: string, { resource, namespace, name }: AccessAttributes): boolean {
     if (name === '') return false
     for (const { object } of this.#store.list(`core/pods/${namespace}/`).entries) {
-      const { spec } = object as CoreV1Pod
-      if (spec?.nodeName === node && namesOf(spec, resource).has(name)) return true
+      const { metadata, spec } = object as CoreV1Pod
+      if (spec?.nodeName === node && namesOf(metadata.name ?? '', spec, resource).has(name)) return true
     }
     return false
   }
@@ -119,12 +120,13 @@ export class NodeAuthorizer implements Authorizer {
 const ownedByPods = new Set(['secrets', 'configmaps', 'persistentvolumeclaims', 'serviceaccounts'])
 
 /** The names of the secrets, config maps, claims or accounts that a pod uses. */
-function namesOf(spec: CoreV1PodSpec, resource: string): Set<string> {
+function namesOf(podName: string, spec: CoreV1PodSpec, resource: string): Set<string> {
   const names = new Set<string>()
   const add = (name: string | undefined) => {
     if (name !== undefined && name !== '') names.add(name)
   }
   if (resource === 'serviceaccounts') add(spec.serviceAccountName)
+  if (resource === 'persistentvolumeclaims') for (const name of claimsOfPod(podName, spec)) add(name)
   if (resource === 'secrets') for (const { name } of spec.imagePullSecrets ?? []) add(name)
   for (const volume of spec.volumes ?? []) for (const name of namesOfVolume(volume, resource)) add(name)
   const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])]
@@ -150,8 +152,6 @@ function namesOfVolume(volume: CoreV1Volume, resource: string): (string | undefi
       return [volume.secret?.secretName, ...sources.map(({ secret }) => secret?.name)]
     case 'configmaps':
       return [volume.configMap?.name, ...sources.map(({ configMap }) => configMap?.name)]
-    case 'persistentvolumeclaims':
-      return [volume.persistentVolumeClaim?.claimName]
     default:
       return []
   }

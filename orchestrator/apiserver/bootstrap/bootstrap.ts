@@ -25,8 +25,8 @@ export async function bootstrap(core: Core, facts: objects.BootstrapFacts): Prom
     ensureAll(core, objects.services(facts), keepServices),
     ensureAll(core, objects.kubernetesEndpoints(facts), (present, wanted) => ({ ...present, ...wanted, metadata: present.metadata })),
     ensureAll(core, objects.apiServices(facts), replaceField('spec')),
-    // A default that users may remove for good.
-    ...(isFirstStart ? [ensureAll(core, [objects.defaultLimits])] : []),
+    // Defaults that users may remove for good.
+    ...(isFirstStart ? [ensureAll(core, [objects.defaultLimits, objects.localStorageClass])] : []),
   ])
   await markLocalApis(core)
 }

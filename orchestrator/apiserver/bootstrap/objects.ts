@@ -8,8 +8,10 @@ import type {
   CoreV1ServiceAccount,
   DiscoveryV1EndpointSlice,
   SchedulingV1PriorityClass,
+  StorageV1StorageClass,
 } from '../../api/generated/kinds.ts'
 import { kinds } from '../../api/kinds.ts'
+import { localDriver } from '../../api/persistent-volumes.ts'
 
 /** What the first objects say of this cluster. */
 export interface BootstrapFacts {
@@ -144,6 +146,17 @@ export function authenticationConfig({ clientCa, frontProxy }: BootstrapFacts): 
       'requestheader-extra-headers-prefix': '["X-Remote-Extra-"]',
     },
   }
+}
+
+/** Volumes that are folders on the node of the pod that first uses them. */
+export const localStorageClass: StorageV1StorageClass = {
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'StorageClass',
+  metadata: { name: 'local', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+  provisioner: localDriver,
+  reclaimPolicy: 'Delete',
+  volumeBindingMode: 'WaitForFirstConsumer',
+  allowVolumeExpansion: true,
 }
 
 /** One APIService per group version that is served here, and per one of the monitor. */

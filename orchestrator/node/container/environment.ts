@@ -1,4 +1,6 @@
 import type {
+  CoreV1PersistentVolume,
+  CoreV1PersistentVolumeClaim,
   CoreV1ConfigMap,
   CoreV1Container,
   CoreV1EnvVarSource,
@@ -16,6 +18,12 @@ import { serviceEnvironment } from './service-environment.ts'
 export interface ConfigSource {
   configMap(namespace: string, name: string): Promise<CoreV1ConfigMap | undefined>
   secret(namespace: string, name: string): Promise<CoreV1Secret | undefined>
+}
+
+/** Looks up what volumes of claims refer to. `undefined` where there is none. */
+export interface StorageSource {
+  claim(namespace: string, name: string): Promise<CoreV1PersistentVolumeClaim | undefined>
+  volume(name: string): Promise<CoreV1PersistentVolume | undefined>
 }
 
 export interface EnvironmentInput {

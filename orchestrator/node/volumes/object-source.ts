@@ -1,12 +1,12 @@
 import type { Clock } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
-import { CoreV1ConfigMap, CoreV1Secret } from '../../api/generated/kinds.ts'
+import { CoreV1ConfigMap, CoreV1PersistentVolume, CoreV1PersistentVolumeClaim, CoreV1Secret } from '../../api/generated/kinds.ts'
 import type { Kind, KubeObject } from '../../api/object.ts'
 import type { Client } from '../../client/client.ts'
 import { createInformerFactory } from '../../client/informer-factory.ts'
 import type { Informer } from '../../client/informer.ts'
 import { ConfigurationError } from '../container/configuration-error.ts'
-import type { ConfigSource } from '../container/environment.ts'
+import type { ConfigSource, StorageSource } from '../container/environment.ts'
 
 /** How long the first look at an object may take. */
 const syncTimeoutMs = 10_000
@@ -19,7 +19,7 @@ interface Watched {
 }
 
 /**
- * The ConfigMaps and Secrets that this node's pods refer to, each watched by name while a pod needs it, so that the node sees no others and
+ * The ConfigMaps, Secrets, claims and volumes that this node's pods refer to, each watched by name while a pod needs it, so that the node sees no others and
  * mounted files follow a change within moments.
  */
 export class ObjectSource {
@@ -31,10 +31,12 @@ export class ObjectSource {
   }
 
   /** Looks things up on behalf of one pod, which is told of later changes. */
-  forPod(podUid: string): ConfigSource {
+  forPod(podUid: string): ConfigSource & StorageSource {
     return {
       configMap: (namespace, name) => this.#get(CoreV1ConfigMap, namespace, name, podUid),
       secret: (namespace, name) => this.#get(CoreV1Secret, namespace, name, podUid),
+      claim: (namespace, name) => this.#get(CoreV1PersistentVolumeClaim, namespace, name, podUid),
+      volume: (name) => this.#get(CoreV1PersistentVolume, '', name, podUid),
     }
   }
 
@@ -55,17 +57,18 @@ export class ObjectSource {
   }
 
   async #get<T extends KubeObject>(kind: Kind<T>, namespace: string, name: string, podUid: string): Promise<T | undefined> {
-    const key = `${kind.plural}/${namespace}/${name}`
+    const path = namespace === '' ? name : `${namespace}/${name}`
+    const key = `${kind.plural}/${path}`
     const watched = this.#watched.get(key) ?? this.#watch(kind, namespace, name, key)
     watched.pods.add(podUid)
-    await this.#waitForSync(watched.informer, `${kind.kind.toLowerCase()} "${namespace}/${name}"`)
-    return watched.informer.get(`${namespace}/${name}`) as T | undefined
+    await this.#waitForSync(watched.informer, `${kind.kind.toLowerCase()} "${path}"`)
+    return watched.informer.get(path) as T | undefined
   }
 
   #watch(kind: Kind, namespace: string, name: string, key: string): Watched {
     const { client, clock, log, onChange } = this.#options
     const factory = createInformerFactory({ client, clock, log })
-    const informer = factory.informer(kind, { namespace, fieldSelector: `metadata.name=${name}` })
+    const informer = factory.informer(kind, { ...(namespace === '' ? {} : { namespace }), fieldSelector: `metadata.name=${name}` })
     const watched: Watched = { informer, abort: new AbortController(), pods: new Set() }
     const tell = () => {
       if (informer.hasSynced) for (const uid of watched.pods) onChange(uid)

@@ -8,7 +8,7 @@ import type {
   CoreV1VolumeProjection,
 } from '../../api/generated/kinds.ts'
 import { ConfigurationError } from '../container/configuration-error.ts'
-import type { ConfigSource } from '../container/environment.ts'
+import type { ConfigSource, StorageSource } from '../container/environment.ts'
 import { fieldValue, resourceValue } from '../container/field-reference.ts'
 import type { NodeFacts } from '../container/field-reference.ts'
 import type { FileContent } from './atomic-directory.ts'
@@ -17,7 +17,7 @@ import type { TokenSource } from './service-account-tokens.ts'
 export interface ContentInput {
   readonly pod: CoreV1Pod
   readonly facts: NodeFacts
-  readonly source: ConfigSource
+  readonly source: ConfigSource & StorageSource
   readonly tokens: TokenSource
 }
 

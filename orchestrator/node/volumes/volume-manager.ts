@@ -1,14 +1,17 @@
 import { execFile } from 'node:child_process'
-import { lstat, mkdir, readdir, realpath, rm, stat, writeFile, chmod, chown } from 'node:fs/promises'
+import { lstat, mkdir, readdir, realpath, rm, writeFile, chmod, chown } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { promisify } from 'node:util'
-import type { CoreV1Container, CoreV1HostPathVolumeSource, CoreV1Pod, CoreV1Volume, CoreV1VolumeMount } from '../../api/generated/kinds.ts'
+import type { CoreV1Container, CoreV1Pod, CoreV1Volume, CoreV1VolumeMount } from '../../api/generated/kinds.ts'
 import { valueOf } from '../../api/quantity.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { ConfigurationError } from '../container/configuration-error.ts'
 import { expandVariables } from '../container/expansion.ts'
 import type { Mount } from '../runtime/runtime.ts'
 import { writeAtomically } from './atomic-directory.ts'
+import { prepareClaimVolume } from './claim-volume.ts'
+import { prepareHostPath } from './host-path.ts'
+import { isMountPoint } from './mount-point.ts'
 import { volumeContent } from './volume-content.ts'
 import type { ContentInput } from './volume-content.ts'
 
@@ -21,6 +24,8 @@ const pluginFolder = {
   secret: 'kubernetes.io~secret',
   downwardAPI: 'kubernetes.io~downward-api',
   projected: 'kubernetes.io~projected',
+  persistentVolumeClaim: 'kubernetes.io~pvc',
+  ephemeral: 'kubernetes.io~pvc',
 } as const
 
 /**
@@ -28,11 +33,13 @@ const pluginFolder = {
  * `containers/<name>/<attempt>` for termination messages. Everything of a pod goes with `remove`.
  */
 export class VolumeManager {
+  readonly #dataDir: string
   readonly #podsDirectory: string
   readonly #clock: Clock
   #generation = 0
 
   constructor(options: { readonly dataDir: string; readonly clock: Clock }) {
+    this.#dataDir = options.dataDir
     this.#podsDirectory = join(options.dataDir, 'pods')
     this.#clock = options.clock
   }
@@ -90,10 +97,11 @@ export class VolumeManager {
         if (volume === undefined)
           throw new ConfigurationError(`volume "${mount.name}" of container "${container.name}" is not defined by the pod`)
         return {
-          hostPath: await subPathOf(this.#pathOf(pod, volume), mount, environment),
+          hostPath: await subPathOf(await this.#placeOf(pod, volume), mount, environment),
           containerPath: mount.mountPath,
           isReadOnly:
             mount.readOnly === true ||
+            volume.persistentVolumeClaim?.readOnly === true ||
             volume.configMap !== undefined ||
             volume.secret !== undefined ||
             volume.downwardAPI !== undefined ||
@@ -108,9 +116,13 @@ export class VolumeManager {
   /** Unmounts and deletes all of a pod. Absent is success. */
   async remove(uid: string): Promise<void> {
     const directory = this.podDirectory(uid)
-    const emptyDirs = join(directory, 'volumes', pluginFolder.emptyDir)
-    for (const name of await readdir(emptyDirs).catch(() => [])) {
-      if (await isMountPoint(join(emptyDirs, name))) await run('umount', [join(emptyDirs, name)])
+    for (const folder of [pluginFolder.emptyDir, pluginFolder.persistentVolumeClaim]) {
+      const volumes = join(directory, 'volumes', folder)
+      for (const name of await readdir(volumes).catch(() => [])) {
+        // A link leads to data that stays.
+        const isLink = (await lstat(join(volumes, name))).isSymbolicLink()
+        if (!isLink && (await isMountPoint(join(volumes, name)))) await run('umount', [join(volumes, name)])
+      }
     }
     await rm(directory, { recursive: true, force: true })
   }
@@ -130,10 +142,20 @@ export class VolumeManager {
       await prepareEmptyDir(path, volume, input.pod)
       return undefined
     }
+    if (volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined) {
+      await prepareClaimVolume({ pod: input.pod, volume, storage: input.source, dataDir: this.#dataDir, path })
+      return undefined
+    }
     const content = await volumeContent(volume, input)
     if (content === undefined) throw new ConfigurationError(unsupported(volume))
     await writeAtomically(path, content.files, this.#nextGeneration())
     return content.refreshAtMs
+  }
+
+  /** Where a volume's data is. Rejects for a claim that was not prepared. */
+  async #placeOf(pod: CoreV1Pod, volume: CoreV1Volume): Promise<string> {
+    const path = this.#pathOf(pod, volume)
+    return volume.persistentVolumeClaim === undefined && volume.ephemeral === undefined ? path : realpath(path)
   }
 
   #pathOf(pod: CoreV1Pod, volume: CoreV1Volume): string {
@@ -149,10 +171,8 @@ export class VolumeManager {
 }
 
 function unsupported(volume: CoreV1Volume): string {
-  const claim = volume.persistentVolumeClaim?.claimName
-  if (claim !== undefined) return `persistentvolumeclaim "${claim}" is waiting for a volume: this node can mount none`
   const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'no source'
-  return `no volume plugin matched: ${kind} is not supported by this node (it has hostPath, emptyDir, configMap, secret, downwardAPI and projected)`
+  return `no volume plugin matched: ${kind} is not supported by this node (it has hostPath, emptyDir, configMap, secret, downwardAPI, projected and persistentVolumeClaim)`
 }
 
 async function prepareEmptyDir(path: string, volume: CoreV1Volume, pod: CoreV1Pod): Promise<void> {
@@ -168,40 +188,6 @@ async function prepareEmptyDir(path: string, volume: CoreV1Volume, pod: CoreV1Po
     await chown(path, 0, group)
     await chmod(path, 0o2777)
   }
-}
-
-/** Is something mounted here? True where the device differs from the parent's. */
-async function isMountPoint(path: string): Promise<boolean> {
-  const [own, parent] = await Promise.all([stat(path).catch(() => undefined), stat(dirname(path)).catch(() => undefined)])
-  return own !== undefined && parent !== undefined && own.dev !== parent.dev
-}
-
-const hostPathChecks: Readonly<Record<string, readonly [test: (status: Awaited<ReturnType<typeof lstat>>) => boolean, what: string]>> = {
-  Directory: [(status) => status.isDirectory(), 'a directory'],
-  File: [(status) => status.isFile(), 'a file'],
-  Socket: [(status) => status.isSocket(), 'a socket file'],
-  CharDevice: [(status) => status.isCharacterDevice(), 'a character device'],
-  BlockDevice: [(status) => status.isBlockDevice(), 'a block device'],
-}
-
-async function prepareHostPath({ path, type = '' }: CoreV1HostPathVolumeSource): Promise<void> {
-  const found = await stat(path).catch(() => undefined)
-  if (type === '') {
-    // Docker's own behaviour for paths that are not there: a directory.
-    if (found === undefined) await mkdir(path, { recursive: true })
-    return
-  }
-  if (found === undefined && type === 'DirectoryOrCreate') {
-    await mkdir(path, { recursive: true, mode: 0o755 })
-    return
-  }
-  if (found === undefined && type === 'FileOrCreate') {
-    await writeFile(path, '', { mode: 0o644, flag: 'a' })
-    return
-  }
-  const check = hostPathChecks[type.replace('OrCreate', '')]
-  if (check === undefined) throw new ConfigurationError(`hostPath type "${type}" is unknown`)
-  if (found === undefined || !check[0](found)) throw new ConfigurationError(`hostPath type check failed: ${path} is not ${check[1]}`)
 }
 
 /** A part of a volume, made if it is not there; links in it that lead out of the volume are refused. */

@@ -25,6 +25,8 @@ const input = (pod: ReturnType<typeof testPod>, data: Record<string, string> | u
   facts: { hostIp: '', podIp: '10.0.0.5', allocatable: {} },
   source: {
     configMap: async () => (data === undefined ? undefined : { apiVersion: 'v1', kind: 'ConfigMap', metadata: {}, data }),
+    claim: async () => undefined,
+    volume: async () => undefined,
     secret: async () => ({ apiVersion: 'v1', kind: 'Secret', metadata: {}, data: { key: Buffer.from('s3').toString('base64') } }),
   },
   tokens: { token: async () => ({ token: 'jwt', refreshAtMs: 4_000 }), forget: () => {} },
@@ -104,7 +106,7 @@ describe('the volumes of a pod', () => {
 
   it.each([
     [{ name: 'x', configMap: { name: 'c' } }, 'MountVolume.SetUp failed for volume "x" : configmap "undefined" not found'],
-    [{ name: 'x', persistentVolumeClaim: { claimName: 'data' } }, 'persistentvolumeclaim "data" is waiting for a volume'],
+    [{ name: 'x', persistentVolumeClaim: { claimName: 'data' } }, 'persistentvolumeclaim "data" not found'],
     [{ name: 'x', gcePersistentDisk: { pdName: 'd' } }, 'no volume plugin matched: gcePersistentDisk'],
     [
       { name: 'x', hostPath: { path: '/nowhere/at/all', type: 'Directory' } },
