@@ -40,7 +40,7 @@ export function ratesJson(container: Container, query: Query) {
 }
 
 function ratesValues({ timestampMs, windowSeconds, values }: Rates) {
-  return { timestamp: timeOf(timestampMs), window_seconds: windowSeconds, figures: values }
+  return { timestamp: timeOf(timestampMs), window_seconds: Math.round(windowSeconds * 1000) / 1000, figures: values }
 }
 
 /** A container's course between `start` (an hour ago) and `end` (now), in steps of `step` at least. */

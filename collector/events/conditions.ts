@@ -149,7 +149,7 @@ export class ConditionWatch {
           state: isPassed ? 'end' : 'begin',
           percent: Math.round(value * 10) / 10,
           threshold_percent: threshold.percent,
-          window_seconds: rates.windowSeconds,
+          window_seconds: Math.round(rates.windowSeconds),
         },
       })
     }

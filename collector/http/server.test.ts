@@ -74,15 +74,37 @@ test('health, pages and metrics answer, and every page is valid', async () => {
   expect((await get(`${address}/nothing`)).status).toBe(404)
 })
 
-test('pages escape what containers call themselves', async () => {
+test('the page is one document, whose policy allows nothing from elsewhere', async () => {
   const address = await start()
-  for (const path of ['/', '/containers/simulated/u0/app']) {
-    const { status, text } = await get(address + path)
-    expect(status).toBe(200)
-    expect(text).not.toContain('<script>')
-    expect(text).toContain('&lt;script&gt;')
+  for (const path of ['/', '/containers/simulated/u0/app', '/containers/', '/docker/', '/docker/any']) {
+    const { status, text, headers } = await get(address + path)
+    expect([path, status]).toEqual([path, 200])
+    expect(text).toContain('src="/client/main.ts"')
+    expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'; script-src 'self' 'sha256-[^']+'; style-src 'self';/)
   }
   expect((await get(`${address}/containers/none`)).status).toBe(404)
+  const script = await get(`${address}/client/main.ts`)
+  expect(script.headers.get('content-type')).toBe('text/javascript; charset=utf-8')
+  expect(script.text).not.toMatch(/https?:/)
+  const etag = script.headers.get('etag')!
+  expect((await get(`${address}/client/main.ts`, { headers: { 'if-none-match': etag } })).status).toBe(304)
+})
+
+test('behind a prefix the page asks for everything there', async () => {
+  const address = await start({ pathPrefix: '/collector' })
+  const { text } = await get(`${address}/collector/`)
+  expect(text).toContain('content="/collector/"')
+  expect(text).toContain('"preact":"/collector/assets/preact.js"')
+  expect((await get(`${address}/collector/assets/preact.js`)).status).toBe(200)
+})
+
+test('what can not be read is told to programs too', async () => {
+  const address = await start()
+  expect(JSON.parse((await get(`${address}/validate/?format=json`)).text)).toMatchObject({
+    node: 'n1',
+    problems: 0,
+    findings: [{ level: 'ok', subject: 'simulated' }],
+  })
 })
 
 test('the summary can be cut to CPU and memory', async () => {

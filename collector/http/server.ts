@@ -5,6 +5,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { ApiSource } from '../cadvisor/api.ts'
 import { registerCadvisorApi } from '../cadvisor/routes.ts'
+import { registerPage } from '../page/routes.ts'
 import { contentTypes, negotiateFormat, type Format } from '../prometheus/exposition.ts'
 import type { PrometheusPages } from '../prometheus/pages.ts'
 import { renderResourceMetrics } from '../prometheus/resource-metrics.ts'
@@ -12,8 +13,7 @@ import type { Source } from '../source.ts'
 import { isAdmitted } from './access.ts'
 import type { AccessOptions } from './access.ts'
 import { compress } from './compress.ts'
-import { renderContainerPage, renderOverview } from './overview-page.ts'
-import { renderFindings } from './validate-page.ts'
+import { findingsJson, renderFindings } from './validate-page.ts'
 
 export interface ServerOptions extends AccessOptions, ApiSource {
   readonly clock: Clock
@@ -89,6 +89,7 @@ function buildInstance(options: ServerOptions): FastifyInstance {
     await reply.code(code).type('text/plain; charset=utf-8').send(`${err.message}\n`)
   })
   registerPages(instance, options)
+  registerPage(instance, { store: options.source.store, pathPrefix: options.pathPrefix ?? '' })
   registerCadvisorApi(instance, { ...options, send: sendText })
   return instance
 }
@@ -110,7 +111,7 @@ function httpsOptions({ certificate, key, clientCa }: NonNullable<AccessOptions[
 }
 
 function registerPages(instance: FastifyInstance, options: ServerOptions): void {
-  const { source, pages, clock, nodeName, metricsPath = '/metrics' } = options
+  const { source, pages, nodeName, metricsPath = '/metrics' } = options
   const get = (path: string, type: string, body: (request: FastifyRequest) => string | undefined) => {
     instance.get(path, async (request, reply) => {
       const text = body(request)
@@ -118,7 +119,6 @@ function registerPages(instance: FastifyInstance, options: ServerOptions): void 
       return sendText(request, reply, type, text)
     })
   }
-  const html = 'text/html; charset=utf-8'
   const scrape = (path: string, render: (format: Format, query: Record<string, unknown>) => Buffer) => {
     instance.get(path, async (request, reply) => {
       const format = negotiateFormat(request.headers.accept ?? '')
@@ -132,12 +132,18 @@ function registerPages(instance: FastifyInstance, options: ServerOptions): void 
   get('/stats/summary', 'application/json', summary)
   instance.post('/stats/summary', async (request, reply) => sendText(request, reply, 'application/json', summary(request)))
   get('/healthz', 'text/plain; charset=utf-8', () => 'ok')
-  get('/validate/', 'text/plain; charset=utf-8', () => renderFindings(nodeName, source.findings()))
-  get('/validate', 'text/plain; charset=utf-8', () => renderFindings(nodeName, source.findings()))
-  get('/', html, () => renderOverview({ source, nodeName, nowMs: clock.now() }))
-  get('/containers/*', html, ({ params }) =>
-    renderContainerPage({ source, nodeName, nowMs: clock.now() }, `/${(params as { '*': string })['*']}`),
-  )
+  for (const path of ['/validate', '/validate/']) {
+    instance.get(path, async (request, reply) => {
+      const findings = source.findings()
+      if (!wantsJson(request)) return sendText(request, reply, 'text/plain; charset=utf-8', renderFindings(nodeName, findings))
+      return sendText(request, reply, 'application/json', JSON.stringify(findingsJson(nodeName, findings)))
+    })
+  }
+}
+
+/** By `?format=json`, or by what the client accepts. */
+function wantsJson({ query, headers }: FastifyRequest): boolean {
+  return (query as Record<string, unknown>)['format'] === 'json' || (headers.accept ?? '').startsWith('application/json')
 }
 
 /** `?only_cpu_and_memory=true` leaves out all but CPU and memory, as upstream. */

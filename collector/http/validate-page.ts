@@ -10,6 +10,11 @@ export function renderFindings(nodeName: string, findings: readonly Finding[]): 
   return `Collector on ${oneLine(nodeName)}\n${verdict}\n\n${lines.join('\n')}\n`
 }
 
+/** The same for programs. */
+export function findingsJson(nodeName: string, findings: readonly Finding[]) {
+  return { node: nodeName, problems: findings.filter(({ level }) => level === 'problem').length, findings }
+}
+
 function oneLine(text: string): string {
   return text.replace(/[\p{Cc}]/gu, '?')
 }
