@@ -283,7 +283,11 @@ describe('the processors', () => {
       scrape(1000)
       await cluster.clock.advance(5000)
       scrape(6000)
-      expect([rates(podKey), rates('namespace:default/workload:DaemonSet/web'), rates('cluster')]).toEqual([[2000], [2000], [2000]])
+      expect([rates(podKey), rates('namespace:default/workload:DaemonSet/web'), rates('namespace:default')]).toEqual([
+        [2000],
+        [2000],
+        [2000],
+      ])
       await cluster.clock.advance(5000)
       scrape(11_000, 'b')
       expect(rates(podKey)).toEqual([])

@@ -14,7 +14,7 @@ export interface PodEndpoint {
 const prefix = 'prometheus.io/'
 const maxPathLength = 1024
 
-/** Addresses that are nobody's or this machine's own: what answers there is never the pod. */
+/** Addresses that are nobody's or this machine's own: what answers there is never the pod. IPv4 inside of IPv6 is checked as IPv4. */
 const refused = new BlockList()
 for (const [network, bits] of [
   ['0.0.0.0', 8],
@@ -26,7 +26,6 @@ for (const [network, bits] of [
 }
 for (const [network, bits] of [
   ['::', 127],
-  ['::ffff:0:0', 96],
   ['fe80::', 10],
   ['ff00::', 8],
 ] as const) {
