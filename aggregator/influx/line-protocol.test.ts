@@ -6,7 +6,9 @@ import { createEntity } from '../entity.ts'
 import { createMetricSet } from '../metric-set.ts'
 import type { Batch } from '../metric-set.ts'
 import { cleanTagValue, encodeTags } from '../../lib/line-writer.ts'
+import type { ClusterEvent } from '../events.ts'
 import { LineEncoder } from './line-protocol.ts'
+import type { SeriesGuard } from './series-guard.ts'
 
 function batchOf(values: Partial<Record<MetricName, number>>, labels: Readonly<Record<string, string>> = {}): Batch {
   const set = createMetricSet(createEntity('pod', 'key', labels))
@@ -100,5 +102,72 @@ describe('the line encoder', () => {
     for (let count = 0; count < 7; count++)
       encoder.addBatch(batchOf({ uptime: 1, 'cpu/usage': 1 }), 4, () => sizes.push(encoder.take().counts.points))
     expect([sizes, encoder.points]).toEqual([[4, 4, 4], 2])
+  })
+
+  it('writes the schema with fields: a line per first part of the names, the rest as fields', () => {
+    const encoder = new LineEncoder({ clusterName: 'default', schema: 'withfields' })
+    const batch = batchOf({ uptime: 5, 'cpu/usage': 7, 'cpu/usage_rate': 1.6, 'network/rx_rate': 0.5 })
+    const { labelled } = batch.sets.get('key')!
+    labelled.push({ column: columnOf('filesystem/usage'), resource: '/', value: 1 })
+    labelled.push({ column: columnOf('filesystem/usage'), resource: 'logs', value: 3 })
+    labelled.push({ column: columnOf('filesystem/limit'), resource: '/', value: 2 })
+    encoder.addBatch(batch)
+    const { lines, counts } = encoder.take()
+    expect(lines.toString().split('\n').slice(0, -1)).toEqual([
+      'uptime,cluster_name=default,type=pod value=5i 1700000000123000000',
+      'cpu,cluster_name=default,type=pod usage=7i,usage_rate=2i 1700000000123000000',
+      'network,cluster_name=default,type=pod rx_rate=0.5 1700000000123000000',
+      'filesystem,cluster_name=default,resource_id=/,type=pod usage=1i,limit=2i 1700000000123000000',
+      'filesystem,cluster_name=default,resource_id=logs,type=pod usage=3i 1700000000123000000',
+    ])
+    expect(counts).toEqual({ points: 5, dropped: 0, refused: 0 })
+  })
+
+  it('makes tags of the labels that are allowed, and leaves counters out where they are not wanted', () => {
+    const encoder = new LineEncoder({ clusterName: 'c', tags: ['labels', 'pod_id'], hasCounters: false })
+    encoder.addBatch(batchOf({ uptime: 5, 'cpu/usage_rate': 1 }, { pod_name: 'p', pod_id: 'u', labels: 'a:b', container_base_image: 'i' }))
+    expect(encoder.take().lines.toString()).toBe(
+      'cpu/usage_rate,cluster_name=c,labels=a:b,pod_id=u,pod_name=p,type=pod value=1i 1700000000123000000\n',
+    )
+  })
+
+  it('writes nothing for series that the guard refuses, and asks it once', () => {
+    let asked = 0
+    const guard = { epoch: 1, admit: (_: unknown, member: number) => (asked++, member !== columnOf('cpu/usage')) } as unknown as SeriesGuard
+    const encoder = new LineEncoder({ clusterName: 'c', guard })
+    const batch = batchOf({ 'cpu/usage_rate': 1, 'cpu/usage': 1 })
+    for (let round = 0; round < 3; round++) encoder.addBatch(batch)
+    expect(encoder.take().counts).toEqual({ points: 3, dropped: 0, refused: 3 })
+    expect(asked).toBe(2)
+  })
+
+  it('writes events without a series for each, at times that tell them apart', () => {
+    const event = (uid: string): ClusterEvent => ({
+      uid,
+      namespace: 'default',
+      type: 'Warning',
+      reason: 'BackOff',
+      message: 'said "no"\nand left\\',
+      object: { kind: 'Pod', namespace: 'default', name: 'web', uid: 'pod-uid' },
+      component: 'kubelet',
+      host: 'n1',
+      count: 3,
+      added: 1,
+      firstSeen: 1_700_000_000_000,
+      lastSeen: 1_700_000_060_000,
+    })
+    const encoder = new LineEncoder({ clusterName: 'c', schema: 'withfields' })
+    encoder.addEvent(event('one'))
+    encoder.addEvent(event('two'))
+    encoder.addEvent(event('one'))
+    const lines = encoder.take().lines.toString().split('\n').slice(0, -1)
+    expect(lines[0]).toMatch(
+      /^events,cluster_name=c,component=kubelet,hostname=n1,kind=Pod,namespace_name=default,object_name=web,pod_name=web,reason=BackOff,type=Warning message="said \\"no\\" and left\\\\",count=3i,uid="one" 1700000060\d{9}$/,
+    )
+    expect(new Set(lines).size).toBe(2)
+    const old = new LineEncoder({ clusterName: 'c' })
+    old.addEvent(event('one'))
+    const [head] = old.take().lines.toString().split(' value="')
+    expect(head).toBe('log/events,cluster_name=c,hostname=n1,namespace_name=default,pod_name=web')
   })
 })
