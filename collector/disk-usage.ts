@@ -1,4 +1,5 @@
-import { lstat, opendir, readdir } from 'node:fs/promises'
+import type { StatsFs } from 'node:fs'
+import { lstat, opendir, readdir, statfs } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Clock } from '../lib/clock.ts'
 import type { Container } from './container.ts'
@@ -9,7 +10,7 @@ import type { StatsStore } from './stats-store.ts'
 export interface DiskUsageOptions {
   readonly clock: Clock
   readonly store: StatsStore
-  /** A layer is walked again when its figure is this old. */
+  /** A layer is measured again when its figure is this old, or later when that takes long. */
   readonly intervalMs: number
   /** How many files are looked at per second, over all containers. */
   readonly filesPerSecond: number
@@ -23,28 +24,38 @@ export interface Usage {
   readonly files: number
 }
 
+/** A layer rests this many times as long as its walk took, up to a bound. */
+const restPerWalk = 10
+const maxIntervalMs = 1_200_000
+
 /** Files looked at between two pauses. */
 const batch = 64
 
 const idleMs = 5_000
 
 /**
- * Disk use of writable layers and log files, by walking them one after the other within a budget of files per second. A figure keeps
- * the time of its walk. Hard links count once.
+ * Disk use of writable layers and log files. Where the file system keeps a project quota for a layer (overlay2 with `size`, containerd and
+ * CRI-O with quotas), one call gives it; all others are walked one after the other within a budget of files per second, each again the
+ * later the longer its last walk took. A figure keeps the time and the way of its measurement. Hard links count once.
  */
 export class DiskUsage {
+  /** Why a layer can't be measured. */
+  problem: { readonly path: string; readonly errno: string } | undefined
   readonly #options: DiskUsageOptions
   #walks = 0
   #files = 0
   #tooLarge = 0
+  #quotas = 0
+  /** When a container is due again, by the monotonic clock. */
+  readonly #dueAtMs = new WeakMap<Container, number>()
 
   constructor(options: DiskUsageOptions) {
     this.#options = options
   }
 
   /** Counters for `/metrics`. */
-  get counters(): { readonly walks: number; readonly files: number; readonly tooLarge: number } {
-    return { walks: this.#walks, files: this.#files, tooLarge: this.#tooLarge }
+  get counters(): { readonly walks: number; readonly files: number; readonly tooLarge: number; readonly quotas: number } {
+    return { walks: this.#walks, files: this.#files, tooLarge: this.#tooLarge, quotas: this.#quotas }
   }
 
   /** Walks whatever is due until the signal aborts. */
@@ -56,30 +67,40 @@ export class DiskUsage {
     }
   }
 
-  /** Walks one container's layer and logs now. */
+  /** Measures one container's layer and logs now. */
   async measure(container: Container, signal: AbortSignal): Promise<void> {
+    const { clock, intervalMs } = this.#options
     const { layerPath, logPath } = container.description
-    const layer = layerPath === undefined ? undefined : await this.#walk(layerPath, signal)
+    const startedAtMs = clock.monotonic()
+    const quota = layerPath === undefined ? undefined : await quotaOf(layerPath)
+    const layer = quota ?? (layerPath === undefined ? undefined : await this.#walk(layerPath, signal))
     const logs = logPath === undefined ? undefined : await sizeOfLogs(logPath)
     if (signal.aborted) return
-    this.#walks++
+    const now = clock.monotonic()
+    this.#dueAtMs.set(container, now + Math.min(maxIntervalMs, Math.max(intervalMs, (now - startedAtMs) * restPerWalk)))
+    if (quota === undefined) this.#walks++
+    else this.#quotas++
     const { ring } = container
     ring.set(column.fsUsage, layer?.bytes ?? Number.NaN)
     ring.set(column.fsInodes, layer?.files ?? Number.NaN)
     ring.set(column.logsUsage, logs ?? Number.NaN)
-    container.layerMeasuredAtMs = this.#options.clock.now()
+    container.layerMeasuredAtMs = clock.now()
+    container.layerMethod = layer === undefined ? undefined : quota === undefined ? 'walk' : 'quota'
   }
 
   #due(): Container | undefined {
-    const { clock, store, intervalMs } = this.#options
-    let oldest: Container | undefined
+    const { clock, store } = this.#options
+    let first: Container | undefined
+    let firstAtMs = clock.monotonic()
     for (const container of store.all()) {
-      const { description, ring, layerMeasuredAtMs = 0 } = container
-      if (description.layerPath === undefined && description.logPath === undefined) continue
-      if (ring.count === 0 || clock.now() - layerMeasuredAtMs < intervalMs) continue
-      if (oldest === undefined || layerMeasuredAtMs < (oldest.layerMeasuredAtMs ?? 0)) oldest = container
+      const { description, ring } = container
+      if ((description.layerPath === undefined && description.logPath === undefined) || ring.count === 0) continue
+      const dueAtMs = this.#dueAtMs.get(container) ?? Number.NEGATIVE_INFINITY
+      if (dueAtMs > firstAtMs || (first !== undefined && dueAtMs === firstAtMs)) continue
+      first = container
+      firstAtMs = dueAtMs
     }
-    return oldest
+    return first
   }
 
   /** `undefined` when the folder can't be read or holds too many files. */
@@ -90,8 +111,11 @@ export class DiskUsage {
     let usage: Usage = { bytes: 0, files: 0 }
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
       const directory = await openFolder(folder, folder === root)
-      if (directory === undefined) return undefined
       if (directory === 'gone') continue
+      if (typeof directory === 'string') {
+        this.problem = { path: folder, errno: directory }
+        return undefined
+      }
       for await (const entry of directory) {
         const path = join(folder, entry.name)
         if (entry.isDirectory()) folders.push(path)
@@ -110,11 +134,34 @@ export class DiskUsage {
   }
 }
 
+/**
+ * What a project quota counts for a folder: with one in force the file system answers with the quota's size and use for everything below
+ * (XFS and ext4 do so for folders that hand their project on), and so with another size than for the folder's parent.
+ */
+async function quotaOf(path: string): Promise<Usage | undefined> {
+  try {
+    // Layers of overlay2 are `<id>/diff`, those of containerd `<id>/fs`: the folder of all layers has no project.
+    return quotaUsage(await statfs(path), await statfs(dirname(dirname(path))))
+  } catch {
+    return undefined
+  }
+}
+
+/** The use that a quota tells for a folder with `own` figures among folders with `all`; `undefined` where both are the file system's. */
+export function quotaUsage(own: Sizes, all: Sizes): Usage | undefined {
+  if (own.type !== all.type || own.bsize !== all.bsize || own.blocks === all.blocks) return undefined
+  return { bytes: (own.blocks - own.bfree) * own.bsize, files: own.files === all.files ? Number.NaN : own.files - own.ffree }
+}
+
+type Sizes = Pick<StatsFs, 'type' | 'bsize' | 'blocks' | 'bfree' | 'files' | 'ffree'>
+
+/** The folder, `gone` for one that went away during the walk, or the code of the error. */
 async function openFolder(path: string, isRoot: boolean) {
   try {
     return await opendir(path)
   } catch (error) {
-    return !isRoot && codeOf(error) === 'ENOENT' ? 'gone' : undefined
+    const code = codeOf(error)
+    return !isRoot && code === 'ENOENT' ? 'gone' : code
   }
 }
 

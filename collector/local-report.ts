@@ -12,7 +12,7 @@ import type { Subject } from './subjects.ts'
 
 export interface SelfInput {
   readonly cost: PassCost
-  readonly disk: { readonly walks: number; readonly files: number; readonly tooLarge: number }
+  readonly disk: { readonly walks: number; readonly files: number; readonly tooLarge: number; readonly quotas: number }
   readonly docker: { readonly reconnects: number; readonly inspections: number }
   readonly dockerState: DockerState
   readonly watchedFolders: number
@@ -47,6 +47,7 @@ export function selfFiguresOf({ cost, disk, docker, dockerState, watchedFolders,
     counter('refused_containers_total', 'Containers not recorded because the store was full', store.refused),
     counter('disk_walks_total', 'Walks over writable layers', disk.walks),
     counter('disk_walk_files_total', 'Files looked at by those walks', disk.files),
+    counter('disk_quotas_total', 'Layers whose use a quota told without a walk', disk.quotas),
     counter('disk_walks_given_up_total', 'Walks given up because of too many files', disk.tooLarge),
     gauge('docker_connected', '1 when Docker answers', dockerState.status === 'connected' ? 1 : 0),
     counter('docker_reconnects_total', 'Reconnections to Docker', docker.reconnects),
@@ -66,6 +67,7 @@ export interface FindingsInput {
   /** Whether a list of pods is configured. */
   readonly podList: boolean
   readonly subjects: ReadonlySet<Subject>
+  readonly layerProblem: { readonly path: string; readonly errno: string } | undefined
   readonly store: StatsStore
 }
 
@@ -81,6 +83,7 @@ export function findingsOf(input: FindingsInput): Finding[] {
     hierarchyFinding(hierarchy),
     dockerFinding(docker),
     ...namingFindings(input),
+    ...layerFindings(input),
     { level: 'ok', subject: 'store', text: `${store.size} containers, ${store.bytes} bytes of samples, ${store.refused} refused` },
     ...costFindings(input),
   ]
@@ -107,6 +110,15 @@ function namingFindings({ naming, podList }: FindingsInput): Finding[] {
     })
   }
   return findings
+}
+
+function layerFindings({ layerProblem }: FindingsInput): Finding[] {
+  if (layerProblem === undefined) return []
+  const { path, errno } = layerProblem
+  const remedy = "run as root, with the runtime's folder at the same path as on the host"
+  const text = `disk use of writable layers is absent for some containers: ${errno} at ${path}; ${remedy}`
+  const metrics = ['fsUsage', 'fsInodes']
+  return [{ level: 'missing', subject: 'disk', text, missing: { metrics, path, errno, cgroups: 1, example: '', remedy } }]
 }
 
 function costFindings({ interval, subjects }: FindingsInput): Finding[] {

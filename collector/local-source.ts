@@ -233,6 +233,7 @@ export class LocalSource implements Source {
       interval: this.#housekeeping.cost().interval,
       naming: this.#naming,
       podList: this.#options.podList !== undefined,
+      layerProblem: this.#diskUsage.problem,
       subjects: this.subjects,
       store: this.store,
     })

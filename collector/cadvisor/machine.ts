@@ -1,7 +1,8 @@
 import type { DockerState } from '../docker/docker-source.ts'
 import { timeOf } from '../kubelet/container-stats.ts'
 import type { FileSystem } from '../machine/file-systems.ts'
-import type { CpuCache, MachineInfo } from '../machine/machine-info.ts'
+import type { MachineInfo } from '../machine/machine-info.ts'
+import type { CpuCache } from '../machine/topology.ts'
 
 /** cAdvisor's `MachineInfo`, one odd key with a blank included. */
 export function machineInfo(machine: MachineInfo, fileSystems: readonly FileSystem[], nowMs: number) {
@@ -15,8 +16,19 @@ export function machineInfo(machine: MachineInfo, fileSystems: readonly FileSyst
     cpu_frequency_khz: machine.cpuFrequencyKhz,
     memory_capacity: machine.memoryBytes,
     swap_capacity: machine.swapBytes,
-    memory_by_type: {},
-    nvm: { memory_mode_capacity: 0, 'app direct_mode_capacity': 0, avg_power_budget: 0 },
+    num_books: machine.books,
+    num_drawers: machine.drawers,
+    memory_by_type: Object.fromEntries(
+      Object.entries(machine.memoryByType).map(([type, { capacityBytes, count }]) => [
+        type,
+        { capacity: capacityBytes, dimm_count: count },
+      ]),
+    ),
+    nvm: {
+      memory_mode_capacity: machine.nvm.memoryModeBytes,
+      'app direct_mode_capacity': machine.nvm.appDirectBytes,
+      avg_power_budget: machine.nvm.averagePowerBudgetWatts,
+    },
     hugepages,
     machine_id: machine.machineId,
     system_uuid: machine.systemUuid,
@@ -43,17 +55,18 @@ export function machineInfo(machine: MachineInfo, fileSystems: readonly FileSyst
     topology: machine.nodes.map((node) => ({
       node_id: node.id,
       memory: node.memoryBytes,
-      hugepages,
-      cores: node.cores.map(({ coreId, socketId, threads, caches }) => ({
+      hugepages: node.hugePages.map(({ pageSizeKb, count }) => ({ page_size: pageSizeKb, num_pages: count })),
+      cores: node.cores.map(({ coreId, socketId, threads, caches, uncoreCaches }) => ({
         core_id: coreId,
         thread_ids: threads,
         caches: caches.map(cacheOf),
-        uncore_caches: null,
+        uncore_caches: uncoreCaches.length === 0 ? null : uncoreCaches.map(cacheOf),
         socket_id: socketId,
       })),
-      caches: null,
+      caches: node.caches.length === 0 ? null : node.caches.map(cacheOf),
+      distances: node.distances,
     })),
-    cloud_provider: 'Unknown',
+    cloud_provider: machine.cloudProvider,
     instance_type: 'Unknown',
     instance_id: 'None',
   }

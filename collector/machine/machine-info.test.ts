@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import { machineInfo } from '../cadvisor/machine.ts'
 import { machineFiles, makeMachineFolder } from '../fixtures/machine-tree.ts'
 import type { MachineFolder } from '../fixtures/machine-tree.ts'
+import { readRecording } from '../fixtures/recording.ts'
 import { parseMountInfo, readFileSystems } from './file-systems.ts'
 import { readMachineInfo } from './machine-info.ts'
 import { FakeClock } from '../../lib/fake-clock.ts'
@@ -46,6 +47,60 @@ test('the API’s machine has upstream’s names, odd ones included', () => {
   const info = machineInfo(readMachineInfo(folder), [], 0)
   expect(info).toMatchObject({ num_cores: 2, memory_capacity: 24684092 * 1024, disk_map: { '254:0': { name: 'vda' } } })
   expect(Object.keys(info.nvm)).toContain('app direct_mode_capacity')
+})
+
+test('NUMA nodes have their distances, huge pages and the caches that all their cores share', () => {
+  const cache = (cpu: number, index: number, level: number, cpus: string) => ({
+    [`sys/devices/system/cpu/cpu${cpu}/cache/index${index}/level`]: `${level}\n`,
+    [`sys/devices/system/cpu/cpu${cpu}/cache/index${index}/shared_cpu_list`]: `${cpus}\n`,
+    [`sys/devices/system/cpu/cpu${cpu}/cache/index${index}/size`]: '32K\n',
+    [`sys/devices/system/cpu/cpu${cpu}/cache/index${index}/type`]: 'Unified\n',
+  })
+  const ids = [0, 1, 2, 3]
+  folder = makeMachineFolder({
+    'proc/cpuinfo': ids.map((id) => `processor\t: ${id}\nCPU implementer\t: 0x41\n`).join('\n'),
+    ...Object.assign({}, ...ids.map((id) => ({ [`sys/devices/system/cpu/cpu${id}/topology/core_id`]: `${id >> 1}\n` }))),
+    ...Object.assign({}, ...ids.map((id) => ({ [`sys/devices/system/node/node${id >> 2}/cpu${id}/x`]: '' }))),
+    ...cache(0, 0, 1, '0-1'),
+    ...cache(2, 0, 1, '2-3'),
+    ...cache(0, 3, 3, '0-3'),
+    ...cache(2, 3, 3, '0-3'),
+    'sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages': '4\n',
+    'sys/devices/system/node/node0/distance': readRecording('kernel-6.1-cgroup-v2')['sys/devices/system/node/node0/distance']!,
+  })
+  const machine = readMachineInfo(folder)
+  expect([machine.cores, machine.physicalCores, machine.sockets]).toEqual([4, 2, 1])
+  expect(machine.nodes).toMatchObject([
+    {
+      distances: [10, 20],
+      hugePages: [{ pageSizeKb: 2048, count: 4 }],
+      caches: [{ level: 3, sizeBytes: 32768 }],
+      cores: [
+        { threads: [0, 1], caches: [{ level: 1 }], uncoreCaches: [] },
+        { threads: [2, 3], caches: [{ level: 1 }], uncoreCaches: [] },
+      ],
+    },
+  ])
+})
+
+test('memory modules, persistent memory, ids and the cloud come from firmware and drivers', () => {
+  folder = makeMachineFolder({
+    ...machineFiles,
+    'sys/devices/system/edac/mc/mc0/dimm0/dimm_mem_type': 'Registered-DDR4\n',
+    'sys/devices/system/edac/mc/mc0/dimm0/size': '16384\n',
+    'sys/devices/system/edac/mc/mc0/dimm1/dimm_mem_type': 'Registered-DDR4\n',
+    'sys/devices/system/edac/mc/mc0/dimm1/size': '16384\n',
+    'sys/bus/nd/devices/region0/devtype': 'nd_pmem\n',
+    'sys/bus/nd/devices/region0/size': '1073741824\n',
+    'sys/class/dmi/id/sys_vendor': 'Amazon EC2\n',
+  })
+  expect(readMachineInfo(folder)).toMatchObject({
+    memoryByType: { 'Registered-DDR4': { capacityBytes: 32 * 1024 ** 3, count: 2 } },
+    nvm: { appDirectBytes: 1073741824 },
+    cloudProvider: 'AWS',
+    systemUuid: '3d1219c7c4c5404aaa1f6d2a48adfda4',
+    books: 0,
+  })
 })
 
 test('a machine that tells nothing is empty and no error', () => {

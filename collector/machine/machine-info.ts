@@ -1,6 +1,10 @@
-import { readFileSync, readdirSync } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
+import { readMemoryByType, readNvm } from './memory-modules.ts'
+import type { MemoryModules, Nvm } from './memory-modules.ts'
+import { entriesOf, numberOf, textOf } from './small-files.ts'
+import { countIds, readHugePages, readNodes, readProcessors } from './topology.ts'
+import type { HugePages, NumaNode } from './topology.ts'
 
 /** What the machine is, apart from its file systems; read again now and then. */
 export interface MachineInfo {
@@ -8,12 +12,21 @@ export interface MachineInfo {
   readonly cores: number
   readonly physicalCores: number
   readonly sockets: number
+  /** Groups of sockets on mainframes; 0 elsewhere. */
+  readonly books: number
+  readonly drawers: number
   readonly cpuFrequencyKhz: number
   readonly memoryBytes: number
   readonly swapBytes: number
-  readonly hugePages: readonly { readonly pageSizeKb: number; readonly count: number }[]
+  readonly hugePages: readonly HugePages[]
+  /** Modules by type (`Unbuffered-DDR4`), where the memory controller's driver tells. */
+  readonly memoryByType: Readonly<Record<string, MemoryModules>>
+  readonly nvm: Nvm
   readonly machineId: string
+  /** Of the firmware; the machine's id where that tells none. */
   readonly systemUuid: string
+  /** `AWS`, `GCE` or `Azure` by the firmware's own words, without asking any service; `Unknown` elsewhere. */
+  readonly cloudProvider: string
   readonly bootId: string
   readonly bootedAtMs: number
   readonly kernelVersion: string
@@ -37,25 +50,6 @@ interface DiskInfo {
   readonly scheduler: string
 }
 
-/** A NUMA node with its cores. */
-interface NumaNode {
-  readonly id: number
-  readonly memoryBytes: number
-  readonly cores: readonly {
-    readonly coreId: number
-    readonly socketId: number
-    readonly threads: readonly number[]
-    readonly caches: readonly CpuCache[]
-  }[]
-}
-
-export interface CpuCache {
-  readonly id: number
-  readonly sizeBytes: number
-  readonly type: string
-  readonly level: number
-}
-
 export interface MachineRoots {
   readonly procRoot: string
   readonly sysRoot: string
@@ -68,7 +62,8 @@ export function readMachineInfo({ procRoot, sysRoot, etcRoot }: MachineRoots): M
   const cpuinfo = textOf(join(procRoot, 'cpuinfo'))
   const meminfo = textOf(join(procRoot, 'meminfo'))
   const memoryBytes = kilobytes(meminfo, 'MemTotal') * 1024
-  const processors = parseProcessors(cpuinfo)
+  const processors = readProcessors(cpuinfo, sysRoot)
+  const machineId = firstTextOf([join(etcRoot, 'machine-id'), join(etcRoot, '../var/lib/dbus/machine-id')])
   const nodes = readNodes(sysRoot, processors, memoryBytes)
   const bootSeconds = Number(/^btime (\d+)$/m.exec(textOf(join(procRoot, 'stat')))?.[1] ?? 0)
   return {
@@ -76,12 +71,17 @@ export function readMachineInfo({ procRoot, sysRoot, etcRoot }: MachineRoots): M
     cores: processors.length,
     physicalCores: new Set(processors.map(({ socket, core }) => `${socket}/${core}`)).size,
     sockets: new Set(processors.map(({ socket }) => socket)).size,
+    books: countIds(sysRoot, 'book_id'),
+    drawers: countIds(sysRoot, 'drawer_id'),
     cpuFrequencyKhz: frequencyKhz(sysRoot, cpuinfo),
     memoryBytes,
     swapBytes: kilobytes(meminfo, 'SwapTotal') * 1024,
-    hugePages: readHugePages(sysRoot),
-    machineId: textOf(join(etcRoot, 'machine-id')).trim(),
-    systemUuid: textOf(join(sysRoot, 'class/dmi/id/product_uuid')).trim(),
+    hugePages: readHugePages(join(sysRoot, 'kernel/mm/hugepages')),
+    memoryByType: readMemoryByType(sysRoot),
+    nvm: readNvm(sysRoot),
+    machineId,
+    systemUuid: firstTextOf(systemUuidFiles.map((file) => join(sysRoot, file))) || machineId,
+    cloudProvider: cloudProviderOf(sysRoot),
     bootId: textOf(join(procRoot, 'sys/kernel/random/boot_id')).trim(),
     bootedAtMs: bootSeconds * 1000,
     kernelVersion: textOf(join(procRoot, 'sys/kernel/osrelease')).trim() || release(),
@@ -92,36 +92,38 @@ export function readMachineInfo({ procRoot, sysRoot, etcRoot }: MachineRoots): M
   }
 }
 
-interface Processor {
-  readonly id: number
-  readonly socket: number
-  readonly core: number
+const systemUuidFiles = [
+  'class/dmi/id/product_uuid',
+  'firmware/devicetree/base/vm,uuid',
+  'firmware/devicetree/base/system-id',
+  'hypervisor/uuid',
+]
+
+/** The first file that says something; texts of a device tree end with a zero byte. */
+function firstTextOf(paths: readonly string[]): string {
+  for (const path of paths) {
+    const text = textOf(path).replaceAll('\0', '').trim()
+    if (text !== '') return text
+  }
+  return ''
 }
 
-function parseProcessors(cpuinfo: string): Processor[] {
-  return cpuinfo
-    .split('\n\n')
-    .filter((block) => /^processor\s*:/m.test(block))
-    .map((block) => ({
-      id: Number(/^processor\s*: (\d+)$/m.exec(block)?.[1] ?? 0),
-      socket: Number(/^physical id\s*: (\d+)$/m.exec(block)?.[1] ?? 0),
-      // Without core ids (arm64, some virtual machines) each processor is a core of its own.
-      core: Number(/^core id\s*: (\d+)$/m.exec(block)?.[1] ?? /^processor\s*: (\d+)$/m.exec(block)?.[1] ?? 0),
-    }))
+const providers: readonly (readonly [file: string, words: RegExp, provider: string])[] = [
+  ['class/dmi/id/sys_vendor', /Amazon EC2/, 'AWS'],
+  ['class/dmi/id/bios_vendor', /Amazon EC2/, 'AWS'],
+  ['class/dmi/id/product_version', /amazon/, 'AWS'],
+  ['class/dmi/id/product_name', /Google/, 'GCE'],
+  ['class/dmi/id/sys_vendor', /Microsoft Corporation/, 'Azure'],
+]
+
+function cloudProviderOf(sysRoot: string): string {
+  return providers.find(([file, words]) => words.test(textOf(join(sysRoot, file))))?.[2] ?? 'Unknown'
 }
 
 function frequencyKhz(sysRoot: string, cpuinfo: string): number {
   const fromDriver = Number(textOf(join(sysRoot, 'devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq')))
   if (fromDriver > 0) return fromDriver
   return Math.round(Number(/^cpu MHz\s*: ([\d.]+)$/m.exec(cpuinfo)?.[1] ?? 0) * 1000)
-}
-
-function readHugePages(sysRoot: string): { pageSizeKb: number; count: number }[] {
-  const folder = join(sysRoot, 'kernel/mm/hugepages')
-  return entriesOf(folder).flatMap((name) => {
-    const size = /^hugepages-(\d+)kB$/.exec(name)?.[1]
-    return size === undefined ? [] : [{ pageSizeKb: Number(size), count: numberOf(join(folder, name, 'nr_hugepages')) }]
-  })
 }
 
 function readDisks(sysRoot: string): DiskInfo[] {
@@ -151,73 +153,6 @@ function readNetworkDevices(sysRoot: string): { name: string; macAddress: string
     }))
 }
 
-function readNodes(sysRoot: string, processors: readonly Processor[], memoryBytes: number): NumaNode[] {
-  const folder = join(sysRoot, 'devices/system/node')
-  const ids = entriesOf(folder)
-    .flatMap((name) => /^node(\d+)$/.exec(name)?.[1] ?? [])
-    .map(Number)
-  if (ids.length === 0) return [{ id: 0, memoryBytes, cores: coresOf(sysRoot, processors) }]
-  return ids.map((id) => {
-    const nodeFolder = join(folder, `node${id}`)
-    const cpus = new Set(
-      entriesOf(nodeFolder)
-        .flatMap((name) => /^cpu(\d+)$/.exec(name)?.[1] ?? [])
-        .map(Number),
-    )
-    const kb = Number(/MemTotal:\s+(\d+) kB/.exec(textOf(join(nodeFolder, 'meminfo')))?.[1] ?? 0)
-    return {
-      id,
-      memoryBytes: kb * 1024,
-      cores: coresOf(
-        sysRoot,
-        processors.filter((processor) => cpus.has(processor.id)),
-      ),
-    }
-  })
-}
-
-function coresOf(sysRoot: string, processors: readonly Processor[]): NumaNode['cores'] {
-  const groups = Map.groupBy(processors, ({ socket, core }) => `${socket}/${core}`)
-  return [...groups.values()].map((threads) => ({
-    coreId: threads[0]!.core,
-    socketId: threads[0]!.socket,
-    threads: threads.map(({ id }) => id),
-    caches: readCaches(join(sysRoot, `devices/system/cpu/cpu${threads[0]!.id}/cache`)),
-  }))
-}
-
-function readCaches(folder: string): CpuCache[] {
-  return entriesOf(folder)
-    .filter((name) => name.startsWith('index'))
-    .map((name) => ({
-      id: numberOf(join(folder, name, 'id')),
-      sizeBytes: numberOf(join(folder, name, 'size')) * 1024,
-      type: textOf(join(folder, name, 'type')).trim(),
-      level: numberOf(join(folder, name, 'level')),
-    }))
-}
-
 function kilobytes(meminfo: string, key: string): number {
   return Number(new RegExp(`^${key}:\\s+(\\d+) kB$`, 'm').exec(meminfo)?.[1] ?? 0)
-}
-
-function numberOf(path: string): number {
-  const value = Number.parseInt(textOf(path), 10)
-  return Number.isNaN(value) ? 0 : value
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-function entriesOf(path: string): string[] {
-  try {
-    return readdirSync(path).toSorted()
-  } catch {
-    return []
-  }
 }
