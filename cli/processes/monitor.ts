@@ -1,8 +1,9 @@
-import { createAggregator } from '../../aggregator/app.ts'
+import { createAggregator, type Aggregator } from '../../aggregator/app.ts'
 import type { AggregatorConfiguration } from '../../aggregator/configuration.ts'
 import { createAlerts, defaultRulesFile } from '../../alerts/app.ts'
 import { createWeb } from '../../dashboards/web/app.ts'
-import type { AlertRow } from '../../dashboards/web/model.ts'
+import type { ReadHistory } from '../../dashboards/web/chart.ts'
+import type { AlertRow, EventRow } from '../../dashboards/web/model.ts'
 import { fromTimestamp, systemClock } from '../../lib/clock.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { createHttpsTransport } from '../../orchestrator/client/https-transport.ts'
@@ -15,6 +16,9 @@ import { runProcess, type Process, type ProcessContext } from './lifecycle.ts'
 
 const loopback = '127.0.0.1'
 const alertsTimeoutMs = 2000
+const eventsTimeoutMs = 2000
+/** What the page lists at most. */
+const maxEvents = 1000
 
 /** `binnacle monitor`: aggregator, alerts and page in one process. Resolves with the exit code. */
 export function runMonitor(options: ClusterOptions): Promise<number> {
@@ -65,6 +69,8 @@ function buildMonitor({ options, folder, log }: ProcessContext): Process {
   const web = createWeb({
     window: aggregator.window,
     listAlerts: () => listAlerts(`http://${loopback}:${ports.alerts}`),
+    listEvents: () => listEvents(`http://${loopback}:${ports.aggregator}`),
+    ...(aggregator.history === undefined ? {} : { readHistory: readFrom(aggregator.history) }),
     clock: systemClock,
     log: log.child({ part: 'web' }),
     http: { host: loopback, port: ports.web },
@@ -119,4 +125,31 @@ async function listAlerts(url: string): Promise<AlertRow[]> {
     summary: annotations['summary'] ?? annotations['description'] ?? '',
     startsAt: fromTimestamp(startsAt) ?? null,
   }))
+}
+
+interface KnownEvent extends Pick<EventRow, 'type' | 'reason' | 'namespace' | 'message' | 'count'> {
+  readonly object: { readonly kind: string; readonly name: string }
+  readonly lastSeen: string
+}
+
+/** The newest events through the API that everybody uses. */
+async function listEvents(url: string): Promise<EventRow[]> {
+  const response = await fetch(`${url}/api/v1/events?limit=${maxEvents}`, { signal: AbortSignal.timeout(eventsTimeoutMs) })
+  if (!response.ok) throw new Error(`${url} answers ${response.status}`)
+  const { items } = (await response.json()) as { readonly items: readonly KnownEvent[] }
+  return items.map(({ type, reason, namespace, message, count, object, lastSeen }) => ({
+    time: fromTimestamp(lastSeen) ?? 0,
+    type,
+    reason,
+    namespace,
+    object: `${object.kind}/${object.name}`,
+    message,
+    count,
+  }))
+}
+
+/** The largest value of each step, so that no spike is lost on a long chart. */
+function readFrom(history: NonNullable<Aggregator['history']>): ReadHistory {
+  return async ({ stepMs, ...request }) =>
+    (await history.buckets(request, ['max'], stepMs)).map(([time, value = null]) => [time, value] as const)
 }

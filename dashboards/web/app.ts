@@ -5,15 +5,19 @@ import type { MetricWindow } from '../../aggregator/window.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { loadPageAssets } from '../../lib/page-assets.ts'
-import { ChartRequestError, chartLines, parseChartRequest } from './chart.ts'
-import type { AlertRow } from './model.ts'
-import { takeSnapshot } from './snapshot.ts'
+import { ChartRequestError, chartLines, parseChartRequest, type ReadHistory } from './chart.ts'
+import type { AlertRow, EventList, EventRow } from './model.ts'
+import { listContainers, listMonitorFigures, takeSnapshot } from './snapshot.ts'
 
 /** What the page is built from. */
 export interface WebOptions {
   readonly window: MetricWindow
   /** The alerts that are active now. */
   readonly listAlerts: () => Promise<readonly AlertRow[]>
+  /** What happened in the cluster lately, newest first. */
+  readonly listEvents: () => Promise<readonly EventRow[]>
+  /** For charts that reach further back than the window; absent: they begin where it begins. */
+  readonly readHistory?: ReadHistory
   readonly clock: Clock
   readonly log: Log
   readonly http: { readonly host: string; readonly port: number }
@@ -45,8 +49,17 @@ export function createWeb(options: WebOptions): Web {
   addAssets(server)
   server.get('/api/snapshot', async () => streams.snapshot())
   server.get('/api/series', async (request) =>
-    chartLines(options.window, parseChartRequest(request.query as Record<string, unknown>, clock.now())),
+    chartLines(options.window, parseChartRequest(request.query as Record<string, unknown>, clock.now()), {
+      read: options.readHistory,
+      now: clock.now(),
+    }),
   )
+  server.get('/api/containers', async (request) => {
+    const { pod } = request.query as Record<string, unknown>
+    return listContainers(options.window, typeof pod === 'string' ? pod : undefined, clock.now())
+  })
+  server.get('/api/monitor', async () => listMonitorFigures(options.window, clock.now()))
+  server.get('/api/events', async () => listEvents(options))
   server.get('/api/stream', (_request, reply) => streams.add(reply))
   server.get('/healthz', async () => 'ok')
   server.setErrorHandler((error, _request, reply) => {
@@ -68,6 +81,17 @@ export function createWeb(options: WebOptions): Web {
       return { host: address, port }
     },
   }
+}
+
+async function listEvents(options: WebOptions): Promise<EventList> {
+  return options.listEvents().then(
+    (rows) => ({ rows, problem: null }),
+    (error: unknown) => ({ rows: [], problem: messageOf(error) }),
+  )
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** On loopback only requests that name this machine are answered, so that no web site can read figures through a name of its own. */
@@ -121,7 +145,7 @@ class SnapshotStreams {
   async snapshot(): Promise<ReturnType<typeof takeSnapshot>> {
     const alerts = await this.#options.listAlerts().then(
       (rows) => ({ rows, problem: null }),
-      (error: unknown) => ({ rows: [], problem: error instanceof Error ? error.message : String(error) }),
+      (error: unknown) => ({ rows: [], problem: messageOf(error) }),
     )
     return takeSnapshot(this.#options.window, alerts, this.#options.clock.now())
   }

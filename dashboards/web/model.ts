@@ -6,6 +6,7 @@ export interface Snapshot {
   readonly cluster: Usage
   readonly nodes: readonly NodeRow[]
   readonly namespaces: readonly NamespaceRow[]
+  readonly workloads: readonly WorkloadRow[]
   readonly pods: readonly PodRow[]
   readonly alerts: readonly AlertRow[]
   /** Why alerts are missing, if they are. */
@@ -28,25 +29,93 @@ export interface NodeRow extends Usage {
   readonly cpuAllocatable: number | null
   readonly memoryAllocatable: number | null
   readonly pods: number
+  /** Share of the last 10 s, in percent, in which some task waited for it. */
+  readonly cpuPressure: number | null
+  readonly memoryPressure: number | null
+  readonly diskPressure: number | null
+  readonly received: number | null
+  readonly sent: number | null
+  /** Of the root file system. */
+  readonly diskUsed: number | null
+  readonly diskSize: number | null
+  readonly oomKills: number | null
   readonly newestSample: number | null
 }
 
-export interface NamespaceRow extends Usage {
+/** Bytes per second of the network; millicores that CPU limits kept from tasks; kills for want of memory and restarts since the start. */
+export interface Activity {
+  readonly received: number | null
+  readonly sent: number | null
+  readonly withheld: number | null
+  readonly oomKills: number | null
+  readonly restarts: number | null
+}
+
+export interface NamespaceRow extends Usage, Activity {
   readonly key: string
   readonly name: string
   readonly pods: number
 }
 
-export interface PodRow extends Usage {
+export interface WorkloadRow extends Usage, Activity {
+  readonly key: string
+  readonly namespace: string
+  readonly kind: string
+  readonly name: string
+  readonly pods: number
+}
+
+export interface PodRow extends Usage, Activity {
   readonly key: string
   readonly namespace: string
   readonly name: string
   readonly node: string
   readonly workload: string
-  readonly restarts: number | null
-  readonly received: number | null
-  readonly sent: number | null
   readonly newestSample: number | null
+}
+
+export interface ContainerRow extends Usage {
+  readonly key: string
+  readonly namespace: string
+  readonly pod: string
+  readonly name: string
+  readonly node: string
+  /** Share of the periods of the CPU quota in which it was held back. */
+  readonly throttled: number | null
+  /** Percent of the last 10 s. */
+  readonly cpuPressure: number | null
+  readonly memoryPressure: number | null
+  readonly oomKills: number | null
+  readonly restarts: number | null
+  readonly ageMs: number | null
+}
+
+export interface EventRow {
+  readonly time: number
+  readonly type: string
+  readonly reason: string
+  readonly namespace: string
+  /** `Kind/name`. */
+  readonly object: string
+  readonly message: string
+  readonly count: number
+}
+
+/** Events, or why there are none. */
+export interface EventList {
+  readonly rows: readonly EventRow[]
+  readonly problem: string | null
+}
+
+/** One figure that an aggregator has of itself. */
+export interface MonitorRow {
+  /** Key of the entity, `monitor:NAME`. */
+  readonly key: string
+  readonly metric: string
+  readonly resource: string
+  readonly value: number
+  readonly unit: string
+  readonly description: string
 }
 
 export interface AlertRow {

@@ -1,5 +1,5 @@
 import { h } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import UPlot from 'uplot'
 import type { ChartLine } from '../model.ts'
 
@@ -7,6 +7,7 @@ import type { ChartLine } from '../model.ts'
 export interface ChartProps {
   readonly title: string
   readonly entityKey: string
+  /** `name`, or `name@resource` of a metric that several resources have. */
   readonly metrics: readonly { readonly name: string; readonly label: string }[]
   readonly format: (value: number | null) => string
   readonly minutes: number
@@ -16,8 +17,9 @@ export interface ChartProps {
 
 const colours = ['#2f7ed8', '#d8702f', '#3c9a5f', '#9b59b6']
 const height = 180
-/** Two samples further apart than this have a gap between them. */
-const gapMs = 30_000
+/** Two samples further apart than this, and than this part of the chart, have a gap between them. */
+const minGapMs = 30_000
+const gapsPerChart = 90
 const syncKey = 'binnacle'
 
 /** A line chart of one entity that follows its window; all charts share one cursor. */
@@ -25,12 +27,17 @@ export function Chart(props: ChartProps) {
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<UPlot | null>(null)
   const { entityKey, metrics, minutes, tick } = props
+  const [isEmpty, setEmpty] = useState(true)
   useEffect(() => {
     const abort = new AbortController()
     const query = new URLSearchParams({ key: entityKey, metrics: metrics.map(({ name }) => name).join(','), minutes: String(minutes) })
     fetch(`/api/series?${query}`, { signal: abort.signal })
       .then((response) => response.json())
-      .then((lines: ChartLine[]) => draw(place.current, plot, props, lines))
+      .then((lines: ChartLine[]) => {
+        setEmpty(lines.length === 0)
+        // Hidden it has no width; it is drawn after it has been laid out.
+        if (lines.length > 0) requestAnimationFrame(() => draw(place.current, plot, props, lines))
+      })
       .catch(() => {})
     return () => abort.abort()
   }, [entityKey, minutes, tick])
@@ -43,16 +50,22 @@ export function Chart(props: ChartProps) {
       plot.current = null
     }
   }, [])
-  return h('figure', { class: 'chart' }, h('figcaption', {}, props.title), h('div', { ref: place }))
+  return h('figure', { class: 'chart', hidden: isEmpty }, h('figcaption', {}, props.title), h('div', { ref: place }))
 }
 
 function draw(place: HTMLDivElement | null, plot: { current: UPlot | null }, props: ChartProps, lines: readonly ChartLine[]): void {
   if (place === null) return
+  // Lines that the entity does not have are left out of chart and legend.
+  const metrics = props.metrics.filter(({ name }) => lines.some((line) => isLine(line, name)))
   const data = align(
     lines,
-    props.metrics.map(({ name }) => name),
+    metrics.map(({ name }) => name),
   )
-  if (plot.current === null) plot.current = new UPlot(optionsOf(place.clientWidth, props), data, place)
+  if (plot.current !== null && plot.current.series.length !== metrics.length + 1) {
+    plot.current.destroy()
+    plot.current = null
+  }
+  if (plot.current === null) plot.current = new UPlot(optionsOf(place.clientWidth, { ...props, metrics }), data, place)
   else plot.current.setData(data)
 }
 
@@ -83,12 +96,17 @@ function optionsOf(width: number, props: ChartProps): UPlot.Options {
   }
 }
 
+function isLine({ metric, resource }: ChartLine, name: string): boolean {
+  return name === metric || name === `${metric}@${resource}`
+}
+
 /** Puts lines of different times on one time axis, in seconds, with a hole where samples are missing. */
 function align(lines: readonly ChartLine[], metrics: readonly string[]): UPlot.AlignedData {
   const times = [...new Set(lines.flatMap((line) => line.times))].sort((a, b) => a - b)
+  const gapMs = Math.max(minGapMs, ((times.at(-1) ?? 0) - (times[0] ?? 0)) / gapsPerChart)
   const withHoles = times.flatMap((time, index) => (index > 0 && time - times[index - 1]! > gapMs ? [times[index - 1]! + 1, time] : [time]))
   const columns = metrics.map((metric) => {
-    const line = lines.find((candidate) => candidate.metric === metric)
+    const line = lines.find((candidate) => isLine(candidate, metric))
     const values = new Map(line?.times.map((time, index) => [time, line.values[index]!]))
     return withHoles.map((time) => values.get(time) ?? null)
   })

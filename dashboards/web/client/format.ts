@@ -32,3 +32,42 @@ export function formatAge(ms: number): string {
 export function formatShare(part: number | null, whole: number | null): string {
   return part === null || whole === null || whole === 0 ? '–' : `${Math.round((100 * part) / whole)}%`
 }
+
+/** Bytes per second. */
+export function formatRate(value: number | null): string {
+  return value === null ? '–' : `${formatBytes(value)}/s`
+}
+
+/** A percentage as it is measured: `0.3 %`. */
+export function formatPercent(value: number | null): string {
+  return value === null ? '–' : `${value >= 10 ? Math.round(value) : Number(value.toFixed(1))} %`
+}
+
+/** How often per second. */
+export function formatPerSecond(value: number | null): string {
+  return value === null ? '–' : `${formatCount(value)}/s`
+}
+
+/** A number of things, in thousands and millions where there are many. */
+export function formatCount(value: number | null): string {
+  if (value === null) return '–'
+  if (Math.abs(value) >= 1e6) return `${Number((value / 1e6).toFixed(1))} M`
+  if (Math.abs(value) >= 1e4) return `${Number((value / 1e3).toFixed(1))} k`
+  return String(Number(value.toFixed(value < 10 ? 2 : 0)))
+}
+
+/** A figure in a unit of the metric catalogue. */
+export function formatIn(unit: string, value: number): string {
+  switch (unit) {
+    case 'bytes':
+      return formatBytes(value)
+    case 'bytes per second':
+      return formatRate(value)
+    case 'millicores':
+      return formatCpu(value)
+    case 'milliseconds':
+      return value < 10_000 ? `${formatCount(value)} ms` : formatAge(value)
+    default:
+      return formatCount(value)
+  }
+}

@@ -3,21 +3,50 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Snapshot } from '../model.ts'
 import { formatAge } from './format.ts'
 import { formatRoute, parseRoute, type Route } from './route.ts'
-import { Alerts, EntityView, Nodes, Overview, Pods } from './views.ts'
+import { EntityView } from './entity-view.ts'
+import { EventsView } from './events-view.ts'
+import { MonitorView } from './monitor-view.ts'
+import { Alerts, Containers, Namespaces, Nodes, Overview, Pods, Workloads } from './views.ts'
 
-const views = { overview: Overview, nodes: Nodes, pods: Pods, entity: EntityView, alerts: Alerts } as const
+const views = {
+  overview: Overview,
+  nodes: Nodes,
+  namespaces: Namespaces,
+  workloads: Workloads,
+  pods: Pods,
+  containers: Containers,
+  events: EventsView,
+  alerts: Alerts,
+  monitor: MonitorView,
+  entity: EntityView,
+} as const
 const tabs: readonly (readonly [Route['view'], string])[] = [
   ['overview', 'Overview'],
   ['nodes', 'Nodes'],
+  ['namespaces', 'Namespaces'],
+  ['workloads', 'Workloads'],
   ['pods', 'Pods'],
+  ['containers', 'Containers'],
+  ['events', 'Events'],
   ['alerts', 'Alerts'],
+  ['monitor', 'Monitor'],
 ]
-const ranges = [5, 15, 60]
+const ranges: readonly (readonly [minutes: number, title: string])[] = [
+  [5, '5m'],
+  [15, '15m'],
+  [60, '1h'],
+  [360, '6h'],
+  [1440, '1d'],
+  [10_080, '7d'],
+]
+/** What is fetched beside the stream is fetched this often. */
+const fetchMs = 5000
+/** Views that a search does not fit. */
+const unsearchable: readonly Route['view'][] = ['overview', 'entity', 'monitor']
 
 function Page() {
   const [snapshot, setSnapshot] = useState<Snapshot | null>(null)
   const [isConnected, setConnected] = useState(false)
-  const [tick, setTick] = useState(0)
   const [route, setRoute] = useState(() => parseRoute(location.search))
   const searchBox = useRef<HTMLInputElement>(null)
 
@@ -26,7 +55,6 @@ function Page() {
     stream.addEventListener('message', (event: MessageEvent<string>) => {
       setSnapshot(JSON.parse(event.data) as Snapshot)
       setConnected(true)
-      setTick((count) => count + 1)
     })
     stream.addEventListener('error', () => setConnected(false))
     const back = () => setRoute(parseRoute(location.search))
@@ -51,7 +79,7 @@ function Page() {
   }
   const search = (event: Event) => {
     const text = (event.target as HTMLInputElement).value
-    go({ search: text, view: route.view === 'overview' || route.view === 'entity' ? 'pods' : route.view })
+    go({ search: text, view: unsearchable.includes(route.view) ? 'pods' : route.view })
   }
   const header = h(
     'header',
@@ -86,11 +114,12 @@ function Page() {
     h(
       'span',
       { class: 'ranges' },
-      ranges.map((minutes) => h('button', { 'aria-pressed': route.minutes === minutes, onClick: () => go({ minutes }) }, `${minutes}m`)),
+      ranges.map(([minutes, title]) => h('button', { 'aria-pressed': route.minutes === minutes, onClick: () => go({ minutes }) }, title)),
     ),
     h(Freshness, { snapshot, isConnected }),
   )
   if (snapshot === null) return h('div', {}, header, h('p', { class: 'quiet' }, 'Waiting for the monitor …'))
+  const tick = Math.floor(snapshot.time / fetchMs)
   return h('div', {}, header, h(views[route.view], { snapshot, route, go, tick }))
 }
 

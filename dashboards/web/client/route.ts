@@ -1,14 +1,15 @@
+const views = ['overview', 'nodes', 'namespaces', 'workloads', 'pods', 'containers', 'events', 'alerts', 'monitor', 'entity'] as const
+const maxMinutes = 7 * 24 * 60
+
 /** What the page shows; all of it is in the address, so that a link shows the same. */
 export interface Route {
-  readonly view: 'overview' | 'nodes' | 'pods' | 'entity' | 'alerts'
+  readonly view: (typeof views)[number]
   /** Entity key of the view `entity`. */
   readonly key: string
   readonly search: string
   readonly sort: string
   readonly minutes: number
 }
-
-const views: readonly Route['view'][] = ['overview', 'nodes', 'pods', 'entity', 'alerts']
 
 /** The route of an address's query. Unknown values fall back to the overview. */
 export function parseRoute(search: string): Route {
@@ -20,7 +21,7 @@ export function parseRoute(search: string): Route {
     key: parameters.get('key') ?? '',
     search: parameters.get('q') ?? '',
     sort: parameters.get('sort') ?? '-cpu',
-    minutes: minutes > 0 && minutes <= 1440 ? minutes : 15,
+    minutes: minutes > 0 && minutes <= maxMinutes ? minutes : 15,
   }
 }
 
