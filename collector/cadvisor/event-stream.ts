@@ -1,6 +1,6 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import type { ContainerEvent } from '../events/event-log.ts'
+import type { WebReply, WebRequest } from '../http/web.ts'
 import type { StatsStore } from '../stats-store.ts'
 import { eventJson } from './events.ts'
 import type { EventRequest } from './events.ts'
@@ -27,7 +27,7 @@ const quietMs = 15_000
 export class EventStreams {
   readonly #clock: Clock
   readonly #store: StatsStore
-  readonly #open = new Set<FastifyReply>()
+  readonly #open = new Set<WebReply>()
 
   constructor(options: { readonly clock: Clock; readonly store: StatsStore }) {
     this.#clock = options.clock
@@ -38,7 +38,7 @@ export class EventStreams {
    * Answers with events as they come, until the client goes. With `Last-Event-ID`, or `last_event_id` in the query, what came after that
    * event and is still kept comes first.
    */
-  serve(request: FastifyRequest, reply: FastifyReply, wanted: EventRequest): FastifyReply {
+  serve(request: WebRequest, reply: WebReply, wanted: EventRequest): WebReply {
     if (this.#open.size >= maxStreams) throw new CadvisorError(`${maxStreams} streams of events are open already`, 503)
     const format = formatOf(request.headers.accept ?? '')
     const lastId = lastIdOf(request)
@@ -90,8 +90,8 @@ function framed(event: ContainerEvent, format: 'ndjson' | 'sse'): string {
   return `id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(eventJson(event))}\n\n`
 }
 
-function lastIdOf(request: FastifyRequest): number | undefined {
-  const value = request.headers['last-event-id'] ?? (request.query as Record<string, unknown>)['last_event_id']
+function lastIdOf(request: WebRequest): number | undefined {
+  const value = request.headers['last-event-id'] ?? request.query['last_event_id']
   if (value === undefined || value === '') return undefined
   const id = Number(value)
   if (!Number.isSafeInteger(id) || id < 0)

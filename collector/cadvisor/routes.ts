@@ -1,5 +1,5 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../../lib/clock.ts'
+import type { WebReply, WebRequest, WebServer } from '../http/web.ts'
 import { answer, TextAnswer } from './api.ts'
 import type { ApiSource } from './api.ts'
 import { EventStreams } from './event-stream.ts'
@@ -9,25 +9,21 @@ import type { Query } from './request.ts'
 
 export interface CadvisorApiOptions extends ApiSource {
   readonly clock: Clock
-  readonly send: (request: FastifyRequest, reply: FastifyReply, type: string, text: string) => Promise<FastifyReply>
+  readonly send: (request: WebRequest, reply: WebReply, type: string, text: string) => Promise<WebReply>
 }
 
 /** Versions that have events. */
 const withEvents = new Set(['v1.3', 'v2.0', 'v2.1'])
 
 /** Mounts cAdvisor's REST API under `/api`. Requests come as GET, or as POST with a JSON body, whatever its content type says. */
-export function registerCadvisorApi(instance: FastifyInstance, options: CadvisorApiOptions): void {
+export function registerCadvisorApi(instance: WebServer, options: CadvisorApiOptions): void {
   const { clock, send, ...api } = options
   const streams = new EventStreams({ clock, store: api.source.store })
-  instance.addHook('preClose', async () => streams.stop())
-  instance.removeAllContentTypeParsers()
-  instance.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
-    done(null, body)
-  })
-  const handle = async (request: FastifyRequest, reply: FastifyReply) => {
+  instance.onClose(() => streams.stop())
+  const handle = async (request: WebRequest, reply: WebReply) => {
     const [apiVersion = '', type = '', ...rest] = pathOf(request).split('/')
     const name = `/${rest.join('/')}`.replace(/(?<=.)\/$/, '')
-    const query = firstValues(request.query as Record<string, string | string[]>)
+    const query = firstValues(request.query)
     try {
       if (type === 'events' && withEvents.has(apiVersion)) {
         const wanted = parseEventRequest(name, query)
@@ -41,20 +37,23 @@ export function registerCadvisorApi(instance: FastifyInstance, options: Cadvisor
       return reply.code(error.status).type('text/plain; charset=utf-8').send(`${error.message}\n`)
     }
   }
-  for (const url of ['/api', '/api/*']) instance.route({ method: ['GET', 'POST'], url, handler: handle })
+  for (const path of ['/api', '/api/*']) {
+    instance.get(path, handle)
+    instance.post(path, handle)
+  }
 }
 
 /** A parameter that is given several times has its first value, as upstream. */
-function firstValues(query: Readonly<Record<string, string | string[]>>): Query {
+function firstValues(query: WebRequest['query']): Query {
   return Object.fromEntries(Object.entries(query).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]))
 }
 
-function pathOf({ params }: FastifyRequest): string {
-  return (params as { readonly '*'?: string })['*'] ?? ''
+function pathOf({ params }: WebRequest): string {
+  return params['*']
 }
 
-function parseBody(body: unknown): unknown {
-  if (typeof body !== 'string' || body.trim() === '') return undefined
+function parseBody(body: string): unknown {
+  if (body.trim() === '') return undefined
   try {
     return JSON.parse(body)
   } catch {

@@ -1,6 +1,3 @@
-import fastify from 'fastify'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { AddressInfo } from 'node:net'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { ApiSource } from '../cadvisor/api.ts'
@@ -14,6 +11,7 @@ import { isAdmitted } from './access.ts'
 import type { AccessOptions } from './access.ts'
 import { compress } from './compress.ts'
 import { findingsJson, renderFindings } from './validate-page.ts'
+import { WebServer, type WebReply, type WebRequest } from './web.ts'
 
 export interface ServerOptions extends AccessOptions, ApiSource {
   readonly clock: Clock
@@ -39,7 +37,7 @@ export interface CollectorServer {
 
 /** An HTTP server with everything that the collector serves. */
 export function createServer(options: ServerOptions): CollectorServer {
-  let instances: FastifyInstance[] = []
+  let instances: WebServer[] = []
   const stop = async () => {
     const closing = instances
     instances = []
@@ -54,8 +52,7 @@ export function createServer(options: ServerOptions): CollectorServer {
         for (const host of options.hosts) {
           const instance = buildInstance(options)
           instances.push(instance)
-          await instance.listen({ host, port })
-          port = (instance.server.address() as AddressInfo).port
+          port = await instance.listen(host, port)
           addresses.push(`${options.tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`)
         }
       } catch (error) {
@@ -67,29 +64,16 @@ export function createServer(options: ServerOptions): CollectorServer {
   }
 }
 
-const requestTimeoutMs = 30_000
-
-function buildInstance(options: ServerOptions): FastifyInstance {
-  const { tls, log } = options
-  const settings = {
-    bodyLimit: 64 * 1024,
-    requestTimeout: requestTimeoutMs,
-    forceCloseConnections: true,
-    exposeHeadRoutes: true,
-    rewriteUrl: ({ url = '/' }: { readonly url?: string }) => withoutPrefix(url, options.pathPrefix ?? ''),
-  } as const
-  const instance: FastifyInstance = tls === undefined ? fastify(settings) : fastify({ ...settings, https: httpsOptions(tls) })
-  instance.addHook('onRequest', async (request, reply) => {
-    if (isAdmitted(request.raw, options)) return
-    await reply.code(401).header('www-authenticate', 'Bearer').send('a client certificate or bearer token is needed\n')
-  })
-  instance.setErrorHandler(async (err: Error & { statusCode?: number }, request, reply) => {
-    const code = err.statusCode ?? 500
-    if (code >= 500) log.error({ err, path: request.url }, 'a request failed')
-    await reply.code(code).type('text/plain; charset=utf-8').send(`${err.message}\n`)
+function buildInstance(options: ServerOptions): WebServer {
+  const { tls, log, pathPrefix = '' } = options
+  const instance = new WebServer({
+    rewritePath: (url) => withoutPrefix(url, pathPrefix),
+    isAdmitted: (request) => isAdmitted(request, options),
+    onFault: (err, path) => log.error({ err, path }, 'a request failed'),
+    ...(tls === undefined ? {} : { tls: httpsOptions(tls) }),
   })
   registerPages(instance, options)
-  registerPage(instance, { store: options.source.store, pathPrefix: options.pathPrefix ?? '' })
+  registerPage(instance, { store: options.source.store, pathPrefix })
   registerCadvisorApi(instance, { ...options, send: sendText })
   return instance
 }
@@ -110,9 +94,9 @@ function httpsOptions({ certificate, key, clientCa }: NonNullable<AccessOptions[
   }
 }
 
-function registerPages(instance: FastifyInstance, options: ServerOptions): void {
+function registerPages(instance: WebServer, options: ServerOptions): void {
   const { source, pages, nodeName, metricsPath = '/metrics' } = options
-  const get = (path: string, type: string, body: (request: FastifyRequest) => string | undefined) => {
+  const get = (path: string, type: string, body: (request: WebRequest) => string | undefined) => {
     instance.get(path, async (request, reply) => {
       const text = body(request)
       if (text === undefined) return reply.code(404).type('text/plain; charset=utf-8').send('no such container\n')
@@ -122,13 +106,13 @@ function registerPages(instance: FastifyInstance, options: ServerOptions): void 
   const scrape = (path: string, render: (format: Format, query: Record<string, unknown>) => Buffer) => {
     instance.get(path, async (request, reply) => {
       const format = negotiateFormat(request.headers.accept ?? '')
-      return sendText(request, reply, contentTypes[format], render(format, request.query as Record<string, unknown>))
+      return sendText(request, reply, contentTypes[format], render(format, request.query))
     })
   }
   scrape(metricsPath, (format, query) => pages.own({ format, withTimestamps: query['timestamps'] === 'true' }))
   scrape('/metrics/cadvisor', (format) => pages.cadvisor(format))
   scrape('/metrics/resource', (format) => renderResourceMetrics(source.summary(), format))
-  const summary = ({ query }: FastifyRequest) => JSON.stringify(onlyWanted(source, query as Record<string, unknown>))
+  const summary = ({ query }: WebRequest) => JSON.stringify(onlyWanted(source, query))
   get('/stats/summary', 'application/json', summary)
   instance.post('/stats/summary', async (request, reply) => sendText(request, reply, 'application/json', summary(request)))
   get('/healthz', 'text/plain; charset=utf-8', () => 'ok')
@@ -142,8 +126,8 @@ function registerPages(instance: FastifyInstance, options: ServerOptions): void 
 }
 
 /** By `?format=json`, or by what the client accepts. */
-function wantsJson({ query, headers }: FastifyRequest): boolean {
-  return (query as Record<string, unknown>)['format'] === 'json' || (headers.accept ?? '').startsWith('application/json')
+function wantsJson({ query, headers }: WebRequest): boolean {
+  return query['format'] === 'json' || (headers.accept ?? '').startsWith('application/json')
 }
 
 /** `?only_cpu_and_memory=true` leaves out all but CPU and memory, as upstream. */
@@ -170,7 +154,7 @@ function onlyWanted(source: Source, query: Record<string, unknown>): object {
 }
 
 /** Sends a text, compressed where it is large. */
-async function sendText(request: FastifyRequest, reply: FastifyReply, type: string, text: string | Buffer): Promise<FastifyReply> {
+async function sendText(request: WebRequest, reply: WebReply, type: string, text: string | Buffer): Promise<WebReply> {
   const { body, encoding } = await compress(text, request.headers['accept-encoding'] ?? '')
   reply.type(type).header('vary', 'accept, accept-encoding')
   if (encoding !== undefined) reply.header('content-encoding', encoding)

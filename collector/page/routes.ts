@@ -1,7 +1,7 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { fileURLToPath } from 'node:url'
 import { loadPageAssets } from '../../lib/page-assets.ts'
 import type { PageAssets } from '../../lib/page-assets.ts'
+import type { WebReply, WebRequest, WebServer } from '../http/web.ts'
 import type { StatsStore } from '../stats-store.ts'
 
 export interface PageOptions {
@@ -11,12 +11,12 @@ export interface PageOptions {
 }
 
 /** Mounts the collector's page: `/`, `/docker/…` and `/containers/…` are one document, which asks the API for what it shows. */
-export function registerPage(instance: FastifyInstance, { store, pathPrefix }: PageOptions): void {
+export function registerPage(instance: WebServer, { store, pathPrefix }: PageOptions): void {
   const clientFolder = fileURLToPath(new URL('client', import.meta.url))
   let assets: PageAssets | undefined
   // Most collectors are asked by programs alone, and their memory is watched.
   const load = () => (assets ??= loadPageAssets({ clientFolder, prefix: pathPrefix }))
-  const send = (request: FastifyRequest, reply: FastifyReply, path: string): FastifyReply => {
+  const send = (request: WebRequest, reply: WebReply, path: string): WebReply => {
     const { files, contentSecurityPolicy } = load()
     const file = files.get(path)
     if (file === undefined) return reply.code(404).type('text/plain; charset=utf-8').send('no such file\n')
@@ -41,6 +41,6 @@ export function registerPage(instance: FastifyInstance, { store, pathPrefix }: P
   })
 }
 
-function restOf({ params }: FastifyRequest): string {
-  return `/${(params as { readonly '*': string })['*']}`
+function restOf({ params }: WebRequest): string {
+  return `/${params['*']}`
 }
