@@ -41,6 +41,7 @@ const image = 'jonbaier/pod-scaling:0.1'
 /** Pods alive at a time. */
 const living = 10
 const sampleMs = 5000
+const samplesPerLine = 12
 const containersPerPod = 2
 
 interface Sample {
@@ -60,8 +61,10 @@ export async function soak({ minutes, containersPerMinute, networkIndex, flags =
     const pauseMs = (60_000 * containersPerPod) / containersPerMinute
     for (let next = begun; systemClock.monotonic() - begun < minutes * 60_000; next += pauseMs) {
       await churn.step()
-      if (systemClock.monotonic() - (samples.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) >= sampleMs) samples.push(takeSample(cluster))
-      if (samples.length % 12 === 0) print(`${describe(samples.at(-1)!, begun)}, ${churn.created} pods`)
+      if (systemClock.monotonic() - (samples.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) >= sampleMs) {
+        samples.push(takeSample(cluster))
+        if (samples.length % samplesPerLine === 1) print(`${describe(samples.at(-1)!, begun)}, ${churn.created} pods`)
+      }
       await systemClock.sleep(Math.max(0, next + pauseMs - systemClock.monotonic()))
     }
     const last = cluster.pids()

@@ -79,7 +79,18 @@ export function jsonOf<T>(answer: Answer): T | undefined {
 
 /** Why an answer is not what was wanted. */
 export function complaintOf(answer: Answer): string {
-  return answer.error ?? `HTTP ${answer.status}: ${answer.text.trim().split('\n')[0]!.slice(0, 200)}`
+  if (answer.error !== undefined) return answer.error
+  const { message } = statusOf(answer.text)
+  return `HTTP ${answer.status}: ${(message ?? answer.text.trim().split('\n')[0]!).slice(0, 200)}`
+}
+
+/** The API server's own form of an error. */
+function statusOf(text: string): { readonly message?: string } {
+  try {
+    return JSON.parse(text) as { message?: string }
+  } catch {
+    return {}
+  }
 }
 
 /** The samples of a family in Prometheus' text, as our own pages write them: label values without escapes. */
