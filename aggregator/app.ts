@@ -18,8 +18,10 @@ import { noAuthorities } from './metrics-api/authorities.ts'
 import type { Authorities } from './metrics-api/authorities.ts'
 import { createMetricsGroups } from './metrics-api/groups.ts'
 import { createInfluxQuery } from './metrics-api/influx-query.ts'
+import { createLocalReadings, createSharedReadings, registerReadings } from './metrics-api/readings.ts'
 import { ResourceMetrics } from './metrics-api/resource-metrics.ts'
 import { createMetricsApi } from './metrics-api/server.ts'
+import type { MetricsApi } from './metrics-api/server.ts'
 import type { Batch } from './metric-set.ts'
 import { Pipeline } from './pipeline.ts'
 import type { Sink as PipelineSink } from './pipeline.ts'
@@ -100,7 +102,7 @@ const minResolutionMs = 1000
 /** Composes the aggregator: node sources → processors → {memory window, InfluxDB, metrics API}. Nothing runs before `start`. */
 export function createAggregator(options: AggregatorOptions): Aggregator {
   const { informers, clock, resolutionMs = 5000, configuration = defaultConfiguration() } = options
-  const influx = options.influx ?? options.sinks?.find((plan) => plan.influx !== undefined)?.influx
+  const influx = influxOf(options)
   if (!(resolutionMs >= minResolutionMs)) throw new RangeError(`resolutionMs: ${resolutionMs} must be at least ${minResolutionMs}`)
   const holdMs = resolutionMs * heldResolutions
   const view = createView(informers)
@@ -174,27 +176,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     intervalMs: resolutionMs,
     clock,
   })
-  const { authorities } = options.metricsApi
-  const api = createMetricsApi({
-    ...options,
-    ...options.metricsApi,
-    authorities: authorities === undefined ? undefined : { ...noAuthorities, ...authorities },
-    groups: createMetricsGroups({
-      resourceMetrics: metrics,
-      sharedMetrics: sharding,
-      window,
-      exported: sources.customMetrics,
-      view,
-      client: options.client,
-      holdMs,
-      resolutionMs,
-      externalMetrics: configuration.externalMetrics,
-      query: influx === undefined ? undefined : createInfluxQuery(createInfluxDriver(influx), influx.database ?? 'k8s'),
-      clock,
-    }),
-    feed: metrics,
-    unready,
-  })
+  const api = createApi(options, { view, window, metrics, sources, server, sharding, unready, resolutionMs, holdMs })
   const addresses = { http: '', metricsApi: [] as readonly string[] }
   const stopped = new AbortController()
 
@@ -283,6 +265,47 @@ function createSharding(options: AggregatorOptions, settings: ShardingSettings, 
     clock: options.clock,
     log: options.log.child({ part: 'sharding' }),
   })
+}
+
+interface ApiParts extends Omit<ShardParts, 'pipeline'> {
+  readonly view: ClusterView
+  readonly window: MetricWindow
+  readonly sharding: Sharding | undefined
+  readonly unready: () => readonly string[]
+}
+
+function createApi(options: AggregatorOptions, parts: ApiParts): MetricsApi {
+  const { view, window, metrics, sources, server, sharding, resolutionMs, holdMs } = parts
+  const { client, clock, metricsApi, configuration = defaultConfiguration() } = options
+  const influx = influxOf(options)
+  const localReadings = createLocalReadings({ window, exported: sources.customMetrics, holdMs, resolutionMs, clock })
+  registerReadings(server, localReadings)
+  return createMetricsApi({
+    ...options,
+    ...metricsApi,
+    authorities: metricsApi.authorities === undefined ? undefined : { ...noAuthorities, ...metricsApi.authorities },
+    groups: createMetricsGroups({
+      resourceMetrics: metrics,
+      sharedMetrics: sharding,
+      readings:
+        sharding === undefined
+          ? (request) => Promise.resolve(localReadings(request))
+          : createSharedReadings((path) => sharding.askEverybody(path)),
+      exportedNames: () => sources.customMetrics.names(),
+      view,
+      client,
+      externalMetrics: configuration.externalMetrics,
+      query: influx === undefined ? undefined : createInfluxQuery(createInfluxDriver(influx), influx.database ?? 'k8s'),
+      clock,
+    }),
+    feed: metrics,
+    unready: parts.unready,
+  })
+}
+
+/** The InfluxDB that is asked: the one of the options, else the first sink that is one. */
+function influxOf({ influx, sinks = [] }: AggregatorOptions): InfluxOptions | undefined {
+  return influx ?? sinks.find((plan) => plan.influx !== undefined)?.influx
 }
 
 const takesEvents = (sink: Sink): sink is Sink & EventSink => sink.addEvents !== undefined

@@ -10,6 +10,7 @@ import { FakeWindow, nodeEntity, podEntity } from '../fake-window.ts'
 import type { ApiGroup } from './api-group.ts'
 import { createCustomApi } from './custom-api.ts'
 import { ObjectMetrics } from './object-metrics.ts'
+import { createLocalReadings } from './readings.ts'
 
 const clock = new FakeClock()
 const now = clock.now()
@@ -56,7 +57,15 @@ beforeEach(() => {
     replicaSets: informers.informer(AppsV1ReplicaSet),
     jobs: informers.informer(BatchV1Job),
   }
-  api = createCustomApi(new ObjectMetrics({ window, exported, view, client, holdMs: 15_000, resolutionMs: 5000, clock }))
+  const readings = createLocalReadings({ window, exported, holdMs: 15_000, resolutionMs: 5000, clock })
+  api = createCustomApi(
+    new ObjectMetrics({
+      readings: (request) => Promise.resolve(readings(request)),
+      exportedNames: () => exported.names(),
+      view,
+      client,
+    }),
+  )
 })
 
 async function ask(path: string, query: Record<string, string> = {}, version = 'v1beta2'): Promise<any[]> {
@@ -103,8 +112,12 @@ describe('custom metrics of the catalogue', () => {
   it('are given for nodes, namespaces, workloads and services', async () => {
     const at = { timestamp: now, value: 1024 }
     window.add('memory/working_set', nodeEntity('n1'), at)
-    window.add('memory/working_set', createEntity('ns', entityKeys.namespace('default')), at)
-    window.add('memory/working_set', createEntity('workload', entityKeys.workload('default', 'Deployment', 'web')), at)
+    window.add('memory/working_set', createEntity('ns', entityKeys.namespace('default'), { namespace_name: 'default' }), at)
+    window.add(
+      'memory/working_set',
+      createEntity('workload', entityKeys.workload('default', 'Deployment', 'web'), { namespace_name: 'default' }),
+      at,
+    )
     window.add('memory/working_set', podEntity('web-1'), at)
     expect(await values('nodes/n1/memory_working_set')).toEqual({ n1: '1024' })
     expect(await values('nodes/*/memory_working_set', { labelSelector: 'kubernetes.io/hostname=n1' })).toEqual({ n1: '1024' })

@@ -6,6 +6,7 @@ import { FakeWindow, nodeEntity, podEntity } from '../fake-window.ts'
 import { readExternalMetrics } from './external-metrics.ts'
 import { ExternalValues } from './external-values.ts'
 import type { InfluxSeries } from './external-values.ts'
+import { createLocalReadings } from './readings.ts'
 
 function read(text: string) {
   const reader = new DocumentReader('monitor.yaml', text)
@@ -79,17 +80,17 @@ describe('values of external metrics', () => {
     ;[answers, asked, hang] = [[], [], false]
   })
 
+  const readings = createLocalReadings({ window, exported: undefined, holdMs: 15_000, resolutionMs: 5000, clock })
   const valuesOf = (text: string, hasInflux = true) =>
     new ExternalValues({
       metrics: read(text),
-      window,
+      readings: (request) => Promise.resolve(readings(request)),
       query: hasInflux
         ? (statement, placeholders) => {
             asked.push([statement, placeholders])
             return hang ? new Promise(() => {}) : Promise.resolve(answers)
           }
         : undefined,
-      holdMs: 15_000,
       clock,
     })
   const query = (more = '') => `[{ name: q, query: "SELECT last(value) FROM jobs WHERE time > 0 GROUP BY queue"${more} }]`

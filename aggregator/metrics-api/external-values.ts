@@ -2,11 +2,10 @@ import { matchesLabels } from '../../orchestrator/api/labels.ts'
 import type { LabelSelector } from '../../orchestrator/api/labels.ts'
 import { unavailable } from '../../orchestrator/api/status-error.ts'
 import type { Clock } from '../../lib/clock.ts'
-import type { Entity, MetricWindow } from '../window.ts'
 import { ExpiringCache } from './expiring-cache.ts'
 import type { Aggregation, ExternalMetric } from './external-metrics.ts'
 import { namespacePlaceholder } from './external-metrics.ts'
-import { inQuantityUnit } from './metric-value.ts'
+import type { ReadingsSource } from './readings.ts'
 
 /** One series of an answer of InfluxDB; times in ms. */
 export interface InfluxSeries {
@@ -28,19 +27,14 @@ export interface ExternalValue {
 
 export interface ExternalValuesOptions {
   readonly metrics: readonly ExternalMetric[]
-  readonly window: MetricWindow
+  readonly readings: ReadingsSource
   /** Absent: there is no InfluxDB, and metrics that ask it say so. */
   readonly query: InfluxQuery | undefined
-  /** Figures of the window that are older than this do not count. */
-  readonly holdMs: number
   readonly clock: Clock
 }
 
 const maxValues = 1000
 const maxCached = 4096
-/** The labels of entities that their figures carry. */
-const entityLabels = ['namespace_name', 'pod_name', 'container_name', 'nodename', 'workload_kind', 'workload_name']
-
 /** The values of the configured external metrics, each asked for at most once per its cache time. */
 export class ExternalValues {
   readonly #options: ExternalValuesOptions
@@ -75,22 +69,19 @@ export class ExternalValues {
 
   async #load(metric: ExternalMetric, namespace: string): Promise<readonly ExternalValue[]> {
     const { source, emptyValue } = metric
-    const values = source.type === 'catalogue' ? this.#readWindow(source) : await this.#ask(metric, source, namespace)
+    const values = source.type === 'catalogue' ? await this.#readCatalogue(source) : await this.#ask(metric, source, namespace)
     if (values.length > 0 || emptyValue === undefined) return values.slice(0, maxValues)
     return [{ labels: {}, value: emptyValue, timestamp: this.#options.clock.now() }]
   }
 
-  #readWindow({ row, entity, labels, aggregation }: Extract<ExternalMetric['source'], { type: 'catalogue' }>): readonly ExternalValue[] {
-    const { window, clock, holdMs } = this.#options
-    const found: ExternalValue[] = []
-    for (const series of window.series(row.name, { type: entity, labels }, { since: clock.now() - holdMs })) {
-      const { resource } = series
-      found.push({
-        labels: { ...labelsOf(series.entity), ...(resource === undefined ? {} : { resource_id: resource }) },
-        value: inQuantityUnit(row, series.values.at(-1)!),
-        timestamp: series.timestamps.at(-1)!,
-      })
-    }
+  async #readCatalogue({
+    row,
+    entity,
+    labels,
+    aggregation,
+  }: Extract<ExternalMetric['source'], { type: 'catalogue' }>): Promise<readonly ExternalValue[]> {
+    const readings = await this.#options.readings({ source: 'catalogue', metric: row.name, type: entity, labels })
+    const found = readings.map(({ labels: names, series, value, timestamp }) => ({ labels: { ...names, ...series }, value, timestamp }))
     return aggregation === 'each' || found.length === 0 ? found : [aggregate(found, aggregation)]
   }
 
@@ -116,10 +107,6 @@ export class ExternalValues {
       settled.abort()
     }
   }
-}
-
-function labelsOf({ labels }: Entity): Record<string, string> {
-  return Object.fromEntries(entityLabels.flatMap((name) => (labels[name] === undefined ? [] : [[name, labels[name]]])))
 }
 
 function aggregate(values: readonly ExternalValue[], aggregation: Exclude<Aggregation, 'each'>): ExternalValue {

@@ -10,6 +10,7 @@ import type { SharedMetrics } from './resource-api.ts'
 import type { ResourceMetrics } from './resource-metrics.ts'
 
 export interface MetricsGroupsOptions extends ObjectMetricsOptions {
+  readonly clock: ExternalValuesOptions['clock']
   readonly resourceMetrics: ResourceMetrics
   /** Where several aggregators share the nodes. */
   readonly sharedMetrics?: SharedMetrics | undefined

@@ -3,29 +3,21 @@ import { CoreV1Service as ServiceKind } from '../../orchestrator/api/generated/k
 import { matchesLabels, selectorFromMap } from '../../orchestrator/api/labels.ts'
 import type { LabelSelector } from '../../orchestrator/api/labels.ts'
 import type { Client } from '../../orchestrator/client/client.ts'
-import type { Clock } from '../../lib/clock.ts'
 import { findMetric, metrics } from '../catalog.ts'
 import type { Metric } from '../catalog.ts'
-import type { CustomMetricsView } from '../custom-metrics.ts'
 import { entityKeys } from '../entity.ts'
 import type { ClusterView } from '../processors.ts'
 import { findWorkload } from '../processors/workload.ts'
-import type { MetricWindow } from '../window.ts'
 import { describedKinds, entityKeyOf } from './described-objects.ts'
 import type { DescribedKind } from './described-objects.ts'
-import { inQuantityUnit } from './metric-value.ts'
+import type { Reading, ReadingsRequest, ReadingsSource } from './readings.ts'
 
 export interface ObjectMetricsOptions {
-  readonly window: MetricWindow
-  /** What pods export about themselves; absent: nothing. */
-  readonly exported: CustomMetricsView | undefined
+  readonly readings: ReadingsSource
+  /** The names of what pods export, as far as they are known here; sorted. */
+  readonly exportedNames: () => readonly string[]
   readonly view: ClusterView
   readonly client: Client
-  /** Figures older than this are not offered. */
-  readonly holdMs: number
-  /** The time over which rates of the catalogue are taken. */
-  readonly resolutionMs: number
-  readonly clock: Clock
 }
 
 /** Which objects a figure is wanted of. */
@@ -50,7 +42,7 @@ export interface ObjectValue {
   readonly windowMs?: number
 }
 
-type Reading = Omit<ObjectValue, 'name'>
+type Sum = Omit<ObjectValue, 'name'>
 
 /** What pods export can be asked for under this prefix too, so that no name of the catalogue hides it. */
 const exportedPrefix = 'custom/'
@@ -71,7 +63,7 @@ export class ObjectMetrics {
   *offered(): Iterable<{ readonly kind: DescribedKind; readonly metric: string }> {
     for (const kind of describedKinds)
       for (const row of metrics) if (isOffered(kind, row)) yield { kind, metric: row.name.replaceAll('/', '_') }
-    const exported = (this.#options.exported?.names() ?? []).slice(0, maxExportedNames)
+    const exported = this.#options.exportedNames().slice(0, maxExportedNames)
     for (const kind of describedKinds)
       if (kind.resource !== 'nodes')
         for (const name of exported) yield { kind, metric: findRow(name) === undefined ? name : `${exportedPrefix}${name}` }
@@ -82,67 +74,42 @@ export class ObjectMetrics {
     const { kind, metric } = request
     const row = findRow(metric)
     if (row !== undefined) return isOffered(kind, row) ? this.#readCatalogue(request, row) : undefined
+    if (kind.resource === 'nodes') return undefined
     const name = metric.startsWith(exportedPrefix) ? metric.slice(exportedPrefix.length) : metric
-    if (kind.resource === 'nodes' || this.#options.exported?.names().includes(name) !== true) return undefined
-    return this.#readExported(request, name)
+    const values = await this.#sumOverPods(request, { source: 'exported', metric: name })
+    return values.length > 0 || this.#options.exportedNames().includes(name) ? values : undefined
   }
 
   async #readCatalogue(request: ObjectRequest, row: Metric): Promise<readonly ObjectValue[]> {
-    const { kind, namespace, series } = request
-    if (kind.entity === undefined) return this.#sumOverPods(request, (pod) => this.#readEntity(row, podKey(pod), series))
-    return (await this.#namesOf(request)).flatMap((name) => {
-      const reading = this.#readEntity(row, entityKeyOf(kind, namespace, name)!, series)
-      return reading === undefined ? [] : [{ name, ...reading }]
-    })
+    const { kind, namespace } = request
+    const wanted = { source: 'catalogue', metric: row.name } as const
+    if (kind.entity === undefined) return this.#sumOverPods(request, wanted)
+    const keysByName = new Map((await this.#namesOf(request)).map((name) => [name, entityKeyOf(kind, namespace, name)!]))
+    const labels: Readonly<Record<string, string>> = namespace === undefined ? {} : { namespace_name: namespace }
+    const readings = await this.#readingsByKey(request, { ...wanted, type: kind.entity, labels, keys: [...keysByName.values()] })
+    return [...keysByName].flatMap(([name, key]) => toValue(name, readings.get(key) ?? []))
   }
 
-  #readEntity(row: Metric, key: string, series: LabelSelector): Reading | undefined {
-    const { window, clock, holdMs, resolutionMs } = this.#options
-    const since = clock.now() - holdMs
-    const readings: { readonly value: number; readonly timestamp: number }[] = []
-    if (row.isLabelled === true) {
-      for (const { resource = '', timestamps, values } of window.series(row.name, { key }, { since }))
-        if (matchesLabels(series, { resource_id: resource })) readings.push({ timestamp: timestamps.at(-1)!, value: values.at(-1)! })
-    } else {
-      const latest = window.latest(row.name, key)
-      if (latest !== undefined && latest.timestamp >= since && matchesLabels(series, {})) readings.push(latest)
-    }
-    const sum = sumOf(readings)
-    if (sum === undefined) return undefined
-    return { ...sum, value: inQuantityUnit(row, sum.value), ...(row.rate === undefined ? {} : { windowMs: resolutionMs }) }
-  }
-
-  async #readExported(request: ObjectRequest, name: string): Promise<readonly ObjectValue[]> {
-    const samplesOf = (namespace: string) => {
-      const byPod = new Map<string, Reading[]>()
-      for (const { pod, labels, value, timestamp, windowMs } of this.#options.exported!.samples(name, namespace)) {
-        if (!matchesLabels(request.series, labels)) continue
-        const readings = byPod.get(pod) ?? []
-        readings.push({ value, timestamp, ...(windowMs === undefined ? {} : { windowMs }) })
-        byPod.set(pod, readings)
-      }
-      return byPod
-    }
-    const known = new Map<string, Map<string, Reading[]>>()
-    return this.#sumOverPods(request, ({ metadata }) => {
-      const namespace = metadata.namespace!
-      const samples = known.get(namespace) ?? samplesOf(namespace)
-      known.set(namespace, samples)
-      return sumOf(samples.get(metadata.name!) ?? [])
-    })
-  }
-
-  /** For each object the sum of what `read` gives for its pods. */
-  async #sumOverPods(request: ObjectRequest, read: (pod: CoreV1Pod) => Reading | undefined): Promise<readonly ObjectValue[]> {
+  /** For each object the sum over its pods. */
+  async #sumOverPods(request: ObjectRequest, wanted: Pick<ReadingsRequest, 'source' | 'metric'>): Promise<readonly ObjectValue[]> {
     const names = await this.#namesOf(request)
-    return (
-      await Promise.all(
-        names.map(async (name) => {
-          const sum = sumOf((await this.#podsOf(request, name)).map(read).filter((reading) => reading !== undefined))
-          return sum === undefined ? [] : [{ name, ...sum }]
-        }),
-      )
-    ).flat()
+    const values = await Promise.all(
+      names.map(async (name) => {
+        const keys = (await this.#podsOf(request, name)).map(podKey)
+        const labels = { namespace_name: request.namespace ?? name }
+        const readings = keys.length === 0 ? undefined : await this.#readingsByKey(request, { ...wanted, type: 'pod', labels, keys })
+        return { name, parts: keys.flatMap((key) => readings?.get(key) ?? []) }
+      }),
+    )
+    return values.flatMap(({ name, parts }) => toValue(name, parts))
+  }
+
+  async #readingsByKey({ series }: ObjectRequest, request: ReadingsRequest): Promise<ReadonlyMap<string, readonly Reading[]>> {
+    const readings = await this.#options.readings(request)
+    return Map.groupBy(
+      readings.filter((reading) => matchesLabels(series, reading.series)),
+      ({ key }) => key,
+    )
   }
 
   async #podsOf({ kind, namespace }: ObjectRequest, name: string): Promise<readonly CoreV1Pod[]> {
@@ -190,11 +157,11 @@ function isOffered({ entity }: DescribedKind, row: Metric): boolean {
   return entity === undefined ? row.isAdditive && row.entities.includes('pod') : row.entities.includes(entity)
 }
 
-function sumOf(readings: readonly Reading[]): Reading | undefined {
-  const [first] = readings
-  if (first === undefined) return undefined
-  const sum = { ...first }
-  for (const { value, timestamp } of readings.slice(1))
-    Object.assign(sum, { value: sum.value + value, timestamp: Math.min(sum.timestamp, timestamp) })
-  return sum
+/** Of several parts the sum; none where there is no part. */
+function toValue(name: string, parts: readonly Sum[]): readonly ObjectValue[] {
+  const [first] = parts
+  if (first === undefined) return []
+  const value = parts.reduce((sum, part) => sum + part.value, 0)
+  const timestamp = parts.reduce((earliest, part) => Math.min(earliest, part.timestamp), Infinity)
+  return [{ name, value, timestamp, ...(first.windowMs === undefined ? {} : { windowMs: first.windowMs }) }]
 }

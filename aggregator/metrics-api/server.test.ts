@@ -9,7 +9,6 @@ import { decodeProtobuf } from '../../orchestrator/api/protobuf.ts'
 import { unavailable } from '../../orchestrator/api/status-error.ts'
 import type { Client } from '../../orchestrator/client/client.ts'
 import { createFakeClient } from '../fake-cluster.ts'
-import { FakeWindow } from '../fake-window.ts'
 import type { Authorities } from './authorities.ts'
 import { noAuthorities } from './authorities.ts'
 import { createExternalApi } from './external-api.ts'
@@ -74,7 +73,7 @@ afterEach(() => api.stop())
 
 async function start(authorities: Authorities | undefined): Promise<void> {
   const tls = await issueCertificate(authority, { commonName: 'monitor', hosts: ['127.0.0.1'], isServer: true, now: systemClock.now() })
-  const external = new ExternalValues({ metrics: [], window: new FakeWindow(), query: undefined, holdMs: 1, clock })
+  const external = new ExternalValues({ metrics: [], readings: () => Promise.resolve([]), query: undefined, clock })
   api = createMetricsApi({
     hosts: ['127.0.0.1'],
     port: 0,
