@@ -11,7 +11,10 @@ import { History } from './history/history.ts'
 import { whyTooOpen } from './http/access.ts'
 import type { AccessOptions } from './http/access.ts'
 import { createServer } from './http/server.ts'
+import type { CostBudget } from './interval-governor.ts'
 import { LocalSource } from './local-source.ts'
+import { podListFromFile, podListFromKubelet } from './naming/pod-lists.ts'
+import type { PodList } from './naming/pod-lists.ts'
 import type { LabelOptions } from './prometheus/labels.ts'
 import { ProcessTable } from './processes/process-table.ts'
 import { PrometheusPages } from './prometheus/pages.ts'
@@ -21,7 +24,7 @@ import { StatsStore } from './stats-store.ts'
 import type { Subject } from './subjects.ts'
 import type { Summary } from './summary.ts'
 
-export { whyTooOpen }
+export { podListFromFile, podListFromKubelet, whyTooOpen }
 export type { DriverOptions }
 
 export interface CollectorOptions extends AccessOptions {
@@ -56,6 +59,10 @@ export interface CollectorOptions extends AccessOptions {
   readonly agentPid?: number
   /** Samples from elsewhere, such as `createSimulatedSource`, instead of this machine's. */
   readonly source?: Source
+  /** Names of pods and containers that Docker does not know: `podListFromKubelet` or `podListFromFile`. */
+  readonly podList?: PodList
+  /** What reading may cost before samples come less often. */
+  readonly budget?: CostBudget
   /** What is read; upstream's default kinds. */
   readonly subjects?: ReadonlySet<Subject>
   /** Which cgroups that are no containers are kept, by their path; all unless said otherwise. */
@@ -168,7 +175,7 @@ async function createDrain({ drivers, clock, log, nodeName }: CollectorOptions, 
 /** The kernel's log is this machine's, so a simulated source has none. */
 function createHistory(options: CollectorOptions, { store }: Source): History {
   const { clock, intervalMs = 1000, historyMs = 120_000, maxHistoryBytes = 32 * 1024 * 1024 } = options
-  const kernelLog = options.source === undefined && options.procRoot === undefined ? new KernelLog() : undefined
+  const kernelLog = options.source === undefined && (options.procRoot ?? '/proc') === '/proc' ? new KernelLog() : undefined
   const conditions = new ConditionWatch({ clock, store, kernelLog })
   return new History({
     clock,
@@ -197,6 +204,8 @@ function createLocalSource(options: CollectorOptions): LocalSource {
     intervalMs,
     owner: { node: nodeFilter, cluster: clusterFilter },
     engine: docker === undefined ? undefined : connectDocker(docker, options.exposedEnv),
+    ...(options.podList === undefined ? {} : { podList: options.podList }),
+    ...(options.budget === undefined ? {} : { budget: options.budget }),
     ...(options.subjects === undefined ? {} : { subjects: options.subjects }),
     ...(options.keepsPlain === undefined ? {} : { keepsPlain: options.keepsPlain }),
     nodeCgroup: options.nodeCgroup,

@@ -80,6 +80,8 @@ export const collectorFlags = {
   'kubelet-ca': file('authority of its certificate'),
   'kubelet-client-cert': file('client certificate for it'),
   'kubelet-client-key': file('its key'),
+  'kubelet-insecure-tls': off('take any certificate of it'),
+  'pod-list-file': file('a v1.PodList that names the containers, instead of a kubelet'),
   'proc-root': folder('/proc', "the host's /proc, where it is mounted elsewhere"),
   'cgroup-root': folder('/sys/fs/cgroup', 'the same for control groups'),
   'sys-root': folder('/sys', 'the same for /sys'),

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { createCollector, whyTooOpen, type CollectorOptions } from '../../collector/app.ts'
+import { readFile } from 'node:fs/promises'
+import { createCollector, podListFromFile, podListFromKubelet, whyTooOpen, type CollectorOptions } from '../../collector/app.ts'
 import { selectSubjects } from '../../collector/subjects.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { createLog, type Log } from '../../lib/log.ts'
@@ -70,8 +71,30 @@ export function collectorOptions(flags: Flags, log: Log): CollectorOptions {
       ? { keepsPlain: (path: string) => flags['raw-cgroup-prefix-whitelist'].some((start) => path.startsWith(start)) }
       : {}),
     exposedEnv: flags['env-metadata-whitelist'],
+    ...podListOf(flags),
     ...subjectsOf(flags),
     ...accessOf(flags),
+  }
+}
+
+function podListOf(flags: Flags): Pick<CollectorOptions, 'podList'> {
+  const path = flags['pod-list-file']
+  const url = flags['kubelet-url']
+  if (path !== undefined && url !== undefined) throw new UsageError('--pod-list-file and --kubelet-url: one of them is enough')
+  if (path !== undefined) return { podList: podListFromFile(path) }
+  if (url === undefined) return {}
+  const token = flags['kubelet-token-file']
+  const [ca, cert, key] = [fileOf('kubelet-ca', flags), fileOf('kubelet-client-cert', flags), fileOf('kubelet-client-key', flags)]
+  if ((cert === undefined) !== (key === undefined)) throw new UsageError('--kubelet-client-cert and --kubelet-client-key need each other')
+  return {
+    podList: podListFromKubelet({
+      url,
+      isInsecure: flags['kubelet-insecure-tls'],
+      // Mounted tokens change while they are in use.
+      ...(token === undefined ? {} : { token: () => readFile(token, 'utf8') }),
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined || key === undefined ? {} : { cert, key }),
+    }),
   }
 }
 
@@ -99,7 +122,15 @@ function accessOf(flags: Flags): Pick<CollectorOptions, 'tls' | 'bearerToken'> {
   }
 }
 
-type FileFlag = 'tls-cert' | 'tls-key' | 'client-ca' | 'token-file' | 'storage-driver-password-file'
+type FileFlag =
+  | 'kubelet-ca'
+  | 'kubelet-client-cert'
+  | 'kubelet-client-key'
+  | 'tls-cert'
+  | 'tls-key'
+  | 'client-ca'
+  | 'token-file'
+  | 'storage-driver-password-file'
 
 function fileOf(name: FileFlag, flags: Flags): string | undefined {
   const path = flags[name]
