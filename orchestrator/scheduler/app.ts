@@ -5,6 +5,7 @@ import type { Random } from '../../lib/random.ts'
 import {
   AppsV1ReplicaSet,
   AppsV1StatefulSet,
+  CoreV1Namespace,
   CoreV1Node,
   CoreV1PersistentVolume,
   CoreV1PersistentVolumeClaim,
@@ -13,18 +14,21 @@ import {
   CoreV1Service,
   StorageV1StorageClass,
 } from '../api/generated/kinds.ts'
+import { matchesLabels } from '../api/labels.ts'
 import type { Kind } from '../api/object.ts'
 import { isConflict, isNotFound } from '../api/status-error.ts'
 import type { Client } from '../client/client.ts'
 import { createEventRecorder } from '../client/events.ts'
 import type { EventRecorder } from '../client/events.ts'
 import type { InformerFactory } from '../client/informer.ts'
+import type { Namespaces } from './affinity-terms.ts'
 import { ClusterCache } from './cluster-cache.ts'
 import { decide } from './decide.plan.ts'
 import type { AnyPlugin, QueuedPod } from './framework.ts'
 import { createOwnSelectorFinder } from './own-selector.ts'
 import { createPlugins } from './plugins.ts'
 import { createDefaultBinder } from './plugins/default-binder.ts'
+import { createInterPodAffinity } from './plugins/inter-pod-affinity.ts'
 import { createVolumeBinding } from './plugins/volume-binding.ts'
 import { defaultSchedulerName, isTerminated, needsNode } from './pod-phase.ts'
 import { SchedulingQueue } from './scheduling-queue.ts'
@@ -41,6 +45,7 @@ const watchedKinds: readonly Kind[] = [
   AppsV1ReplicaSet,
   AppsV1StatefulSet,
   ...storageKinds,
+  CoreV1Namespace,
 ]
 /** Decisions made in a row before other work of the process gets its turn. */
 const decisionsPerTurn = 32
@@ -91,6 +96,7 @@ class SchedulingLoop implements Scheduler {
     this.#plugins = [
       ...createPlugins({ findOwnSelector: createOwnSelectorFinder(informers) }),
       createVolumeBinding(informers),
+      createInterPodAffinity(createNamespaces(informers)),
       createDefaultBinder({ client }),
     ]
     this.#events = createEventRecorder({ ...options, component: this.#name })
@@ -245,3 +251,12 @@ class SchedulingLoop implements Scheduler {
 /** Heartbeats change a node all the time; only these parts decide what fits. */
 const isSchedulingChange = (a: CoreV1Node, b: CoreV1Node) => JSON.stringify(decisiveParts(a)) !== JSON.stringify(decisiveParts(b))
 const decisiveParts = ({ metadata, spec, status }: CoreV1Node) => [metadata.labels, spec.taints, spec.unschedulable, status?.allocatable]
+
+function createNamespaces(informers: InformerFactory): Namespaces {
+  const namespaces = informers.informer(CoreV1Namespace)
+  return {
+    labelsOf: (name) => namespaces.get(name)?.metadata.labels,
+    matching: (selector) =>
+      [...namespaces.list()].filter(({ metadata }) => matchesLabels(selector, metadata.labels)).map(({ metadata }) => metadata.name!),
+  }
+}

@@ -1,5 +1,7 @@
 import type { CoreV1Node, CoreV1Pod } from '../api/generated/kinds.ts'
 import type { LabelSelector } from '../api/labels.ts'
+import { HeldTerms } from './affinity-terms.ts'
+import type { HeldTerm } from './affinity-terms.ts'
 import { isTerminated } from './pod-phase.ts'
 import { NodeInfo } from './node-info.ts'
 import { SelectorCounts } from './selector-counts.ts'
@@ -13,6 +15,8 @@ export interface Snapshot {
   /** How many nodes have an image. */
   nodesWithImage(image: string): number
   node(name: string): NodeInfo | undefined
+  /** The affinity terms of assigned pods. */
+  affinityTerms(): Iterable<HeldTerm>
 }
 
 interface Place {
@@ -31,6 +35,7 @@ export class ClusterCache implements Snapshot {
   readonly #places = new Map<string, Place>()
   readonly #assumed = new Set<string>()
   readonly #counts = new SelectorCounts()
+  readonly #terms = new HeldTerms()
   readonly #images = new Map<string, number>()
 
   get nodes(): readonly NodeInfo[] {
@@ -47,6 +52,10 @@ export class ClusterCache implements Snapshot {
 
   countPods(namespace: string, selector: LabelSelector): ReadonlyMap<string, number> {
     return this.#counts.count(namespace, selector, () => this.#assignedPods())
+  }
+
+  affinityTerms(): Iterable<HeldTerm> {
+    return this.#terms.list()
   }
 
   isAssumed(uid: string): boolean {
@@ -106,6 +115,7 @@ export class ClusterCache implements Snapshot {
     this.#places.set(pod.metadata.uid!, { pod, nodeName })
     this.#info(nodeName).addPod(pod)
     this.#counts.add(pod, nodeName)
+    this.#terms.add(pod, nodeName)
   }
 
   #take(uid: string): void {
@@ -115,6 +125,7 @@ export class ClusterCache implements Snapshot {
     const info = this.#infos.get(place.nodeName)!
     info.removePod(uid)
     this.#counts.remove(place.pod, place.nodeName)
+    this.#terms.remove(place.pod, place.nodeName)
     this.#forgetEmpty(info)
   }
 

@@ -4,6 +4,7 @@ import { silentLog } from '../../lib/log.ts'
 import { seededRandom } from '../../lib/random.ts'
 import {
   CoreV1Event,
+  CoreV1Namespace,
   CoreV1Node,
   CoreV1PersistentVolume,
   CoreV1PersistentVolumeClaim,
@@ -187,6 +188,87 @@ test('pods of another scheduler and pods that are ending are left alone', async 
   await addPod('other', { schedulerName: 'mine' })
   await clock.advance(1_000)
   expect(await nodeOf('other')).toBeUndefined()
+})
+
+const term = (app: string, topologyKey = 'zone', more: object = {}) => ({ topologyKey, labelSelector: { matchLabels: { app } }, ...more })
+const near = (...args: Parameters<typeof term>) => ({
+  affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term(...args)] } },
+})
+const away = (...args: Parameters<typeof term>) => ({
+  affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term(...args)] } },
+})
+
+test('pods that want each other come to one zone, the first of them anywhere; others wait until somebody is there', async () => {
+  await addNode('a', {}, { zone: 'x' })
+  await addNode('b', {}, { zone: 'y' })
+  await addPod('lonely', near('web'))
+  await clock.advance(1_000)
+  expect((await events()).join()).toContain("0/2 nodes are available: 2 node(s) didn't match pod affinity rules.")
+  for (const name of ['w1', 'w2', 'w3']) {
+    await addPod(name, near('web'), { app: 'web' })
+    await clock.advance(1_000)
+  }
+  const zones = new Set(await Promise.all(['w1', 'w2', 'w3'].map(nodeOf)))
+  expect(zones.size).toBe(1)
+  await clock.advance(60_000)
+  expect(await nodeOf('lonely')).toBe([...zones][0])
+})
+
+test('pods that keep apart take a node each, and refuse others that come near', async () => {
+  for (const name of ['a', 'b']) await addNode(name)
+  for (const name of ['d1', 'd2', 'd3']) await addPod(name, away('db', 'kubernetes.io/hostname'), { app: 'db' })
+  await clock.advance(1_000)
+  const placed = (await Promise.all(['d1', 'd2', 'd3'].map(nodeOf))).filter((name) => name !== undefined)
+  expect(placed.sort()).toEqual(['a', 'b'])
+  expect((await events()).join()).toContain("2 node(s) didn't match pod anti-affinity rules")
+  await addPod('plain', {}, { app: 'db' })
+  await clock.advance(1_000)
+  expect(await nodeOf('plain')).toBeUndefined()
+  expect((await events()).join()).toContain("2 node(s) didn't satisfy existing pods anti-affinity rules")
+  await client.delete(CoreV1Pod, { namespace: 'default', name: 'd1' }, { gracePeriodSeconds: 0 })
+  await clock.advance(60_000)
+  expect((await Promise.all(['d2', 'd3', 'plain'].map(nodeOf))).filter((name) => name !== undefined)).toHaveLength(2)
+})
+
+test('terms look into other namespaces by name and by label', async () => {
+  await addNode('a', {}, { zone: 'x' })
+  await addNode('b', {}, { zone: 'y' })
+  await client.create(CoreV1Namespace, {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'other', labels: { team: 't' } },
+    spec: {},
+  })
+  const cache = pod('cache', { nodeName: 'b' }, { app: 'cache' })
+  await client.create(CoreV1Pod, { ...cache, metadata: { ...cache.metadata, namespace: 'other' } })
+  await clock.advance(1_000)
+  await addPod('own', near('cache'))
+  await addPod('named', near('cache', 'zone', { namespaces: ['other'] }))
+  await addPod('labelled', near('cache', 'zone', { namespaceSelector: { matchLabels: { team: 't' } } }))
+  await clock.advance(1_000)
+  expect(await nodeOf('own')).toBeUndefined()
+  expect(await nodeOf('named')).toBe('b')
+  expect(await nodeOf('labelled')).toBe('b')
+})
+
+test('preferences for and against company decide where there is room everywhere', async () => {
+  await addNode('a')
+  await addNode('b')
+  await addPod('anchor', { nodeName: 'b' }, { app: 'web' })
+  await clock.advance(1_000)
+  const preferred = (part: string, name: string) =>
+    addPod(name, {
+      affinity: {
+        [part]: {
+          preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: term('web', 'kubernetes.io/hostname') }],
+        },
+      },
+    })
+  await preferred('podAffinity', 'with')
+  await preferred('podAntiAffinity', 'without')
+  await clock.advance(1_000)
+  expect(await nodeOf('with')).toBe('b')
+  expect(await nodeOf('without')).toBe('a')
 })
 
 const volumes = (claimName: string) => ({ volumes: [{ name: 'v', persistentVolumeClaim: { claimName } }] })
