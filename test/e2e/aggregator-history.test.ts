@@ -16,6 +16,7 @@ import { systemClock } from '../../lib/clock.ts'
 import { silentLog } from '../../lib/log.ts'
 import { systemRandom } from '../../lib/random.ts'
 import type { EntityType } from '../../aggregator/window.ts'
+import { drained } from './drained.ts'
 import { createInfluxServer } from './influx-server.ts'
 import type { InfluxServer } from './influx-server.ts'
 
@@ -95,6 +96,7 @@ describe.each(['default', 'withfields'] as const)('the history of Heapster in th
     sink.addCustomSamples([
       { name: 'queue_length', type: 'gauge', namespace: 'default', pod: 'web', labels: { queue: 'a' }, value: 3.5, timestamp: start },
     ])
+    await drained(sink)
     await sink.stop()
     http = createServer(influx)
   })
@@ -220,6 +222,7 @@ describe.each(['default', 'withfields'] as const)('the tiers of a database in th
         batchOf(begun + step * 10_000, [createSet('pod', labels, { 'cpu/usage_rate': step, 'cpu/usage': step * 10, 'memory/usage': 1 })]),
       )
     }
+    await drained(sink)
     await sink.stop()
     const driver = createInfluxDriver(influx)
     await backfillTiers(driver, influx, { since: begun, clock: systemClock })
@@ -255,6 +258,7 @@ describe.each(['default', 'withfields'] as const)('the tiers of a database in th
     )
     await changed.start()
     changed.add(batchOf(systemClock.now(), [createSet('cluster', {}, { 'memory/usage': 1 })]))
+    await drained(changed)
     await changed.stop()
     expect(changed.stats().delivered).toBe(1)
     expect((await policies()).filter(([name]) => name !== '5m')).toEqual(

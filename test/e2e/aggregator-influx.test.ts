@@ -15,6 +15,7 @@ import { systemClock } from '../../lib/clock.ts'
 import { cleanTagValue } from '../../lib/line-writer.ts'
 import { silentLog } from '../../lib/log.ts'
 import { systemRandom } from '../../lib/random.ts'
+import { drained } from './drained.ts'
 import { createInfluxServer } from './influx-server.ts'
 import type { InfluxServer } from './influx-server.ts'
 
@@ -69,7 +70,7 @@ describe('points in a real InfluxDB', () => {
     await load(6)
     await server.start()
     await load(4)
-    for (let tries = 0; tries < 150 && sink.stats().delivered < count * 100; tries++) await sleep(100)
+    await drained(sink)
     await sink.stop()
     expect(sink.stats()).toMatchObject({ lost: {}, waiting: 0 })
     const [series] = await server.query('SELECT count(value) FROM "cpu/usage_rate"', 'outage')
@@ -105,6 +106,7 @@ describe('points in a real InfluxDB', () => {
     await sink.start()
     const timestamp = Date.now()
     for (let at = 0; at < values.length; at += 1000) sink.add(createBatch(timestamp + at, values.slice(at, at + 1000), 42))
+    await drained(sink)
     await sink.stop()
     expect(sink.stats()).toMatchObject({ delivered: values.length, lost: {} })
     const stored = new Set(
@@ -131,10 +133,66 @@ describe('points in a real InfluxDB', () => {
     await once(child, 'close')
     const sink = createSink('killed', 'killed')
     await sink.start()
-    for (let tries = 0; tries < 100 && sink.stats().waiting > 0; tries++) await sleep(100)
+    await drained(sink)
     await sink.stop()
     const [series] = await server.query('SELECT count(value) FROM "cpu/usage_rate"', 'killed')
     expect(series!.values[0]![1]).toBeGreaterThanOrEqual(acknowledged)
     expect(acknowledged).toBeGreaterThanOrEqual(50)
+  })
+
+  it('has no more series than the guard allows, and says what it refused', async () => {
+    const influx = { url: server.url, database: 'guarded', maxSeries: 50 }
+    const sink = new InfluxSink(
+      { name: 'guarded', influx },
+      { clusterName: 'test', clock: systemClock, random: systemRandom, log: silentLog },
+    )
+    await sink.start()
+    const names = Array.from({ length: 80 }, (_, index) => `pod-${index}`)
+    for (let round = 0; round < 3; round++) sink.add(createBatch(Date.now() + round * 1000, names))
+    await drained(sink)
+    await sink.stop()
+    expect(sink.stats()).toMatchObject({ accepted: 240, delivered: 150, lost: { 'series-guard': 90 } })
+    const [series] = await server.query('SHOW SERIES EXACT CARDINALITY ON "guarded"', 'guarded')
+    expect(series!.values).toEqual([[50]])
+  })
+
+  it.each([
+    ['default', 'log/events', 2],
+    ['withfields', 'events', 2],
+  ] as const)('has every event once in the schema %s, in few series', async (schema, measurement, seriesCount) => {
+    const database = `events-${schema}`
+    const sink = new InfluxSink(
+      { name: database, influx: { url: server.url, database, schema } },
+      { clusterName: 'test', clock: systemClock, random: systemRandom, log: silentLog },
+    )
+    await sink.start()
+    const second = Math.floor(Date.now() / 1000) * 1000
+    const events = Array.from({ length: 1000 }, (_, index) => ({
+      uid: `uid-${index}`,
+      namespace: 'default',
+      type: 'Normal',
+      reason: 'Pulled',
+      message: `Container image "x" \\ already present, ${index}\nhostile value=1`,
+      object: { kind: 'Pod', namespace: 'default', name: `web-${index % 2}`, uid: `pod-${index % 2}` },
+      component: 'kubelet',
+      host: 'n1',
+      count: 1,
+      added: 1,
+      firstSeen: second,
+      lastSeen: second,
+    }))
+    sink.addEvents(events)
+    // What is told twice is there once.
+    sink.addEvents(events)
+    await drained(sink)
+    await sink.stop()
+    expect(sink.stats()).toMatchObject({ accepted: 2000, delivered: 2000, lost: {} })
+    const [counted] = await server.query(`SELECT count(*) FROM "${measurement}"`, database)
+    expect(counted!.values[0]!.slice(1).every((count) => count === 1000)).toBe(true)
+    const [series] = await server.query(`SHOW SERIES EXACT CARDINALITY ON "${database}"`, database)
+    expect(series!.values).toEqual([[seriesCount]])
+    const field = schema === 'default' ? 'value' : 'message'
+    const [stored] = await server.query(`SELECT "${field}" FROM "${measurement}" LIMIT 1`, database)
+    expect(String(stored!.values[0]![1])).toContain(schema === 'default' ? '"uid":"uid-' : 'Container image "x" \\ already present')
   })
 })
