@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { createCollector, podListFromFile, podListFromKubelet, whyTooOpen, type CollectorOptions } from '../../collector/app.ts'
+import {
+  createCollector,
+  podListFromFile,
+  podListFromKubelet,
+  whyTooOpen,
+  type Collector,
+  type CollectorOptions,
+} from '../../collector/app.ts'
 import { selectSubjects } from '../../collector/subjects.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { createLog, type Log } from '../../lib/log.ts'
@@ -32,7 +39,10 @@ export async function runCollector(args: readonly string[]): Promise<number> {
   becomeProgram('collector', args)
   const log = createLog({ level: flags['log-level'], component: 'collector' })
   for (const [name, reason] of unused) log.warn({ flag: `--${name}` }, `this flag has no effect: ${reason}`)
-  return runAlone(log, createCollector(collectorOptions(flags, log)))
+  return runAlone(log, create(flags, log)).catch((error: NodeJS.ErrnoException) => {
+    if (error.syscall !== 'listen' && error.syscall !== 'getaddrinfo') throw error
+    throw new UsageError(`--listen-ip, --port: ${error.message}`)
+  })
 }
 
 /** Parses and checks everything that can be checked without running. Throws `UsageError`. */
@@ -43,6 +53,15 @@ export function parseCollectorFlags(args: readonly string[]): {
   const all = parseFlagTable(args, { ...collectorFlags, ...unusedFlags })
   const given = Object.entries(unusedFlags).filter(([name]) => all[name as keyof typeof all] !== undefined)
   return { flags: all, unused: given.map(([name, { help }]) => [name, help]) }
+}
+
+function create(flags: Flags, log: Log): Collector {
+  try {
+    return createCollector(collectorOptions(flags, log))
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(error.message)
+    throw error
+  }
 }
 
 /** The collector's options that the flags stand for; reads the files that they name. */

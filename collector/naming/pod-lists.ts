@@ -1,6 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import { request as httpRequest } from 'node:http'
-import { request as httpsRequest } from 'node:https'
 
 /** Where a list of the node's pods comes from: resolves to a `v1.PodList`, rejects when there is none now. */
 export type PodList = (signal: AbortSignal) => Promise<unknown>
@@ -45,7 +43,8 @@ function fetchText(
   token: string | undefined,
   signal: AbortSignal,
 ): Promise<string> {
-  const send = url.protocol === 'https:' ? httpsRequest : httpRequest
+  // As an import, `node:http` brings Node's whole HTTP client along, also where no kubelet is asked.
+  const send = process.getBuiltinModule(url.protocol === 'https:' ? 'node:https' : 'node:http').request
   const options = {
     signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     headers: { accept: 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token.trim()}` }) },
