@@ -29,6 +29,7 @@ function readLimit(text: string | undefined): number {
   throw new QueryError(`limit: ${JSON.stringify(text.slice(0, 100))} is not a whole number from 1 to ${maxLimit}`)
 }
 
-function format({ added: _, firstSeen, lastSeen, ...event }: ClusterEvent): object {
+function format({ uid, namespace, type, reason, message, object, component, host, count, firstSeen, lastSeen }: ClusterEvent): object {
+  const event = { uid, namespace, type, reason, message, object, component, host, count }
   return { ...event, firstSeen: new Date(firstSeen).toISOString(), lastSeen: new Date(lastSeen).toISOString() }
 }

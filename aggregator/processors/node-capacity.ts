@@ -1,6 +1,8 @@
+import type { CoreV1Node } from '../../orchestrator/api/generated/kinds.ts'
 import { milliValueOf, valueOf } from '../../orchestrator/api/quantity.ts'
 import { columnOf } from '../catalog.ts'
 import { createEntity, entityKeys } from '../entity.ts'
+import type { MetricSet } from '../metric-set.ts'
 import type { ClusterView, NodeProcessor } from '../processors.ts'
 import { formatLabels, isExtendedResource } from './pod-facts.ts'
 import { setShares } from './shares.ts'
@@ -23,16 +25,21 @@ export function createNodeCapacity({ nodes }: Pick<ClusterView, 'nodes'>): NodeP
       const hostname = node.status?.addresses?.find((address) => address.type === 'Hostname')?.address ?? nodeName!
       const labels = formatLabels(node.metadata.labels ?? {})
       set.entity = createEntity('node', set.entity.key, { nodename: nodeName!, hostname, ...(labels === '' ? {} : { labels }) })
-      for (const { resource, prefix, read } of resources) {
-        const capacity = node.status?.capacity?.[resource]
-        const allocatable = node.status?.allocatable?.[resource] ?? capacity
-        if (capacity !== undefined) set.values[columnOf(`${prefix}/node_capacity`)] = read(capacity)
-        if (allocatable !== undefined) set.values[columnOf(`${prefix}/node_allocatable`)] = read(allocatable)
-      }
-      for (const [resource, amount] of Object.entries(node.status?.allocatable ?? {})) {
-        if (isExtendedResource(resource)) set.labelled.push({ column: extended, resource, value: valueOf(amount) })
-      }
+      setCapacity(set, node)
       setShares(set)
     },
+  }
+}
+
+function setCapacity(set: MetricSet, { status }: CoreV1Node): void {
+  const { capacity = {}, allocatable = {} } = status ?? {}
+  for (const { resource, prefix, read } of resources) {
+    const whole = capacity[resource]
+    const part = allocatable[resource] ?? whole
+    if (whole !== undefined) set.values[columnOf(`${prefix}/node_capacity`)] = read(whole)
+    if (part !== undefined) set.values[columnOf(`${prefix}/node_allocatable`)] = read(part)
+  }
+  for (const [resource, amount] of Object.entries(allocatable)) {
+    if (isExtendedResource(resource)) set.labelled.push({ column: extended, resource, value: valueOf(amount) })
   }
 }

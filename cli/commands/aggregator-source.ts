@@ -30,25 +30,19 @@ export function parseHeapsterSource(text: string): HeapsterSource {
   const [head = '', query = ''] = split(text, '?')
   const [kind = '', server = ''] = split(head, ':')
   if (!kinds.includes(kind)) throw refuse(text, `allowed are ${kinds.join(' and ')}, then ":", an address and options`)
-  if (server !== '' && !(URL.canParse(server) && /^https?:$/.test(new URL(server).protocol))) {
-    throw refuse(server, 'the address must be an http or https URL')
-  }
+  if (server !== '' && !/^https?:\/\/[^/]/.test(server)) throw refuse(server, 'the address must be an http or https URL')
   const options = new Map(new URLSearchParams(query))
   for (const name of options.keys()) if (!allowed.includes(name)) throw refuse(name, `allowed options are ${allowed.join(', ')}`)
-  const read = (name: string) => options.get(name)
-  const port = read('kubeletPort')
-  if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) {
-    throw refuse(`kubeletPort=${port}`, 'allowed are numbers from 1 to 65535')
-  }
-  const isSecure = readFlag('kubeletHttps', read('kubeletHttps'))
-  const isInsecure = readFlag('insecure', read('insecure'))
-  const kubeconfig = read('auth')
+  const isSecure = readFlag('kubeletHttps', options.get('kubeletHttps'))
+  const isInsecure = readFlag('insecure', options.get('insecure'))
+  const kubeletPort = readPort(options.get('kubeletPort'))
+  const kubeconfig = options.get('auth')
   return {
     ...(server === '' || server.endsWith('//kubernetes.default') ? {} : { server }),
     ...(kubeconfig === undefined || kubeconfig === '' ? {} : { kubeconfig }),
     ...(isInsecure === undefined ? {} : { isInsecure, skipsKubeletTls: isInsecure }),
     ...(isSecure === undefined ? {} : { kubeletScheme: isSecure ? ('https' as const) : ('http' as const) }),
-    ...(port === undefined ? {} : { kubeletPort: Number(port) }),
+    ...(kubeletPort === undefined ? {} : { kubeletPort }),
   }
 }
 
@@ -56,6 +50,13 @@ function readFlag(name: string, text: string | undefined): boolean | undefined {
   if (text === undefined) return undefined
   if (text !== 'true' && text !== 'false') throw refuse(`${name}=${text}`, 'allowed are true and false')
   return text === 'true'
+}
+
+function readPort(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535) throw refuse(`kubeletPort=${text}`, 'allowed are numbers from 1 to 65535')
+  return port
 }
 
 function split(text: string, separator: string): readonly string[] {
