@@ -1,5 +1,5 @@
 import { CoreV1Event } from '../../orchestrator/api/generated/kinds.ts'
-import { isExpired, isForbidden } from '../../orchestrator/api/status-error.ts'
+import { isExpired, StatusError } from '../../orchestrator/api/status-error.ts'
 import type { Client } from '../../orchestrator/client/client.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
@@ -80,7 +80,7 @@ export class EventSource {
         const { message } = error as Error
         const isNew = this.#status.lastError !== message
         this.#status = { ...this.#status, isHealthy: false, lastError: message }
-        const advice = isForbidden(error) ? ': our user needs list and watch of events' : ''
+        const advice = error instanceof StatusError && error.status.code === 403 ? ': our user needs list and watch of events' : ''
         if (isNew) log.warn({ err: error }, `events cannot be followed${advice}`)
       }
       await clock.sleep(backoff.next(), signal)
