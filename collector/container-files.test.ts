@@ -209,6 +209,25 @@ test('limits and failure counts are read in slow passes only', () => {
   expect(spec.memoryLimitBytes).toBe(1)
 })
 
+test('files of a tree in which the cgroup is made a little later are found', () => {
+  const { ring, read, made } = open({ ...cgroupV1('/docker'), ...cgroupV1(path) })
+  made.remove(`cgroup/cpuacct${path}`)
+  const late = new ContainerFiles({
+    hierarchy: detectHierarchy(made.cgroupRoot),
+    procRoot: made.procRoot,
+    description,
+    readers: createCgroupReaders(defaultSubjects, []),
+    subjects: defaultSubjects,
+  })
+  made.write(cgroupV1(path))
+  const target = { ring, spec: emptySpec(), details: emptyDetails() }
+  read()
+  ring.begin(2, 2)
+  late.read(target, { buffer: new ReadBuffer(), scanner: new Scanner(), monotonic: () => 0, isSlowPass: false })
+  expect(ring.get(column.cpuUser)).toBe(1_230_000_000)
+  late.close()
+})
+
 test('a file that is not there leaves its figures absent and is named with them', () => {
   const { 'cgroup/cpu/docker/x': _, ...files } = cgroupV1(path)
   const { ring, read, opened, made } = open(files)

@@ -64,6 +64,9 @@ const networkFile: FileReader = {
 
 const networkReader: Reader = { name: 'network', version: 'proc', files: [networkFile] }
 
+/** Passes in which files that are not there are looked for: runtimes make a container's cgroups in one tree after the other. */
+const passesToSettle = 5
+
 /**
  * The open files of one container. `read` fills a sample in the ring, and answers `gone` once the cgroup no longer exists, after which
  * every descriptor is closed, that of the network too (a kept `/proc/PID/net/dev` holds on to the network namespace).
@@ -73,6 +76,7 @@ export class ContainerFiles {
   readonly #isPlain: boolean
   /** The root cgroup lacks most files by design. */
   readonly #isRoot: boolean
+  #unsettledPasses = passesToSettle
 
   constructor({ hierarchy, procRoot, description, readers, subjects, extraReaders = [] }: ContainerFilesOptions) {
     this.#isRoot = description.name === '/'
@@ -93,6 +97,7 @@ export class ContainerFiles {
 
   /** Reads every file that is due into the newest sample of `target`. */
   read(target: ReadTarget, context: PassContext): 'read' | 'gone' {
+    this.#openLatecomers()
     for (const { reader, files } of this.#readers) {
       for (const open of files) {
         if (open.reader.every === 'slow' && !context.isSlowPass) continue
@@ -121,6 +126,12 @@ export class ContainerFiles {
   /** Lets every descriptor go; idempotent. */
   close(): void {
     for (const { files } of this.#readers) for (const { file } of files) file.close()
+  }
+
+  #openLatecomers(): void {
+    if (this.#unsettledPasses === 0) return
+    this.#unsettledPasses--
+    for (const { files } of this.#readers) for (const { file } of files) if (file.problem === 'ENOENT') file.open()
   }
 
   #add(reader: Reader, folder: (file: FileReader) => string | undefined): void {

@@ -319,7 +319,9 @@ export class LocalSource implements Source {
   #onSweep(cgroups: readonly FoundCgroup[]): void {
     const paths = new Set(cgroups.map(({ path }) => path))
     for (const { description } of this.store.all()) {
-      if (description.id === '' && description.name !== '/' && !paths.has(description.name)) this.#remove(description.name)
+      // Docker tells of its own.
+      const isOurs = description.name !== '/' && !this.#nameById.has(description.id)
+      if (isOurs && !paths.has(description.name)) this.#remove(description.name)
     }
     for (const { path, madeAtMs } of cgroups) {
       if (path === '/' || this.store.get(path) !== undefined) continue
