@@ -139,17 +139,10 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   })
   const unready = () => whyUnready(view, pipeline.delivered().node > 0 || (sharding !== undefined && sources.nodes().length === 0))
   const report = (): SelfReport => ({
-    nodesKnown: [...view.nodes.list()].length,
-    outcomes: sources.outcomes(),
+    ...reportFlow({ view, pipeline, sources, window, sinks }),
     stages: stages.totals(),
-    batches: pipeline.delivered(),
     members: sharding?.members().length ?? 1,
     runtime: selfMonitor.runtime,
-    sources: sources.nodes(),
-    pods: sources.pods(),
-    events: sources.eventStatus(),
-    window: window.stats(),
-    sinks: sinks.map((sink) => ({ name: sink.name, stats: sink.stats() })),
     now: clock.now(),
   })
   const server = createHttpServer({
@@ -177,12 +170,28 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     clock,
   })
   const api = createApi(options, { view, window, metrics, sources, server, sharding, unready, resolutionMs, holdMs })
+  const lifecycle = createLifecycle({ options, view, sinks, sharding, selfMonitor, sources, pipeline, server, api })
+  return { window, history, ...lifecycle }
+}
+
+interface RunningParts {
+  readonly options: AggregatorOptions
+  readonly view: ClusterView
+  readonly sinks: readonly Sink[]
+  readonly sharding: Sharding | undefined
+  readonly selfMonitor: SelfMonitor
+  readonly sources: Sources
+  readonly pipeline: Pipeline
+  readonly server: FastifyInstance
+  readonly api: MetricsApi
+}
+
+/** The order in which the parts start and stop. */
+function createLifecycle(parts: RunningParts): Pick<Aggregator, 'addresses' | 'start' | 'stop'> {
+  const { options, view, sinks, sharding, selfMonitor, sources, pipeline, server, api } = parts
   const addresses = { http: '', metricsApi: [] as readonly string[] }
   const stopped = new AbortController()
-
   return {
-    window,
-    history,
     addresses,
     async start() {
       addresses.http = await server.listen(options.http)
@@ -205,6 +214,24 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
       await Promise.all([server.close(), api.stop()])
       await Promise.all(sinks.map((sink) => sink.stop()))
     },
+  }
+}
+
+interface FlowParts extends Pick<RunningParts, 'view' | 'pipeline' | 'sources' | 'sinks'> {
+  readonly window: MemoryWindow
+}
+
+/** What the parts say of what goes through them. */
+function reportFlow({ view, pipeline, sources, window, sinks }: FlowParts) {
+  return {
+    nodesKnown: [...view.nodes.list()].length,
+    outcomes: sources.outcomes(),
+    batches: pipeline.delivered(),
+    sources: sources.nodes(),
+    pods: sources.pods(),
+    events: sources.eventStatus(),
+    window: window.stats(),
+    sinks: sinks.map((sink) => ({ name: sink.name, stats: sink.stats() })),
   }
 }
 
