@@ -29,7 +29,10 @@ export interface MetricsChange {
 interface NodeReport {
   readonly timestamp: number
   readonly node: NodeMetrics | undefined
+  /** By key. */
   readonly pods: ReadonlyMap<string, PodMetrics>
+  /** The same by namespace: autoscalers ask for those of one, often. */
+  readonly podsOf: ReadonlyMap<string, readonly PodMetrics[]>
 }
 
 const workingSet = columnOf('memory/working_set')
@@ -86,10 +89,8 @@ export class ResourceMetrics implements Sink {
   /** Sorted by namespace and name. */
   pods(namespace?: string): readonly PodMetrics[] {
     return this.#current()
-      .flatMap(({ pods }) => [...pods.values()])
-      .filter(
-        (pod) => (namespace === undefined || pod.metadata.namespace === namespace) && this.#options.pods.get(keyOf(pod)) !== undefined,
-      )
+      .flatMap(({ pods, podsOf }) => (namespace === undefined ? [...pods.values()] : (podsOf.get(namespace) ?? [])))
+      .filter((pod) => this.#options.pods.get(keyOf(pod)) !== undefined)
       .sort(byKey)
   }
 
@@ -127,7 +128,8 @@ export class ResourceMetrics implements Sink {
       const pod = this.#readPod(key, members)
       if (pod !== undefined) pods.set(key, pod)
     }
-    return { timestamp, node: this.#readNode(nodeName!, sets.get(entityKeys.node(nodeName!))), pods }
+    const podsOf = Map.groupBy(pods.values(), ({ metadata }) => metadata.namespace!)
+    return { timestamp, node: this.#readNode(nodeName!, sets.get(entityKeys.node(nodeName!))), pods, podsOf }
   }
 
   #readNode(name: string, set: MetricSet | undefined): NodeMetrics | undefined {

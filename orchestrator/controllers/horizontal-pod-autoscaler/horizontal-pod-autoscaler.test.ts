@@ -175,6 +175,23 @@ test('samples wake the autoscaler without waiting for the sync period, at most o
   expect(controller!.counts.requeue - before).toBeLessThanOrEqual(2)
 })
 
+test('a tolerance of its own decides what is too little to act on, in each direction', async () => {
+  await start({ downscaleStabilizationMs: 1_000 })
+  await cluster.client.create(
+    AutoscalingV2HorizontalPodAutoscaler,
+    hpa({ behavior: { scaleUp: { tolerance: '500m' }, scaleDown: { tolerance: '0' } } }),
+  )
+  loadMillicores = 70
+  await live(32_000)
+  expect(await replicas()).toBe(1)
+  loadMillicores = 80
+  await live(16_000)
+  expect(await replicas()).toBe(2)
+  loadMillicores = 48
+  await live(32_000)
+  expect(await replicas()).toBe(1)
+})
+
 describe('what cannot be computed', () => {
   test('no metrics API: ScalingActive is False with the reason, and nothing is scaled', async () => {
     await start()
