@@ -12,9 +12,11 @@ import {
   CoreV1Pod,
   CoreV1ReplicationController,
   CoreV1Service,
+  PolicyV1PodDisruptionBudget,
   StorageV1StorageClass,
 } from '../api/generated/kinds.ts'
 import { matchesLabels } from '../api/labels.ts'
+import { keyOf } from '../api/object.ts'
 import type { Kind } from '../api/object.ts'
 import { isConflict, isNotFound } from '../api/status-error.ts'
 import type { Client } from '../client/client.ts'
@@ -31,6 +33,8 @@ import { createDefaultBinder } from './plugins/default-binder.ts'
 import { createInterPodAffinity } from './plugins/inter-pod-affinity.ts'
 import { createVolumeBinding } from './plugins/volume-binding.ts'
 import { defaultSchedulerName, isTerminated, needsNode } from './pod-phase.ts'
+import { carryOut } from './preemption.ts'
+import { mayPreempt, planPreemption } from './preemption.plan.ts'
 import { SchedulingQueue } from './scheduling-queue.ts'
 
 /** Bindings under way at the same time; more wait, and decisions with them. */
@@ -46,6 +50,7 @@ const watchedKinds: readonly Kind[] = [
   AppsV1StatefulSet,
   ...storageKinds,
   CoreV1Namespace,
+  PolicyV1PodDisruptionBudget,
 ]
 /** Decisions made in a row before other work of the process gets its turn. */
 const decisionsPerTurn = 32
@@ -161,6 +166,7 @@ class SchedulingLoop implements Scheduler {
       },
       deleted: (pod) => {
         this.#queue.remove(pod.metadata.uid!)
+        this.#cache.nominate(pod, undefined)
         this.#cache.removePod(pod.metadata.uid!)
         if (pod.spec.nodeName !== undefined) this.#queue.wake('pod-removed')
       },
@@ -171,23 +177,30 @@ class SchedulingLoop implements Scheduler {
     const uid = pod.metadata.uid!
     if (pod.spec.nodeName !== undefined) this.#cache.setPod(pod)
     if (needsNode(pod, this.#name)) {
+      this.#cache.nominate(pod, pod.status?.nominatedNodeName)
       if (!this.#cache.isAssumed(uid)) this.#queue.set(pod)
-    } else this.#queue.remove(uid)
+    } else {
+      this.#cache.nominate(pod, undefined)
+      this.#queue.remove(uid)
+    }
   }
 
   #schedule(queued: QueuedPod): void {
     const { pod } = queued
     try {
-      const decision = decide({ pod, snapshot: this.#cache, plugins: this.#plugins, start: this.#start, random: this.#options.random })
-      this.#start = decision.nextStart
+      const decision = this.#cache.withNominated(pod, () =>
+        decide({ pod, snapshot: this.#cache, plugins: this.#plugins, start: this.#start, random: this.#options.random }),
+      )
       if (decision.nodeName === undefined) {
         this.#queue.refuse(queued, decision.refusedBy)
         this.attempts.unschedulable++
-        this.#track(this.#reportRefusal(pod, decision.message))
+        this.#track(this.#reportRefusal(pod, decision.message).then(() => this.#preempt(pod)))
       } else {
+        this.#cache.nominate(pod, undefined)
         this.#cache.assume(pod, decision.nodeName)
         this.#track(this.#bind(queued, decision.nodeName))
       }
+      this.#start = decision.nextStart
     } catch (error) {
       this.#fail(queued, error)
     }
@@ -216,6 +229,23 @@ class SchedulingLoop implements Scheduler {
       // Room that was counted as taken is free again.
       this.#queue.wake('pod-removed')
       this.#fail(queued, error)
+    }
+  }
+
+  /** Makes room for a pod that found none, by ending less important ones. */
+  async #preempt(pod: CoreV1Pod): Promise<void> {
+    if (pod.metadata.deletionTimestamp !== undefined || !mayPreempt(pod, this.#cache)) return
+    const budgets = [...this.#options.informers.informer(PolicyV1PodDisruptionBudget).list()]
+    const plan = this.#cache.withNominated(pod, () =>
+      planPreemption({ pod, cache: this.#cache, plugins: this.#plugins, budgets, start: this.#start }),
+    )
+    if (plan === undefined) return
+    this.#cache.nominate(pod, plan.nodeName)
+    try {
+      await carryOut({ ...this.#options, pod, plan, events: this.#events })
+    } catch (error) {
+      this.#cache.nominate(pod, undefined)
+      if (!isNotFound(error)) this.#log.warn({ err: error, pod: keyOf(pod), node: plan.nodeName }, 'no room could be made for a pod')
     }
   }
 

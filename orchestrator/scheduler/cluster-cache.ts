@@ -6,6 +6,9 @@ import { isTerminated } from './pod-phase.ts'
 import { NodeInfo } from './node-info.ts'
 import { SelectorCounts } from './selector-counts.ts'
 
+/** A pod's importance; 0 where it has none. */
+export const priorityOf = ({ spec }: CoreV1Pod) => spec.priority ?? 0
+
 /** What a decision looks at. It stays the same for the whole of a decision, because decisions don't wait for anything. */
 export interface Snapshot {
   /** Nodes with an object, in no particular order. */
@@ -34,6 +37,7 @@ export class ClusterCache implements Snapshot {
   readonly #positions = new Map<string, number>()
   readonly #places = new Map<string, Place>()
   readonly #assumed = new Set<string>()
+  readonly #nominated = new Map<string, Place>()
   readonly #counts = new SelectorCounts()
   readonly #terms = new HeldTerms()
   readonly #images = new Map<string, number>()
@@ -109,6 +113,42 @@ export class ClusterCache implements Snapshot {
   /** Takes an assumption back; one that was confirmed stays. */
   forget(uid: string): void {
     if (this.#assumed.delete(uid)) this.#take(uid)
+  }
+
+  /** Remembers that room is being made for a waiting pod on a node, or that it isn't any more. */
+  nominate(pod: CoreV1Pod, nodeName: string | undefined): void {
+    if (nodeName === undefined) this.#nominated.delete(pod.metadata.uid!)
+    else this.#nominated.set(pod.metadata.uid!, { pod, nodeName })
+  }
+
+  /** What `look` finds while the pods for which room is being made count as if they had it, but for `pod` and those less important than it. */
+  withNominated<T>(pod: CoreV1Pod, look: () => T): T {
+    const guests = [...this.#nominated.values()].filter(
+      ({ pod: other }) =>
+        other.metadata.uid !== pod.metadata.uid && priorityOf(other) >= priorityOf(pod) && !this.#places.has(other.metadata.uid!),
+    )
+    for (const { pod: guest, nodeName } of guests) this.#put(guest, nodeName)
+    try {
+      return look()
+    } finally {
+      for (const { pod: guest } of guests) this.#take(guest.metadata.uid!)
+    }
+  }
+
+  /** What `look` finds while `pods` are away. It may put some back with a function that takes them away again. */
+  lift<T>(pods: readonly CoreV1Pod[], look: (putBack: (pod: CoreV1Pod) => () => void) => T): T {
+    const places = new Map(pods.map(({ metadata }) => [metadata.uid!, this.#places.get(metadata.uid!)!]))
+    for (const uid of places.keys()) this.#take(uid)
+    const putBack = ({ metadata: { uid } }: CoreV1Pod) => {
+      const { pod, nodeName } = places.get(uid!)!
+      this.#put(pod, nodeName)
+      return () => this.#take(uid!)
+    }
+    try {
+      return look(putBack)
+    } finally {
+      for (const { pod } of places.values()) if (!this.#places.has(pod.metadata.uid!)) putBack(pod)
+    }
   }
 
   #put(pod: CoreV1Pod, nodeName: string): void {

@@ -32,15 +32,24 @@ export interface DecideInput {
 export function decide({ pod, snapshot, plugins, start, random }: DecideInput): Decision {
   const total = snapshot.nodes.length
   if (total === 0) return { nextStart: 0, message: 'no nodes available to schedule pods', refusedBy: new Set() }
-  const participants = plugins
-    .filter((plugin) => plugin.preFilter !== undefined)
-    .map((plugin): Participant => ({ plugin, state: plugin.preFilter!(pod, snapshot) }))
-    .filter(({ state }) => state !== undefined)
+  const participants = prepare(pod, snapshot, plugins)
   const found = findFeasible(pod, snapshot.nodes, participants, start)
   const nextStart = (start + found.visited) % total
   if (found.nodes.length === 0) return { nextStart, message: describeRefusals(total, found.reasons), refusedBy: found.refusedBy }
   if (found.nodes.length === 1) return { nextStart, nodeName: found.nodes[0]!.name }
   return { nextStart, nodeName: pickBest(found.nodes, scoreNodes(pod, found.nodes, participants), random).name }
+}
+
+/** Whether a node could take a pod as things are. */
+export function canTake(pod: CoreV1Pod, node: NodeInfo, snapshot: Snapshot, plugins: readonly AnyPlugin[]): boolean {
+  return prepare(pod, snapshot, plugins).every(({ plugin, state }) => plugin.filter?.(pod, node, state) === undefined)
+}
+
+function prepare(pod: CoreV1Pod, snapshot: Snapshot, plugins: readonly AnyPlugin[]): readonly Participant[] {
+  return plugins
+    .filter((plugin) => plugin.preFilter !== undefined)
+    .map((plugin): Participant => ({ plugin, state: plugin.preFilter!(pod, snapshot) }))
+    .filter(({ state }) => state !== undefined)
 }
 
 /** How many feasible nodes are enough: all of a small cluster, half minus one per cent per 125 nodes of a large one. As upstream. */

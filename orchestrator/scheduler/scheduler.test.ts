@@ -10,6 +10,7 @@ import {
   CoreV1PersistentVolumeClaim,
   CoreV1Pod,
   CoreV1Service,
+  PolicyV1PodDisruptionBudget,
   StorageV1StorageClass,
 } from '../api/generated/kinds.ts'
 import { internalError } from '../api/status-error.ts'
@@ -269,6 +270,66 @@ test('preferences for and against company decide where there is room everywhere'
   await clock.advance(1_000)
   expect(await nodeOf('with')).toBe('b')
   expect(await nodeOf('without')).toBe('a')
+})
+
+const finishDeletions = async () => {
+  for (const { metadata } of (await client.list(CoreV1Pod)).items)
+    if (metadata.deletionTimestamp !== undefined)
+      await client.delete(CoreV1Pod, { namespace: 'default', name: metadata.name! }, { gracePeriodSeconds: 0 })
+}
+const leaving = async () =>
+  (await client.list(CoreV1Pod)).items
+    .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
+    .map(({ metadata }) => metadata.name)
+
+test('a more important pod makes the least important ones leave, no more than it needs, and gets their room', async () => {
+  await addNode('a')
+  await addPod('low', { ...asking('1'), priority: 1 })
+  await addPod('lower', { ...asking('1'), priority: 0 })
+  await clock.advance(1_000)
+  await addPod('high', { ...asking('1'), priority: 100 })
+  await clock.advance(1_000)
+  expect(await leaving()).toEqual(['lower'])
+  expect((await read('high')).status?.nominatedNodeName).toBe('a')
+  expect((await read('lower')).status?.conditions).toContainEqual(
+    expect.objectContaining({ type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler' }),
+  )
+  expect((await events()).join()).toContain('Preempted: Preempted by pod')
+  // A replacement of who left must not take the room that was made.
+  await addPod('replacement', { ...asking('1'), priority: 0 })
+  await finishDeletions()
+  await clock.advance(30_000)
+  expect(await nodeOf('high')).toBe('a')
+  expect(await nodeOf('replacement')).toBeUndefined()
+})
+
+test('nobody leaves for a pod that would not fit even then, that must not preempt, or that is not more important', async () => {
+  await addNode('a')
+  await addPod('low', { ...asking('2'), priority: 1 })
+  await clock.advance(1_000)
+  await addPod('huge', { ...asking('3'), priority: 100 })
+  await addPod('polite', { ...asking('1'), priority: 100, preemptionPolicy: 'Never' })
+  await addPod('equal', { ...asking('1'), priority: 1 })
+  await clock.advance(30_000)
+  expect(await leaving()).toEqual([])
+})
+
+test('pods that a disruption budget keeps go last', async () => {
+  await addNode('a')
+  await addNode('b')
+  await client.create(PolicyV1PodDisruptionBudget, {
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: { name: 'kept', namespace: 'default' },
+    spec: { selector: { matchLabels: { app: 'kept' } }, minAvailable: 1 },
+    status: { disruptionsAllowed: 0, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1 },
+  })
+  await addPod('kept', { ...asking('2'), priority: 0, nodeName: 'a' }, { app: 'kept' })
+  await addPod('free', { ...asking('2'), priority: 5, nodeName: 'b' })
+  await clock.advance(1_000)
+  await addPod('high', { ...asking('2'), priority: 100 })
+  await clock.advance(1_000)
+  expect(await leaving()).toEqual(['free'])
 })
 
 const volumes = (claimName: string) => ({ volumes: [{ name: 'v', persistentVolumeClaim: { claimName } }] })
