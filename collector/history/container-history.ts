@@ -106,24 +106,44 @@ export class ContainerHistory {
     for (let index = 0; index < scratch.length; index++) {
       const value = scratch[index]!
       if (Number.isNaN(value)) continue
+      let hour = this.#hour[index]
+      if (hour === undefined) {
+        // A figure that has always been zero needs no distribution: the tiers know how many zeros there were.
+        if (value === 0) continue
+        hour = this.#startDistributions(index, timestampMs)
+      }
       const code = encode(value)
-      const hour = (this.#hour[index] ??= new Distribution(blocks))
       hour.add(hourBlock, code)
-      if (this.#day === undefined) continue
-      const day = (this.#day[index] ??= new Distribution(blocks))
-      day.add(dayBlock, code)
+      this.#day?.[index]?.add(dayBlock, code)
     }
+  }
+
+  /** Makes the distributions of a figure that is above zero for the first time. */
+  #startDistributions(index: number, timestampMs: number): Distribution {
+    const hour = new Distribution(blocks)
+    countZeros(hour, this.#fine, index, { timestampMs, blockMs: hourBlockMs })
+    this.#hour[index] = hour
+    if (this.#day !== undefined && this.#coarse !== undefined) {
+      const day = new Distribution(blocks)
+      countZeros(day, this.#coarse, index, { timestampMs, blockMs: dayBlockMs })
+      this.#day[index] = day
+    }
+    return hour
   }
 
   /** The shape of a figure over a period, of all its samples: the minute exactly, hour and day within 0.72 %. */
   shape(container: Container, name: FigureName, period: Period): Shape | undefined {
     if (period === 'minute') return shapeOfMinute(container, name)
     const index = figureNames.indexOf(name)
-    const distribution = period === 'hour' ? this.#hour[index] : this.#day?.[index]
-    if (distribution === undefined) return undefined
-    const newest = Math.floor(this.#lastMs / (period === 'hour' ? hourBlockMs : dayBlockMs))
+    const [distribution, tier, blockMs] =
+      period === 'hour' ? [this.#hour[index], this.#fine, hourBlockMs] : [this.#day?.[index], this.#coarse, dayBlockMs]
+    const oldest = Math.floor(this.#lastMs / blockMs) - blocks
+    if (distribution === undefined) {
+      const zeros = tier?.aggregate(index, oldest * blockMs, this.#lastMs + 1).count ?? 0
+      return zeros === 0 ? undefined : { count: zeros, mean: 0, std: 0, max: 0, p50: 0, p90: 0, p95: 0 }
+    }
     const histogram = emptyHistogram()
-    distribution.collect(newest - blocks, histogram)
+    distribution.collect(oldest, histogram)
     return shapeOfHistogram(histogram)
   }
 
@@ -166,6 +186,21 @@ export class ContainerHistory {
     if (startMs >= ring.timestamp(ring.count - 1) || ring.count < ring.capacity) return 0
     if (startMs >= this.#lastMs - hourMs || this.#fine.isWhole || this.#coarse === undefined) return fineStepMs
     return coarseStepMs
+  }
+}
+
+/** Counts the zeros before the newest sample, which is in the tier already. */
+function countZeros(
+  distribution: Distribution,
+  tier: Tier,
+  figure: number,
+  { timestampMs, blockMs }: { readonly timestampMs: number; readonly blockMs: number },
+): void {
+  const newest = Math.floor(timestampMs / blockMs)
+  for (let block = newest - blocks; block <= newest; block++) {
+    const seen = tier.aggregate(figure, block * blockMs, Math.min((block + 1) * blockMs, timestampMs + 1)).count
+    const zeros = block === newest ? seen - 1 : seen
+    if (zeros > 0) distribution.add(block, 0, zeros)
   }
 }
 

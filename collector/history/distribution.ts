@@ -17,8 +17,8 @@ const countBits = 20
 const countMask = 2 ** countBits - 1
 const initialEntries = 8
 
-/** Bytes of a distribution besides its entries. */
-const overheadBytes = 320
+/** What the objects of a distribution take besides entries and blocks, about. */
+const objectBytes = 350
 
 /**
  * How often each value of one figure was seen, in blocks of time, so that old ones can be left out: what was seen in the newest
@@ -31,42 +31,38 @@ export class Distribution {
   #entries = new Uint32Array(initialEntries)
   #length = 0
   /** Number of each block and where its entries start, oldest first. */
-  readonly #numbers: Float64Array
-  readonly #starts: Int32Array
-  #blocks = 0
+  readonly #numbers: number[] = []
+  readonly #starts: number[] = []
 
   constructor(maxBlocks: number) {
     this.#maxBlocks = maxBlocks
-    this.#numbers = new Float64Array(maxBlocks + 1)
-    this.#starts = new Int32Array(maxBlocks + 1)
   }
 
   /** Bytes held. */
   get bytes(): number {
-    return this.#entries.byteLength + (this.#maxBlocks + 1) * 12 + overheadBytes
+    return this.#entries.byteLength + this.#numbers.length * 16 + objectBytes
   }
 
-  /** Counts a sample, given by its code, in the block `number`; numbers never go back. */
-  add(number: number, code: number): void {
-    if (this.#blocks === 0 || this.#numbers[this.#blocks - 1] !== number) this.#begin(number)
+  /** Counts samples of one value, given by its code, in the block `number`; numbers never go back. */
+  add(number: number, code: number, count = 1): void {
+    if (this.#numbers.at(-1) !== number) this.#begin(number)
     const bucket = bucketOf(code)
-    const start = this.#starts[this.#blocks - 1]!
+    const start = this.#starts.at(-1)!
     // The newest bucket was touched last, and figures stay where they are more often than not.
     for (let index = this.#length - 1; index >= start; index--) {
       const entry = this.#entries[index]!
       if (entry >>> countBits !== bucket) continue
-      if ((entry & countMask) < countMask) this.#entries[index] = entry + 1
+      this.#entries[index] = ((bucket << countBits) | Math.min((entry & countMask) + count, countMask)) >>> 0
       return
     }
     if (this.#length === this.#entries.length) this.#grow()
-    this.#entries[this.#length++] = ((bucket << countBits) | 1) >>> 0
+    this.#entries[this.#length++] = ((bucket << countBits) | Math.min(count, countMask)) >>> 0
   }
 
   /** Adds what was seen in blocks from `oldest` on to a histogram of `bucketCount` places. */
   collect(oldest: number, into: Float64Array): void {
-    let block = 0
-    while (block < this.#blocks && this.#numbers[block]! < oldest) block++
-    if (block === this.#blocks) return
+    const block = this.#numbers.findIndex((number) => number >= oldest)
+    if (block < 0) return
     for (let index = this.#starts[block]!; index < this.#length; index++) {
       const entry = this.#entries[index]!
       into[entry >>> countBits]! += entry & countMask
@@ -74,22 +70,21 @@ export class Distribution {
   }
 
   #begin(number: number): void {
+    const blocks = this.#numbers.length
     let old = 0
-    while (old < this.#blocks && (this.#blocks - old > this.#maxBlocks || this.#numbers[old]! < number - this.#maxBlocks)) old++
+    while (old < blocks && this.#numbers[old]! < number - this.#maxBlocks) old++
     if (old > 0) this.#dropOldest(old)
-    this.#numbers[this.#blocks] = number
-    this.#starts[this.#blocks] = this.#length
-    this.#blocks++
+    this.#numbers.push(number)
+    this.#starts.push(this.#length)
   }
 
   #dropOldest(count: number): void {
-    const from = count === this.#blocks ? this.#length : this.#starts[count]!
+    const from = this.#starts[count] ?? this.#length
     this.#entries.copyWithin(0, from, this.#length)
     this.#length -= from
-    this.#numbers.copyWithin(0, count, this.#blocks)
-    this.#starts.copyWithin(0, count, this.#blocks)
-    this.#blocks -= count
-    for (let block = 0; block < this.#blocks; block++) this.#starts[block]! -= from
+    this.#numbers.splice(0, count)
+    this.#starts.splice(0, count)
+    for (let block = 0; block < this.#starts.length; block++) this.#starts[block]! -= from
   }
 
   #grow(): void {

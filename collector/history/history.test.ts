@@ -51,6 +51,24 @@ test('percentiles of hour and day are those of every sample, and say how much of
   )
 })
 
+test('zeros count like every other sample, also those before a figure was first above zero', () => {
+  const { history, container } = setUp()
+  for (let second = 0; second < 1200; second++) {
+    sample(container, second, second < 900 ? 0 : 500)
+    if (second === 600) {
+      history.pass()
+      expect(history.of('/a')!.shape(container, 'memory_working_set_bytes', 'hour')).toMatchObject({ count: 120, max: 0 })
+    }
+    if (second > 600) history.pass()
+  }
+  for (const period of ['hour', 'day'] as const) {
+    const shape = history.of('/a')!.shape(container, 'memory_working_set_bytes', period)!
+    // The first 481 samples had left the ring when the first pass came.
+    expect(shape.count).toBe(1200 - 481)
+    expect([shape.p50, Math.round(shape.p90 / 10)]).toEqual([0, 50])
+  }
+})
+
 test('a span comes from the samples, the last hour or the day, whichever reaches back far enough', () => {
   const { history, container } = setUp()
   for (let second = 0; second < 2 * 3600; second++) {

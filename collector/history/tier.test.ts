@@ -75,8 +75,8 @@ test('an idle figure takes no memory, and a tier no more than its capacity', () 
     idle.add(slot * 10, sample(0, 0))
     busy.add(slot * 10, sample(1, 1))
   }
-  expect(idle.bytes).toBeLessThan(2100)
-  expect(busy.bytes).toBeLessThan(10_100)
+  expect(idle.bytes).toBeLessThan(2800)
+  expect(busy.bytes).toBeLessThan(11_200)
   expect(busy.isWhole).toBe(false)
 })
 

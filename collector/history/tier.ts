@@ -1,14 +1,17 @@
 import { absent, decode, encode } from './code.ts'
 
-/** Averages and peaks of one figure; `undefined` in place of the arrays while all of it is zero. */
+/** One figure's past. */
 interface Track {
-  means: Uint16Array | undefined
-  peaks: Uint16Array | undefined
+  /** Averages of all slots, then peaks; `undefined` while all of it is zero. */
+  codes: Uint16Array<ArrayBuffer> | undefined
   /** The first slot in which the figure was there. */
-  firstSlot: number
+  readonly firstSlot: number
 }
 
 const initialSlots = 32
+
+/** What a typed array takes besides its elements, about. */
+const objectBytes = 200
 
 /** What a slot range of a figure comes to. */
 export interface Aggregate {
@@ -26,9 +29,9 @@ export class Tier {
   readonly stepMs: number
   readonly capacity: number
   readonly #tracks: (Track | undefined)[]
-  readonly #sums: Float64Array
-  readonly #maxima: Float64Array
-  readonly #seen: Uint32Array
+  /** Of the slot that is being filled: sums of all figures, then their maxima, then how often each was seen. */
+  readonly #filling: Float64Array
+  readonly #figures: number
   /** Samples per slot. */
   #counts = new Uint16Array(initialSlots)
   #slots = initialSlots
@@ -42,14 +45,13 @@ export class Tier {
     this.stepMs = stepMs
     this.capacity = capacity
     this.#tracks = Array.from({ length: figures })
-    this.#sums = new Float64Array(figures)
-    this.#maxima = new Float64Array(figures)
-    this.#seen = new Uint32Array(figures)
+    this.#filling = new Float64Array(figures * 3)
+    this.#figures = figures
   }
 
   /** Bytes of the arrays held. */
   get bytes(): number {
-    return (this.#arrays + 1) * this.#slots * 2 + this.#tracks.length * 20
+    return (this.#arrays * 2 + 1) * this.#slots * 2 + this.#arrays * objectBytes + this.#figures * 32 + 3 * objectBytes
   }
 
   /** Whether everything from the first sample on is still held. */
@@ -66,9 +68,9 @@ export class Tier {
     for (let index = 0; index < values.length; index++) {
       const value = values[index]!
       if (Number.isNaN(value)) continue
-      this.#sums[index]! += value
-      this.#seen[index]!++
-      if (value > this.#maxima[index]!) this.#maxima[index] = value
+      this.#filling[index]! += value
+      this.#filling[this.#figures * 2 + index]!++
+      if (value > this.#filling[this.#figures + index]!) this.#filling[this.#figures + index] = value
     }
   }
 
@@ -79,10 +81,12 @@ export class Tier {
     const last = Math.min(Math.ceil(toMs / this.stepMs) - 1, this.#current)
     let sum = 0
     for (let slot = first; slot <= last; slot++) {
-      const mean = slot === this.#current ? this.#sums[figure]! / this.#seen[figure]! : this.#mean(figure, slot)
+      const isFilling = slot === this.#current
+      const seen = this.#filling[this.#figures * 2 + figure]!
+      const mean = isFilling ? this.#filling[figure]! / seen : this.#read(figure, slot, 0)
       if (Number.isNaN(mean)) continue
-      const count = slot === this.#current ? this.#seen[figure]! : this.#counts[slot % this.#slots]!
-      const max = slot === this.#current ? this.#maxima[figure]! : this.#peak(figure, slot)
+      const count = isFilling ? seen : this.#counts[slot % this.#slots]!
+      const max = isFilling ? this.#filling[this.#figures + figure]! : this.#read(figure, slot, this.#slots)
       sum += mean * count
       result.count += count
       result.max = Number.isNaN(result.max) ? max : Math.max(result.max, max)
@@ -100,19 +104,12 @@ export class Tier {
     return filled
   }
 
-  #mean(figure: number, slot: number): number {
-    return this.#read(figure, slot, 'means')
-  }
-
-  #peak(figure: number, slot: number): number {
-    return this.#read(figure, slot, 'peaks')
-  }
-
-  #read(figure: number, slot: number, kind: 'means' | 'peaks'): number {
+  /** An average, or a peak `#slots` places behind it. */
+  #read(figure: number, slot: number, offset: number): number {
     const track = this.#tracks[figure]
-    if (track === undefined || slot < track.firstSlot || this.#counts[slot % this.#slots] === 0) return Number.NaN
-    const codes = track[kind]
-    return codes === undefined ? 0 : decode(codes[slot % this.#slots]!)
+    const position = slot % this.#slots
+    if (track === undefined || slot < track.firstSlot || this.#counts[position] === 0) return Number.NaN
+    return track.codes === undefined ? 0 : decode(track.codes[offset + position]!)
   }
 
   /** Writes the slot that was being filled and goes on to another. */
@@ -125,36 +122,32 @@ export class Tier {
     }
     this.#current = slot
     this.#currentCount = 0
-    this.#sums.fill(0)
-    this.#maxima.fill(0)
-    this.#seen.fill(0)
+    this.#filling.fill(0)
   }
 
   #write(): void {
     const position = this.#current % this.#slots
     this.#counts[position] = Math.min(this.#currentCount, 0xffff)
-    for (let figure = 0; figure < this.#tracks.length; figure++) {
-      const seen = this.#seen[figure]!
+    for (let figure = 0; figure < this.#figures; figure++) {
+      const seen = this.#filling[this.#figures * 2 + figure]!
+      const max = this.#filling[this.#figures + figure]!
       const track = this.#tracks[figure] ?? (seen === 0 ? undefined : this.#makeTrack(figure))
       if (track === undefined) continue
-      if (track.means === undefined && (seen === 0 || this.#maxima[figure]! > 0)) this.#makeArrays(track)
-      if (track.means === undefined) continue
-      track.means[position] = seen === 0 ? absent : encode(this.#sums[figure]! / seen)
-      track.peaks![position] = seen === 0 ? absent : encode(this.#maxima[figure]!)
+      // Until now all was zero, as a fresh array is.
+      if (track.codes === undefined && (seen === 0 || max > 0)) {
+        track.codes = new Uint16Array(this.#slots * 2)
+        this.#arrays++
+      }
+      if (track.codes === undefined) continue
+      track.codes[position] = seen === 0 ? absent : encode(this.#filling[figure]! / seen)
+      track.codes[this.#slots + position] = seen === 0 ? absent : encode(max)
     }
   }
 
   #makeTrack(figure: number): Track {
-    const track: Track = { means: undefined, peaks: undefined, firstSlot: this.#current }
+    const track: Track = { codes: undefined, firstSlot: this.#current }
     this.#tracks[figure] = track
     return track
-  }
-
-  /** All that was there before was zero. */
-  #makeArrays(track: Track): void {
-    track.means = new Uint16Array(this.#slots)
-    track.peaks = new Uint16Array(this.#slots)
-    this.#arrays += 2
   }
 
   /** Slots that were passed over have no samples. */
@@ -169,16 +162,15 @@ export class Tier {
     let slots = this.#slots
     while (slots < wanted) slots = Math.min(slots * 2, this.capacity)
     const oldest = Math.max(this.#firstSlot, this.#current - this.#slots + 1)
-    const move = (codes: Uint16Array) => {
-      const larger = new Uint16Array(slots)
-      for (let held = oldest; held <= this.#current; held++) larger[held % slots] = codes[held % this.#slots]!
-      return larger
+    const move = (from: Uint16Array<ArrayBuffer>, into: Uint16Array<ArrayBuffer>, half: 0 | 1) => {
+      for (let held = oldest; held <= this.#current; held++) {
+        into[half * slots + (held % slots)] = from[half * this.#slots + (held % this.#slots)]!
+      }
+      return into
     }
-    this.#counts = move(this.#counts)
+    this.#counts = move(this.#counts, new Uint16Array(slots), 0)
     for (const track of this.#tracks) {
-      if (track?.means === undefined) continue
-      track.means = move(track.means)
-      track.peaks = move(track.peaks!)
+      if (track?.codes !== undefined) track.codes = move(track.codes, move(track.codes, new Uint16Array(slots * 2), 0), 1)
     }
     this.#slots = slots
   }
