@@ -189,6 +189,7 @@ describe('the page in a browser', () => {
     await page.getByText('Throttled periods').waitFor()
     await page.getByRole('button', { name: 'Deployment/busy' }).click()
     await page.getByText('Deployment, 1 pods').waitFor()
+    expect(page.url()).toContain(encodeURIComponent('workload:Deployment/busy'))
   })
 
   it('lists containers, workloads and events, hostile messages as text', async () => {
@@ -209,6 +210,7 @@ describe('the page in a browser', () => {
     await page.getByRole('heading', { name: 'alpha' }).waitFor()
     await page.locator('tbody tr', { hasText: 'monitor/nodes' }).getByText('41').waitFor()
     await page.locator('tbody').getByText('128 Mi').waitFor()
+    expect(await page.locator('.table tbody tr').count()).toBe(2)
   })
 
   it('asks the database for what is before the memory window', async () => {

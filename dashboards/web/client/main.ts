@@ -41,6 +41,7 @@ const ranges: readonly (readonly [minutes: number, title: string])[] = [
 ]
 /** What is fetched beside the stream is fetched this often. */
 const fetchMs = 5000
+const retryMs = 3000
 /** Views that a search does not fit. */
 const unsearchable: readonly Route['view'][] = ['overview', 'entity', 'monitor']
 
@@ -51,12 +52,10 @@ function Page() {
   const searchBox = useRef<HTMLInputElement>(null)
 
   useEffect(() => {
-    const stream = new EventSource('/api/stream')
-    stream.addEventListener('message', (event: MessageEvent<string>) => {
-      setSnapshot(JSON.parse(event.data) as Snapshot)
-      setConnected(true)
+    const closeStream = followSnapshots((next) => {
+      if (next !== null) setSnapshot(next)
+      setConnected(next !== null)
     })
-    stream.addEventListener('error', () => setConnected(false))
     const back = () => setRoute(parseRoute(location.search))
     const focusSearch = (event: KeyboardEvent) => {
       if (event.key !== '/' || event.target instanceof HTMLInputElement) return
@@ -66,7 +65,7 @@ function Page() {
     addEventListener('popstate', back)
     addEventListener('keydown', focusSearch)
     return () => {
-      stream.close()
+      closeStream()
       removeEventListener('popstate', back)
       removeEventListener('keydown', focusSearch)
     }
@@ -121,6 +120,25 @@ function Page() {
   if (snapshot === null) return h('div', {}, header, h('p', { class: 'quiet' }, 'Waiting for the monitor …'))
   const tick = Math.floor(snapshot.time / fetchMs)
   return h('div', {}, header, h(views[route.view], { snapshot, route, go, tick }))
+}
+
+/** Gives each snapshot of the stream, and `null` when it breaks off. Browsers connect again by themselves except after some failures. */
+function followSnapshots(handler: (snapshot: Snapshot | null) => void): () => void {
+  let stream: EventSource
+  let retry: ReturnType<typeof setTimeout> | undefined
+  const connect = () => {
+    stream = new EventSource('/api/stream')
+    stream.addEventListener('message', (event: MessageEvent<string>) => handler(JSON.parse(event.data) as Snapshot))
+    stream.addEventListener('error', () => {
+      handler(null)
+      if (stream.readyState === EventSource.CLOSED) retry = setTimeout(connect, retryMs)
+    })
+  }
+  connect()
+  return () => {
+    clearTimeout(retry)
+    stream.close()
+  }
 }
 
 function Freshness({ snapshot, isConnected }: { readonly snapshot: Snapshot | null; readonly isConnected: boolean }) {
