@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { columnOf } from './catalog.ts'
 import type { MetricName } from './catalog.ts'
@@ -127,6 +128,44 @@ describe('the memory window', () => {
     window.add(batch(300, { key: 'new', values: { uptime: 2 } }, { key: 'newer', values: { uptime: 2 } }))
     expect([...window.entities({})].map(({ key }) => key).sort()).toEqual(['new', 'newer'].slice(0, window.stats().entities))
     expect(window.latest('uptime', 'gone')).toBeUndefined()
+  })
+
+  it('holds its cap, and what is left is what was written last, whatever comes', () => {
+    const step = fc.record({
+      keys: fc.uniqueArray(fc.integer({ min: 0, max: 30 }), { maxLength: 12 }),
+      gap: fc.integer({ min: 1, max: 400 }),
+      metrics: fc.subarray(['cpu/usage_rate', 'memory/usage', 'memory/rss', 'network/rx_rate'] as const, { minLength: 1 }),
+      disks: fc.subarray(['a', 'b', 'c']),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const window = create({ maxBytes: 40_000, windowMs: 600_000 })
+        const written = new Map<string, number[]>()
+        let second = 0
+        for (const { keys, gap, metrics, disks } of steps) {
+          second += gap
+          const values = Object.fromEntries(metrics.map((name) => [name, second]))
+          const samples = keys.map((index) => ({
+            key: `p${index}`,
+            values,
+            disks: Object.fromEntries(disks.map((disk) => [disk, second])),
+          }))
+          const kept = new Set<string>()
+          const unsubscribe = window.onBatch(({ entityKeys }) => entityKeys.forEach((key) => kept.add(key)))
+          window.add(batch(second, ...samples))
+          unsubscribe()
+          for (const key of kept) if (values['memory/usage'] !== undefined) written.set(key, [...(written.get(key) ?? []), second])
+          const { bytes, maxBytes } = window.stats()
+          expect(bytes).toBeLessThanOrEqual(maxBytes)
+          expect(bytes).toBeGreaterThanOrEqual(0)
+        }
+        for (const { entity, timestamps, values } of window.series('memory/usage', {})) {
+          const expected = written.get(entity.key)!.slice(-values.length)
+          expect([...values]).toEqual(expected)
+          expect([...timestamps]).toEqual(expected.map(at))
+        }
+      }),
+    )
   })
 
   it('tells its listeners of each batch until they leave', () => {

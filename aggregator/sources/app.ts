@@ -55,6 +55,9 @@ export interface Sources {
   eventStatus(): EventSourceStatus | undefined
 }
 
+/** The key whose owner tells the sinks of events. No node has such a name. */
+const eventsKey = '*events'
+
 /** How long the samples of a pod live while it is not read, in rounds. */
 const heldRounds = 3
 
@@ -70,7 +73,12 @@ export function createSources(options: SourcesOptions): Sources {
   const readPage = createPageReader(prometheus, clock)
   const pods = new PodSource({ ...view, settings: prometheus, store, readPage, clock, random, log })
   const events = new EventLog(eventSettings.keep)
-  const eventSource = new EventSource({ ...options, onSeen: (event) => events.add(event), sinks: options.eventSinks })
+  const eventSource = new EventSource({
+    ...options,
+    onSeen: (event) => events.add(event),
+    sinks: options.eventSinks,
+    isTeller: () => options.isOwn?.(eventsKey) ?? true,
+  })
   return {
     start() {
       nodes.start()

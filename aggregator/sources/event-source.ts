@@ -14,6 +14,8 @@ export interface EventSourceOptions {
   readonly onSeen: (event: ClusterEvent) => void
   /** Take in what is new. */
   readonly sinks: readonly EventSink[]
+  /** Whether the sinks are told here: of several aggregators that follow the same events one tells. Default: yes. */
+  readonly isTeller?: () => boolean
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -117,7 +119,7 @@ export class EventSource {
     const event = this.#tracker.track(object)
     if (event === undefined) return
     this.#options.onSeen(event)
-    if (event.added === 0) return
+    if (event.added === 0 || this.#options.isTeller?.() === false) return
     this.#status = { ...this.#status, delivered: this.#status.delivered + event.added }
     for (const sink of this.#options.sinks) {
       try {
