@@ -5,7 +5,7 @@ import { apiVersionOf } from '../../api/object.ts'
 import { BatchV1CronJob as CronJobKind } from '../../api/generated/kinds.ts'
 
 /** Says on a Job for which time it was made. */
-export const scheduledAnnotation = 'batch.kubernetes.io/cronjob-scheduled-timestamp'
+const scheduledAnnotation = 'batch.kubernetes.io/cronjob-scheduled-timestamp'
 /** So many missed times and more are an oddity that is told: a clock that jumped, or a controller that was away. */
 const manyMissed = 100
 

@@ -19,7 +19,7 @@ const burst = 250
 /** The field by which the scheduler is told on which node a pod has to be. */
 const nodeNameField = 'metadata.name'
 /** Counts the changes of the template, on pods; deprecated, but old tools read it. */
-export const generationLabel = 'pod-template-generation'
+const generationLabel = 'pod-template-generation'
 
 /** What a node keeps pods of a DaemonSet through: they watch nodes, so a node in trouble is where they are needed. */
 const tolerations: readonly CoreV1Toleration[] = [

@@ -22,9 +22,7 @@ export function createResourceQuotaController({
   const byNamespace = { namespace: ({ metadata }: KubeObject) => [metadata.namespace!] }
   const quotas = informers.informer(CoreV1ResourceQuota, { indexes: byNamespace })
   const namespaced = kinds.filter(({ isNamespaced }) => isNamespaced)
-  const caches = new Map<Kind, Informer<KubeObject>>(
-    namespaced.map((kind) => [kind, informers.informer(kind, { indexes: byNamespace })]),
-  )
+  const caches = new Map<Kind, Informer<KubeObject>>(namespaced.map((kind) => [kind, informers.informer(kind, { indexes: byNamespace })]))
   function* quotasFor(kind: Kind, { metadata }: KubeObject): Iterable<string> {
     for (const quota of quotas.byIndex('namespace', metadata.namespace!)) {
       if (Object.keys(quota.spec?.hard ?? {}).some((name) => isCounted(kind, name))) yield keyOf(quota)
