@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import { parseContainerPath } from './cgroup/container-path.ts'
 import { CgroupDiscovery } from './cgroup/discovery.ts'
+import { countDyingCgroups } from './cgroup/dying-cgroups.ts'
 import type { FoundCgroup } from './cgroup/discovery.ts'
 import { detectHierarchy } from './cgroup/hierarchy.ts'
 import type { Hierarchy } from './cgroup/hierarchy.ts'
@@ -91,6 +92,7 @@ export class LocalSource implements Source {
   readonly #foreign = new Set<string>()
   readonly #wholeDisks = new Set<string>()
   #machine: MachineInfo
+  #dyingCgroups = Number.NaN
   #fileSystems: readonly FileSystem[] = []
   #imageFileSystem: FileSystem | undefined
 
@@ -190,6 +192,7 @@ export class LocalSource implements Source {
         ...(defaultInterface === undefined ? {} : { defaultInterface }),
         ...(rootFileSystem === undefined ? {} : { rootFileSystem }),
         ...(this.#imageFileSystem === undefined ? {} : { imageFileSystem: this.#imageFileSystem }),
+        hasSwapAlone: this.#hierarchy.version === 'v2',
       },
       clock.now(),
     )
@@ -219,6 +222,7 @@ export class LocalSource implements Source {
       docker: this.#docker?.counters ?? { reconnects: 0, inspections: 0 },
       dockerState: this.docker(),
       watchedFolders: this.#discovery?.watching.folders ?? 0,
+      dyingCgroups: this.#dyingCgroups,
       store: { containers: this.store.size, bytes: this.store.bytes, refused },
     })
   }
@@ -234,6 +238,7 @@ export class LocalSource implements Source {
       naming: this.#naming,
       podList: this.#options.podList !== undefined,
       layerProblem: this.#diskUsage.problem,
+      hasEngine: this.#docker !== undefined,
       subjects: this.subjects,
       store: this.store,
     })
@@ -249,6 +254,7 @@ export class LocalSource implements Source {
 
   #refreshMachine(): void {
     this.#machine = readMachineInfo(this.#options)
+    this.#dyingCgroups = countDyingCgroups(this.#hierarchy, this.#options.procRoot)
     this.#wholeDisks.clear()
     for (const { name } of this.#machine.disks) this.#wholeDisks.add(name)
   }

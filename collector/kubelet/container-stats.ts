@@ -9,6 +9,7 @@ import type {
   DiskIoStats,
   FsStats,
   InterfaceStats,
+  IoStats,
   MemoryStats,
   NetworkStats,
   PsiStats,
@@ -120,6 +121,12 @@ export function diskIoStats(ring: SampleRing): DiskIoStats | undefined {
   }
 }
 
+/** Waiting for disks; `undefined` where the kernel does not measure it. */
+export function ioStats(ring: SampleRing): IoStats | undefined {
+  const psi = psiStats(ring, 'io')
+  return psi === undefined ? undefined : { time: timeOf(ring.timestamp()), psi }
+}
+
 /** A file system's size, with the use that belongs to one container where that is known. */
 export function fsStats(system: FileSystem, used?: { readonly atMs: number; readonly bytes: number; readonly inodes?: number }): FsStats {
   return {
@@ -133,8 +140,27 @@ export function fsStats(system: FileSystem, used?: { readonly atMs: number; read
   }
 }
 
-/** A container's part of the summary under a name. `storage` is the file system of the writable layers. */
-export function containerStats(container: Container, name: string, storage?: FileSystem): ContainerStats {
+/** What a container's figures depend on besides the container. */
+export interface StorageFacts {
+  /** File system that images and writable layers are on. */
+  readonly imageFileSystem?: FileSystem
+  /** Whether swap has a limit of its own (cgroup v2), instead of one together with memory. */
+  readonly hasSwapAlone?: boolean
+}
+
+/** How much a container may swap; `undefined` where nothing limits it. */
+function swapLimitOf({ spec }: Container, hasSwapAlone = false): number | undefined {
+  const { swapLimitBytes, memoryLimitBytes } = spec
+  if (swapLimitBytes === undefined || hasSwapAlone) return swapLimitBytes
+  return memoryLimitBytes === undefined ? undefined : Math.max(0, swapLimitBytes - memoryLimitBytes)
+}
+
+/** A container's part of the summary under a name. */
+export function containerStats(
+  container: Container,
+  name: string,
+  { imageFileSystem: storage, hasSwapAlone }: StorageFacts,
+): ContainerStats {
   const { ring, spec, description, layerMeasuredAtMs } = container
   const used = (bytes: ScalarName, inodes?: ScalarName): FsStats | undefined => {
     const usedBytes = value(ring, bytes)
@@ -148,12 +174,13 @@ export function containerStats(container: Container, name: string, storage?: Fil
     memory: memoryStats(container, spec.memoryLimitBytes),
     rootfs: used('fsUsage', 'fsInodes'),
     logs: used('logsUsage'),
-    swap: swapStats(ring),
+    io: ioStats(ring),
+    swap: swapStats(ring, swapLimitOf(container, hasSwapAlone)),
     diskio: diskIoStats(ring),
   }
 }
 
-function psiStats(ring: SampleRing, subject: 'cpu' | 'memory'): PsiStats | undefined {
+function psiStats(ring: SampleRing, subject: 'cpu' | 'memory' | 'io'): PsiStats | undefined {
   const line = (kind: 'Some' | 'Full') => {
     const total = value(ring, `${subject}Pressure${kind}`)
     if (total === undefined) return undefined

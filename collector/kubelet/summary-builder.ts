@@ -1,11 +1,23 @@
 import type { Container, PodIdentity } from '../container.ts'
 import type { FileSystem } from '../machine/file-systems.ts'
 import type { StatsStore } from '../stats-store.ts'
-import type { ContainerStats, CpuStats, FsStats, MemoryStats, NetworkStats, PodStats, Summary, SwapStats } from '../summary.ts'
-import { containerStats, cpuStats, diskIoStats, fsStats, memoryStats, networkStats, swapStats, timeOf, value } from './container-stats.ts'
+import type { ContainerStats, CpuStats, FsStats, MemoryStats, NetworkStats, PodStats, PsiStats, Summary, SwapStats } from '../summary.ts'
+import {
+  containerStats,
+  cpuStats,
+  diskIoStats,
+  fsStats,
+  ioStats,
+  memoryStats,
+  networkStats,
+  swapStats,
+  timeOf,
+  value,
+} from './container-stats.ts'
+import type { StorageFacts } from './container-stats.ts'
 
 /** What the summary says about the node besides its samples. */
-export interface NodeFacts {
+export interface NodeFacts extends StorageFacts {
   readonly nodeName: string
   readonly bootedAtMs: number
   readonly memoryCapacityBytes: number
@@ -16,8 +28,6 @@ export interface NodeFacts {
   readonly defaultInterface?: string
   /** File system of `/`. */
   readonly rootFileSystem?: FileSystem
-  /** File system that images and writable layers are on. */
-  readonly imageFileSystem?: FileSystem
   /** The node agent and the runtime, where their processes are known. */
   readonly systemContainers?: readonly ContainerStats[]
   readonly rlimit?: { readonly atMs: number; readonly maxpid?: number; readonly curproc?: number }
@@ -25,7 +35,8 @@ export interface NodeFacts {
 
 /** The kubelet's summary out of the newest sample of each container; the node is the root cgroup, or its own where several share the machine. */
 export function buildSummary(store: StatsStore, facts: NodeFacts, nowMs: number): Summary {
-  const pods = podsOf(store).map(({ identity, members }) => buildPod(identity, members, facts.imageFileSystem))
+  const cgroups = podCgroups(store)
+  const pods = podsOf(store).map(({ identity, members }) => buildPod(identity, members, facts, cgroups.get(identity.uid)))
   const { rootFileSystem, imageFileSystem, rlimit } = facts
   const imageFs = imageFileSystem === undefined ? undefined : fsStats(imageFileSystem)
   return {
@@ -42,7 +53,7 @@ export function buildSummary(store: StatsStore, facts: NodeFacts, nowMs: number)
   }
 }
 
-type NodeStats = Pick<Summary['node'], 'cpu' | 'memory' | 'network' | 'swap' | 'diskio'>
+type NodeStats = Pick<Summary['node'], 'cpu' | 'memory' | 'io' | 'network' | 'swap' | 'diskio'>
 
 function machineStats(store: StatsStore, { memoryCapacityBytes, swapCapacityBytes, defaultInterface }: NodeFacts): NodeStats {
   const root = store.get('/')
@@ -50,6 +61,7 @@ function machineStats(store: StatsStore, { memoryCapacityBytes, swapCapacityByte
   return {
     cpu: cpuStats(root.ring),
     memory: memoryStats(root, memoryCapacityBytes),
+    io: ioStats(root.ring),
     network: networkStats(root.ring, defaultInterface),
     swap: swapStats(root.ring, swapCapacityBytes),
     diskio: diskIoStats(root.ring),
@@ -80,6 +92,7 @@ function sharedNodeStats({ store, facts, pods, nowMs }: SharedNode, names: reado
       workingSetBytes: 0,
       rssBytes: 0,
     },
+    io: own === undefined ? undefined : ioStats(own.ring),
     network: sumNetwork(pods, time),
     swap: own === undefined ? undefined : swapStats(own.ring),
     diskio: own === undefined ? undefined : diskIoStats(own.ring),
@@ -113,24 +126,41 @@ function podsOf(store: StatsStore): PodMembers[] {
 }
 
 /** CPU and memory are the sums over the containers, the sandbox included; the network is the sandbox's, once. */
-function buildPod(identity: PodIdentity, members: readonly Container[], storage: FileSystem | undefined): PodStats {
+function buildPod(identity: PodIdentity, members: readonly Container[], facts: StorageFacts, cgroup: Container | undefined): PodStats {
   const own = newestOfEachName(members.filter(({ description }) => description.pod?.isSandbox !== true))
   const sandbox = members.find(({ description }) => description.pod?.isSandbox === true)
-  const containers = own.map((container) => containerStats(container, container.description.pod?.container ?? '', storage))
-  const all = sandbox === undefined ? containers : [...containers, containerStats(sandbox, identity.container, storage)]
+  const containers = own.map((container) => containerStats(container, container.description.pod?.container ?? '', facts))
+  const all = sandbox === undefined ? containers : [...containers, containerStats(sandbox, identity.container, facts)]
   const owner = members.find(({ description }) => description.hasNetwork)
   const processCount = members.reduce((total, { ring }) => total + (value(ring, 'processes') ?? 0), 0)
   return {
     podRef: { name: identity.name, namespace: identity.namespace, uid: identity.uid },
     startTime: timeOf((sandbox ?? members[0]!).description.startedMs),
     containers,
-    cpu: sumCpu(all.map(({ cpu }) => cpu)),
-    memory: sumMemory(all.map(({ memory }) => memory)),
+    cpu: withPressure(sumCpu(all.map(({ cpu }) => cpu)), cgroup && cpuStats(cgroup.ring)?.psi),
+    memory: withPressure(sumMemory(all.map(({ memory }) => memory)), cgroup && memoryStats(cgroup, undefined)?.psi),
+    io: cgroup && ioStats(cgroup.ring),
     network: owner === undefined ? undefined : networkStats(owner.ring),
     'ephemeral-storage': sumFs(all.flatMap(({ rootfs, logs }) => [rootfs, logs])),
     process_stats: { process_count: processCount },
     swap: sumSwap(all.map(({ swap }) => swap)),
   }
+}
+
+/** The cgroups above pods' containers, by the pod's uid, as kubelets and the node agent name them. */
+function podCgroups(store: StatsStore): Map<string, Container> {
+  const found = new Map<string, Container>()
+  for (const container of store.all()) {
+    const { id, name } = container.description
+    const uid = id === '' && container.ring.count > 0 ? /[/-]pod([0-9a-f]{8}[-_][0-9a-f_-]{27})(?:\.slice)?$/.exec(name)?.[1] : undefined
+    if (uid !== undefined) found.set(uid.replaceAll('_', '-'), container)
+  }
+  return found
+}
+
+/** Pressure can't be summed: it is the pod's own cgroup's. */
+function withPressure<T extends CpuStats | MemoryStats>(stats: T | undefined, psi: PsiStats | undefined): T | undefined {
+  return stats === undefined || psi === undefined ? stats : { ...stats, psi }
 }
 
 /** While a container is made anew, the old one may still be there. */
@@ -180,7 +210,15 @@ function sumMemory(parts: readonly (MemoryStats | undefined)[]): MemoryStats | u
 
 function sumSwap(parts: readonly (SwapStats | undefined)[]): SwapStats | undefined {
   const known = parts.filter((part) => part !== undefined)
-  return known.length === 0 ? undefined : { time: oldest(known), swapUsageBytes: sum(known, 'swapUsageBytes') }
+  if (known.length === 0) return undefined
+  return {
+    time: oldest(known),
+    // What is left has a meaning only where every container has a limit.
+    swapAvailableBytes: known.every(({ swapAvailableBytes }) => swapAvailableBytes !== undefined)
+      ? sum(known, 'swapAvailableBytes')
+      : undefined,
+    swapUsageBytes: sum(known, 'swapUsageBytes'),
+  }
 }
 
 function sumFs(parts: readonly (FsStats | undefined)[]): FsStats | undefined {
