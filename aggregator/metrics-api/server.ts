@@ -205,6 +205,6 @@ async function stream(
 function sendError(error: unknown, reply: FastifyReply, log: Log): FastifyReply {
   const httpStatus = (error as { statusCode?: number }).statusCode ?? 500
   const status = statusOf(error) ?? statusOf(httpStatus < 500 ? badRequest((error as Error).message) : internalError(error))!
-  if (status.code >= 500) log.error({ err: error }, 'a request for metrics failed')
+  if (status.code === 500) log.error({ err: error }, 'a request for metrics failed')
   return reply.code(status.code).type('application/json').send(JSON.stringify(status))
 }
