@@ -108,15 +108,15 @@ export function createCollector(options: CollectorOptions): Collector {
   const tooOpen = options.isInsecure === true ? undefined : whyTooOpen(hosts, options)
   if (tooOpen !== undefined) throw new RangeError(`hosts: ${tooOpen}; give it one of them, or say that it is to be insecure`)
   const source = options.source ?? createLocalSource(options)
+  const history = createHistory(options, source)
   const pages = new PrometheusPages({
     source,
     version,
     processFigures,
-    driverFigures: () => drain?.figures() ?? [],
+    moreFigures: () => [...history.selfFigures(), ...(drain?.figures() ?? [])],
     ...(options.shownSubjects === undefined ? {} : { subjects: options.shownSubjects }),
     ...(options.labels === undefined ? {} : { labels: options.labels }),
   })
-  const history = createHistory(options, source)
   const processes =
     options.source === undefined
       ? { processes: new ProcessTable({ clock, procRoot: options.procRoot ?? '/proc', etcRoot: options.etcRoot ?? '/etc' }) }

@@ -16,7 +16,7 @@ export interface PagesOptions {
   readonly subjects?: ReadonlySet<Subject>
   readonly labels?: LabelOptions
   /** Counters of the storage drivers. */
-  readonly driverFigures?: () => readonly SelfFigure[]
+  readonly moreFigures?: () => readonly SelfFigure[]
   /** CPU and memory of this process. */
   readonly processFigures: () => { readonly cpuSeconds: number; readonly residentBytes: number }
 }
@@ -145,9 +145,9 @@ export class PrometheusPages {
   }
 
   #addSelf(text: Exposition): void {
-    const { source, driverFigures, processFigures } = this.#options
+    const { source, moreFigures, processFigures } = this.#options
     let previous = ''
-    for (const { name, type, help, labels, value } of [...source.selfFigures(), ...(driverFigures?.() ?? [])]) {
+    for (const { name, type, help, labels, value } of [...source.selfFigures(), ...(moreFigures?.() ?? [])]) {
       if (name !== previous) text.family({ name: `binnacle_collector_${name}`, help, type })
       previous = name
       text.sample(labels === undefined ? noLabels : renderLabels(labels), value)
