@@ -51,6 +51,11 @@ export class LineWriter {
     this.#length = at
   }
 
+  /** The bytes of `part` from `start` to before `end`; needs reserved room. */
+  appendSlice(part: Buffer, start: number, end: number): void {
+    this.#length += part.copy(this.#bytes, this.#length, start, end)
+  }
+
   /** Takes care of its room itself. */
   appendText(text: string): void {
     this.reserve(text.length * 3)

@@ -9,12 +9,14 @@ import type { InfluxSettings } from './options.ts'
 import { readWriteAnswer } from './write-answer.ts'
 
 const gzipAsync = promisify(gzip)
+/** Each chunk of output costs a turn of the event loop. */
+const compressChunkBytes = 128 << 10
 const gunzipAsync = promisify(gunzip)
 
 const newline = 10
 
 /** Presses lines as InfluxDB takes them. */
-export const compressLines = (lines: Buffer): Promise<Buffer> => gzipAsync(lines, { level: 1 })
+export const compressLines = (lines: Buffer): Promise<Buffer> => gzipAsync(lines, { level: 1, chunkSize: compressChunkBytes })
 
 /** The address and the header fields of a write, in the words of the server's version. */
 function writeRequest({ url: base, database, policy, credentials, v2 }: InfluxSettings): {

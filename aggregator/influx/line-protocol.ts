@@ -52,6 +52,7 @@ export class LineEncoder {
   readonly #groups: readonly LineGroup[]
   readonly #groupOf: Int32Array
   readonly #tags = new WeakMap<Entity, EntityTags>()
+  readonly #resourceTags = new Map<string, Buffer>()
   #points = 0
   #dropped = 0
   #refused = 0
@@ -171,13 +172,20 @@ export class LineEncoder {
     if (!this.#isAdmitted(tags, column)) return void this.#refused++
     const { measurement } = this.#groups[column]!
     const key = this.#fieldKeys[column]!
-    writer.reserve(measurement.length + tags.text.length + key.length + tail.length + 48)
+    writer.reserve(measurement.length + lengthOf(tags) + key.length + tail.length + 48)
     writer.append(measurement)
-    writer.append(tags.text)
+    this.#appendTags(tags)
     writer.append(key)
     this.#writeNumber(column, value)
     writer.append(tail)
     this.#points++
+  }
+
+  #appendTags({ text, resource, split }: TagSet): void {
+    if (resource === undefined) return this.#writer.append(text)
+    this.#writer.appendSlice(text, 0, split)
+    this.#writer.append(resource)
+    this.#writer.appendSlice(text, split, text.length)
   }
 
   #addFields(index: number, tags: TagSet, values: Float64Array, tail: Buffer): void {
@@ -193,9 +201,9 @@ export class LineEncoder {
       }
       if (!isBegun) {
         if (!this.#isAdmitted(tags, index)) return void this.#refused++
-        writer.reserve(measurement.length + tags.text.length)
+        writer.reserve(measurement.length + lengthOf(tags))
         writer.append(measurement)
-        writer.append(tags.text)
+        this.#appendTags(tags)
       }
       const key = this.#fieldKeys[column]!
       writer.reserve(key.length + tail.length + 48)
@@ -245,10 +253,12 @@ export class LineEncoder {
       tags.answers.fill(0)
       tags.epoch = guard.epoch
     }
-    const known = tags.answers[member]!
+    const word = Math.floor(member / answersPerWord)
+    const shift = (member % answersPerWord) * 2
+    const known = (tags.answers[word]! >>> shift) & answerMask
     if (known > 0) return known === admitted
     const isAdmitted = guard.admit(tags.hash, member)
-    tags.answers[member] = isAdmitted ? admitted : refused
+    tags.answers[word] = tags.answers[word]! | ((isAdmitted ? admitted : refused) << shift)
     return isAdmitted
   }
 
@@ -263,32 +273,68 @@ export class LineEncoder {
   #labelledTags(tags: EntityTags, resource: string): TagSet {
     const known = tags.byResource.get(resource)
     if (known !== undefined) return known
-    const encoded = this.#encodeTags(tags.entity, resource)
+    const { text, split } = tags.plain
+    const part = this.#resourceTag(resource)
+    const hash = hashSeries(`${text.toString('utf8', 0, split)}${part.toString()}${text.toString('utf8', split)}`)
+    const encoded: TagSet = { text, resource: part, split, hash, answers: this.#createAnswers(), epoch: 0 }
     tags.byResource.set(resource, encoded)
     return encoded
   }
 
-  #encodeTags(entity: Entity, resource?: string): TagSet {
-    const tags: Record<string, string> = { cluster_name: this.#clusterName }
-    for (const [name, value] of Object.entries(entity.labels)) if (this.#tagNames.has(name)) tags[name] = value
-    if (resource !== undefined) tags['resource_id'] = resource
-    const text = encodeTags(tags)
-    const size = this.#guard === undefined ? 0 : this.#groups.length
-    return { text: Buffer.from(`${text} `), hash: hashSeries(text), answers: new Uint8Array(size), epoch: 0 }
+  /** Most entities have resources of the same few names. */
+  #resourceTag(resource: string): Buffer {
+    const known = this.#resourceTags.get(resource)
+    if (known !== undefined) return known
+    const tag = Buffer.from(encodeTags({ resource_id: resource }))
+    if (this.#resourceTags.size >= maxResourceTags) this.#resourceTags.clear()
+    this.#resourceTags.set(resource, tag)
+    return tag
+  }
+
+  #encodeTags(entity: Entity): TagSet {
+    const before: Record<string, string> = { cluster_name: this.#clusterName }
+    const behind: Record<string, string> = {}
+    for (const [name, value] of Object.entries(entity.labels)) {
+      if (this.#tagNames.has(name)) (name < 'resource_id' ? before : behind)[name] = value
+    }
+    const head = encodeTags(before)
+    const text = head + encodeTags(behind)
+    return {
+      text: Buffer.from(`${text} `),
+      resource: undefined,
+      split: Buffer.byteLength(head),
+      hash: hashSeries(text),
+      answers: this.#createAnswers(),
+      epoch: 0,
+    }
+  }
+
+  #createAnswers(): Uint32Array {
+    return new Uint32Array(this.#guard === undefined ? 0 : Math.ceil(this.#groups.length / answersPerWord))
   }
 }
 
 const comma = Buffer.from(',')
 const admitted = 1
 const refused = 2
+/** Answers are two bits each: an array of a byte each would lie outside of the engine's heap, at several times the cost. */
+const answersPerWord = 16
+const answerMask = 3
+const maxResourceTags = 10_000
 
 /** The tags of a point as text, and what the guard said of each measurement with them. */
 interface TagSet {
+  /** Those of the entity. */
   readonly text: Buffer
+  /** The tag `resource_id`, which belongs at `split` of the text, where the tags are those of a resource. */
+  readonly resource: Buffer | undefined
+  readonly split: number
   readonly hash: SeriesHash
-  readonly answers: Uint8Array
+  readonly answers: Uint32Array
   epoch: number
 }
+
+const lengthOf = ({ text, resource }: TagSet): number => text.length + (resource?.length ?? 0)
 
 interface EntityTags {
   readonly entity: Entity
