@@ -18,6 +18,12 @@ export interface DiskUsageOptions {
   readonly maxFiles: number
 }
 
+/** Why a layer can't be measured. */
+export interface LayerProblem {
+  readonly path: string
+  readonly errno: string
+}
+
 /** What a walk came to. */
 export interface Usage {
   readonly bytes: number
@@ -39,13 +45,12 @@ const idleMs = 5_000
  * later the longer its last walk took. A figure keeps the time and the way of its measurement. Hard links count once.
  */
 export class DiskUsage {
-  /** Why a layer can't be measured. */
-  problem: { readonly path: string; readonly errno: string } | undefined
   readonly #options: DiskUsageOptions
   #walks = 0
   #files = 0
   #tooLarge = 0
   #quotas = 0
+  readonly #problems = new Map<string, LayerProblem>()
   /** When a container is due again, by the monotonic clock. */
   readonly #dueAtMs = new WeakMap<Container, number>()
 
@@ -56,6 +61,15 @@ export class DiskUsage {
   /** Counters for `/metrics`. */
   get counters(): { readonly walks: number; readonly files: number; readonly tooLarge: number; readonly quotas: number } {
     return { walks: this.#walks, files: this.#files, tooLarge: this.#tooLarge, quotas: this.#quotas }
+  }
+
+  /** Why a layer that is still there can't be measured. */
+  get problem(): LayerProblem | undefined {
+    for (const [name, problem] of this.#problems) {
+      if (this.#options.store.get(name) !== undefined) return problem
+      this.#problems.delete(name)
+    }
+    return undefined
   }
 
   /** Walks whatever is due until the signal aborts. */
@@ -73,14 +87,17 @@ export class DiskUsage {
     const { layerPath, logPath } = container.description
     const startedAtMs = clock.monotonic()
     const quota = layerPath === undefined ? undefined : await quotaOf(layerPath)
-    const layer = quota ?? (layerPath === undefined ? undefined : await this.#walk(layerPath, signal))
+    const walked = layerPath === undefined || quota !== undefined ? undefined : await this.#walk(layerPath, signal)
+    const layer = quota ?? (walked !== undefined && 'bytes' in walked ? walked : undefined)
     const logs = logPath === undefined ? undefined : await sizeOfLogs(logPath)
     if (signal.aborted) return
     const now = clock.monotonic()
     this.#dueAtMs.set(container, now + Math.min(maxIntervalMs, Math.max(intervalMs, (now - startedAtMs) * restPerWalk)))
     if (quota === undefined) this.#walks++
     else this.#quotas++
-    const { ring } = container
+    const { ring, description } = container
+    if (walked !== undefined && 'errno' in walked) this.#problems.set(description.name, walked)
+    else this.#problems.delete(description.name)
     ring.set(column.fsUsage, layer?.bytes ?? Number.NaN)
     ring.set(column.fsInodes, layer?.files ?? Number.NaN)
     ring.set(column.logsUsage, logs ?? Number.NaN)
@@ -103,8 +120,8 @@ export class DiskUsage {
     return first
   }
 
-  /** `undefined` when the folder can't be read or holds too many files. */
-  async #walk(root: string, signal: AbortSignal): Promise<Usage | undefined> {
+  /** `undefined` when the folder holds too many files. */
+  async #walk(root: string, signal: AbortSignal): Promise<Usage | LayerProblem | undefined> {
     const { clock, filesPerSecond, maxFiles } = this.#options
     const linked = new Set<string>()
     const folders = [root]
@@ -113,8 +130,7 @@ export class DiskUsage {
       const directory = await openFolder(folder, folder === root)
       if (directory === 'gone') continue
       if (typeof directory === 'string') {
-        this.problem = { path: folder, errno: directory }
-        return undefined
+        return { path: folder, errno: directory }
       }
       for await (const entry of directory) {
         const path = join(folder, entry.name)

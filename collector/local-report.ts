@@ -1,5 +1,6 @@
 import type { Hierarchy } from './cgroup/hierarchy.ts'
 import type { MissingFile } from './container-files.ts'
+import type { LayerProblem } from './disk-usage.ts'
 import type { DockerState } from './docker/docker-source.ts'
 import type { PassCost } from './housekeeping.ts'
 import type { IntervalState } from './interval-governor.ts'
@@ -16,11 +17,13 @@ export interface SelfInput {
   readonly docker: { readonly reconnects: number; readonly inspections: number }
   readonly dockerState: DockerState
   readonly watchedFolders: number
+  /** Cgroups that are removed but not gone, because something of theirs is still held; NaN where unknown. */
+  readonly dyingCgroups: number
   readonly store: { readonly containers: number; readonly bytes: number; readonly refused: number }
 }
 
 /** What the collector's own work costs. */
-export function selfFiguresOf({ cost, disk, docker, dockerState, watchedFolders, store }: SelfInput): SelfFigure[] {
+export function selfFiguresOf({ cost, disk, docker, dockerState, watchedFolders, dyingCgroups, store }: SelfInput): SelfFigure[] {
   const counter = (name: string, help: string, value: number): SelfFigure => ({ name, type: 'counter', help, value })
   const gauge = (name: string, help: string, value: number): SelfFigure => ({ name, type: 'gauge', help, value })
   const { slowestFile } = cost
@@ -52,6 +55,7 @@ export function selfFiguresOf({ cost, disk, docker, dockerState, watchedFolders,
     gauge('docker_connected', '1 when Docker answers', dockerState.status === 'connected' ? 1 : 0),
     counter('docker_reconnects_total', 'Reconnections to Docker', docker.reconnects),
     counter('docker_inspections_total', 'Containers inspected', docker.inspections),
+    ...(Number.isNaN(dyingCgroups) ? [] : [gauge('dying_cgroups', 'Cgroups removed, whose memory is still held', dyingCgroups)]),
     gauge('watched_folders', 'Folders of cgroups watched for changes', watchedFolders),
   ]
 }
@@ -67,13 +71,15 @@ export interface FindingsInput {
   /** Whether a list of pods is configured. */
   readonly podList: boolean
   readonly subjects: ReadonlySet<Subject>
-  readonly layerProblem: { readonly path: string; readonly errno: string } | undefined
+  readonly layerProblem: LayerProblem | undefined
+  /** Whether a Docker engine is configured. */
+  readonly hasEngine: boolean
   readonly store: StatsStore
 }
 
 /** What can be read and what is missing, and why. */
 export function findingsOf(input: FindingsInput): Finding[] {
-  const { hierarchy, machine, docker, missing, watchProblem, store } = input
+  const { hierarchy, machine, missing, watchProblem, store } = input
   const findings: Finding[] = [
     {
       level: machine.cores > 0 ? 'ok' : 'problem',
@@ -81,7 +87,7 @@ export function findingsOf(input: FindingsInput): Finding[] {
       text: `${machine.osVersion}, kernel ${machine.kernelVersion}, ${machine.cores} cores`,
     },
     hierarchyFinding(hierarchy),
-    dockerFinding(docker),
+    dockerFinding(input),
     ...namingFindings(input),
     ...layerFindings(input),
     { level: 'ok', subject: 'store', text: `${store.size} containers, ${store.bytes} bytes of samples, ${store.refused} refused` },
@@ -138,9 +144,12 @@ function hierarchyFinding({ version, controllers }: Hierarchy): Finding {
   return { level: 'ok', subject: 'cgroups', text: `version ${version}${trees}` }
 }
 
-function dockerFinding(docker: DockerState): Finding {
+function dockerFinding({ docker, hasEngine, podList }: FindingsInput): Finding {
   if (docker.status === 'connected')
     return { level: 'ok', subject: 'docker', text: `${docker.info.version}, storage ${docker.info.storageDriver}` }
+  const names = podList ? 'names from the list of pods' : 'ids, but no names'
+  const text = `containers are known by their cgroups and processes, with ${names} and without labels`
+  if (!hasEngine) return { level: 'missing', subject: 'docker', text: `no Docker engine is configured: ${text}` }
   const reason = docker.status === 'degraded' ? docker.reason : 'not connected yet'
-  return { level: 'problem', subject: 'docker', text: `${reason}: containers have figures, but no names, labels, network and disk use` }
+  return { level: 'problem', subject: 'docker', text: `${reason}: ${text}` }
 }
