@@ -67,6 +67,7 @@ export class ResourceMetrics implements Sink {
     this.#revision = Math.max(this.#revision + 1, Math.round(batch.timestamp))
     const report = this.#readBatch(batch)
     const before = this.#reports.get(batch.nodeName)
+    this.#reports.delete(batch.nodeName)
     this.#reports.set(batch.nodeName, report)
     this.#announce(changesBetween(before, report))
   }
@@ -107,7 +108,11 @@ export class ResourceMetrics implements Sink {
 
   #expire(): void {
     const oldest = this.#options.clock.now() - this.#options.holdMs
-    for (const [name, { timestamp }] of this.#reports) if (timestamp < oldest) this.forgetNode(name)
+    for (const [name, { timestamp }] of this.#reports) {
+      // The oldest come first.
+      if (timestamp >= oldest) return
+      this.forgetNode(name)
+    }
   }
 
   #announce(changes: readonly MetricsChange[]): void {
