@@ -127,12 +127,12 @@ export class InfluxSink implements Sink {
   async #maintain(): Promise<void> {
     const { clock, log } = this.#context
     try {
-      const since = this.#backfillSince
-      if (since !== undefined) {
-        await backfillTiers(this.#driver, this.#influx, { since, clock })
-        if (this.#backfillSince === since) this.#backfillSince = undefined
-      }
       this.#guard.noteCount(await countSeries(this.#driver, this.#influx, clock))
+      const since = this.#backfillSince
+      if (since === undefined) return
+      await backfillTiers(this.#driver, this.#influx, { since, clock })
+      if (this.#backfillSince === since) this.#backfillSince = undefined
+      log.info({ since: new Date(since).toISOString() }, 'the tiers have been filled again after an outage')
     } catch (err) {
       log.debug({ err }, 'InfluxDB could not be looked after; tried again in a minute')
     }

@@ -78,11 +78,8 @@ export class SeriesGuard {
   }
 
   stats(): SeriesGuardStats {
-    return {
-      estimate: this.#counts === 0 ? this.#known.size : this.#counted + (this.#counts > 1 ? this.#admitted : 0),
-      limit: this.#limit,
-      refused: this.#refused,
-    }
+    const estimate = this.#counts > 1 ? this.#counted + this.#admitted : Math.max(this.#counted, this.#known.size)
+    return { estimate, limit: this.#limit, refused: this.#refused }
   }
 
   #budget(): number {
