@@ -45,11 +45,9 @@ test.each([
   pressure(add(store, { name: `${name}/c`, id: 'c', pod }), 20)
   pressure(add(store, { name: '/' }), 30)
   const { node, pods } = buildSummary(store, facts, 2000)
-  expect(node.io?.psi?.some?.total).toBe(32)
-  expect(pods[0]?.io?.psi?.some?.total).toBe(12)
-  expect(pods[0]?.cpu?.psi?.some?.total).toBe(10)
-  expect(pods[0]?.memory?.psi?.some?.total).toBe(11)
-  expect(pods[0]?.containers[0]?.io?.psi?.some?.total).toBe(22)
+  const total = (some: number) => ({ psi: { some: { total: some } } })
+  expect(node.io).toMatchObject(total(32))
+  expect(pods).toMatchObject([{ cpu: total(10), memory: total(11), io: total(12), containers: [{ io: total(22) }] }])
 })
 
 test('without pressure and without a cgroup of the pod there is none in the summary', () => {
