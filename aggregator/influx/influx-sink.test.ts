@@ -80,12 +80,13 @@ describe('the InfluxDB sink', () => {
 
   it('makes sure of database, policies and tiers first, then writes to the policy with the credentials that were given', async () => {
     const sink = await open({ database: 'db', policy: 'raw', retention: '7d', username: 'me', password: 'secret' })
+    const timestamp = clock.now()
     sink.add(batch(1))
     await until(() => writes.length === 1)
     expect(writes[0]).toMatchObject({
       path: '/write?db=db&rp=raw&precision=ns',
       headers: { authorization: `Basic ${Buffer.from('me:secret').toString('base64')}`, 'content-encoding': 'gzip' },
-      lines: [`memory/usage,cluster_name=c,namespace_name=p0,type=ns value=0i ${clock.now() - (clock.now() % 1000)}000000`],
+      lines: [`memory/usage,cluster_name=c,namespace_name=p0,type=ns value=0i ${timestamp}000000`],
     })
     expect(statements.filter((text) => /^create/i.test(text))).toEqual([
       expect.stringMatching(/^create database/i),
