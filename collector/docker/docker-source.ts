@@ -71,7 +71,7 @@ export class DockerSource {
         await this.#follow(signal, () => (delayMs = initialRetryMs))
         if (!signal.aborted) this.#degrade('the event stream ended')
       } catch (error) {
-        this.#degrade(error instanceof Error ? error.message : String(error))
+        if (!signal.aborted) this.#degrade(error instanceof Error ? error.message : String(error))
       }
       if (signal.aborted) return
       log.debug({ delayMs }, 'reconnecting to Docker')
