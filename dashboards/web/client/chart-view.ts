@@ -42,10 +42,14 @@ export function Chart(props: ChartProps) {
     return () => abort.abort()
   }, [entityKey, minutes, tick])
   useEffect(() => {
-    const resize = () => plot.current?.setSize({ width: place.current?.clientWidth ?? 400, height })
-    addEventListener('resize', resize)
+    // Its width changes with the window, and when charts beside it turn out to have something to show.
+    const observer = new ResizeObserver(() => {
+      const width = place.current?.clientWidth ?? 0
+      if (width > 0) plot.current?.setSize({ width, height })
+    })
+    if (place.current !== null) observer.observe(place.current)
     return () => {
-      removeEventListener('resize', resize)
+      observer.disconnect()
       plot.current?.destroy()
       plot.current = null
     }
@@ -67,6 +71,8 @@ function draw(place: HTMLDivElement | null, plot: { current: UPlot | null }, pro
   }
   if (plot.current === null) plot.current = new UPlot(optionsOf(place.clientWidth, { ...props, metrics }), data, place)
   else plot.current.setData(data)
+  // Without a cursor on it the legend tells the newest values.
+  if (plot.current.cursor.idx == null) plot.current.setLegend({ idx: data[0].length - 1 })
 }
 
 function optionsOf(width: number, props: ChartProps): UPlot.Options {
