@@ -8,6 +8,9 @@ import type { Query } from './request.ts'
 
 const defaultSpanMs = 60 * 60_000
 
+/** Nothing older is held. */
+const longestSpanMs = 24 * defaultSpanMs
+
 /** Names of figures in a query, `figures=cpu_usage_cores,tasks`; all where nothing is said. */
 export function figuresIn(query: Query): readonly FigureName[] {
   const value = query['figures']
@@ -47,7 +50,7 @@ function ratesValues({ timestampMs, windowSeconds, values }: Rates) {
 export function historySpan(container: Container, history: ContainerHistory, query: Query, nowMs: number): HistorySpan {
   const { startMs, endMs = nowMs, stepMs } = parseSpan(query, nowMs)
   return history.span(container, {
-    startMs: startMs ?? endMs - defaultSpanMs,
+    startMs: Math.max(startMs ?? endMs - defaultSpanMs, nowMs - longestSpanMs),
     endMs,
     names: figuresIn(query),
     ...(stepMs === undefined ? {} : { stepMs }),

@@ -2,7 +2,7 @@ import type { Container } from '../container.ts'
 import { figureNames, figures } from '../rates.ts'
 import type { FigureDefinition, FigureName } from '../rates.ts'
 import { encode } from './code.ts'
-import { Distribution, emptyHistogram, shapeOfHistogram, shapeOfValues } from './distribution.ts'
+import { Distribution, Histogram, shapeOfValues } from './distribution.ts'
 import type { Shape } from './distribution.ts'
 import { Tier } from './tier.ts'
 
@@ -29,6 +29,7 @@ export type Period = 'minute' | 'hour' | 'day'
 
 const definitions: readonly FigureDefinition[] = figureNames.map((name) => figures[name])
 const scratch = new Float64Array(definitions.length)
+const histogram = new Histogram()
 
 /** A figure's course: one value per step, `null` where there was no sample. */
 export interface Course {
@@ -142,9 +143,9 @@ export class ContainerHistory {
       const zeros = tier?.aggregate(index, oldest * blockMs, this.#lastMs + 1).count ?? 0
       return zeros === 0 ? undefined : { count: zeros, mean: 0, std: 0, max: 0, p50: 0, p90: 0, p95: 0 }
     }
-    const histogram = emptyHistogram()
+    histogram.clear()
     distribution.collect(oldest, histogram)
-    return shapeOfHistogram(histogram)
+    return histogram.shape()
   }
 
   /** How much of a period there are samples of, 0 to 100. */
@@ -161,21 +162,16 @@ export class ContainerHistory {
 
   /** The course of figures between two times, from the finest that reaches back far enough. */
   span(container: Container, { startMs, endMs, stepMs = 0, names = figureNames }: HistoryRequest): HistorySpan {
-    const { ring } = container
-    const reach = ring.timestamp(ring.count - 1)
     const resolutionMs = this.#resolutionFor(container, startMs)
-    const sampleMs = resolutionMs === 0 ? Math.max(100, Math.round((ring.timestamp() - reach) / Math.max(1, ring.count - 1))) : 0
-    const least = Math.max(stepMs, resolutionMs, sampleMs, (endMs - startMs) / maxPoints)
-    const step = resolutionMs === 0 ? Math.ceil(least) : Math.ceil(least / resolutionMs) * resolutionMs
-    const first = Math.floor(startMs / step) * step
+    const least = Math.max(stepMs, resolutionMs, (endMs - startMs) / maxPoints)
+    if (resolutionMs === 0) return spanOfSamples(container, { startMs, endMs, stepMs: least, names })
+    const step = Math.ceil(least / resolutionMs) * resolutionMs
+    const tier = resolutionMs === fineStepMs ? this.#fine : this.#coarse!
     const times: number[] = []
-    for (let time = first; time <= endMs; time += step) times.push(time)
+    for (let time = Math.floor(startMs / step) * step; time <= endMs; time += step) times.push(time)
     const courses: Partial<Record<FigureName, Course>> = {}
     for (const name of names) {
-      const course =
-        resolutionMs === 0
-          ? courseOfSamples(container, name, { first, step, length: times.length })
-          : courseOfTier(resolutionMs === fineStepMs ? this.#fine : this.#coarse!, figureNames.indexOf(name), times, step)
+      const course = courseOfTier(tier, figureNames.indexOf(name), times, step)
       if (course !== undefined) courses[name] = course
     }
     return { startMs, endMs, stepMs: step, resolutionMs, times, figures: courses }
@@ -219,26 +215,35 @@ function courseOfTier(tier: Tier, figure: number, times: readonly number[], step
   return { mean: aggregates.map(({ mean }) => orNull(mean)), max: aggregates.map(({ max }) => orNull(max)) }
 }
 
-function courseOfSamples(
+/** From the samples themselves, at their own times; several that are closer than the step become one, at the time of the first. */
+function spanOfSamples(
   container: Container,
-  name: FigureName,
-  { first, step, length }: { readonly first: number; readonly step: number; readonly length: number },
-): Course | undefined {
+  {
+    startMs,
+    endMs,
+    stepMs,
+    names,
+  }: { readonly startMs: number; readonly endMs: number; readonly stepMs: number; readonly names: readonly FigureName[] },
+): HistorySpan {
   const { ring } = container
-  const sums = new Float64Array(length)
-  const counts = new Float64Array(length)
-  const max = new Float64Array(length)
-  for (let ago = 0; ago < ring.count && ring.timestamp(ago) >= first; ago++) {
-    const place = Math.floor((ring.timestamp(ago) - first) / step)
-    const value = figures[name].of(container, ago, 1)
-    if (place >= length || Number.isNaN(value)) continue
-    sums[place]! += value
-    counts[place]!++
-    max[place] = Math.max(max[place]!, value)
+  const groups: { readonly timeMs: number; readonly ages: number[] }[] = []
+  for (let ago = ring.count - 1; ago >= 0; ago--) {
+    const timeMs = ring.timestamp(ago)
+    if (timeMs < startMs || timeMs > endMs) continue
+    const last = groups.at(-1)
+    // Samples come a little early or late.
+    if (last !== undefined && timeMs - last.timeMs < stepMs * 0.95) last.ages.push(ago)
+    else groups.push({ timeMs, ages: [ago] })
   }
-  if (counts.every((count) => count === 0)) return undefined
-  const or = (value: (place: number) => number) => Array.from(counts, (count, place) => (count === 0 ? null : value(place)))
-  return { mean: or((place) => sums[place]! / counts[place]!), max: or((place) => max[place]!) }
+  const courses: Partial<Record<FigureName, Course>> = {}
+  for (const name of names) {
+    const shapes = groups.map(({ ages }) => shapeOfValues(ages.map((ago) => figures[name].of(container, ago, 1))))
+    if (shapes.every((shape) => shape === undefined)) continue
+    courses[name] = { mean: shapes.map((shape) => shape?.mean ?? null), max: shapes.map((shape) => shape?.max ?? null) }
+  }
+  const times = groups.map(({ timeMs }) => timeMs)
+  const step = times.length < 2 ? stepMs : (times.at(-1)! - times[0]!) / (times.length - 1)
+  return { startMs, endMs, stepMs: Math.round(step), resolutionMs: 0, times, figures: courses }
 }
 
 function orNull(value: number): number | null {

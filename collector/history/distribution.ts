@@ -59,13 +59,13 @@ export class Distribution {
     this.#entries[this.#length++] = ((bucket << countBits) | Math.min(count, countMask)) >>> 0
   }
 
-  /** Adds what was seen in blocks from `oldest` on to a histogram of `bucketCount` places. */
-  collect(oldest: number, into: Float64Array): void {
+  /** Adds what was seen in blocks from `oldest` on to a histogram. */
+  collect(oldest: number, into: Histogram): void {
     const block = this.#numbers.findIndex((number) => number >= oldest)
     if (block < 0) return
     for (let index = this.#starts[block]!; index < this.#length; index++) {
       const entry = this.#entries[index]!
-      into[entry >>> countBits]! += entry & countMask
+      into.add(entry >>> countBits, entry & countMask)
     }
   }
 
@@ -94,38 +94,52 @@ export class Distribution {
   }
 }
 
-/** An empty histogram for `Distribution.collect`. */
-export function emptyHistogram(): Float64Array {
-  return new Float64Array(bucketCount)
-}
+/** How often each bucket was seen; one is enough for many distributions, one after the other. */
+export class Histogram {
+  readonly #counts = new Float64Array(bucketCount)
+  #lowest = bucketCount
+  #highest = -1
 
-/** The shape of what a histogram has counted, every figure within 0.72 %; `undefined` where it has counted nothing. */
-export function shapeOfHistogram(histogram: Float64Array): Shape | undefined {
-  let count = 0
-  let sum = 0
-  let max = 0
-  for (let bucket = 0; bucket < histogram.length; bucket++) {
-    const seen = histogram[bucket]!
-    if (seen === 0) continue
-    max = bucketValue(bucket)
-    count += seen
-    sum += seen * max
+  add(bucket: number, count: number): void {
+    this.#counts[bucket]! += count
+    this.#lowest = Math.min(this.#lowest, bucket)
+    this.#highest = Math.max(this.#highest, bucket)
   }
-  if (count === 0) return undefined
-  const mean = sum / count
-  let squares = 0
-  for (let bucket = 0; bucket < histogram.length; bucket++) {
-    if (histogram[bucket]! > 0) squares += histogram[bucket]! * (bucketValue(bucket) - mean) ** 2
+
+  /** Makes it empty. */
+  clear(): void {
+    if (this.#highest >= 0) this.#counts.fill(0, this.#lowest, this.#highest + 1)
+    this.#lowest = bucketCount
+    this.#highest = -1
   }
-  const at = (share: number) => {
-    let left = Math.ceil(share * count)
-    for (let bucket = 0; bucket < histogram.length; bucket++) {
-      left -= histogram[bucket]!
+
+  /** The shape of what was counted, every figure within 0.72 %; `undefined` where nothing was. */
+  shape(): Shape | undefined {
+    let count = 0
+    let sum = 0
+    for (let bucket = this.#lowest; bucket <= this.#highest; bucket++) {
+      count += this.#counts[bucket]!
+      sum += this.#counts[bucket]! * bucketValue(bucket)
+    }
+    if (count === 0) return undefined
+    const mean = sum / count
+    let squares = 0
+    for (let bucket = this.#lowest; bucket <= this.#highest; bucket++) {
+      if (this.#counts[bucket]! > 0) squares += this.#counts[bucket]! * (bucketValue(bucket) - mean) ** 2
+    }
+    const at = (share: number) => this.#at(share * count)
+    return { count, mean, std: Math.sqrt(squares / count), max: bucketValue(this.#highest), p50: at(0.5), p90: at(0.9), p95: at(0.95) }
+  }
+
+  /** The value of the sample at a rank. */
+  #at(rank: number): number {
+    let left = Math.ceil(rank)
+    for (let bucket = this.#lowest; bucket <= this.#highest; bucket++) {
+      left -= this.#counts[bucket]!
       if (left <= 0) return bucketValue(bucket)
     }
-    return max
+    return bucketValue(this.#highest)
   }
-  return { count, mean, std: Math.sqrt(squares / count), max, p50: at(0.5), p90: at(0.9), p95: at(0.95) }
 }
 
 /** The shape of values that are all there, exactly; NaN is left out. Nearest rank: a percentile is a value that was seen. */

@@ -21,6 +21,8 @@ export interface Rates {
 
 /** The course of figures, as `/api/v2.1/history` tells it. Times are seconds since the epoch. */
 export interface Course {
+  readonly start: string
+  readonly end: string
   readonly step_seconds: number
   readonly resolution_seconds: number
   readonly times: readonly number[]

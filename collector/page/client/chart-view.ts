@@ -33,10 +33,13 @@ export function Chart({
   const plot = useRef<UPlot | null>(null)
   const names = definition.figures.filter(([name]) => course.figures[name] !== undefined)
   const shape = `${theme} ${names.map(([name]) => name).join(' ')}`
+  // The time axis shows what was asked for, also where there were no samples yet.
+  const span = useRef<[number, number]>([0, 0])
+  span.current = [Date.parse(course.start) / 1000, Date.parse(course.end) / 1000]
   useEffect(() => {
     const element = place.current
     if (element === null) return
-    plot.current = new UPlot(optionsOf(element.clientWidth, definition, names), dataOf(course, names), element)
+    plot.current = new UPlot(optionsOf(element.clientWidth, { definition, names, span }), dataOf(course, names), element)
     const resize = () => plot.current?.setSize({ width: element.clientWidth, height })
     addEventListener('resize', resize)
     return () => {
@@ -61,7 +64,13 @@ function dataOf(course: Course, names: ChartDefinition['figures']): UPlot.Aligne
   return [course.times, ...names.map(([name]) => course.figures[name]?.mean ?? [])] as unknown as UPlot.AlignedData
 }
 
-function optionsOf(width: number, { format }: ChartDefinition, names: ChartDefinition['figures']): UPlot.Options {
+interface Plotted {
+  readonly definition: ChartDefinition
+  readonly names: ChartDefinition['figures']
+  readonly span: { readonly current: [number, number] }
+}
+
+function optionsOf(width: number, { definition: { format }, names, span }: Plotted): UPlot.Options {
   const isBytes = format === formatBytes || format === formatBytesPerSecond
   const style = getComputedStyle(document.documentElement)
   const axis = {
@@ -73,7 +82,7 @@ function optionsOf(width: number, { format }: ChartDefinition, names: ChartDefin
     width,
     height,
     cursor: { sync: { key: 'collector' }, points: { size: 6 } },
-    scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
+    scales: { x: { range: () => span.current }, y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
       axis,
       { ...axis, size: 78, values: (_plot, ticks) => ticks.map((tick) => format(tick)), ...(isBytes ? { incrs: powersOfTwo } : {}) },
