@@ -309,16 +309,16 @@ export class LineEncoder {
     }
   }
 
-  #createAnswers(): Uint32Array {
-    return new Uint32Array(this.#guard === undefined ? 0 : Math.ceil(this.#groups.length / answersPerWord))
+  #createAnswers(): number[] {
+    return this.#guard === undefined ? [] : Array.from({ length: Math.ceil(this.#groups.length / answersPerWord) }, () => 0)
   }
 }
 
 const comma = Buffer.from(',')
 const admitted = 1
 const refused = 2
-/** Answers are two bits each: an array of a byte each would lie outside of the engine's heap, at several times the cost. */
-const answersPerWord = 16
+/** Answers are two bits each in small integers: there are several hundred thousand tag sets in a large cluster, and typed arrays cost twice that. */
+const answersPerWord = 15
 const answerMask = 3
 const maxResourceTags = 10_000
 
@@ -330,7 +330,7 @@ interface TagSet {
   readonly resource: Buffer | undefined
   readonly split: number
   readonly hash: SeriesHash
-  readonly answers: Uint32Array
+  readonly answers: number[]
   epoch: number
 }
 
