@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { parseAllDocuments } from 'yaml'
 import { FileError } from '../lib/document.ts'
 import { defaultConfiguration, parseConfiguration } from './configuration.ts'
 
@@ -80,6 +82,22 @@ externalMetrics:
       ['influxdb', 'influxdb'],
       ['log', 'log'],
     ])
+  })
+
+  it('is shown in full, and in the manifest, with files that are good', () => {
+    const read = (name: string) => readFileSync(new URL(`../deploy/aggregator/${name}`, import.meta.url), 'utf8')
+    const shown = /```yaml\n(.*?)```/s.exec(read('README.md'))![1]!
+    expect(parseConfiguration('README.md', shown)).toMatchObject({
+      ...defaultConfiguration(),
+      sources: { kubelet: { nodeSelector: 'pool=a' } },
+      sinks: [{ kind: 'influxdb' }],
+      resolutionMs: 15_000,
+      clusterName: 'default',
+      externalMetrics: [{ name: 'queue_length' }],
+    })
+    const [map] = parseAllDocuments(read('2-deployment.yaml'))
+    const text = map!.getIn(['data', 'aggregator.yaml']) as string
+    expect(parseConfiguration('2-deployment.yaml', text).sources.kubelet.insecureSkipTlsVerify).toBe(true)
   })
 
   it.each([
