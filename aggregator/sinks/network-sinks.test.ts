@@ -1,7 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import { describeNetworkSink, openHttpReceiver, openTcpReceiver } from './network-sink.contract.ts'
-import { splitSeries } from './remote-write-encoder.ts'
-import { decompressSnappy, readLabels } from './remote-write-reader.ts'
+import { decompressSnappy, readLabels, splitSeries } from './remote-write-reader.ts'
 
 const sanitized = (name: string) => `.${name.replaceAll(/[^a-zA-Z0-9_-]/g, '_')}.`
 

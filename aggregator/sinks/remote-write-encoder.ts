@@ -65,26 +65,6 @@ function labelName(name: string): string {
   return clean.startsWith('__') ? `label${clean}` : clean
 }
 
-/** The time series of a request, each with its frame. */
-export function splitSeries(body: Buffer): readonly Buffer[] {
-  const parts: Buffer[] = []
-  for (let at = 0; at < body.length;) {
-    const start = at
-    let length = 0
-    let shift = 0
-    at++
-    for (;;) {
-      const byte = body[at++] ?? 0
-      length += (byte & 127) * 2 ** shift
-      shift += 7
-      if (byte < 128) break
-    }
-    at += length
-    parts.push(body.subarray(start, at))
-  }
-  return parts
-}
-
 function encodeLabels(labels: ReadonlyMap<string, string>): Buffer {
   const parts: Buffer[] = []
   for (const [name, value] of labels) {

@@ -1,4 +1,4 @@
-/** Reads what `compressSnappy` writes; throws a RangeError on what is no such block. For tests and receivers. */
+/** Reads what `compressSnappy` writes; throws a RangeError on what is no such block. */
 export function decompressSnappy(input: Buffer): Buffer {
   const { value: length, next } = readVarint(input, 0)
   const output = Buffer.alloc(length)
@@ -22,6 +22,17 @@ export function decompressSnappy(input: Buffer): Buffer {
   }
   if (written !== length) throw new RangeError(`${written} of ${length} bytes`)
   return output
+}
+
+/** The time series of a request, each with its frame. */
+export function splitSeries(body: Buffer): readonly Buffer[] {
+  const parts: Buffer[] = []
+  for (let at = 0; at < body.length;) {
+    const { next } = readField(body, at)
+    parts.push(body.subarray(at, next))
+    at = next
+  }
+  return parts
 }
 
 /** The labels of a framed time series, in their order. */

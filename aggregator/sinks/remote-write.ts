@@ -3,7 +3,8 @@ import type { Destination, Outcome } from './delivery.ts'
 import { createEncodedSink } from './encoded-sink.ts'
 import { authorizationHeader, HttpPoster, isTemporary, retryOf } from './http-poster.ts'
 import type { HttpPosterOptions } from './http-poster.ts'
-import { RemoteWriteEncoder, splitSeries } from './remote-write-encoder.ts'
+import { RemoteWriteEncoder } from './remote-write-encoder.ts'
+import { decompressSnappy, readLabels, splitSeries } from './remote-write-reader.ts'
 import { readTls } from './sink-tls.ts'
 import type { SinkDeclaration } from './sinks.ts'
 import { compressSnappy } from './snappy.ts'
@@ -44,6 +45,7 @@ export const remoteWrite: SinkDeclaration = {
         createEncodedSink(name, context, {
           encoder: new RemoteWriteEncoder({ prefix, clusterName: context.clusterName }),
           destination: new RemoteWriteDestination({ url, headers, tls, clock: context.clock, timeoutMs }),
+          compress: async (body) => compressSnappy(body),
           concurrency: 1,
           pointsPerRequest,
         }),
@@ -67,13 +69,14 @@ class RemoteWriteDestination implements Destination {
   }
 
   async send(payload: Payload, signal: AbortSignal): Promise<Outcome> {
-    const answer = await this.#poster.post(compressSnappy(payload.body), signal)
+    const answer = await this.#poster.post(payload.body, signal)
     const { status, body } = answer
     if (status >= 200 && status < 300) return {}
     if (status !== 413 && isTemporary(status)) return { remaining: [payload], retry: retryOf(answer) }
-    if (payload.items > 1 && this.#mayBisect()) return { remaining: halve(payload) }
-    const reason = reasonOf(status, body)
-    return { refusals: [{ reason, message: `HTTP ${status}: ${body}`, items: payload.items, samples: [payload.body.toString('base64')] }] }
+    const series = seriesOf(payload)
+    if (series.length > 1 && this.#mayBisect()) return { remaining: halve(series) }
+    const samples = series.map((one) => JSON.stringify(Object.fromEntries(readLabels(one))))
+    return { refusals: [{ reason: reasonOf(status, body), message: `HTTP ${status}: ${body}`, items: payload.items, samples }] }
   }
 
   close(): void {
@@ -88,10 +91,21 @@ class RemoteWriteDestination implements Destination {
   }
 }
 
-function halve({ body }: Payload): readonly Payload[] {
-  const series = splitSeries(body)
+/** None where the body is no such request: what another version left in the spool must not be tried for ever. */
+function seriesOf({ body }: Payload): readonly Buffer[] {
+  try {
+    return splitSeries(decompressSnappy(body))
+  } catch {
+    return []
+  }
+}
+
+function halve(series: readonly Buffer[]): readonly Payload[] {
   const middle = series.length >> 1
-  return [series.slice(0, middle), series.slice(middle)].map((half) => ({ body: Buffer.concat(half), items: half.length }))
+  return [series.slice(0, middle), series.slice(middle)].map((half) => ({
+    body: compressSnappy(Buffer.concat(half)),
+    items: half.length,
+  }))
 }
 
 function reasonOf(status: number, body: string): string {
