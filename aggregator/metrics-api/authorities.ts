@@ -46,16 +46,17 @@ export interface AuthoritiesFollowerOptions {
  */
 export async function followAuthorities({ client, clock, log, onChange }: AuthoritiesFollowerOptions, signal: AbortSignal): Promise<void> {
   let known: string | undefined
+  let isRead = true
   while (!signal.aborted) {
-    let isRead = true
     try {
       const authorities = parseAuthorities((await client.get(CoreV1ConfigMap, place)).data ?? {})
       const text = JSON.stringify(authorities)
       if (text !== known) onChange(authorities)
       known = text
+      isRead = true
     } catch (error) {
+      if (isRead) log.warn({ err: error, ...place }, 'the authorities of clients cannot be read; those known stay in force')
       isRead = false
-      log.warn({ err: error, ...place }, 'the authorities of clients cannot be read; those known stay in force')
     }
     await clock.sleep(isRead ? refreshMs : retryMs, signal)
   }
