@@ -128,7 +128,8 @@ export class Sharding {
     const { name, local, clock } = this.#options
     if (this.totalsOwner !== name || this.#membership?.isSeen !== true) return undefined
     const members = this.members()
-    const partials = await Promise.all(members.map((member) => (member.name === name ? undefined : this.#partialOf(member, members))))
+    const others = members.filter((member) => member.name !== name)
+    const partials = await Promise.all(others.map((member) => this.#partialOf(member, members)))
     const own = encodePartial(local.partialTotals((node) => this.isOwn(node)))
     return mergePartials([own, ...partials.filter((partial) => partial !== undefined)], clock.now())
   }

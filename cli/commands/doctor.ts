@@ -58,11 +58,13 @@ export async function runDoctor(args: readonly string[], context: CommandContext
 }
 
 /** An examination that fails itself is a finding, too. */
-async function examineSafely({ name, examine }: Examination, subject: Subject): Promise<readonly Finding[]> {
+async function examineSafely(examination: Examination, subject: Subject): Promise<readonly Finding[]> {
   try {
-    return await examine(subject)
+    return await examination.examine(subject)
   } catch (error) {
-    return [problem(name, `could not be examined: ${(error as Error).message}`, 'this is a fault of the doctor: please report it')]
+    return [
+      problem(examination.name, `could not be examined: ${(error as Error).message}`, 'this is a fault of the doctor: please report it'),
+    ]
   }
 }
 

@@ -36,7 +36,7 @@ export const aggregatorExamination: Examination = {
     if (ready.status === 0)
       return [problem('aggregator', `${urls.aggregator}: ${complaintOf(ready)}`, 'is the process monitor running? Read its log')]
     const [sources, metrics] = await Promise.all([probe(`${urls.aggregator}/api/v1/sources`), probe(`${urls.aggregator}/metrics`)])
-    const known = jsonOf<Sources>(sources)
+    const known = jsonOf(sources) as Sources | undefined
     return [
       ready.status === 200
         ? ok('aggregator', `is ready at ${urls.aggregator}`)

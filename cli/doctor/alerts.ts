@@ -26,7 +26,7 @@ export const alertsExamination: Examination = {
 async function examineAlerts(url: string | undefined, now: number): Promise<Finding[]> {
   if (url === undefined) return []
   const answer = await probe(`${url}/api/v1/rules`)
-  const rules = jsonOf<Rules>(answer)
+  const rules = jsonOf(answer) as Rules | undefined
   if (rules === undefined) return [problem('alerts', `${url}: ${complaintOf(answer)}`, 'is the process monitor running? Read its log')]
   const metrics = await probe(`${url}/metrics`)
   return [...examineRules(rules, now), ...(metrics.status === 200 ? examineDelivery(metrics.text) : [])]

@@ -31,7 +31,7 @@ export const apiServerExamination: Examination = {
       return [problem('API server', 'there is no kubeconfig', 'name one with --kubeconfig, or a cluster with --data-dir')]
     const version = await ask(subject, '/version')
     if (version.status !== 200) return [problem('API server', `${access.server}: ${complaintOf(version)}`, adviceFor(version))]
-    const { gitVersion = 'an unknown version' } = jsonOf<{ gitVersion?: string }>(version) ?? {}
+    const { gitVersion = 'an unknown version' } = (jsonOf(version) ?? {}) as { gitVersion?: string }
     return [
       ok('API server', `answers at ${access.server}, ${gitVersion}`),
       ...examineClock(version, subject.now),
@@ -127,7 +127,7 @@ function examineLease(where: string, lease: CoordinationV1Lease | undefined, now
 
 function examineServices(services: readonly ApiService[] | string): Finding[] {
   if (typeof services === 'string') return [warn('metrics APIs', services, 'the user of the kubeconfig may not list APIServices')]
-  const metrics = services.filter(({ metadata, spec }) => spec.service !== undefined && /\.metrics\.k8s\.io$/.test(metadata.name!))
+  const metrics = services.filter(({ metadata, spec }) => spec.service !== undefined && metadata.name!.endsWith('.metrics.k8s.io'))
   if (!metrics.some(({ metadata }) => metadata.name === 'v1beta1.metrics.k8s.io'))
     return [
       problem(
@@ -198,9 +198,9 @@ function explainPod(pod: CoreV1Pod, troubled: ReadonlySet<string>, { now, resolu
 
 async function list<T>(subject: Subject, path: string): Promise<readonly T[] | string> {
   const answer = await ask(subject, path)
-  return jsonOf<List<T>>(answer)?.items ?? complaintOf(answer)
+  return (jsonOf(answer) as List<T> | undefined)?.items ?? complaintOf(answer)
 }
 
 function ask({ access }: Subject, path: string): Promise<Answer> {
-  return probe(`${access!.server.replace(/\/$/, '')}${path}`, access!)
+  return probe(`${access!.server.replace(/\/$/, '')}${path}`, access)
 }

@@ -62,8 +62,8 @@ async function examineLastWrite({ urls, database, now, resolutionMs }: Subject):
 /** The rows of the first series, or what went wrong. Times in ms. */
 async function query(url: string, text: string, database?: string): Promise<readonly (readonly unknown[])[] | string> {
   const parameters = new URLSearchParams({ q: text, epoch: 'ms', ...(database === undefined ? {} : { db: database }) })
-  const answer = await probe(`${url}/query?${parameters}`)
-  const parsed = jsonOf<QueryAnswer>(answer)
+  const answer = await probe(`${url}/query?${parameters.toString()}`)
+  const parsed = jsonOf(answer) as QueryAnswer | undefined
   if (parsed === undefined) return complaintOf(answer)
   const result = parsed.results[0]
   return result?.error ?? result?.series?.[0]?.values ?? []

@@ -33,6 +33,7 @@ export function probe(url: string, options: ProbeOptions = {}): Promise<Answer> 
     const request = url.startsWith('https:') ? requestSecure : requestPlain
     try {
       const outgoing = request(url, {
+        agent: false,
         signal: AbortSignal.timeout(timeoutMs),
         rejectUnauthorized: !isInsecure,
         ...(ca === undefined ? {} : { ca }),
@@ -68,10 +69,10 @@ function describe({ name, code, message }: NodeJS.ErrnoException): string {
 }
 
 /** The answer's JSON, or `undefined` where it is none or no success. */
-export function jsonOf<T>(answer: Answer): T | undefined {
+export function jsonOf(answer: Answer): unknown {
   if (answer.status !== 200) return undefined
   try {
-    return JSON.parse(answer.text) as T
+    return JSON.parse(answer.text) as unknown
   } catch {
     return undefined
   }
