@@ -32,6 +32,9 @@ const defaultTolerance = 0.1
 /** Its own writes wake an autoscaler again: a run so soon after a run, with nothing changed by the user, has nothing to add. */
 const echoMs = 500
 
+/** In the place of a metric that could not be computed: clients read the list by position. */
+const noStatus: AutoscalingV2MetricStatus = { type: '' }
+
 /** How autoscalers behave where they don't say themselves. */
 export interface AutoscalerTuning {
   readonly syncPeriodMs?: number
@@ -253,16 +256,20 @@ class AutoscalerLoop {
     }
     const proposals: MetricProposal[] = []
     const failures: MetricFailure[] = []
+    const statuses: AutoscalingV2MetricStatus[] = []
     for (const spec of metrics) {
       try {
-        proposals.push(await proposeReplicas(spec, input))
+        const proposal = await proposeReplicas(spec, input)
+        proposals.push(proposal)
+        statuses.push(proposal.status)
       } catch (error) {
         if (!(error instanceof MetricFailure)) throw error
         failures.push(error)
+        statuses.push(noStatus)
         context.events.event(autoscaler, 'Warning', error.reason, error.message)
       }
     }
-    report.currentMetrics = proposals.map(({ status }) => status)
+    report.currentMetrics = statuses
     return judge({ autoscaler, proposals, failures, report, context })
   }
 

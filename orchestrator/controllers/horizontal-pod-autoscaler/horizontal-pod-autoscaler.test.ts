@@ -272,6 +272,31 @@ describe('without asking metrics', () => {
   })
 })
 
+test('a container that no pod has is named, and the other metrics keep their places in the status', async () => {
+  await start()
+  await live(10_000)
+  const target = { type: 'AverageValue', averageValue: '30m' }
+  await cluster.client.create(
+    AutoscalingV2HorizontalPodAutoscaler,
+    hpa({
+      metrics: [
+        { type: 'ContainerResource', containerResource: { name: 'cpu', container: 'nobody', target } },
+        { type: 'Resource', resource: { name: 'cpu', target } },
+      ],
+    }),
+  )
+  await live(2_000)
+  expect(await cluster.eventTexts()).toContainEqual(
+    expect.stringMatching(
+      /^FailedGetContainerResourceMetric failed to get cpu usage: unable to get metrics for resource cpu: failed to get container metrics: container nobody not present in metrics for pod default\/web-/,
+    ),
+  )
+  expect((await status()).currentMetrics).toMatchObject([
+    { type: '' },
+    { type: 'Resource', resource: { current: { averageValue: '20m' } } },
+  ])
+})
+
 test('a metric per container counts that container alone', async () => {
   await start()
   loadMillicores = 120

@@ -15,7 +15,7 @@ import type { PodSample } from './replica-calculator.plan.ts'
 const defaultWindowMs = 60_000
 
 interface PodMetrics {
-  readonly metadata: { readonly name: string }
+  readonly metadata: { readonly name: string; readonly namespace: string }
   readonly timestamp: string
   readonly window: string
   readonly containers: readonly { readonly name: string; readonly usage: Readonly<Record<string, string>> }[]
@@ -144,6 +144,10 @@ function toSample(
   container: string | undefined,
 ): [string, PodSample][] {
   const wanted = container === undefined ? containers : containers.filter(({ name }) => name === container)
+  if (container !== undefined && wanted.length === 0) {
+    const place = `${metadata.namespace}/${metadata.name}`
+    throw new MetricError(`failed to get container metrics: container ${container} not present in metrics for pod ${place}`)
+  }
   if (wanted.length === 0 || wanted.some(({ usage }) => usage[resource] === undefined)) return []
   const milli = wanted.reduce((sum, { usage }) => sum + milliValueOf(usage[resource]), 0)
   return [[metadata.name, { milli, timestamp: fromTimestamp(timestamp) ?? 0, windowMs: parseDuration(window) ?? 0 }]]
