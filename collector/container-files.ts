@@ -38,6 +38,8 @@ interface OpenFile {
 interface OpenReader {
   readonly reader: Reader
   readonly files: readonly OpenFile[]
+  /** Those that are read in each pass. */
+  readonly everyPass: readonly OpenFile[]
 }
 
 export interface ContainerFilesOptions {
@@ -98,9 +100,8 @@ export class ContainerFiles {
   /** Reads every file that is due into the newest sample of `target`. */
   read(target: ReadTarget, context: PassContext): 'read' | 'gone' {
     this.#openLatecomers()
-    for (const { reader, files } of this.#readers) {
-      for (const open of files) {
-        if (open.reader.every === 'slow' && !context.isSlowPass) continue
+    for (const { reader, files, everyPass } of this.#readers) {
+      for (const open of context.isSlowPass ? files : everyPass) {
         if (this.#readFile(open, target, context) === 'gone') return this.#leave()
       }
       reader.finish?.(target)
@@ -140,7 +141,8 @@ export class ContainerFiles {
       const path = folder(file)
       if (path !== undefined) files.push({ reader: file, file: new KeptFile(join(path, file.file)) })
     }
-    if (files.length > 0) this.#readers.push({ reader, files })
+    const everyPass = files.filter((open) => open.reader.every === 'pass')
+    if (files.length > 0) this.#readers.push({ reader, files, everyPass })
   }
 
   #readFile({ reader, file }: OpenFile, target: ReadTarget, context: PassContext): 'read' | 'gone' | 'failed' {

@@ -2,6 +2,7 @@ import { columnCount, groups, keptColumns } from './metrics.ts'
 import type { GroupName } from './metrics.ts'
 
 const groupNames = Object.keys(groups) as GroupName[]
+const isKept = Array.from({ length: columnCount }, (_, index) => keptColumns.includes(index))
 
 /** One interface, disk or core of a container: its name and its rows, `fields` numbers per sample. */
 export interface Instance {
@@ -23,6 +24,9 @@ export class SampleRing {
   readonly #timestamps: Float64Array
   readonly #elapsed: Float64Array
   readonly #columns: (Float64Array | undefined)[] = Array.from({ length: columnCount })
+  /** The columns that there are, by how a sample starts: empty, or with its last value. */
+  readonly #freshValues: Float64Array[] = []
+  readonly #keptValues: Float64Array[] = []
   readonly #instances: Record<GroupName, Instance[]> = { network: [], disk: [], diskTimes: [], diskCost: [], perCpu: [] }
   #head = -1
   #count = 0
@@ -53,13 +57,8 @@ export class SampleRing {
     this.#timestamps[this.#head] = timestampMs
     this.#elapsed[this.#head] = elapsedMs
     const head = this.#head
-    for (const values of this.#columns) if (values !== undefined) values[head] = Number.NaN
-    if (previous >= 0) {
-      for (const index of keptColumns) {
-        const values = this.#columns[index]
-        if (values !== undefined) values[head] = values[previous]!
-      }
-    }
+    for (const values of this.#freshValues) values[head] = Number.NaN
+    for (const values of this.#keptValues) values[head] = previous < 0 ? Number.NaN : values[previous]!
     for (const group of groupNames) {
       const width = groups[group].fields.length
       for (const { values } of this.#instances[group]) values.fill(Number.NaN, head * width, (head + 1) * width)
@@ -74,6 +73,8 @@ export class SampleRing {
       values = new Float64Array(this.capacity).fill(Number.NaN)
       this.#bytes += values.byteLength
       this.#columns[index] = values
+      const peers = isKept[index] === true ? this.#keptValues : this.#freshValues
+      peers.push(values)
     }
     values[this.#head] = value
   }
