@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import {
   createAuthority,
   createSigningKey,
@@ -8,6 +8,7 @@ import {
   type KeyPair,
 } from '../lib/pki.ts'
 import { writeFileAtomically, type DataFolder } from './data-folder.ts'
+import { readPair } from './key-pair.ts'
 
 /** A certificate is made anew when less than this is left of its life. */
 const renewBeforeMs = 60 * 24 * 3600 * 1000
@@ -62,11 +63,6 @@ export async function ensureCredentials(options: CredentialOptions): Promise<voi
   const admin = await leaf(ca, 'admin', { commonName: 'kubernetes-admin', organization: 'system:masters', isClient: true })
   if (!existsSync(folder.path('pki', 'sa.key'))) writeFileAtomically(folder.path('pki', 'sa.key'), await createSigningKey())
   writeFileAtomically(folder.kubeconfig, kubeconfigText(`https://127.0.0.1:${options.apiPort}`, ca.cert, admin))
-}
-
-/** Reads a pair that `ensureCredentials` made. */
-export function readPair(folder: DataFolder, name: string): KeyPair {
-  return { cert: readFileSync(folder.path('pki', `${name}.crt`), 'utf8'), key: readFileSync(folder.path('pki', `${name}.key`), 'utf8') }
 }
 
 async function ensurePair(folder: DataFolder, name: string, make: () => Promise<KeyPair>): Promise<KeyPair> {

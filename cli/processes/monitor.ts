@@ -10,7 +10,7 @@ import { createHttpsTransport } from '../../orchestrator/client/https-transport.
 import { createInformerFactory } from '../../orchestrator/client/informer-factory.ts'
 import { createClient } from '../../orchestrator/client/rest-client.ts'
 import { readAggregatorConfiguration } from '../aggregator-configuration.ts'
-import { readPair } from '../credentials.ts'
+import { readPair } from '../key-pair.ts'
 import type { ClusterOptions } from '../options.ts'
 import { runProcess, type Process, type ProcessContext } from './lifecycle.ts'
 

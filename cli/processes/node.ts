@@ -20,7 +20,7 @@ import {
   type ContainerRuntime,
   type NodeAgent,
 } from '../../orchestrator/node/app.ts'
-import { readPair } from '../credentials.ts'
+import { readPair } from '../key-pair.ts'
 import type { DataFolder } from '../data-folder.ts'
 import { gatewayOf, podCidrOfNode, serviceAddress } from '../network-layout.ts'
 import { nodeNames, UsageError, type ClusterOptions } from '../options.ts'
