@@ -37,7 +37,7 @@ export function podListFromFile(path: string): PodList {
   return async (signal) => JSON.parse(await readFile(path, { encoding: 'utf8', signal })) as unknown
 }
 
-function fetchText(
+async function fetchText(
   url: URL,
   { ca, cert, key, isInsecure = false }: KubeletOptions,
   token: string | undefined,
@@ -54,7 +54,7 @@ function fetchText(
     ...(key === undefined ? {} : { key }),
   }
   return new Promise((resolve, reject) => {
-    const outgoing = send(url, options, (response) => {
+    const outgoing = request(url, options, (response) => {
       const chunks: Buffer[] = []
       let bytes = 0
       response.on('error', reject)
