@@ -20,6 +20,7 @@ import type { Finding, ScalingHistory } from './behavior.plan.ts'
 import { createMetricsClient } from './metrics-client.ts'
 import { MetricFailure, proposeReplicas } from './metric-proposal.ts'
 import type { MetricProposal } from './metric-proposal.ts'
+import { RepeatedWarnings } from './repeated-warnings.ts'
 import { readTarget, writeScale } from './scale-target.ts'
 import type { ScaleTarget } from './scale-target.ts'
 
@@ -102,11 +103,13 @@ class AutoscalerLoop {
   readonly #pods
   readonly #autoscalers
   readonly #metrics
+  readonly #warnings
   readonly #memories = new Map<string, Memory>()
   readonly #runs = new Map<string, Run>()
 
   constructor(options: AutoscalerOptions) {
     this.#options = options
+    this.#warnings = new RepeatedWarnings(options.syncPeriodMs ?? defaultSyncPeriodMs)
     this.#pods = options.informers.informer(CoreV1Pod, { indexes: podIndexes })
     this.#metrics = createMetricsClient(options.client, options.clock)
     this.#autoscalers = options.informers.informer(AutoscalingV2HorizontalPodAutoscaler)
@@ -114,6 +117,7 @@ class AutoscalerLoop {
       deleted: (autoscaler) => {
         this.#memories.delete(keyOf(autoscaler))
         this.#runs.delete(keyOf(autoscaler))
+        this.#warnings.forget(keyOf(autoscaler))
       },
     })
   }
@@ -130,8 +134,9 @@ class AutoscalerLoop {
     }
   }
 
-  async reconcile(autoscaler: Autoscaler, context: ReconcileContext): Promise<{ readonly requeueAfterMs: number }> {
-    if (autoscaler.metadata.deletionTimestamp !== undefined || this.#isEcho(autoscaler, context.now)) return this.#nextSync()
+  async reconcile(autoscaler: Autoscaler, given: ReconcileContext): Promise<{ readonly requeueAfterMs: number }> {
+    if (autoscaler.metadata.deletionTimestamp !== undefined || this.#isEcho(autoscaler, given.now)) return this.#nextSync()
+    const context = { ...given, events: this.#warnings.filter(keyOf(autoscaler), given.events, given.now) }
     const report: Report = { conditions: new Map() }
     try {
       const target = await this.#observe(autoscaler, report, context)
