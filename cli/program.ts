@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 const mainFile = fileURLToPath(new URL('main.ts', import.meta.url))
@@ -17,6 +18,8 @@ export function programArguments(command: string, args: readonly string[]): stri
  */
 export function becomeProgram(command: string, args: readonly string[]): void {
   if (nodeFlags.every((flag) => process.execArgv.includes(flag)) || process.execve === undefined) return
+  // What has been stripped and compiled so far would go with this process.
+  flushCompileCache()
   process.execve(process.execPath, [process.execPath, ...programArguments(command, args)], programEnvironment())
 }
 

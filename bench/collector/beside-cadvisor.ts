@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Docker from 'dockerode'
-import { programArguments, programEnvironment } from '../../cli/program.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { median, type Measurement } from '../measurement.ts'
 import { removeSleepers, startSleepers } from './containers.ts'
 
+/** What `npx binnacle` runs. */
+const entry = fileURLToPath(new URL('../../cli/binnacle.js', import.meta.url))
 const containerCount = 100
 const warmUpMs = 60_000
 const measuredSeconds = 60
@@ -46,9 +47,8 @@ interface Subject {
 
 async function startOurs(running: ChildProcess[]): Promise<Subject> {
   const port = await freePort()
-  const child = spawn(process.execPath, programArguments('collector', [`--port=${port}`, '--log-level=error']), {
+  const child = spawn(process.execPath, [entry, 'collector', `--port=${port}`, '--log-level=error'], {
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: programEnvironment(),
   })
   running.push(child)
   return { pid: child.pid!, page: `http://127.0.0.1:${port}/metrics` }
