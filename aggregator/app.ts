@@ -7,6 +7,7 @@ import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import { defaultConfiguration } from './configuration.ts'
 import type { AggregatorConfiguration } from './configuration.ts'
+import type { SampleSink } from './custom-metrics.ts'
 import type { EventSink } from './events.ts'
 import { createHttpServer } from './http-server.ts'
 import { createInfluxDriver } from './influx/database.ts'
@@ -135,6 +136,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
       metrics.forgetNode(nodeName)
     },
     eventSinks: sinks.filter(takesEvents),
+    sampleSinks: sinks.filter(takesSamples),
     log: options.log.child({ part: 'sources' }),
   })
   const unready = () => whyUnready(view, pipeline.delivered().node > 0 || (sharding !== undefined && sources.nodes().length === 0))
@@ -335,6 +337,7 @@ function influxOf({ influx, sinks = [] }: AggregatorOptions): InfluxOptions | un
   return influx ?? sinks.find((plan) => plan.influx !== undefined)?.influx
 }
 
+const takesSamples = (sink: Sink): sink is Sink & SampleSink => sink.addCustomSamples !== undefined
 const takesEvents = (sink: Sink): sink is Sink & EventSink => sink.addEvents !== undefined
 
 /** The InfluxDB of the options and every sink that is planned besides. */

@@ -15,6 +15,11 @@ export interface CustomSample {
   readonly windowMs?: number
 }
 
+/** Takes in the samples of a page, each once. Must not throw for what is in them and must not keep the caller waiting. */
+export interface SampleSink {
+  addCustomSamples(samples: readonly CustomSample[]): void
+}
+
 /** What `custom.metrics.k8s.io` and rules read: the last samples of the metrics that pods export. */
 export interface CustomMetricsView {
   /** Names with at least one live sample, sorted. */

@@ -5,7 +5,7 @@ import type { Random } from '../../lib/random.ts'
 import { parseLabelSelector, matchesLabels } from '../../orchestrator/api/labels.ts'
 import type { CoreV1Node } from '../../orchestrator/api/generated/kinds.ts'
 import type { AggregatorConfiguration } from '../configuration.ts'
-import type { CustomMetricsView } from '../custom-metrics.ts'
+import type { CustomMetricsView, SampleSink } from '../custom-metrics.ts'
 import { EventLog } from '../event-log.ts'
 import type { EventSink } from '../events.ts'
 import type { Batch } from '../metric-set.ts'
@@ -31,6 +31,8 @@ export interface SourcesOptions {
   readonly onBatch: (batch: Batch) => void
   readonly onGone: (nodeName: string) => void
   readonly eventSinks: readonly EventSink[]
+  /** Told the samples of metrics that pods export. */
+  readonly sampleSinks: readonly SampleSink[]
   /** Whether a node is scraped here, where several aggregators share them. Default: all are. Asked again at `review`. */
   readonly isOwn?: (nodeName: string) => boolean
   readonly clock: Clock
@@ -69,7 +71,12 @@ export function createSources(options: SourcesOptions): Sources {
   const access = new KubeletAccess({ credentials: options.credentials, settings: kubelet, clock })
   const kubelets = new Kubelets({ access, settings: kubelet, timeoutMs: Math.min(kubelet.timeoutMs, resolutionMs * 0.9), clock })
   const nodes = new NodeSource({ ...options, ...view, reader: kubelets, isWanted: wantedBy(kubelet.nodeSelector, options.isOwn) })
-  const store = new CustomMetricsStore({ holdMs: prometheus.resolutionMs * heldRounds, maxSeries: prometheus.maxTotalSeries, clock })
+  const store = new CustomMetricsStore({
+    holdMs: prometheus.resolutionMs * heldRounds,
+    maxSeries: prometheus.maxTotalSeries,
+    sinks: options.sampleSinks,
+    clock,
+  })
   const readPage = createPageReader(prometheus, clock)
   const pods = new PodSource({ ...view, settings: prometheus, store, readPage, clock, random, log })
   const events = new EventLog(eventSettings.keep)

@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.ts'
-import type { CustomMetricsView, CustomSample } from '../custom-metrics.ts'
+import type { CustomMetricsView, CustomSample, SampleSink } from '../custom-metrics.ts'
 import type { ExpositionSample } from './exposition-reader.ts'
 
 /** The pod that a page belongs to. */
@@ -15,6 +15,8 @@ export interface CustomMetricsStoreOptions {
   readonly holdMs: number
   /** Of all pods together. */
   readonly maxSeries: number
+  /** Told the samples of every page that was taken in. */
+  readonly sinks?: readonly SampleSink[]
   readonly clock: Clock
 }
 
@@ -58,6 +60,8 @@ export class CustomMetricsStore implements CustomMetricsView {
     this.#namespaces.set(identity.namespace, pods.set(identity.pod, record))
     this.#series += record.series
     this.#refused += page.length - kept.length
+    const samples = [...record.samples.values()].flat()
+    for (const sink of this.#options.sinks ?? []) sink.addCustomSamples(samples)
     return page.length - kept.length
   }
 
