@@ -54,7 +54,7 @@ async function fetchText(
     ...(key === undefined ? {} : { key }),
   }
   return new Promise((resolve, reject) => {
-    const outgoing = request(url, options, (response) => {
+    const outgoing = send(url, options, (response) => {
       const chunks: Buffer[] = []
       let bytes = 0
       response.on('error', reject)
