@@ -21,7 +21,7 @@ describe('binnacle aggregator against a cluster that is not its own', () => {
 
   beforeAll(async () => {
     cluster = await startCluster(['--runtime=simulated', '--influxdb=none', '--nodes=2'], 34)
-    expect((await cluster.kubectlWith(manifest('1-permissions.yaml'), 'apply', '-f', '-')).stderr).toBe('')
+    await cluster.kubectlWith(manifest('1-permissions.yaml'), 'apply', '-f', '-')
     const { stdout: token } = await cluster.kubectl('create', 'token', '-n', 'kube-system', 'binnacle-aggregator')
     const config = parse(readFileSync(join(cluster.dataDir, 'kubeconfig'), 'utf8')) as { users: { user: object }[] }
     config.users[0]!.user = { token: token.trim() }
@@ -45,10 +45,11 @@ describe('binnacle aggregator against a cluster that is not its own', () => {
 
   it('scrapes every node with the token of its service account', async () => {
     const { http } = await addresses()
-    await eventually('both nodes are healthy', async () => {
-      const { sources } = (await (await fetch(`${http}/api/v1/sources`)).json()) as { sources: { isHealthy: boolean }[] }
-      return sources.length === 2 && sources.every(({ isHealthy }) => isHealthy) ? true : undefined
+    const endpoints = await eventually('both nodes are healthy', async () => {
+      const { sources } = (await (await fetch(`${http}/api/v1/sources`)).json()) as { sources: { isHealthy: boolean; endpoint: string }[] }
+      return sources.length === 2 && sources.every(({ isHealthy }) => isHealthy) ? sources.map(({ endpoint }) => endpoint) : undefined
     })
+    expect(endpoints).toEqual(['summary', 'summary'])
   })
 
   it('answers kubectl top through the APIServices of its manifests', async () => {
