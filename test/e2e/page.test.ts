@@ -149,6 +149,8 @@ describe('the page in a browser', () => {
     await page.getByText('busy-fghij').waitFor()
     await page.locator('.chart canvas').nth(2).waitFor()
     expect(await page.locator('.figure').count()).toBe(3)
+    // The legend tells the newest values without a cursor on the chart.
+    await page.locator('.u-legend').first().getByText('800m').waitFor()
   })
 
   it('writes hostile names as text', async () => {
@@ -208,8 +210,8 @@ describe('the page in a browser', () => {
   it('shows how the monitor itself does', async () => {
     await open('/?view=monitor')
     await page.getByRole('heading', { name: 'alpha' }).waitFor()
-    await page.locator('tbody tr', { hasText: 'monitor/nodes' }).getByText('41').waitFor()
-    await page.locator('tbody').getByText('128 Mi').waitFor()
+    await page.locator('.table tbody tr', { hasText: 'monitor/nodes' }).getByText('41').waitFor()
+    await page.locator('.table tbody').getByText('128 Mi').waitFor()
     expect(await page.locator('.table tbody tr').count()).toBe(2)
   })
 

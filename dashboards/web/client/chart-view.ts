@@ -71,8 +71,12 @@ function draw(place: HTMLDivElement | null, plot: { current: UPlot | null }, pro
   }
   if (plot.current === null) plot.current = new UPlot(optionsOf(place.clientWidth, { ...props, metrics }), data, place)
   else plot.current.setData(data)
-  // Without a cursor on it the legend tells the newest values.
-  if (plot.current.cursor.idx == null) plot.current.setLegend({ idx: data[0].length - 1 })
+  showNewest(plot.current)
+}
+
+/** Without a cursor on the chart its legend tells the newest values. */
+function showNewest(plot: UPlot): void {
+  if (plot.cursor.idx == null) plot.setLegend({ idx: plot.data[0].length - 1 })
 }
 
 function optionsOf(width: number, props: ChartProps): UPlot.Options {
@@ -86,6 +90,7 @@ function optionsOf(width: number, props: ChartProps): UPlot.Options {
     width,
     height,
     cursor: { sync: { key: syncKey } },
+    hooks: { ready: [showNewest] },
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [axis, { ...axis, size: 62, values: (_plot, ticks) => ticks.map((tick) => props.format(tick)) }],
     series: [
