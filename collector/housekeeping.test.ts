@@ -17,6 +17,7 @@ function setUp(clock = new FakeClock()) {
   const made = makeMachineFolder({ ...cgroupV1('/docker/a'), ...cgroupV1('/plain') })
   folder = made
   const faults: string[] = []
+  const intervals: (string | undefined)[] = []
   const store = new StatsStore({ capacity: 60, maxBytes: 1e7 })
   const housekeeping = new Housekeeping({
     clock,
@@ -28,6 +29,7 @@ function setUp(clock = new FakeClock()) {
     readers: createCgroupReaders(defaultSubjects, []),
     subjects: defaultSubjects,
     machineReaders: [],
+    onInterval: ({ reason }) => intervals.push(reason),
     onGone: () => {},
     onFault: (container) => faults.push(container.description.name),
   })
@@ -47,7 +49,7 @@ function setUp(clock = new FakeClock()) {
     housekeeping.watch(container)
     return container
   }
-  return { clock, store, housekeeping, add, faults }
+  return { clock, store, housekeeping, add, faults, intervals }
 }
 
 test('containers are read on a fixed grid, plain cgroups once in ten passes', async () => {
@@ -90,6 +92,31 @@ test('passes that come too late are left out and counted, and the grid stays', a
   expect(housekeeping.cost().passes).toBe(3)
   abort.abort()
   await running
+})
+
+test('passes that cost too much come less often, which is told once', () => {
+  class CostlyClock extends FakeClock {
+    #spentMs = 0
+    override monotonic(): number {
+      return super.monotonic() + (this.#spentMs += 100)
+    }
+  }
+  const { housekeeping, add, intervals } = setUp(new CostlyClock())
+  add('/docker/a', 'a')
+  for (let pass = 0; pass < 10; pass++) housekeeping.pass()
+  expect(housekeeping.cost()).toMatchObject({ intervalMs: 2000, stretches: 1 })
+  expect(intervals).toHaveLength(1)
+  expect(intervals[0]).toMatch(/^passes took \d+ % of the interval, 25 % are allowed$/)
+})
+
+test('what bounds a container is known after its first pass', () => {
+  const { housekeeping, add } = setUp()
+  const container = add('/docker/a', 'a')
+  housekeeping.pass()
+  expect(container.nearest).toEqual({
+    memory: { bytes: 100663296, freeBytes: 100663296 - 44457984, of: '/docker/a' },
+    cpu: { cores: 0.3, of: '/docker/a' },
+  })
 })
 
 test('an unwatched container is not read, and its files are closed', () => {

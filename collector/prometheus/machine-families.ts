@@ -13,8 +13,36 @@ const families: readonly MachineFamily[] = [
   single('machine_cpu_physical_cores', 'Physical cores', ({ physicalCores }) => physicalCores),
   single('machine_cpu_cores', 'Logical cores', ({ cores }) => cores),
   single('machine_cpu_sockets', 'Sockets', ({ sockets }) => sockets),
+  single('machine_cpu_books', 'Books of a mainframe, 0 elsewhere', ({ books }) => books),
+  single('machine_cpu_drawers', 'Drawers of a mainframe, 0 elsewhere', ({ drawers }) => drawers),
   single('machine_memory_bytes', 'Memory of the machine', ({ memoryBytes }) => memoryBytes),
   single('machine_swap_bytes', 'Swap of the machine', ({ swapBytes }) => swapBytes),
+  {
+    name: 'machine_dimm_count',
+    help: 'Memory modules',
+    type: 'untyped',
+    values: ({ memoryByType }, emit) => {
+      for (const [type, { count }] of Object.entries(memoryByType)) emit({ type }, count)
+    },
+  },
+  {
+    name: 'machine_dimm_capacity_bytes',
+    help: 'Size of the memory modules of a type',
+    type: 'gauge',
+    values: ({ memoryByType }, emit) => {
+      for (const [type, { capacityBytes }] of Object.entries(memoryByType)) emit({ type }, capacityBytes)
+    },
+  },
+  {
+    name: 'machine_nvm_capacity',
+    help: 'Bytes of persistent memory by mode',
+    type: 'gauge',
+    values: ({ nvm }, emit) => {
+      emit({ mode: 'memory_mode' }, nvm.memoryModeBytes)
+      emit({ mode: 'app_direct_mode' }, nvm.appDirectBytes)
+    },
+  },
+  single('machine_nvm_avg_power_budget_watts', 'Average power that persistent memory may take', ({ nvm }) => nvm.averagePowerBudgetWatts),
   single('machine_scrape_error', '1 when the machine could not be read', ({ cores }) => (cores > 0 ? 0 : 1)),
 ]
 
@@ -50,6 +78,28 @@ const topologyFamilies: readonly MachineFamily[] = [
     type: 'gauge',
     values: ({ nodes }, emit) => {
       for (const { id, memoryBytes } of nodes) emit({ node_id: String(id) }, memoryBytes)
+    },
+  },
+  {
+    name: 'machine_node_hugepages_count',
+    help: 'Huge pages of a NUMA node by size in KiB',
+    type: 'untyped',
+    values: ({ nodes }, emit) => {
+      for (const { id, hugePages } of nodes) {
+        for (const { pageSizeKb, count } of hugePages) emit({ node_id: String(id), page_size: String(pageSizeKb) }, count)
+      }
+    },
+  },
+  {
+    name: 'machine_node_distance',
+    help: 'Distance from a NUMA node to another, 10 to itself',
+    type: 'gauge',
+    values: ({ nodes }, emit) => {
+      for (const { id, distances } of nodes) {
+        for (const [index, distance] of distances.entries()) {
+          emit({ node_id: String(id), target_node_id: String(nodes[index]?.id ?? index) }, distance)
+        }
+      }
     },
   },
 ]
