@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { measureEncoding } from './aggregator/encoding.ts'
 import { measureFleet } from './aggregator/fleet.ts'
+import { measureShards } from './aggregator/shards.ts'
 import { measureApiServer } from './apiserver/throughput.ts'
 import { measurePodsAndScaling } from './cluster/pods-and-scaling.ts'
 import { measureStartAndIdle } from './cluster/start-and-idle.ts'
@@ -17,6 +18,7 @@ const suites: Readonly<Record<string, () => Promise<readonly Measurement[]>>> = 
   collector: measureCollector,
   encoding: measureEncoding,
   fleet: measureFleet,
+  shards: measureShards,
 }
 
 const readme = fileURLToPath(new URL('README.md', import.meta.url))

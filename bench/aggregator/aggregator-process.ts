@@ -49,7 +49,8 @@ process.once('message', async (task: AggregatorTask) => {
     kubelet: { ...client, ca },
     http: { host: '127.0.0.1', port: 0 },
     metricsApi: { hosts: ['127.0.0.1'], port: 0, tls: server, authorities: { clientCa: ca, requestHeaderCa: ca, allowedNames: [] } },
-    influx: { url: `http://127.0.0.1:${task.influxPort}` },
+    // So many containers are over three million series.
+    influx: { url: `http://127.0.0.1:${task.influxPort}`, maxSeries: 10_000_000 },
     windowMaxBytes: task.windowMaxBytes,
     configuration: parseConfiguration('bench', 'sources: { events: { enabled: false } }'),
   })
