@@ -12,6 +12,7 @@ import type {
   IoStats,
   MemoryStats,
   NetworkStats,
+  ProcessStats,
   PsiStats,
   SwapStats,
 } from '../summary.ts'
@@ -177,7 +178,14 @@ export function containerStats(
     io: ioStats(ring),
     swap: swapStats(ring, swapLimitOf(container, hasSwapAlone)),
     diskio: diskIoStats(ring),
+    process_stats: processStats(ring),
   }
+}
+
+function processStats(ring: SampleRing): ProcessStats | undefined {
+  const threads = value(ring, 'processes')
+  const count = value(ring, 'processCount') ?? threads
+  return count === undefined ? undefined : { process_count: count, threads, fileDescriptors: value(ring, 'fileDescriptors') }
 }
 
 function psiStats(ring: SampleRing, subject: 'cpu' | 'memory' | 'io'): PsiStats | undefined {

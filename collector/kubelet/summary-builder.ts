@@ -133,6 +133,7 @@ function buildPod(identity: PodIdentity, members: readonly Container[], facts: S
   const all = sandbox === undefined ? containers : [...containers, containerStats(sandbox, identity.container, facts)]
   const owner = members.find(({ description }) => description.hasNetwork)
   const processCount = members.reduce((total, { ring }) => total + (value(ring, 'processes') ?? 0), 0)
+  const processes = all.flatMap(({ process_stats: stats }) => stats ?? [])
   return {
     podRef: { name: identity.name, namespace: identity.namespace, uid: identity.uid },
     startTime: timeOf((sandbox ?? members[0]!).description.startedMs),
@@ -142,7 +143,7 @@ function buildPod(identity: PodIdentity, members: readonly Container[], facts: S
     io: cgroup && ioStats(cgroup.ring),
     network: owner === undefined ? undefined : networkStats(owner.ring),
     'ephemeral-storage': sumFs(all.flatMap(({ rootfs, logs }) => [rootfs, logs])),
-    process_stats: { process_count: processCount },
+    process_stats: { process_count: processCount, threads: sum(processes, 'threads'), fileDescriptors: sum(processes, 'fileDescriptors') },
     swap: sumSwap(all.map(({ swap }) => swap)),
   }
 }
