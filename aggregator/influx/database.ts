@@ -61,11 +61,11 @@ interface RawAnswer {
 /**
  * Makes sure of the database, its retention policies and the queries that fill the tiers: what is missing is made, what differs from the options is
  * altered, queries of ours that are not wanted any more are dropped. The policy that points go to becomes the database's default one. Safe to
- * repeat; rejects when InfluxDB cannot be reached or refuses. A server of version 2 is left as it is.
+ * repeat; rejects when InfluxDB cannot be reached or refuses. What is not managed is left as it is.
  */
 export async function ensureDatabase(driver: InfluxDB, options: InfluxOptions, clock: Clock): Promise<void> {
   const settings = resolveInfluxOptions(options)
-  if (settings.v2 !== undefined) return
+  if (!settings.isManaged) return
   const { database, policy, retention, tiers } = settings
   await withDeadline(driver.createDatabase(database), clock, statementTimeoutMs)
   const existing = await withDeadline(driver.showRetentionPolicies(database), clock, statementTimeoutMs)
@@ -103,7 +103,7 @@ export async function backfillTiers(
   { since, clock }: { readonly since: number; readonly clock: Clock },
 ): Promise<void> {
   const settings = resolveInfluxOptions(options)
-  if (settings.v2 !== undefined) return
+  if (!settings.isManaged) return
   for (const statement of backfillStatements(settings, since, clock.now())) {
     await runStatement(driver, statement, { clock, timeoutMs: backfillTimeoutMs })
   }
@@ -111,8 +111,8 @@ export async function backfillTiers(
 
 /** How many series InfluxDB says that it has; `undefined` where it does not say. */
 export async function countSeries(driver: InfluxDB, options: InfluxOptions, clock: Clock): Promise<number | undefined> {
-  const { database, v2 } = resolveInfluxOptions(options)
-  if (v2 !== undefined) return undefined
+  const { database, isManaged } = resolveInfluxOptions(options)
+  if (!isManaged) return undefined
   const [series] = await runStatement(driver, `SHOW SERIES CARDINALITY ON "${database}"`, { clock })
   const count = Number(series?.values[0]?.[0] ?? Number.NaN)
   return Number.isFinite(count) ? count : undefined

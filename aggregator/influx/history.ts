@@ -152,8 +152,8 @@ export class InfluxHistory {
 
   /** What reaches back to a time (ms), finest first; what reaches back farthest where nothing does. `isAll`: everything there is. */
   async #storesFor(since: number, isAll = false): Promise<readonly Store[]> {
-    const { policy, v2 } = this.#settings
-    const durations = v2 === undefined ? await this.#durations() : new Map<string, number>()
+    const { policy, isManaged } = this.#settings
+    const durations = isManaged ? await this.#durations() : new Map<string, number>()
     const stores: Store[] = [{ policy }, ...tierNames.filter((tier) => durations.has(tier)).map((tier) => ({ policy: tier, tier }))]
     if (isAll) return stores
     const reach = (store: Store) => durations.get(store.policy) ?? Infinity

@@ -23,9 +23,11 @@ export interface InfluxOptions {
   readonly tags?: readonly string[]
   /** No series beyond this many. Default 1,000,000, InfluxDB's own limit. */
   readonly maxSeries?: number
-  /** A server that speaks the API of version 2: points go to this bucket; it is not made here. */
+  /** A server that speaks the API of version 2: points go to this bucket; it is not made here, nor kept. */
   readonly v2?: { readonly org: string; readonly bucket: string; readonly token: string }
   readonly tls?: { readonly ca?: string; readonly isUnverified?: boolean }
+  /** Whether database, policies and tiers are made and kept as these options say, which an account must be allowed to. Default true. */
+  readonly isManaged?: boolean
   /** Whether metrics that only grow are written. Default true. */
   readonly hasCounters?: boolean
 }
@@ -53,7 +55,7 @@ const durationPattern = /^(INF|(\d{1,9}(ns|u|ms|s|m|h|d|w))+)$/
 /** Fills in what is not said; throws a RangeError that names the field when an option cannot be used. */
 export function resolveInfluxOptions(options: InfluxOptions): InfluxSettings {
   const { url, database = 'k8s', username, password = '', retention, policy = 'default', schema = 'default' } = options
-  const { tags = defaultTags, maxSeries = 1_000_000, v2, tls = {}, hasCounters = true } = options
+  const { tags = defaultTags, maxSeries = 1_000_000, v2, tls = {}, isManaged = v2 === undefined, hasCounters = true } = options
   const tiers = { ...defaultTiers, ...options.tiers }
   const parsed = URL.canParse(url) ? new URL(url) : undefined
   if (parsed === undefined || !['http:', 'https:'].includes(parsed.protocol)) {
@@ -68,7 +70,7 @@ export function resolveInfluxOptions(options: InfluxOptions): InfluxSettings {
     throw new RangeError(`influx.maxSeries: ${maxSeries} must be a whole number from 1 on`)
   const credentials = username === undefined ? undefined : { username, password }
   const allTags = tags.includes('heapster') ? [...heapsterTags, ...tags.filter((tag) => tag !== 'heapster')] : tags
-  return { url, database, policy, schema, tags: allTags, maxSeries, hasCounters, credentials, retention, tiers, v2, tls }
+  return { url, database, policy, schema, tags: allTags, maxSeries, isManaged, hasCounters, credentials, retention, tiers, v2, tls }
 }
 
 function checkName(field: string, name: string): void {

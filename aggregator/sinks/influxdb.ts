@@ -37,6 +37,7 @@ function readOptions(uri: SinkUri): InfluxOptions {
     policy: uri.text('policy', { default: 'default' }),
     schema: uri.flag('withfields', false) ? 'withfields' : 'default',
     hasCounters: !uri.flag('disable_counter_metrics', false),
+    ...(uri.flag('manage', true) ? {} : { isManaged: false }),
     maxSeries: uri.integer('max_series', { min: 1, max: 100_000_000, default: 1_000_000 }),
     tiers: { '5m': forEver(fine), '1h': forEver(coarse) },
     tls: readTls(uri),

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -138,6 +138,33 @@ describe('points in a real InfluxDB', () => {
     const [series] = await server.query('SELECT count(value) FROM "cpu/usage_rate"', 'killed')
     expect(series!.values[0]![1]).toBeGreaterThanOrEqual(acknowledged)
     expect(acknowledged).toBeGreaterThanOrEqual(50)
+  })
+
+  it('stores the good points of a batch, and keeps the others with the reason that InfluxDB gave', async () => {
+    await server.query('CREATE DATABASE "conflict"')
+    const influx = { url: server.url, database: 'conflict', policy: 'autogen', retention: '52w' }
+    await fetch(`${server.url}/write?db=conflict`, { method: 'POST', body: 'cpu/usage_rate,other=x value="text"' })
+    const sink = new InfluxSink(
+      { name: 'conflict', influx },
+      { clusterName: 'test', clock: systemClock, random: systemRandom, log: silentLog, spoolDir: dir },
+    )
+    await sink.start()
+    const batch = createBatch(Date.now(), ['a', 'b'])
+    for (const set of batch.sets.values()) set.values[columnOf('memory/usage')] = 5
+    sink.add(batch)
+    await drained(sink)
+    await sink.stop()
+    expect(sink.stats()).toMatchObject({ accepted: 4, delivered: 2, lost: { 'field-type': 2 }, failedRequests: 0 })
+    const letters = (await readFile(join(dir, 'conflict', 'refused.jsonl'), 'utf8')).trimEnd().split('\n')
+    expect(letters).toHaveLength(1)
+    expect(JSON.parse(letters[0]!)).toMatchObject({
+      reason: 'field-type',
+      items: 2,
+      message: expect.stringContaining('field type conflict'),
+      samples: [expect.stringMatching(/^cpu\/usage_rate,.*pod_name=a/), expect.stringMatching(/pod_name=b/)],
+    })
+    const [stored] = await server.query('SELECT count(value) FROM "memory/usage"', 'conflict')
+    expect(stored!.values[0]![1]).toBe(2)
   })
 
   it('has no more series than the guard allows, and says what it refused', async () => {
