@@ -10,7 +10,10 @@ import { measureStartAndIdle } from './cluster/start-and-idle.ts'
 import { measureCollector } from './collector/beside-cadvisor.ts'
 import type { Measurement } from './measurement.ts'
 
-/** `npm run bench`: measures everything and rewrites the table of `README.md`. `npm run bench -- NAME …` measures a part and prints it. */
+/**
+ * `npm run bench`: measures everything and rewrites the table of `README.md`. `npm run bench -- NAME …` measures a part and
+ * prints it; with `--write` its rows take the place of those of the same name.
+ */
 const suites: Readonly<Record<string, () => Promise<readonly Measurement[]>>> = {
   cluster: measureStartAndIdle,
   pods: measurePodsAndScaling,
@@ -23,7 +26,8 @@ const suites: Readonly<Record<string, () => Promise<readonly Measurement[]>>> = 
 
 const readme = fileURLToPath(new URL('README.md', import.meta.url))
 const marker = '<!-- measured -->'
-const wanted = process.argv.slice(2)
+const arePartsWritten = process.argv.includes('--write')
+const wanted = process.argv.slice(2).filter((argument) => argument !== '--write')
 const unknown = wanted.find((name) => suites[name] === undefined)
 if (unknown !== undefined) throw new Error(`${unknown} is not one of ${Object.keys(suites).join(', ')}`)
 
@@ -31,13 +35,13 @@ const rows: Measurement[] = []
 for (const name of wanted.length === 0 ? Object.keys(suites) : wanted) rows.push(...(await suites[name]!()))
 
 const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 1024 ** 3)} GiB, Node ${process.versions.node}; load generators included`
-const table = [
-  '| what | measured | beside | aim |',
-  '|---|---|---|---|',
-  ...rows.map(({ what, value, peer, aim }) => `| ${what} | ${value} | ${peer ?? ''} | ${aim} |`),
-].join('\n')
-console.log(`${machine}\n\n${table}`)
-if (wanted.length === 0) {
-  const [before, , after] = readFileSync(readme, 'utf8').split(marker)
+const lines = new Map(rows.map(({ what, value, peer, aim }) => [what, `| ${what} | ${value} | ${peer ?? ''} | ${aim} |`]))
+const tableOf = (body: Iterable<string>) => ['| what | measured | beside | aim |', '|---|---|---|---|', ...body].join('\n')
+console.log(`${machine}\n\n${tableOf(lines.values())}`)
+if (wanted.length === 0 || arePartsWritten) {
+  const [before, measured = '', after] = readFileSync(readme, 'utf8').split(marker)
+  const known = measured.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| what '))
+  const kept = wanted.length === 0 ? [] : known.map((line) => [line.split(' | ')[0]!.slice(2), line] as const)
+  const table = tableOf(new Map([...kept, ...lines]).values())
   writeFileSync(readme, `${before}${marker}\n\nMachine: ${machine}.\n\n${table}\n\n${marker}${after ?? '\n'}`)
 }

@@ -13,7 +13,8 @@ import { silentLog } from '../../../lib/log.ts'
 /** Where the engine of these tests listens. */
 const dockerSocket = '/var/run/docker.sock'
 
-const image = 'binnacle-e2e-collector:1'
+/** One per test process, for each removes its own. */
+const image = `binnacle-e2e-collector:${process.pid}`
 
 /** Real containers with busybox, and a collector beside them; everything is gone after `dispose`. */
 export class DockerHost {
