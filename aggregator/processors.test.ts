@@ -237,6 +237,17 @@ describe('the processors', () => {
       expect(cluster.value(podKey, 'cpu/usage_rate')).toBeNaN()
     })
 
+    it('take what a pod asks for as a whole before the sum of its containers, and add its overhead', () => {
+      const web = createFakePod('web', { containers: ['a', 'b'] })
+      const resources = { requests: { cpu: '1' }, limits: { memory: '1Gi' } }
+      cluster.pods.put({ ...web, spec: { ...web.spec, resources, overhead: { cpu: '50m', memory: '16Mi' } } })
+      cluster.scrape('n1', [{ pod: web, cpuNanoseconds: 1e9 }])
+      const names = ['cpu/request', 'cpu/limit', 'memory/request', 'memory/limit'] as const
+      expect(names.map((name) => cluster.value(podKey, name))).toEqual([1050, 1050, (128 + 16) << 20, (1024 + 16) << 20])
+      expect(cluster.value('node:n1', 'cpu/request')).toBe(1050)
+      expect(cluster.value(`${podKey}/container:a`, 'cpu/request')).toBe(100)
+    })
+
     it('know a static pod by the hash of its manifest, and call it no workload', () => {
       const pod = createFakePod('web', { owner: { kind: 'Node', name: 'n1' } })
       const mirror = { ...pod, metadata: { ...pod.metadata, annotations: { 'kubernetes.io/config.hash': 'abc' } } }

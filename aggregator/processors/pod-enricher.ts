@@ -71,8 +71,10 @@ function enrichPod(
   const podSet = batch.sets.get(key)
   if (facts.hasEnded && podSet === undefined) return
   const entity = createEntity('pod', key, labels)
-  if (podSet === undefined) batch.sets.set(key, createMetricSet(entity, { presence: 'idle' }))
-  else podSet.entity = entity
+  const set = podSet ?? createMetricSet(entity, { presence: 'idle' })
+  set.entity = entity
+  batch.sets.set(key, set)
+  if (!facts.hasEnded) for (const [column, value] of facts.beyond) set.values[column] = value
   for (const container of facts.containers.values()) {
     const containerKey = entityKeys.container(namespace, pod.metadata.name!, container.name)
     const set = batch.sets.get(containerKey) ?? createStub(containerKey, container)

@@ -24,6 +24,8 @@ export interface PodFacts {
   readonly containers: ReadonlyMap<string, ContainerFacts>
   /** Init containers that run to their end, and ephemeral ones: they may use something, and no figure is due from them. */
   readonly others: readonly { readonly name: string; readonly image: string }[]
+  /** What the pod as a whole asks for or is limited to beyond the sum of its containers, by column: pod-level resources and overhead. */
+  readonly beyond: readonly (readonly [column: number, value: number])[]
   /** Whether it has ended for good, so that its requests are free again. */
   readonly hasEnded: boolean
 }
@@ -57,16 +59,30 @@ export function readPodFacts(pod: CoreV1Pod): PodFacts {
     ...(pod.spec?.containers ?? []),
   ]
   const phase = pod.status?.phase
+  const facts = containers.map((container) => readContainerFacts(container, pod))
   return {
     labels: formatLabels(pod.metadata.labels ?? {}),
     reportedUid: pod.metadata.annotations?.['kubernetes.io/config.hash'] ?? pod.metadata.uid ?? '',
-    containers: new Map(containers.map((container) => [container.name, readContainerFacts(container, pod)])),
+    containers: new Map(facts.map((container) => [container.name, container])),
+    beyond: readBeyond(pod, facts),
     others: [
       ...(pod.spec?.initContainers ?? []).filter((container) => container.restartPolicy !== 'Always'),
       ...(pod.spec?.ephemeralContainers ?? []),
     ].map(({ name, image = '' }) => ({ name, image })),
     hasEnded: phase === 'Succeeded' || phase === 'Failed',
   }
+}
+
+function readBeyond({ spec }: CoreV1Pod, containers: readonly ContainerFacts[]): PodFacts['beyond'] {
+  if (spec?.resources === undefined && spec?.overhead === undefined) return []
+  return amounts.map(({ resource, field, read }, index) => {
+    const sum = containers.reduce((total, { values }) => total + values[index]!, 0)
+    const whole = spec.resources?.[field]?.[resource]
+    const asked = whole === undefined ? sum : read(whole)
+    // As upstream: what has no limit gets none from the overhead.
+    const overhead = field === 'limits' && asked === 0 ? 0 : read(spec.overhead?.[resource])
+    return [factColumns[index]!, asked - sum + overhead]
+  })
 }
 
 function readContainerFacts(container: CoreV1Container, pod: CoreV1Pod): ContainerFacts {
