@@ -10,7 +10,7 @@ import { createDisruptionController } from './disruption/disruption.controller.t
 import { createEndpointsCleanupController, createEndpointsController } from './endpoints/endpoints.controller.ts'
 import { createEndpointSliceController } from './endpointslice/endpointslice.controller.ts'
 import { collectableKinds } from './garbage-collector/collectable-kinds.ts'
-import { createJobController } from './job/job.controller.ts'
+import { createJobController, createJobOrphanController } from './job/job.controller.ts'
 import { createNamespaceController } from './namespace/namespace.controller.ts'
 import { createNodeLifecycleController } from './node-lifecycle/node-lifecycle.controller.ts'
 import { createClaimController } from './persistent-volume/claim.controller.ts'
@@ -52,6 +52,7 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createStatefulSetController(options),
     createDaemonSetController(options),
     createJobController(options),
+    createJobOrphanController(options),
     createCronJobController(options),
     createDisruptionController(options),
     createEndpointsController(options),
