@@ -7,17 +7,7 @@ import { grafanaFiles } from '../dashboards/grafana/provisioning.ts'
 
 /** `npm run dashboards`: writes a Grafana provisioning folder. Point GF_PATHS_PROVISIONING at it. */
 const project = fileURLToPath(new URL('..', import.meta.url))
-const { values } = parseArgs({
-  options: {
-    out: { type: 'string', default: join(project, 'dashboards/grafana/generated') },
-    influxdb: { type: 'string', default: 'http://127.0.0.1:8086' },
-    database: { type: 'string', default: 'k8s' },
-    schema: { type: 'string', default: 'default' },
-    tier: { type: 'string' },
-    'resolution-seconds': { type: 'string', default: '5' },
-    'dashboards-path': { type: 'string', default: '/etc/grafana/provisioning/dashboards/json' },
-  },
-})
+const values = readFlags()
 
 const { schema } = values
 if (schema !== 'default' && schema !== 'withfields') fail(`--schema: ${JSON.stringify(schema)} is neither "default" nor "withfields"`)
@@ -41,6 +31,24 @@ for (const [file, text] of files) {
   mkdirSync(dirname(join(out, file)), { recursive: true })
   writeFileSync(join(out, file), text)
   console.log(relative(process.cwd(), join(out, file)))
+}
+
+function readFlags() {
+  try {
+    return parseArgs({
+      options: {
+        out: { type: 'string', default: join(project, 'dashboards/grafana/generated') },
+        influxdb: { type: 'string', default: 'http://127.0.0.1:8086' },
+        database: { type: 'string', default: 'k8s' },
+        schema: { type: 'string', default: 'default' },
+        tier: { type: 'string' },
+        'resolution-seconds': { type: 'string', default: '5' },
+        'dashboards-path': { type: 'string', default: '/etc/grafana/provisioning/dashboards/json' },
+      },
+    }).values
+  } catch (error) {
+    return fail((error as Error).message)
+  }
 }
 
 function fail(message: string): never {

@@ -226,8 +226,19 @@ describe('influxQl', () => {
     expect(influxQl({ schema: 'withfields' }, query)).toContain(`mean("usage_rate") AS "part" FROM "cpu" WHERE`)
   })
 
-  it('gives all columns of a table the time of the range', () => {
-    const query = { metric: 'cpu/limit', of: 'node', per: ['nodename'], columns: [{ aggregate: 'max', title: 'Limit' }] } as const
-    expect(tableQl({ schema: 'default' }, query)).toMatch(/^SELECT max\("value"\) AS "Limit", mean\("value"\) AS "mean" FROM/)
+  it('asks for several columns of a table at once', () => {
+    const query = {
+      metric: 'cpu/usage_rate',
+      of: 'node',
+      per: ['nodename'],
+      columns: [
+        { aggregate: 'mean', title: 'CPU' },
+        { aggregate: 'max', title: 'CPU at most' },
+      ],
+      factor: 0.001,
+    } as const
+    expect(tableQl({ schema: 'default', tier: '1h' }, query)).toBe(
+      `SELECT mean("value") * 0.001 AS "CPU", max("value") * 0.001 AS "CPU at most" FROM "1h"."cpu/usage_rate" WHERE "type" = 'node' AND "cluster_name" =~ /^$cluster$/ AND $timeFilter GROUP BY "nodename"`,
+    )
   })
 })

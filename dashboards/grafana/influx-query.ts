@@ -31,13 +31,19 @@ export interface MetricQuery {
   readonly alias: string
 }
 
+interface Column<A> {
+  readonly aggregate: A
+  readonly title: string
+}
+
 /** A table: one row per entity, one column per metric, each the mean or the largest value over the range. */
 export interface TableQuery {
   readonly metric: MetricName
   readonly of: EntityType
   readonly where?: readonly string[]
   readonly per: readonly string[]
-  readonly columns: readonly { readonly aggregate: 'mean' | 'max'; readonly title: string }[]
+  /** The first is a mean: the largest value alone would bring its own time instead of the range's. */
+  readonly columns: readonly [Column<'mean'>, ...Column<'mean' | 'max'>[]]
   readonly factor?: number
 }
 
@@ -77,9 +83,6 @@ export function tableQl(layout: Layout, query: TableQuery): string {
   const { from, field } = place(layout, query.metric)
   const scale = query.factor === undefined ? '' : ` * ${query.factor}`
   const columns = query.columns.map(({ aggregate, title }) => `${aggregate}(${field})${scale} AS "${title}"`)
-  // A selector alone would bring the time of its point; beside an aggregate it does not.
-  const isSelector = query.columns.every(({ aggregate }) => aggregate !== 'mean')
-  if (isSelector) columns.push(`mean(${field}) AS "mean"`)
   return `SELECT ${columns.join(', ')} FROM ${from} WHERE ${conditionsOf(query)} AND $timeFilter${byTags(query.per)}`
 }
 

@@ -2,19 +2,15 @@ import type { TablePanel } from './board.ts'
 import type { Scope } from './scope.ts'
 
 /** A table of entities: CPU and memory used on average and at most over the range, beside request and limit. */
-export function usageTable(
-  scope: Scope,
-  panel: Pick<TablePanel, 'title' | 'description' | 'rows'> & { readonly hasLimits?: false },
-): TablePanel {
+export function usageTable(scope: Scope, panel: Pick<TablePanel, 'title' | 'description' | 'rows'>): TablePanel {
   const { of, where = [], per } = scope
-  const { hasLimits = true, ...rest } = panel
   const cores = { of, where, per, unit: 'short', factor: 0.001 } as const
   const bytes = { of, where, per, unit: 'bytes' } as const
   return {
     kind: 'table',
     span: 24,
     height: 9,
-    ...rest,
+    ...panel,
     sortBy: 'CPU',
     queries: [
       {
@@ -26,7 +22,7 @@ export function usageTable(
         ],
       },
       { ...cores, metric: 'cpu/request', columns: [{ aggregate: 'mean', title: 'CPU requested' }] },
-      ...(hasLimits ? [{ ...cores, metric: 'cpu/limit' as const, columns: [{ aggregate: 'mean' as const, title: 'CPU limit' }] }] : []),
+      { ...cores, metric: 'cpu/limit', columns: [{ aggregate: 'mean', title: 'CPU limit' }] },
       {
         ...bytes,
         metric: 'memory/working_set',
@@ -36,9 +32,7 @@ export function usageTable(
         ],
       },
       { ...bytes, metric: 'memory/request', columns: [{ aggregate: 'mean', title: 'Memory requested' }] },
-      ...(hasLimits
-        ? [{ ...bytes, metric: 'memory/limit' as const, columns: [{ aggregate: 'mean' as const, title: 'Memory limit' }] }]
-        : []),
+      { ...bytes, metric: 'memory/limit', columns: [{ aggregate: 'mean', title: 'Memory limit' }] },
     ],
   }
 }
