@@ -258,14 +258,22 @@ export const clusterRoleBindings: readonly RbacV1ClusterRoleBinding[] = [
 ]
 
 const authenticationReader = 'extension-apiserver-authentication-reader'
+/** Monitors that share the nodes of a cluster find each other by Leases. */
+const monitorLeases = 'system:binnacle:monitor-leases'
 
-/** Roles within a namespace: API servers behind ours read here how we show ourselves. */
+/** Roles within a namespace: API servers behind ours read here how we show ourselves, monitors find each other. */
 export const roles: readonly RbacV1Role[] = [
   {
     apiVersion,
     kind: 'Role',
     metadata: { name: authenticationReader, namespace: 'kube-system', labels: bootstrapLabels, annotations: autoUpdate },
     rules: [{ ...rule([''], ['configmaps'], read), resourceNames: ['extension-apiserver-authentication'] }],
+  },
+  {
+    apiVersion,
+    kind: 'Role',
+    metadata: { name: monitorLeases, namespace: 'kube-system', labels: bootstrapLabels, annotations: autoUpdate },
+    rules: [rule(['coordination.k8s.io'], ['leases'], ['create', 'delete', 'get', 'list', 'update'])],
   },
 ]
 
@@ -276,5 +284,12 @@ export const roleBindings: readonly RbacV1RoleBinding[] = [
     metadata: { name: `system::${authenticationReader}`, namespace: 'kube-system', labels: bootstrapLabels, annotations: autoUpdate },
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: authenticationReader },
     subjects: [user('system:binnacle:monitor'), user('system:kube-controller-manager'), user('system:kube-scheduler')],
+  },
+  {
+    apiVersion,
+    kind: 'RoleBinding',
+    metadata: { name: monitorLeases, namespace: 'kube-system', labels: bootstrapLabels, annotations: autoUpdate },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: monitorLeases },
+    subjects: [user('system:binnacle:monitor')],
   },
 ]
