@@ -46,7 +46,7 @@ type Sum = Omit<ObjectValue, 'name'>
 
 /** What pods export can be asked for under this prefix too, so that no name of the catalogue hides it. */
 const exportedPrefix = 'custom/'
-const maxExportedNames = 10_000
+const maxExportedNames = 1_000
 
 /**
  * Figures of objects: those of the catalogue, under their names with `_` or `/`, and those that pods export. An object's figure of a metric
