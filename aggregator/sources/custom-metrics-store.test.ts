@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { FakeClock } from '../../lib/fake-clock.ts'
+import type { CustomSample } from '../custom-metrics.ts'
 import { CustomMetricsStore } from './custom-metrics-store.ts'
 import type { ExpositionSample } from './exposition-reader.ts'
 
@@ -73,6 +74,22 @@ describe('the store of custom metrics', () => {
     store.forget(podOf('b', 'uid-b', 'other'))
     await clock.advance(45_001)
     expect([store.names(), store.samples('depth', 'default'), store.samples('depth', 'other')]).toEqual([[], [], []])
+  })
+
+  it('takes the time that a page gives, and leaves out what is not about now', () => {
+    const now = clock.now()
+    const dated = (name: string, timestamp: number) => ({ ...gauge(name, 1), timestamp })
+    put(podOf('a'), [dated('now', now - 2000), dated('old', now - 400_000), dated('ahead', now + 1e12)])
+    expect(store.names()).toEqual(['now'])
+    expect(store.samples('now', 'default')[0]!.timestamp).toBe(now - 2000)
+  })
+
+  it('hands every page on to the sinks', () => {
+    const told: string[][] = []
+    const sinks = [{ addCustomSamples: (samples: readonly CustomSample[]) => void told.push(samples.map(({ name }) => name)) }]
+    const telling = new CustomMetricsStore({ holdMs: 45_000, maxSeries: 10, sinks, clock })
+    telling.put(podOf('a'), [gauge('depth', 1), counter('requests_total', 1)], clock.now())
+    expect(told).toEqual([['depth']])
   })
 
   it('leaves out what is no number', () => {

@@ -20,6 +20,9 @@ export interface CustomMetricsStoreOptions {
   readonly clock: Clock
 }
 
+/** What a page dates further away than this is not about now. */
+const maxSkewMs = 300_000
+
 interface Counter {
   readonly value: number
   readonly timestamp: number
@@ -111,6 +114,7 @@ function makeRecord(
   for (const line of page) {
     if (!Number.isFinite(line.value)) continue
     const timestamp = line.timestamp ?? readAt
+    if (Math.abs(timestamp - readAt) > maxSkewMs) continue
     let rate: { readonly value: number; readonly windowMs?: number } | undefined = { value: line.value }
     if (line.type === 'counter') {
       const key = seriesKey(line)
