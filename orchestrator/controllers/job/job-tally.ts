@@ -50,39 +50,47 @@ export function hasFailed({ spec }: BatchV1Job, { metadata, status }: CoreV1Pod)
 export function tallyPods(job: BatchV1Job, pods: readonly CoreV1Pod[]): JobTally {
   const { spec, status } = job
   const byUid = new Map(pods.map((pod) => [pod.metadata.uid!, pod]))
-  const completions = spec.completions ?? 0
-  const completedIndexes = parseIndexes(status?.completedIndexes, completions)
-  const failedIndexes = parseIndexes(status?.failedIndexes, completions)
-  const waiting = (uids: readonly string[] | undefined) => (uids ?? []).filter((uid) => byUid.has(uid) && isHeld(byUid.get(uid)!))
-  const before = status?.uncountedTerminatedPods ?? {}
-  const succeededUids = waiting(before.succeeded)
-  const failedUids = waiting(before.failed)
-  let succeeded = (status?.succeeded ?? 0) + (before.succeeded?.length ?? 0) - succeededUids.length
-  const failed = (status?.failed ?? 0) + (before.failed?.length ?? 0) - failedUids.length
-  const counted: CoreV1Pod[] = [...succeededUids, ...failedUids].map((uid) => byUid.get(uid)!)
-  const known = new Set([...succeededUids, ...failedUids])
-  const ends: Ends = { counted, succeededUids, failedUids, completedIndexes, failedIndexes }
-  for (const pod of pods) if (isHeld(pod) && !known.has(pod.metadata.uid!)) countEnd(job, pod, ends)
-  if (isIndexed(job)) succeeded = completedIndexes.size
-  const uncounted = {
-    ...(succeededUids.length === 0 ? {} : { succeeded: succeededUids }),
-    ...(failedUids.length === 0 ? {} : { failed: failedUids }),
+  const waiting = (uids: readonly string[]) => uids.filter((uid) => byUid.has(uid) && isHeld(byUid.get(uid)!))
+  const { succeeded: succeededBefore = [], failed: failedBefore = [] } = status?.uncountedTerminatedPods ?? {}
+  const succeededUids = waiting(succeededBefore)
+  const failedUids = waiting(failedBefore)
+  const numbers = {
+    succeeded: (status?.succeeded ?? 0) + succeededBefore.length - succeededUids.length,
+    failed: (status?.failed ?? 0) + failedBefore.length - failedUids.length,
   }
+  const known = new Set([...succeededUids, ...failedUids])
+  const ends: Ends = {
+    counted: [...known].map((uid) => byUid.get(uid)!),
+    succeededUids,
+    failedUids,
+    completedIndexes: parseIndexes(status?.completedIndexes, spec.completions ?? 0),
+    failedIndexes: parseIndexes(status?.failedIndexes, spec.completions ?? 0),
+  }
+  for (const pod of pods) if (isHeld(pod) && !known.has(pod.metadata.uid!)) countEnd(job, pod, ends)
+  if (isIndexed(job)) numbers.succeeded = ends.completedIndexes.size
   return {
-    succeeded: succeeded + succeededUids.length,
-    failed: failed + failedUids.length,
-    completedIndexes,
-    failedIndexes,
-    counted,
-    isSettled: counted.length === 0,
-    status: {
-      succeeded,
-      failed,
-      uncountedTerminatedPods: uncounted,
-      ...(isIndexed(job) ? { completedIndexes: formatIndexes(completedIndexes) } : {}),
-      ...(spec.backoffLimitPerIndex === undefined ? {} : { failedIndexes: formatIndexes(failedIndexes) }),
-    },
+    succeeded: numbers.succeeded + succeededUids.length,
+    failed: numbers.failed + failedUids.length,
+    completedIndexes: ends.completedIndexes,
+    failedIndexes: ends.failedIndexes,
+    counted: ends.counted,
+    isSettled: ends.counted.length === 0,
+    status: { ...numbers, ...statusOf(job, ends) },
     ...(ends.failJob === undefined ? {} : { failJob: ends.failJob }),
+  }
+}
+
+function statusOf(
+  job: BatchV1Job,
+  { succeededUids, failedUids, completedIndexes, failedIndexes }: Ends,
+): Omit<JobTally['status'], 'succeeded' | 'failed'> {
+  return {
+    uncountedTerminatedPods: {
+      ...(succeededUids.length === 0 ? {} : { succeeded: succeededUids }),
+      ...(failedUids.length === 0 ? {} : { failed: failedUids }),
+    },
+    ...(isIndexed(job) ? { completedIndexes: formatIndexes(completedIndexes) } : {}),
+    ...(job.spec.backoffLimitPerIndex === undefined ? {} : { failedIndexes: formatIndexes(failedIndexes) }),
   }
 }
 
