@@ -16,8 +16,8 @@ export function machineInfo(machine: MachineInfo, fileSystems: readonly FileSyst
     cpu_frequency_khz: machine.cpuFrequencyKhz,
     memory_capacity: machine.memoryBytes,
     swap_capacity: machine.swapBytes,
-    num_books: machine.books,
-    num_drawers: machine.drawers,
+    ...(machine.books === 0 ? {} : { num_books: machine.books }),
+    ...(machine.drawers === 0 ? {} : { num_drawers: machine.drawers }),
     memory_by_type: Object.fromEntries(
       Object.entries(machine.memoryByType).map(([type, { capacityBytes, count }]) => [
         type,
@@ -52,24 +52,33 @@ export function machineInfo(machine: MachineInfo, fileSystems: readonly FileSyst
       speed: speedMbits,
       mtu,
     })),
-    topology: machine.nodes.map((node) => ({
-      node_id: node.id,
-      memory: node.memoryBytes,
-      hugepages: node.hugePages.map(({ pageSizeKb, count }) => ({ page_size: pageSizeKb, num_pages: count })),
-      cores: node.cores.map(({ coreId, socketId, threads, caches, uncoreCaches }) => ({
-        core_id: coreId,
-        thread_ids: threads,
-        caches: caches.map(cacheOf),
-        uncore_caches: uncoreCaches.length === 0 ? null : uncoreCaches.map(cacheOf),
-        socket_id: socketId,
-      })),
-      caches: node.caches.length === 0 ? null : node.caches.map(cacheOf),
-      distances: node.distances,
-    })),
+    topology: topologyOf(machine),
     cloud_provider: machine.cloudProvider,
     instance_type: 'Unknown',
     instance_id: 'None',
   }
+}
+
+function topologyOf({ nodes }: MachineInfo) {
+  return nodes.map((node) => ({
+    node_id: node.id,
+    memory: node.memoryBytes,
+    hugepages: node.hugePages.map(({ pageSizeKb, count }) => ({ page_size: pageSizeKb, num_pages: count })),
+    cores: node.cores.map(({ coreId, socketId, threads, caches, uncoreCaches }) => ({
+      core_id: coreId,
+      thread_ids: threads,
+      caches: caches.map(cacheOf),
+      uncore_caches: orNull(uncoreCaches.map(cacheOf)),
+      socket_id: socketId,
+    })),
+    caches: orNull(node.caches.map(cacheOf)),
+    distances: node.distances,
+  }))
+}
+
+/** An empty list is `null` in Go's JSON. */
+function orNull<T>(list: readonly T[]): readonly T[] | null {
+  return list.length === 0 ? null : list
 }
 
 /** cAdvisor's v2 `Attributes`: versions and most of the machine. */

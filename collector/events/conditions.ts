@@ -76,6 +76,8 @@ export class ConditionWatch {
 
   /** Looks at a container's newest sample. */
   look(container: Container): void {
+    // Limits come with the first sample; before, there is nothing to compare with.
+    if (container.ring.count === 0) return
     const { name } = container.description
     const known = this.#watched.get(name)
     if (known === undefined || known.container !== container) {
@@ -107,11 +109,6 @@ export class ConditionWatch {
 
   #lookAtLimits(watched: Watched): void {
     const { container, limits: before } = watched
-    // Limits are read in the first pass of a container; until then there is nothing to compare with.
-    if (container.ring.count < 2) {
-      watched.limits = { ...container.spec }
-      return
-    }
     for (const [field, key] of limits) {
       const from = before[key] ?? null
       const to = container.spec[key] ?? null

@@ -155,6 +155,7 @@ test('limits that change, throttling that begins and ends, and kills are told', 
       await clock.advance(1000)
     }
   }
+  watch.look(container)
   container.spec.memoryLimitBytes = 100
   await run(20, 0)
   container.spec.memoryLimitBytes = undefined

@@ -153,7 +153,7 @@ describe('the collector’s page in a browser', () => {
   })
 
   it('the colours follow the system and can be chosen', async () => {
-    const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor)
+    const background = () => page.evaluate<string>('getComputedStyle(document.body).backgroundColor')
     const light = await background()
     await page.emulateMedia({ colorScheme: 'dark' })
     await expect.poll(background).not.toBe(light)
