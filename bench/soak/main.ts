@@ -1,4 +1,4 @@
-import { soak } from './churn.ts'
+import { soak } from '../../test/support/soak.ts'
 
 /** `node bench/soak/main.ts [MINUTES [FLAG …]]`: 100 containers starting and stopping per minute on Docker, 30 minutes by default. */
 const [minutes = '30', ...flags] = process.argv.slice(2)

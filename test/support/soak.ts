@@ -5,9 +5,8 @@ import type { Client } from '../../orchestrator/client/client.ts'
 import { createHttpsTransport } from '../../orchestrator/client/https-transport.ts'
 import { loadKubeconfig } from '../../orchestrator/client/kubeconfig.ts'
 import { createClient } from '../../orchestrator/client/rest-client.ts'
-import { startCluster } from '../../test/support/cluster.ts'
-import type { TestCluster } from '../../test/support/cluster.ts'
-import { median } from '../measurement.ts'
+import { startCluster } from './cluster.ts'
+import type { TestCluster } from './cluster.ts'
 
 /** How a soak went. */
 export interface SoakReport {
@@ -136,6 +135,10 @@ function summarize(name: string, samples: readonly Sample[]): Omit<ProcessMemory
     peakMb: Math.max(...points.map(([, mb]) => mb)),
     mbPerHour: slope(settled),
   }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }
 
 function slope(points: readonly (readonly [number, number])[]): number {
