@@ -11,6 +11,7 @@ import type { RawQuery } from './query-parameters.ts'
 const root = '/api/v1/historical'
 const maxBuckets = 100_000
 const maxPods = 1000
+const queriesAtOnce = 8
 
 /** Upstream's names of aggregations, and what they are to InfluxDB. */
 const aggregations: Readonly<Record<string, HistoryFunction>> = {
@@ -66,13 +67,12 @@ export function registerHistoricalApi(server: FastifyInstance, history: InfluxHi
   const registerMany = (path: string, finders: (names: Names) => readonly (() => Promise<Target | undefined>)[]) => {
     server.get(`${root}${path}/metrics/*`, async (request) => {
       const names = namesOf(request)
-      const asked = finders(names).map((find) => reader.points(find, names['*']!, request.query as RawQuery))
-      return { items: await Promise.all(asked) }
+      return { items: await mapInTurns(finders(names), (find) => reader.points(find, names['*']!, request.query as RawQuery)) }
     })
     server.get(`${root}${path}/metrics-aggregated/:list/*`, async (request) => {
       const names = namesOf(request)
       const wanted = { list: names['list']!, metric: names['*']! }
-      return { items: await Promise.all(finders(names).map((find) => reader.buckets(find, wanted, request.query as RawQuery))) }
+      return { items: await mapInTurns(finders(names), (find) => reader.buckets(find, wanted, request.query as RawQuery)) }
     })
   }
   for (const { path, type, labels } of entityRoutes) register(path, async (names) => ({ type, tags: labels(names), ...always }))
@@ -91,6 +91,15 @@ export function registerHistoricalApi(server: FastifyInstance, history: InfluxHi
   registerMany('/namespaces/:namespace/pod-list/:pods', ({ namespace, pods }) =>
     splitList(pods!).map((pod) => async () => ({ type: 'pod', tags: { namespace_name: namespace!, pod_name: pod }, ...always })),
   )
+}
+
+/** The results in order; a few at a time, so that one request does not take InfluxDB for itself. */
+async function mapInTurns<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
+  const results: R[] = []
+  for (let at = 0; at < items.length; at += queriesAtOnce) {
+    results.push(...(await Promise.all(items.slice(at, at + queriesAtOnce).map(work))))
+  }
+  return results
 }
 
 const always = { since: -Infinity, until: Infinity }

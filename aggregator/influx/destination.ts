@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import type { Clock } from '../../lib/clock.ts'
-import type { Destination, Outcome } from '../sinks/delivery.ts'
+import type { Destination, Outcome } from '../sinks/destination.ts'
 import { HttpPoster } from '../sinks/http-poster.ts'
 import type { HttpAnswer } from '../sinks/http-poster.ts'
 import type { Payload } from '../sinks/spool.ts'

@@ -57,20 +57,37 @@ export function resolveInfluxOptions(options: InfluxOptions): InfluxSettings {
   const { url, database = 'k8s', username, password = '', retention, policy = 'default', schema = 'default' } = options
   const { tags = defaultTags, maxSeries = 1_000_000, v2, tls = {}, isManaged = v2 === undefined, hasCounters = true } = options
   const tiers = { ...defaultTiers, ...options.tiers }
-  const parsed = URL.canParse(url) ? new URL(url) : undefined
-  if (parsed === undefined || !['http:', 'https:'].includes(parsed.protocol)) {
-    throw new RangeError(`influx.url: ${JSON.stringify(url)} is not an http:// or https:// URL`)
+  const credentials = username === undefined ? undefined : { username, password }
+  const allTags = tags.includes('heapster') ? [...heapsterTags, ...tags.filter((tag) => tag !== 'heapster')] : tags
+  const settings = {
+    url,
+    database,
+    policy,
+    schema,
+    tags: allTags,
+    maxSeries,
+    isManaged,
+    hasCounters,
+    credentials,
+    retention,
+    tiers,
+    v2,
+    tls,
   }
+  checkSettings(settings)
+  return settings
+}
+
+function checkSettings({ url, database, policy, retention, tiers, maxSeries }: InfluxSettings): void {
+  const protocol = URL.canParse(url) ? new URL(url).protocol : ''
+  if (!['http:', 'https:'].includes(protocol)) throw new RangeError(`influx.url: ${JSON.stringify(url)} is not an http:// or https:// URL`)
   checkName('influx.database', database)
   checkName('influx.policy', policy)
   if (tierNames.some((name) => name === policy)) throw new RangeError(`influx.policy: ${JSON.stringify(policy)} is the name of a tier`)
   if (retention !== undefined) checkDuration('influx.retention', retention)
   for (const name of tierNames) if (tiers[name] !== 'none') checkDuration(`influx.tiers.${name}`, tiers[name])
-  if (!(Number.isInteger(maxSeries) && maxSeries >= 1))
-    throw new RangeError(`influx.maxSeries: ${maxSeries} must be a whole number from 1 on`)
-  const credentials = username === undefined ? undefined : { username, password }
-  const allTags = tags.includes('heapster') ? [...heapsterTags, ...tags.filter((tag) => tag !== 'heapster')] : tags
-  return { url, database, policy, schema, tags: allTags, maxSeries, isManaged, hasCounters, credentials, retention, tiers, v2, tls }
+  if (Number.isInteger(maxSeries) && maxSeries >= 1) return
+  throw new RangeError(`influx.maxSeries: ${maxSeries} must be a whole number from 1 on`)
 }
 
 function checkName(field: string, name: string): void {

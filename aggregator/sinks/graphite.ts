@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Clock } from '../../lib/clock.ts'
-import type { Destination, Outcome } from './delivery.ts'
+import type { Destination, Outcome } from './destination.ts'
 import { createEncodedSink } from './encoded-sink.ts'
 import type { TlsSettings } from './http-poster.ts'
 import { metricPath, plainNumber } from './metric-path.ts'

@@ -2,7 +2,7 @@ import { Agent as HttpAgent, request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { Clock } from '../../lib/clock.ts'
-import type { Retry } from './delivery.ts'
+import type { Retry } from './destination.ts'
 
 /** An answer, its body cut to what is needed. */
 export interface HttpAnswer {

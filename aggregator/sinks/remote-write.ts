@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.ts'
-import type { Destination, Outcome } from './delivery.ts'
+import type { Destination, Outcome } from './destination.ts'
 import { createEncodedSink } from './encoded-sink.ts'
 import { authorizationHeader, HttpPoster, isTemporary, retryOf } from './http-poster.ts'
 import type { HttpPosterOptions } from './http-poster.ts'

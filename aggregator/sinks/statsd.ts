@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import type { Socket } from 'node:dgram'
 import { once } from 'node:events'
-import type { Destination, Outcome } from './delivery.ts'
+import type { Destination, Outcome } from './destination.ts'
 import { createEncodedSink } from './encoded-sink.ts'
 import { metricPath, plainNumber } from './metric-path.ts'
 import { outsideLabels } from './points.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ClusterEvent } from '../events.ts'
-import type { Destination, Outcome } from './delivery.ts'
+import type { Destination, Outcome } from './destination.ts'
 import { createEncodedSink } from './encoded-sink.ts'
 import { authorizationHeader, HttpPoster, isTemporary, retryOf } from './http-poster.ts'
 import type { HttpPosterOptions } from './http-poster.ts'

@@ -1,0 +1,38 @@
+import type { Refusal } from './dead-letters.ts'
+import type { Payload } from './spool.ts'
+
+/** What became of a payload that was sent. Nothing set: all of it is delivered. */
+export interface Outcome {
+  /** Refused for good: counted, kept as dead letters, never sent again. */
+  readonly refusals?: readonly Refusal[]
+  /** What is neither delivered nor refused, in order. */
+  readonly remaining?: readonly Payload[]
+  /** Why `remaining` has to wait; absent: it is sent at once, as halves of what was too large. */
+  readonly retry?: Retry
+}
+
+/** Nothing is wrong with the items: they are sent again later. */
+export interface Retry {
+  readonly message: string
+  /** The destination asked for this much patience, ms. */
+  readonly afterMs?: number
+  /** Prepare the destination again first. */
+  readonly isUnprepared?: boolean
+}
+
+/** The other end. Sending a payload twice must be harmless there, or as harmless as its protocol allows. */
+export interface Destination {
+  /** What is sent before the first payload, and again after `isUnprepared`; rejects until it has worked. */
+  prepare?(): Promise<void>
+  /** Resolves within its own deadline. A rejection means that nothing is known to have arrived. */
+  send(payload: Payload, signal: AbortSignal): Promise<Outcome>
+  close(): void
+}
+
+/** Gathers items and hands them out as one body. */
+export interface PayloadEncoder {
+  /** Items since the last `take`. */
+  readonly items: number
+  /** The body is the caller's own. `lost`: items that have no form in this encoding, by reason. */
+  take(): Payload & { readonly lost?: Readonly<Record<string, number>> }
+}
