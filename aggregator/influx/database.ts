@@ -29,6 +29,17 @@ export function createInfluxDriver(options: InfluxOptions): InfluxDB {
   })
 }
 
+/** InfluxDB could not be asked, or refused; an HTTP server answers it with 503. */
+class InfluxError extends Error {
+  readonly code = 'INFLUX'
+  readonly statusCode = 503
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'InfluxError'
+  }
+}
+
 /** A table of an answer. */
 export interface InfluxSeries {
   readonly name?: string
@@ -48,9 +59,11 @@ export interface StatementOptions {
 export async function runStatement(driver: InfluxDB, statement: string, options: StatementOptions): Promise<readonly InfluxSeries[]> {
   const { clock, timeoutMs = statementTimeoutMs, parameters } = options
   const asked = driver.queryRaw(statement, { precision: 'ms', ...(parameters === undefined ? {} : { placeholders: parameters }) })
-  const { results } = await withDeadline(asked as Promise<RawAnswer>, clock, timeoutMs)
+  const { results } = await withDeadline(asked as Promise<RawAnswer>, clock, timeoutMs).catch((cause: Error) => {
+    throw new InfluxError(`InfluxDB cannot be asked: ${cause.message}`, { cause })
+  })
   const failure = results[0]?.error
-  if (failure !== undefined) throw new Error(`InfluxDB refused a statement: ${failure}`)
+  if (failure !== undefined) throw new InfluxError(`InfluxDB refused a statement: ${failure}`)
   return results[0]?.series ?? []
 }
 

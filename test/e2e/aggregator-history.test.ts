@@ -209,6 +209,24 @@ describe.each(['default', 'withfields'] as const)('the history of Heapster in th
   })
 })
 
+describe('the history of Heapster without its InfluxDB', () => {
+  it('says so with 503, and goes on when it is there', async () => {
+    const away = await createInfluxServer()
+    const http = createServer({ url: away.url })
+    const path = `/api/v1/historical/nodes/n1/metrics/cpu/usage_rate?${range}`
+    const { statusCode, body } = await http.inject(path)
+    expect([statusCode, body]).toEqual([503, expect.stringContaining('InfluxDB cannot be asked: ')])
+    await away.start()
+    const answers = async () => (await http.inject(path)).statusCode
+    // A database that was never made is refused, which is no empty answer either.
+    await expect.poll(answers, { timeout: 20_000 }).toBe(503)
+    await away.query('CREATE DATABASE "k8s" WITH NAME "default"')
+    await expect.poll(answers, { timeout: 20_000 }).toBe(200)
+    await http.close()
+    await away.remove()
+  })
+})
+
 describe.each(['default', 'withfields'] as const)('the tiers of a database in the schema %s', (schema) => {
   it('answer for what is older than the points are kept, with exact sums, and go when they are not wanted', async () => {
     const database = `tiers-${schema}`
