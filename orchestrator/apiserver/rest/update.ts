@@ -1,5 +1,6 @@
 import { applyDefaults } from '../../api/defaulting.ts'
 import type { KindDeclaration } from '../../api/kind-declaration.ts'
+import { validateEphemeralContainers } from '../../api/kinds/ephemeral-containers.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { invalid, notFound, type StatusCause } from '../../api/status-error.ts'
 import { prepareForStatusUpdate, prepareForUpdate } from '../../api/strategy.ts'
@@ -55,12 +56,17 @@ interface Strategy {
 const wholeObject: Strategy = { prepare: prepareForUpdate, validate: validateUpdate }
 /** Writes to parts that an update of the whole object may not touch: immutability is not their rule. */
 const fixedPart: Strategy = { prepare: prepareForUpdate, validate: validateObject }
+/** The same, with a rule of the part's own. */
+const partWith = (validate: (object: KubeObject, previous: KubeObject) => readonly StatusCause[]): Strategy => ({
+  prepare: prepareForUpdate,
+  validate: (declaration, object, previous) => [...validateObject(declaration, object), ...validate(object, previous)],
+})
 /** The handler itself decides all that changes. */
 const asGiven: Strategy = { prepare: () => {}, validate: validateObject }
 
 const strategies: Readonly<Record<string, Strategy>> = {
   status: { prepare: prepareForStatusUpdate, validate: validateStatusUpdate },
-  ephemeralcontainers: fixedPart,
+  ephemeralcontainers: partWith(validateEphemeralContainers),
   resize: fixedPart,
   binding: asGiven,
   finalize: asGiven,

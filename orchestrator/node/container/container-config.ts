@@ -10,6 +10,8 @@ export interface ContainerConfigInput {
   readonly container: CoreV1Container
   readonly attempt: number
   readonly sandboxId: string
+  /** The container whose processes this one is to see. */
+  readonly targetId: string | undefined
   readonly image: ImageFacts
   readonly environment: ReadonlyMap<string, string>
   readonly mounts: readonly Mount[]
@@ -44,11 +46,17 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     ...(cgroupParent === undefined ? {} : { cgroupParent }),
     ...(container.lifecycle?.stopSignal === undefined ? {} : { stopSignal: container.lifecycle.stopSignal }),
     graceSeconds: pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds,
-    pidNamespace: pod.spec.hostPID === true ? 'host' : pod.spec.shareProcessNamespace === true ? 'sandbox' : 'own',
+    pidNamespace: pidNamespaceOf(pod, input.targetId),
     usesHostIpc: pod.spec.hostIPC === true,
     usesHostNetwork: pod.spec.hostNetwork === true,
     annotations: pod.metadata.annotations ?? {},
   }
+}
+
+function pidNamespaceOf({ spec }: CoreV1Pod, targetId: string | undefined): ContainerConfig['pidNamespace'] {
+  if (spec.hostPID === true) return 'host'
+  if (spec.shareProcessNamespace === true) return 'sandbox'
+  return targetId === undefined ? 'own' : { containerId: targetId }
 }
 
 /** What tells a pod from all others. */

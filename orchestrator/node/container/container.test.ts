@@ -197,7 +197,7 @@ describe('DNS', () => {
 })
 
 describe('a container configuration', () => {
-  const configOf = (container: object, pod: object = {}, user = '') => {
+  const configOf = (container: object, pod: object = {}, user = '', targetId?: string) => {
     const spec = testContainer('main', container)
     return containerConfig({
       owner: { clusterId: 'c', nodeName: 'n' },
@@ -205,6 +205,7 @@ describe('a container configuration', () => {
       container: spec,
       attempt: 0,
       sandboxId: 's0',
+      targetId,
       image: { id: 'sha256:1', tags: [], digests: [], sizeBytes: 0, user },
       environment: new Map([['A', '1']]),
       mounts: [],
@@ -220,6 +221,12 @@ describe('a container configuration', () => {
       },
     })
   }
+
+  it('sees the processes of its target, unless the whole pod shares them', () => {
+    expect(configOf({}).pidNamespace).toBe('own')
+    expect(configOf({}, {}, '', 'c1').pidNamespace).toEqual({ containerId: 'c1' })
+    expect(configOf({}, { shareProcessNamespace: true }, '', 'c1').pidNamespace).toBe('sandbox')
+  })
 
   it('expands commands and arguments', () => {
     expect(configOf({ command: ['run', '$(A)'], args: ['$(B)'] })).toMatchObject({ command: ['run', '1'], args: ['$(B)'] })

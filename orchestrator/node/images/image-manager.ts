@@ -172,9 +172,19 @@ export function containerReference(
   resourceVersion: string
   fieldPath: string
 } {
-  const list = pod.spec.initContainers?.some(({ name }) => name === container.name) === true ? 'initContainers' : 'containers'
+  const list = (['initContainers', 'ephemeralContainers'] as const).find((each) =>
+    pod.spec[each]?.some(({ name }) => name === container.name),
+  )
   const { namespace = '', name = '', uid = '', resourceVersion = '' } = pod.metadata
-  return { apiVersion: 'v1', kind: 'Pod', namespace, name, uid, resourceVersion, fieldPath: `spec.${list}{${container.name}}` }
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    namespace,
+    name,
+    uid,
+    resourceVersion,
+    fieldPath: `spec.${list ?? 'containers'}{${container.name}}`,
+  }
 }
 
 /** `Always` for `:latest` and for images without a tag, unless the pod says otherwise. */

@@ -6,7 +6,7 @@ import type {
   CoreV1ContainerStatus,
 } from '../../api/generated/kinds.ts'
 import type { ObservedContainer } from '../runtime/runtime.ts'
-import { backoffKeyOf, initContainersOf, isInPostStart, isRestartable, isSidecar, newestAttempt } from './pod-view.ts'
+import { allStatusesOf, backoffKeyOf, initContainersOf, isInPostStart, isRestartable, isSidecar, newestAttempt } from './pod-view.ts'
 import type { PodView } from './pod-view.ts'
 import { backOffMessage } from './sync-pod.plan.ts'
 
@@ -36,8 +36,7 @@ export function containerStatus(
   facts: StatusFacts,
   hasPodEnded: boolean,
 ): CoreV1ContainerStatus {
-  const { status } = view.pod
-  const told = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].find(({ name }) => name === container.name)
+  const told = allStatusesOf(view.pod.status).find(({ name }) => name === container.name)
   const subject: Subject = { container, newest: newestAttempt(view, container.name), view, facts, hasPodEnded, told }
   const state = stateOf(subject)
   const verdict = subject.newest?.state === 'running' ? view.verdicts.get(subject.newest.id) : undefined

@@ -5,7 +5,7 @@ import { isUnavailable } from '../runtime/runtime.ts'
 import { Backoff } from './backoff.ts'
 import { NetworkNotReadyError } from './pod-operations.ts'
 import type { PodServices } from './pod-services.ts'
-import { describePod, sandboxKey } from './pod-view.ts'
+import { allContainersOf, allStatusesOf, describePod, sandboxKey } from './pod-view.ts'
 import type { Hold } from './pod-view.ts'
 
 const retryMs = 10_000
@@ -105,8 +105,7 @@ export class PodHolds {
     const failed = this.#holds.get(name)!
     clock.setTimer(pullErrorShownMs, () => {
       if (this.#holds.get(name) !== failed) return
-      const { spec } = this.#pod()
-      const image = [...spec.containers, ...(spec.initContainers ?? [])].find((each) => each.name === name)?.image
+      const image = allContainersOf(this.#pod()).find((each) => each.name === name)?.image
       const words = `Back-off pulling image "${image}"`
       this.#holds.set(name, { ...failed, reason: 'ImagePullBackOff', message: `${words}: ErrImagePull: ${failed.message}` })
       recorder.event(containerReference(this.#pod(), { name }), 'Normal', 'BackOff', words)
@@ -117,6 +116,6 @@ export class PodHolds {
 }
 
 function loopingContainers(status: CoreV1PodStatus | undefined): ReadonlySet<string> {
-  const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])]
-  return new Set(statuses.filter(({ state }) => state?.waiting?.reason === 'CrashLoopBackOff').map(({ name }) => name))
+  const looping = allStatusesOf(status).filter(({ state }) => state?.waiting?.reason === 'CrashLoopBackOff')
+  return new Set(looping.map(({ name }) => name))
 }

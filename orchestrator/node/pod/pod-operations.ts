@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises'
-import type { CoreV1Container, CoreV1Pod } from '../../api/generated/kinds.ts'
+import type { CoreV1Container, CoreV1EphemeralContainer, CoreV1Pod } from '../../api/generated/kinds.ts'
+import { ConfigurationError } from '../container/configuration-error.ts'
 import { containerConfig, identityOf } from '../container/container-config.ts'
 import { dnsConfigOf, formatHosts, formatResolvConf, hostnameOf } from '../container/dns.ts'
 import { makeEnvironment } from '../container/environment.ts'
@@ -10,6 +11,7 @@ import { RuntimeUnavailableError } from '../runtime/runtime.ts'
 import type { Mount, ObservedContainer, PortMapping, RuntimeInfo, SandboxConfig } from '../runtime/runtime.ts'
 import { runHook } from './lifecycle-hooks.ts'
 import type { PodServices } from './pod-services.ts'
+import { allContainersOf } from './pod-view.ts'
 
 /** The kernel's limit of what is kept of a termination message, as in the kubelet. */
 const maxTerminationMessageBytes = 4096
@@ -60,10 +62,11 @@ export class PodOperations {
   /** Image, environment, container, start, postStart. `observe` is told each step; `signal` cuts waiting for an image short. */
   async startContainer(
     pod: CoreV1Pod,
-    container: CoreV1Container,
+    container: CoreV1Container | CoreV1EphemeralContainer,
     options: {
       readonly attempt: number
       readonly sandbox: ObservedContainer
+      readonly target: ObservedContainer | undefined
       readonly signal: AbortSignal
       readonly observe: (container: ObservedContainer) => void
     },
@@ -72,6 +75,7 @@ export class PodOperations {
     const about = containerReference(pod, container)
     const podIp = options.sandbox.ip ?? this.#services.settings.hostIp
     const machine = this.#machine()
+    verifyTarget(container, options.target)
     const [image, { environment, mounts }] = await Promise.all([
       abortable(images.ensure(pod, container), options.signal),
       this.#contextOf(pod, container, options.attempt, podIp),
@@ -83,6 +87,7 @@ export class PodOperations {
       container,
       attempt: options.attempt,
       sandboxId: options.sandbox.id,
+      targetId: options.target?.id,
       image,
       environment,
       mounts,
@@ -99,7 +104,7 @@ export class PodOperations {
   /** preStop, then the stop signal, then after the rest of the grace period SIGKILL. */
   async killContainer(pod: CoreV1Pod, observed: ObservedContainer, graceSeconds: number): Promise<void> {
     const { runtime, recorder, clock, probeExecutor, settings } = this.#services
-    const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(({ name }) => name === observed.name)
+    const container = allContainersOf(pod).find(({ name }) => name === observed.name)
     const startedMs = clock.monotonic()
     const hook = container?.lifecycle?.preStop
     if (container !== undefined && hook !== undefined && graceSeconds > 0) {
@@ -147,7 +152,7 @@ export class PodOperations {
       maxTerminationMessageBytes,
     )
     if (message !== '') return message
-    const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(({ name }) => name === observed.name)
+    const container = allContainersOf(pod).find(({ name }) => name === observed.name)
     if (container?.terminationMessagePolicy !== 'FallbackToLogsOnError' || observed.exitCode === 0) return undefined
     const abort = new AbortController()
     const stream = await runtime.logs(observed.id, { follow: false, timestamps: false, tailLines: maxFallbackLines }, abort.signal)
@@ -297,6 +302,12 @@ export class PodOperations {
     const driver = this.#services.machine()?.cgroupDriver
     if (driver !== undefined) await cgroups.remove(cgroupParentOf({ ...this.#services.owner, pod, driver }))
   }
+}
+
+/** An ephemeral container that is to see another's processes cannot start before that one runs. */
+function verifyTarget(container: CoreV1Container | CoreV1EphemeralContainer, target: ObservedContainer | undefined): void {
+  if (!('targetContainerName' in container) || !container.targetContainerName || target !== undefined) return
+  throw new ConfigurationError(`unable to find target container "${container.targetContainerName}"`)
 }
 
 function portMappingsOf(pod: CoreV1Pod): PortMapping[] {

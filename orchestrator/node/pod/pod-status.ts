@@ -4,7 +4,7 @@ import { qosClassOf } from '../container/resources.ts'
 import { containerStatus } from './container-status.ts'
 import type { StatusFacts } from './container-status.ts'
 import { podConditions } from './pod-conditions.ts'
-import { initContainersOf, isSidecar, newestSandbox } from './pod-view.ts'
+import { ephemeralContainersOf, initContainersOf, isSidecar, newestSandbox } from './pod-view.ts'
 import type { PodView } from './pod-view.ts'
 import type { PodPlan } from './sync-pod.plan.ts'
 
@@ -13,6 +13,7 @@ export function podStatus(view: PodView, plan: PodPlan, facts: StatusFacts): Cor
   const { pod } = view
   const initStatuses = initContainersOf(pod).map((container) => containerStatus(container, view, facts, plan.hasEnded))
   const statuses = pod.spec.containers.map((container) => containerStatus(container, view, facts, plan.hasEnded))
+  const ephemeralStatuses = ephemeralContainersOf(pod).map((container) => containerStatus(container, view, facts, plan.hasEnded))
   const failure =
     plan.failure ?? (pod.status?.reason === undefined ? undefined : { reason: pod.status.reason, message: pod.status.message ?? '' })
   const phase = phaseOf(view, plan, initStatuses, statuses)
@@ -27,6 +28,7 @@ export function podStatus(view: PodView, plan: PodPlan, facts: StatusFacts): Cor
     startTime: pod.status?.startTime ?? toTimestamp(view.firstSeenMs),
     ...(initStatuses.length === 0 ? {} : { initContainerStatuses: initStatuses }),
     containerStatuses: statuses,
+    ...(ephemeralStatuses.length === 0 ? {} : { ephemeralContainerStatuses: ephemeralStatuses }),
     qosClass: pod.status?.qosClass ?? qosClassOf(pod),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
   }

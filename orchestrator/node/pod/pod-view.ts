@@ -1,4 +1,10 @@
-import type { CoreV1Container, CoreV1Pod } from '../../api/generated/kinds.ts'
+import type {
+  CoreV1Container,
+  CoreV1ContainerStatus,
+  CoreV1EphemeralContainer,
+  CoreV1Pod,
+  CoreV1PodStatus,
+} from '../../api/generated/kinds.ts'
 import type { ObservedContainer } from '../runtime/runtime.ts'
 import type { Backoff } from './backoff.ts'
 
@@ -61,11 +67,28 @@ export const isSidecar = (container: CoreV1Container): boolean => container.rest
 
 export const initContainersOf = (pod: CoreV1Pod): readonly CoreV1Container[] => pod.spec.initContainers ?? []
 
+export const ephemeralContainersOf = (pod: CoreV1Pod): readonly CoreV1EphemeralContainer[] => pod.spec.ephemeralContainers ?? []
+
+/** Every container that the pod asks for, of whatever kind. Names are unique among them. */
+export const allContainersOf = ({ spec }: CoreV1Pod): readonly (CoreV1Container | CoreV1EphemeralContainer)[] => [
+  ...spec.containers,
+  ...(spec.initContainers ?? []),
+  ...(spec.ephemeralContainers ?? []),
+]
+
+/** What the API was told last of every container, of whatever kind. */
+export const allStatusesOf = (status: CoreV1PodStatus | undefined): readonly CoreV1ContainerStatus[] => [
+  ...(status?.containerStatuses ?? []),
+  ...(status?.initContainerStatuses ?? []),
+  ...(status?.ephemeralContainerStatuses ?? []),
+]
+
 /** A container's key for the restart backoff. */
 export const backoffKeyOf = (name: string): string => name
 
 /** Whether an ended container is to be started again. */
 export function isRestartable(pod: CoreV1Pod, container: CoreV1Container, exitCode: number): boolean {
+  if (ephemeralContainersOf(pod).some(({ name }) => name === container.name)) return false
   const policy = isSidecar(container) ? 'Always' : (pod.spec.restartPolicy ?? 'Always')
   const isInit = initContainersOf(pod).includes(container)
   if (policy === 'Never') return false

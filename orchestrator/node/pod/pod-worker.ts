@@ -8,7 +8,7 @@ import { PodHolds } from './pod-holds.ts'
 import { PodOperations } from './pod-operations.ts'
 import type { PodServices } from './pod-services.ts'
 import { isSameStatus, podStatus } from './pod-status.ts'
-import { backoffKeyOf, describePod, isInPostStart, newestSandbox, sandboxKey } from './pod-view.ts'
+import { allStatusesOf, backoffKeyOf, describePod, isInPostStart, newestSandbox, sandboxKey } from './pod-view.ts'
 import type { PodView, ProbeVerdict } from './pod-view.ts'
 import { delayOfBackOffMessage, killKey, planPod } from './sync-pod.plan.ts'
 import type { PodAction, PodPlan } from './sync-pod.plan.ts'
@@ -115,8 +115,7 @@ export class PodWorker {
 
   /** An agent that was killed left in the status how long a failing container was to wait. */
   #resumeBackoff(): void {
-    const { initContainerStatuses = [], containerStatuses = [] } = this.#pod.status ?? {}
-    for (const { name, state } of [...initContainerStatuses, ...containerStatuses]) {
+    for (const { name, state } of allStatusesOf(this.#pod.status)) {
       const delayMs = state?.waiting?.reason === 'CrashLoopBackOff' ? delayOfBackOffMessage(state.waiting.message) : undefined
       if (delayMs !== undefined) this.#restartBackoff.resume(backoffKeyOf(name), delayMs, this.#services.clock.now())
     }
@@ -256,6 +255,7 @@ export class PodWorker {
       await this.#operations.startContainer(this.#pod, action.container, {
         attempt: action.attempt,
         sandbox,
+        target: action.target,
         signal: this.#stopStarting.signal,
         observe: (container) => this.observe(container),
       })

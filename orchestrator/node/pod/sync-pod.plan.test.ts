@@ -17,7 +17,7 @@ function word(action: PodAction): string {
     case 'remove-sandbox':
       return `remove-sandbox ${action.sandbox.id}`
     case 'start-container':
-      return `start ${action.container.name} ${action.attempt}`
+      return `start ${action.container.name} ${action.attempt}${action.target === undefined ? '' : ` for ${action.target.id}`}`
     case 'kill-container':
       return `kill ${action.container.id} ${action.graceSeconds}`
     case 'remove-container':
@@ -36,6 +36,11 @@ const failedTwice = () => {
 }
 const sidecarPod = testPod({ initContainers: [testContainer('proxy', { restartPolicy: 'Always' }), testContainer('setup')] })
 
+const debuggedPod = (spec: object = {}) =>
+  testPod({ ephemeralContainers: [{ name: 'debug', image: 'image:1', targetContainerName: 'main' }], ...spec })
+const running = (...one: Parameters<typeof observed>) => [observed('main', 'running'), ...(one[0] === 'main' ? [] : [observed(...one)])]
+const told = (name: string) => ({ name, containerID: 'docker://1', image: '', imageID: '', ready: false, restartCount: 0 })
+
 const cases: readonly (readonly [title: string, view: Partial<PodView>, actions: readonly string[]])[] = [
   ['a new pod gets a sandbox', { sandboxes: [] }, ['create-sandbox 0']],
   ['one step of a kind at a time', { sandboxes: [], busy: new Set([sandboxKey]) }, []],
@@ -51,6 +56,27 @@ const cases: readonly (readonly [title: string, view: Partial<PodView>, actions:
   ['a container made and never started is removed', { containers: [observed('main', 'created')] }, ['remove main-0']],
   ['an ended container starts again at once the first time', { containers: [observed('main', 'exited')] }, ['start main 1']],
   ['and waits the next time', { containers: [observed('main', 'exited', { finishedAtMs: 99_000 })], restartBackoff: failedTwice() }, []],
+  [
+    'an ephemeral container starts beside the others, with its target',
+    { pod: debuggedPod(), containers: [observed('main', 'running')], verdicts: new Map([['main-0', verdict]]) },
+    ['start debug 0 for main-0'],
+  ],
+  [
+    'even while init containers run',
+    { pod: debuggedPod({ initContainers: [testContainer('setup')] }) },
+    ['start debug 0', 'start setup 0'],
+  ],
+  ['once it has ended it is not started again', { pod: debuggedPod(), containers: running('debug', 'exited', { exitCode: 1 }) }, []],
+  [
+    'nor when it is gone and the API remembers it',
+    { pod: { ...debuggedPod(), status: { ephemeralContainerStatuses: [told('debug')] } }, containers: running('main', 'running') },
+    [],
+  ],
+  [
+    'a pod ends though an ephemeral container runs, which is stopped',
+    { pod: debuggedPod({ restartPolicy: 'Never' }), containers: [observed('main', 'exited'), observed('debug', 'running')] },
+    ['kill debug-0 30'],
+  ],
   [
     'Never: it does not start again, the sandbox goes',
     { pod: testPod({ restartPolicy: 'Never' }), containers: [observed('main', 'exited')] },

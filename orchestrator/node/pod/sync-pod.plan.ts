@@ -2,8 +2,10 @@ import type { CoreV1Container } from '../../api/generated/kinds.ts'
 import { fromTimestamp } from '../../../lib/clock.ts'
 import type { ObservedContainer } from '../runtime/runtime.ts'
 import {
+  allStatusesOf,
   backoffKeyOf,
   describePod,
+  ephemeralContainersOf,
   initContainersOf,
   isRestartable,
   isSidecar,
@@ -22,6 +24,8 @@ export type PodAction =
       readonly container: CoreV1Container
       readonly attempt: number
       readonly previous?: ObservedContainer
+      /** The container whose processes an ephemeral one is to see; absent also where it does not run. */
+      readonly target?: ObservedContainer
     }
   | {
       readonly type: 'kill-container'
@@ -135,6 +139,7 @@ function planActive(view: PodView, nowMs: number): PodPlan {
   // It runs, and its files may not be there yet.
   if (view.busy.has(sandboxKey)) return { actions: [], hasEnded: false }
   const planner = new ContainerPlanner(view, sandbox, nowMs)
+  planner.planEphemeral()
   if (planner.planInit()) planner.planMain()
   planner.planRemovals()
   return { actions: planner.actions, hasEnded: false, ...(planner.wakeAtMs === undefined ? {} : { wakeAtMs: planner.wakeAtMs }) }
@@ -182,6 +187,16 @@ class ContainerPlanner {
     return true
   }
 
+  /** Ephemeral containers start whatever the others do, and only once each. */
+  planEphemeral(): void {
+    for (const container of ephemeralContainersOf(this.#view.pod)) {
+      const newest = newestAttempt(this.#view, container.name)
+      if (newest === undefined && restartCountBefore(this.#view, container.name) > 0) continue
+      const target = newestAttempt(this.#view, container.targetContainerName ?? '')
+      this.#planContainer(container, newest, target?.state === 'running' ? target : undefined)
+    }
+  }
+
   planMain(): void {
     for (const container of this.#view.pod.spec.containers) this.#planContainer(container, newestAttempt(this.#view, container.name))
   }
@@ -207,7 +222,7 @@ class ContainerPlanner {
     return newest?.sandboxId === undefined || newest.sandboxId === this.#sandbox.id ? newest : undefined
   }
 
-  #planContainer(container: CoreV1Container, newest: ObservedContainer | undefined): void {
+  #planContainer(container: CoreV1Container, newest: ObservedContainer | undefined, target?: ObservedContainer): void {
     if (this.#view.busy.has(container.name) || this.#view.busy.has(killKey(container.name))) return
     if (newest?.state === 'running') return this.#planRunning(container, newest)
     // Made and never started: an earlier agent was cut short.
@@ -229,6 +244,7 @@ class ContainerPlanner {
       container,
       attempt: latest === undefined ? restartCountBefore(this.#view, container.name) : latest.attempt + 1,
       ...(newest === undefined ? {} : { previous: newest }),
+      ...(target === undefined ? {} : { target }),
     })
   }
 
@@ -247,8 +263,7 @@ class ContainerPlanner {
 
 /** The count goes on where the API remembers one, though the containers themselves are gone (another engine, a pruned host). */
 function restartCountBefore({ pod }: PodView, name: string): number {
-  const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]
-  const status = statuses.find((each) => each.name === name)
+  const status = allStatusesOf(pod.status).find((each) => each.name === name)
   return status?.containerID === undefined || status.containerID === '' ? 0 : status.restartCount + 1
 }
 

@@ -31,7 +31,10 @@ export interface ContainerRuntime {
   exec(id: string, options: ExecOptions): Promise<ProcessStreams>
   /** Runs a command to its end; output of both streams, cut at 10 KiB. Rejects with code `timeout` after `timeoutMs`. */
   execSync(id: string, command: readonly string[], timeoutMs: number): Promise<{ readonly exitCode: number; readonly output: string }>
-  /** Joins the main process of a running container. */
+  /**
+   * Joins the main process of a running container. The first to join one that takes input gets what it has printed before: a prompt that
+   * came before its reader would else be lost.
+   */
   attach(id: string, options: AttachOptions): Promise<ProcessStreams>
   /** A byte stream to a TCP port inside the pod, whatever address of the pod it listens on. */
   connect(sandbox: ObservedContainer, port: number): Promise<Duplex>
@@ -137,7 +140,7 @@ export interface ContainerConfig {
   readonly cgroupParent?: string
   readonly stopSignal?: string
   readonly graceSeconds: number
-  readonly pidNamespace: 'own' | 'sandbox' | 'host'
+  readonly pidNamespace: 'own' | 'sandbox' | 'host' | { readonly containerId: string }
   readonly usesHostIpc: boolean
   readonly usesHostNetwork: boolean
   readonly annotations: Readonly<Record<string, string>>

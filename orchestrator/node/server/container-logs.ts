@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Clock } from '../../../lib/clock.ts'
 import { fromTimestamp } from '../../../lib/clock.ts'
 import type { PodWorker } from '../pod/pod-worker.ts'
-import { newestAttempt } from '../pod/pod-view.ts'
+import { allContainersOf, allStatusesOf, newestAttempt } from '../pod/pod-view.ts'
 import type { ContainerRuntime, LogOptions, ObservedContainer } from '../runtime/runtime.ts'
 import { HttpError } from './http-error.ts'
 
@@ -50,9 +50,9 @@ const flag = (query: URLSearchParams, name: string) => ['true', '1', ''].include
 /** The container whose log is meant; an `HttpError` 400 in the kubelet's words where there is none yet. */
 export function logContainerOf(worker: PodWorker, name: string, previous: boolean): ObservedContainer {
   const { pod } = worker
-  const specs = [...pod.spec.containers, ...(pod.spec.initContainers ?? []), ...(pod.spec.ephemeralContainers ?? [])]
   const podName = pod.metadata.name
-  if (!specs.some((each) => each.name === name)) throw new HttpError(400, `container ${name} is not valid for pod ${podName}`)
+  if (!allContainersOf(pod).some((each) => each.name === name))
+    throw new HttpError(400, `container ${name} is not valid for pod ${podName}`)
   const containers = worker.containers.filter(({ kind }) => kind === 'container')
   const newest = newestAttempt({ containers }, name)
   if (previous) {
@@ -70,8 +70,7 @@ export function logContainerOf(worker: PodWorker, name: string, previous: boolea
 }
 
 function waitingReason({ status }: PodWorker, name: string): string {
-  const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])]
-  const waiting = statuses.find((each) => each.name === name)?.state?.waiting
+  const waiting = allStatusesOf(status).find((each) => each.name === name)?.state?.waiting
   return waiting?.message || waiting?.reason || 'ContainerCreating'
 }
 

@@ -70,7 +70,7 @@ export function containerOptions(config: ContainerConfig, minOomScoreAdjust: num
     HostConfig: {
       NetworkMode: config.usesHostNetwork ? 'host' : sandboxMode,
       IpcMode: config.usesHostIpc ? 'host' : sandboxMode,
-      ...(config.pidNamespace === 'own' ? {} : { PidMode: config.pidNamespace === 'host' ? 'host' : sandboxMode }),
+      ...pidMode(config),
       Mounts: config.mounts.map((mount) => ({
         Type: 'bind' as const,
         Source: mount.hostPath,
@@ -84,6 +84,12 @@ export function containerOptions(config: ContainerConfig, minOomScoreAdjust: num
       LogConfig: logConfig,
     },
   }
+}
+
+function pidMode({ pidNamespace, sandboxId }: ContainerConfig): Docker.HostConfig {
+  if (pidNamespace === 'own') return {}
+  if (pidNamespace === 'host') return { PidMode: 'host' }
+  return { PidMode: `container:${pidNamespace === 'sandbox' ? sandboxId : pidNamespace.containerId}` }
 }
 
 function resourceOptions(resources: ContainerResources, minOomScoreAdjust: number): Docker.HostConfig {

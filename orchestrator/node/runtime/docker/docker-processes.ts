@@ -28,11 +28,22 @@ export async function execInContainer(docker: Docker, clock: Clock, id: string, 
   })
 }
 
-/** Connects to the main process of a container. */
-export async function attachToContainer(docker: Docker, id: string, options: AttachOptions): Promise<ProcessStreams> {
+/** Connects to the main process of a container; `hasReplay`: what it has printed so far comes first. */
+export async function attachToContainer(
+  docker: Docker,
+  id: string,
+  options: AttachOptions & { readonly hasReplay: boolean },
+): Promise<ProcessStreams> {
   const container = docker.getContainer(id)
   const stream = await callDocker(() =>
-    container.attach({ stream: true, hijack: true, stdin: options.stdin, stdout: options.stdout, stderr: options.stderr }),
+    container.attach({
+      stream: true,
+      hijack: true,
+      logs: options.hasReplay,
+      stdin: options.stdin,
+      stdout: options.stdout,
+      stderr: options.stderr,
+    }),
   )
   return streamsOf(stream as Duplex, options, {
     resize: (width, height) => callDocker(() => container.resize({ w: width, h: height })),

@@ -52,6 +52,8 @@ export class DockerRuntime implements ContainerRuntime {
   readonly #nodePath: string
   readonly #known = new Map<string, ObservedContainer>()
   readonly #terminals = new Set<string>()
+  /** Containers that take input, made by this process, that nobody has attached to yet. */
+  readonly #unattached = new Set<string>()
   #minOomScore: Promise<number> | undefined
 
   constructor(options: { readonly docker: Docker; readonly clock: Clock; readonly nodePath: string }) {
@@ -102,6 +104,7 @@ export class DockerRuntime implements ContainerRuntime {
   async createContainer(config: ContainerConfig): Promise<ObservedContainer> {
     const id = await this.#createReplacing(containerOptions(config, (await this.#minOomScore) ?? lowestOomScore))
     if (config.tty) this.#terminals.add(id)
+    if (config.stdin) this.#unattached.add(id)
     return this.#note({ ...this.#known.get(id)!, image: config.image, imageId: config.imageId })
   }
 
@@ -203,7 +206,8 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   attach(id: string, options: AttachOptions): Promise<ProcessStreams> {
-    return attachToContainer(this.#docker, id, { ...options, tty: this.#terminals.has(id) })
+    const hasReplay = this.#unattached.delete(id)
+    return attachToContainer(this.#docker, id, { ...options, tty: this.#terminals.has(id), hasReplay })
   }
 
   async connect(sandbox: ObservedContainer, port: number): Promise<Duplex> {
@@ -330,6 +334,7 @@ export class DockerRuntime implements ContainerRuntime {
   #forget(id: string): void {
     this.#known.delete(id)
     this.#terminals.delete(id)
+    this.#unattached.delete(id)
   }
 }
 
