@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request, type RequestOptions } from 'node:https'
 import { createSocket } from 'node:dgram'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -199,7 +199,9 @@ test(
       expect(values.every(([, value]) => typeof value === 'number' && value > 0)).toBe(true)
       const measurements = (await ask('SHOW MEASUREMENTS'))!.flat()
       for (const wanted of ['cpu_usage_total', 'memory_failure', 'rx_bytes', 'rx_packets', 'tasks']) expect(measurements).toContain(wanted)
-      expect((await ask(`SHOW TAG KEYS FROM memory_usage`))!.flat().sort()).toEqual(['container_name', 'machine'])
+      expect(await ask(`SHOW SERIES FROM memory_usage WHERE container_name = '${name}'`)).toEqual([
+        [`memory_usage,container_name=${name},machine=${hostname()}`],
+      ])
       await eventually('a gauge', () => (datagrams.includes(`cadvisor.${name}.cpu_usage_total:`) ? true : undefined))
       await eventually('a line', () => (output().includes(`cName=${name} host=`) ? true : undefined))
     } finally {
