@@ -22,8 +22,8 @@ const peer = { millicores: 1, bytes: 2e6 }
  * objects are in its memory all the same), InfluxDB (a listener that throws everything away).
  */
 export async function measureFleet(): Promise<Measurement[]> {
-  const nodes = spawn('simulated-nodes.ts')
-  const aggregator = spawn('aggregator-process.ts')
+  const nodes = spawn(new URL('./simulated-nodes.ts', import.meta.url))
+  const aggregator = spawn(new URL('./aggregator-process.ts', import.meta.url))
   try {
     const credentials = await issueCredentials()
     const { kubeletPorts, influxPort } = await ask<{ kubeletPorts: readonly number[]; influxPort: number }>(nodes, { size, credentials })
@@ -76,8 +76,8 @@ async function issueCredentials(): Promise<Credentials> {
   return { ca: authority.cert, server, client }
 }
 
-function spawn(script: string): ChildProcess {
-  return fork(fileURLToPath(new URL(script, import.meta.url)))
+function spawn(script: URL): ChildProcess {
+  return fork(fileURLToPath(script))
 }
 
 function ask<T>(child: ChildProcess, message: object): Promise<T> {

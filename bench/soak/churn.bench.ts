@@ -1,6 +1,6 @@
 import { soak } from '../../test/support/soak.ts'
 
-/** `node bench/soak/main.ts [MINUTES [FLAG …]]`: 100 containers starting and stopping per minute on Docker, 30 minutes by default. */
+/** `node bench/soak/churn.bench.ts [MINUTES [FLAG …]]`: 100 containers starting and stopping per minute on Docker, 30 minutes by default. */
 const [minutes = '30', ...flags] = process.argv.slice(2)
 const report = await soak({
   minutes: Number(minutes),
