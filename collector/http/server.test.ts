@@ -136,6 +136,17 @@ test('large answers are compressed for clients that accept it, and only for them
   expect((await raw('gzip;q=0')).encoding).toBeUndefined()
 })
 
+test('who asks for OpenMetrics gets it, everybody else the text format', async () => {
+  const address = await start()
+  const open = await get(`${address}/metrics`, { headers: { accept: 'application/openmetrics-text;version=1.0.0,text/plain;q=0.5' } })
+  expect(open.headers.get('content-type')).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8')
+  expect(open.text.endsWith('\n# EOF\n')).toBe(true)
+  expect(open.text).toContain('# TYPE container_cpu_usage_seconds counter\n# UNIT container_cpu_usage_seconds seconds\n')
+  const plain = await get(`${address}/metrics`)
+  expect(plain.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
+  expect(plain.text).not.toContain('# EOF')
+})
+
 test('with a token every path asks for it', async () => {
   const address = await start({ bearerToken: 'secret' })
   for (const path of ['/', '/metrics', '/healthz', '/api/v1.3/containers/']) {

@@ -39,7 +39,7 @@ function end(child: ChildProcess): Promise<number | null> {
 interface Running {
   readonly child: ChildProcess
   readonly address: string
-  output(): string
+  readonly output: () => string
 }
 
 /** The real command on a free port. */
