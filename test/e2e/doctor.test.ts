@@ -48,7 +48,11 @@ it('names the InfluxDB that hangs and the sink that waits for it', { timeout: 90
   const { influxd } = cluster.pids()
   process.kill(influxd!, 'SIGSTOP')
   try {
-    await untilProblems('InfluxDB and sink', (problems) => problems.includes('InfluxDB') && problems.includes('sink influxdb'))
+    const findings = await untilProblems(
+      'InfluxDB and sink',
+      (problems) => problems.includes('InfluxDB') && problems.includes('sink influxdb'),
+    )
+    expect(findings.find(({ where }) => where === 'sink influxdb')!.what).toContain('takes no points')
   } finally {
     process.kill(influxd!, 'SIGCONT')
   }
