@@ -114,6 +114,23 @@ export function describeNetworkSink(kind: string, { open, shownName, tellsRefusa
       },
     )
 
+    it('delivers samples of metrics that pods export, with their labels', async () => {
+      const samples = ['a', 'b'].map((queue) => ({
+        name: 'queue_length',
+        type: 'gauge' as const,
+        namespace: 'd',
+        pod: 'web',
+        labels: { queue },
+        value: 1.5,
+        timestamp: clock.now(),
+      }))
+      sink.addCustomSamples?.(samples)
+      await until(isEmpty)
+      expect(sink.stats()).toMatchObject({ accepted: 2, delivered: 2, lost: {} })
+      expect(new Set(receiver.taken).size).toBe(2)
+      for (const text of receiver.taken) expect(text).toMatch(/queue/)
+    })
+
     it('never lets a name be anything but a name', async () => {
       sink.add(podBatch(hostileNames, clock.now()))
       await until(isEmpty)
