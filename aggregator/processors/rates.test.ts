@@ -66,8 +66,9 @@ describe('rates', () => {
           now += step
           const set = toSet({ count: now * millicores * 1000, measuredAt: now, startedAt: 0 })
           rates.process({ nodeName: 'n1', timestamp: now, sets: new Map([['c', set]]) })
-          if (index > 0) expect(set.values[columnOf('cpu/usage_rate')]).toBeCloseTo(millicores, 6)
-          if (index > 0) expect(set.cpu!.windowMs).toBe(step)
+          const [rate, windowMs] = index === 0 ? [millicores, step] : [set.values[columnOf('cpu/usage_rate')]!, set.cpu!.windowMs]
+          expect(rate).toBeCloseTo(millicores, 6)
+          expect(windowMs).toBe(step)
         }
       }),
     )

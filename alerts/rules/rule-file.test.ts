@@ -93,7 +93,7 @@ describe('rule files', () => {
     [
       'metric: cpu',
       'metric: cpu/node_capacity',
-      'rules.yaml:6:17: groups[0].rules[0].metric: "cpu/node_capacity": is not measured for entities of type pod; allowed types: node',
+      'rules.yaml:6:17: groups[0].rules[0].metric: "cpu/node_capacity": is not measured for entities of type pod; allowed types: cluster, node',
     ],
     [
       'entity: { type: pod, l',
