@@ -1,5 +1,6 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkSelect } from './influxql.ts'
+import { checkSelect, InfluxQlError } from './influxql.ts'
 
 describe('an InfluxQL query', () => {
   it.each([
@@ -40,5 +41,48 @@ describe('an InfluxQL query', () => {
   it('tells which placeholders it has', () => {
     const query = 'SELECT last(value) FROM q WHERE namespace = $namespace AND time > now() - 1m'
     expect([...checkSelect(query, ['namespace'])]).toEqual(['namespace'])
+  })
+
+  it('is taken or refused with an error of its own, whatever it is, and a second statement never passes', () => {
+    const part = fc.oneof(
+      fc.constantFrom(
+        'SELECT ',
+        'a',
+        ' FROM ',
+        'WHERE ',
+        'time > 0',
+        "'",
+        '"',
+        '/',
+        '\\',
+        '=~ ',
+        ' ',
+        '(',
+        ')',
+        ',',
+        'INTO',
+        '--',
+        '$x',
+        '\n',
+      ),
+      fc.string({ unit: 'binary', maxLength: 5 }),
+    )
+    const isTaken = (query: string) => {
+      try {
+        checkSelect(query, [])
+        return true
+      } catch (error) {
+        expect(error).toBeInstanceOf(InfluxQlError)
+        return false
+      }
+    }
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 20 }), (parts) => {
+        const query = `SELECT a FROM b WHERE time > 0 ${parts.join('')}`
+        // What is complete by itself cannot be continued with another statement.
+        if (isTaken(query)) expect(isTaken(`${query}; DROP DATABASE k8s`)).toBe(false)
+      }),
+      { numRuns: 1000 },
+    )
   })
 })
