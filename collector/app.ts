@@ -194,7 +194,7 @@ function createLocalSource(options: CollectorOptions): LocalSource {
   const capacity = Math.ceil(historyMs / intervalMs)
   return new LocalSource({
     clock,
-    log: log.child({ component: 'collector' }),
+    log,
     store: new StatsStore({ capacity, maxBytes: options.maxStoreBytes ?? 64 * 1024 * 1024 }),
     nodeName,
     procRoot: options.procRoot ?? '/proc',

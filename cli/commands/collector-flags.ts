@@ -172,9 +172,9 @@ interface DriverFlags {
 
 const defaultPorts: Readonly<Record<DriverName, number>> = { stdout: 0, influxdb: 8086, statsd: 8125, elasticsearch: 9200 }
 
-/** Resolves when the reader of standard output has taken the text. */
+/** Resolves when the reader of standard output has taken the text; rejects when there is no reader any more. */
 function printToStdout(text: string): Promise<void> {
-  return new Promise((resolve) => process.stdout.write(text, () => resolve()))
+  return new Promise((resolve, reject) => process.stdout.write(text, (error) => (error == null ? resolve() : reject(error))))
 }
 
 /** The storage drivers that the flags ask for, each with the address at its place in the list. */
@@ -192,6 +192,8 @@ export function driversOf(flags: DriverFlags, password: string | undefined): Dri
     const credentials = flags['storage-driver-user'] === undefined ? {} : { user: flags['storage-driver-user'], password: password ?? '' }
     switch (name) {
       case 'stdout':
+        // The failed write says so too; without a listener it would end the process.
+        process.stdout.on('error', () => {})
         return { kind: 'stdout', print: printToStdout }
       case 'statsd':
         return { kind: 'statsd', host: host.replace(/^\[(.*)\]$/, '$1'), port, prefix: flags['storage-driver-db'] }
