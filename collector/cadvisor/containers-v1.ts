@@ -44,7 +44,7 @@ export function specV1(container: Container) {
     has_hugetlb: container.details.hugetlb !== undefined,
     has_network: isRoot || description.hasNetwork,
     has_processes: true,
-    processes: spec.processesLimit === undefined ? {} : { limit: spec.processesLimit },
+    processes: description.name === '/' ? {} : { limit: spec.processesLimit ?? unlimited },
     has_filesystem: isRoot || container.layerMeasuredAtMs !== undefined,
     has_diskio: true,
     has_custom_metrics: false,

@@ -43,7 +43,8 @@ const limits: readonly (readonly [string, keyof ContainerSpec])[] = [
 
 interface Watched {
   readonly container: Container
-  limits: ContainerSpec
+  /** Undefined until the first look: while a container is being made its limits are set one after the other. */
+  limits: ContainerSpec | undefined
   kills: number
   lookedAtMs: number
   /** Thresholds that are passed. */
@@ -76,17 +77,14 @@ export class ConditionWatch {
 
   /** Looks at a container's newest sample. */
   look(container: Container): void {
-    // Limits come with the first sample; before, there is nothing to compare with.
     if (container.ring.count === 0) return
     const { name } = container.description
     const known = this.#watched.get(name)
+    const now = this.#options.clock.monotonic()
     if (known === undefined || known.container !== container) {
-      const limitsNow = { ...container.spec }
-      const kills = oomKills(container)
-      this.#watched.set(name, { container, limits: limitsNow, kills, lookedAtMs: Number.NEGATIVE_INFINITY, passed: new Set() })
+      this.#watched.set(name, { container, limits: undefined, kills: oomKills(container), lookedAtMs: now, passed: new Set() })
       return
     }
-    const now = this.#options.clock.monotonic()
     if (now - known.lookedAtMs < lookEveryMs) return
     known.lookedAtMs = now
     this.#lookAtLimits(known)
@@ -109,6 +107,8 @@ export class ConditionWatch {
 
   #lookAtLimits(watched: Watched): void {
     const { container, limits: before } = watched
+    watched.limits ??= { ...container.spec }
+    if (before === undefined) return
     for (const [field, key] of limits) {
       const from = before[key] ?? null
       const to = container.spec[key] ?? null

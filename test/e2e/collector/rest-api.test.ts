@@ -107,7 +107,7 @@ test('a changed limit and a restart are told', { timeout: 60_000 }, async () => 
     return all.filter((event) => JSON.stringify(event).includes(container.id))
   }
   await eventually('the container', async () => ((await events('containerCreation')).length > 0 ? true : undefined))
-  await systemClock.sleep(6000)
+  await systemClock.sleep(9000)
   await container.update({ Memory: 96 * 1024 * 1024, MemorySwap: 192 * 1024 * 1024 })
   const [change] = await eventually('the changed limit', async () => {
     const found = (await events('limitChange')).filter(({ event_data: data }) => data['limit_change']?.['field'] === 'memory.limit')
