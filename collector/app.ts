@@ -79,6 +79,8 @@ export interface CollectorOptions extends AccessOptions {
   readonly shownSubjects?: ReadonlySet<Subject>
   /** Labels of containers on `/metrics`: none by default. */
   readonly labels?: LabelOptions
+  /** Show ready-made rates on `/metrics`, too. */
+  readonly hasRates?: boolean
   /** Path of Prometheus' page, `/metrics` by default. */
   readonly metricsPath?: string
   /** A path such as `/collector` in front of everything that is served; empty by default. */
@@ -116,6 +118,7 @@ export function createCollector(options: CollectorOptions): Collector {
     moreFigures: () => [...history.selfFigures(), ...(drain?.figures() ?? [])],
     ...(options.shownSubjects === undefined ? {} : { subjects: options.shownSubjects }),
     ...(options.labels === undefined ? {} : { labels: options.labels }),
+    hasRates: options.hasRates ?? false,
   })
   const processes =
     options.source === undefined

@@ -90,6 +90,7 @@ export const collectorFlags = {
   'storage-duration': { placeholder: 'DURATION', fallback: '2m', help: 'how long samples are kept', parse: parseDuration(1000, 24 * hour) },
   'disable-metrics': { placeholder: 'LIST', help: `kinds to leave out, instead of the usual ones`, parse: parseList(parseOneOf(subjects)) },
   'enable-metrics': { placeholder: 'LIST', help: 'the kinds to have, and no others', parse: parseList(parseOneOf(subjects)) },
+  rates: off('show ready-made rates as gauges, too: container_rate_…'),
   'store-container-labels': off("put the union of all containers' labels on every series, as cAdvisor does"),
   'whitelisted-container-labels': {
     placeholder: 'LIST',

@@ -89,6 +89,7 @@ export function collectorOptions(flags: Flags, log: Log): CollectorOptions {
     ...(flags['docker-only']
       ? { keepsPlain: (path: string) => flags['raw-cgroup-prefix-whitelist'].some((start) => path.startsWith(start)) }
       : {}),
+    hasRates: flags['rates'],
     exposedEnv: flags['env-metadata-whitelist'],
     ...podListOf(flags),
     ...subjectsOf(flags),

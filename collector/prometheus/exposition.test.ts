@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Container, ContainerDescription } from '../container.ts'
 import { column, fieldIndex } from '../metrics.ts'
+import { ratesOf } from '../rates.ts'
 import { StatsStore } from '../stats-store.ts'
 import { defaultSubjects } from '../subjects.ts'
 import { buildSummary } from '../kubelet/summary-builder.ts'
@@ -9,6 +10,7 @@ import { containerFamilies } from './container-families.ts'
 import { Exposition, negotiateFormat } from './exposition.ts'
 import { InstanceLabels, type FamilyContext } from './family.ts'
 import { noLabels, renderLabels, SeriesLabels } from './labels.ts'
+import { rateFamilies } from './rate-families.ts'
 import { renderContainers } from './render.ts'
 import { renderResourceMetrics } from './resource-metrics.ts'
 import { parseExposition } from './strict-parser.ts'
@@ -24,6 +26,7 @@ const context: FamilyContext = {
   storageCapacityBytes: 1000,
   fileSystems: [],
   hasCores: false,
+  ratesOf,
   instanceLabels: new InstanceLabels(),
 }
 
@@ -65,9 +68,16 @@ test('hostile names never break or forge a line, and come back as they were', ()
       const text = new Exposition()
       const series = new SeriesLabels({ hasUnion: false, allowed: [] })
       const labelsOf = (container: Container) => series.kubelet(container)
-      renderContainers(text, [...store.all()], { context, subjects: defaultSubjects, isKubelet: true, withTimestamps: true, labelsOf })
+      renderContainers(text, [...store.all()], {
+        context,
+        families: [...containerFamilies, ...rateFamilies],
+        subjects: defaultSubjects,
+        isKubelet: true,
+        withTimestamps: true,
+        labelsOf,
+      })
       const samples = parseExposition(text.finish())
-      const known = new Set(containerFamilies.map(({ name }) => name))
+      const known = new Set([...containerFamilies, ...rateFamilies].map(({ name }) => name))
       expect(samples.every(({ name }) => known.has(name))).toBe(true)
       const usage = samples.filter(({ name }) => name === 'container_memory_usage_bytes')
       expect(usage).toHaveLength(names.length)
@@ -94,9 +104,10 @@ test('hostile names never break JSON or the resource metrics', () => {
 })
 
 test('every family has a name once, help, and a counter is called so', () => {
-  const names = containerFamilies.map(({ name }) => name)
+  const all = [...containerFamilies, ...rateFamilies]
+  const names = all.map(({ name }) => name)
   expect(new Set(names).size).toBe(names.length)
-  for (const { name, help, type } of containerFamilies) {
+  for (const { name, help, type } of all) {
     expect(name).toMatch(/^container_[a-z0-9_]+$/)
     if (type !== 'untyped') expect({ name, isCounter: type === 'counter' }).toEqual({ name, isCounter: name.endsWith('_total') })
     expect(help).not.toBe('')

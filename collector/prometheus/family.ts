@@ -2,6 +2,7 @@ import type { Container } from '../container.ts'
 import type { FileSystem } from '../machine/file-systems.ts'
 import { column, fieldIndex, scalars } from '../metrics.ts'
 import type { FieldOf, GroupName, ScalarName } from '../metrics.ts'
+import type { Rates } from '../rates.ts'
 import type { Instance } from '../sample-ring.ts'
 import type { Subject } from '../subjects.ts'
 import type { Family } from './exposition.ts'
@@ -16,6 +17,8 @@ export interface FamilyContext {
   readonly storageCapacityBytes: number
   /** The machine's file systems, a device once, with its rendered labels. */
   readonly fileSystems: readonly { readonly labels: Labels; readonly system: FileSystem }[]
+  /** A container's ready-made rates, made once per scrape. */
+  readonly ratesOf: (container: Container) => Rates | undefined
   /** Whether cores have series of their own instead of a total. */
   readonly hasCores: boolean
   /** Labels of a container's interface, disk or core. */

@@ -1,12 +1,15 @@
 import type { Container } from '../container.ts'
+import { ratesOf, type Rates } from '../rates.ts'
 import type { FileSystem } from '../machine/file-systems.ts'
 import type { SelfFigure, Source } from '../source.ts'
 import { defaultSubjects, type Subject } from '../subjects.ts'
 import { Exposition, type Format } from './exposition.ts'
-import { InstanceLabels, type FamilyContext } from './family.ts'
+import { containerFamilies } from './container-families.ts'
+import { InstanceLabels, type ContainerFamily, type FamilyContext } from './family.ts'
 import { noLabels, renderLabels, SeriesLabels, type LabelOptions, type Labels } from './labels.ts'
 import { renderCpuTopology, renderMachine, renderUpstreamVersions, renderVersions } from './machine-families.ts'
 import type { Versions } from './machine-families.ts'
+import { rateFamilies } from './rate-families.ts'
 import { renderContainers } from './render.ts'
 
 export interface PagesOptions {
@@ -15,6 +18,8 @@ export interface PagesOptions {
   /** What the collector's own page shows; upstream's default kinds, but for the series per core, unless said otherwise. */
   readonly subjects?: ReadonlySet<Subject>
   readonly labels?: LabelOptions
+  /** Whether ready-made rates are shown too. */
+  readonly hasRates?: boolean
   /** Counters of the storage drivers. */
   readonly moreFigures?: () => readonly SelfFigure[]
   /** CPU and memory of this process. */
@@ -52,6 +57,7 @@ export class PrometheusPages {
   readonly #labels: SeriesLabels
   readonly #instanceLabels = new InstanceLabels()
   readonly #subjects: ReadonlySet<Subject>
+  readonly #families: readonly ContainerFamily[]
   #ownBytes = 0
   #kubeletBytes = 0
 
@@ -59,6 +65,7 @@ export class PrometheusPages {
     this.#options = options
     this.#labels = new SeriesLabels(options.labels ?? { hasUnion: false, allowed: [] })
     this.#subjects = options.subjects ?? ownSubjects
+    this.#families = options.hasRates === true ? [...containerFamilies, ...rateFamilies] : containerFamilies
   }
 
   /** The page of a kubelet's `/metrics/cadvisor`: containers and machine, under upstream's names and labels alone. */
@@ -68,6 +75,7 @@ export class PrometheusPages {
     const containers = [...source.store.all()]
     const labelsOf = (container: Container) => this.#labels.kubelet(container)
     renderContainers(text, containers, {
+      families: containerFamilies,
       context: this.#context(false),
       subjects: kubeletSubjects,
       isKubelet: true,
@@ -91,7 +99,7 @@ export class PrometheusPages {
     this.#labels.prepare(containers)
     const labelsOf = (container: Container) => this.#labels.own(container)
     const context = this.#context(subjects.has('percpu'))
-    renderContainers(text, containers, { context, subjects, isKubelet: false, withTimestamps, labelsOf })
+    renderContainers(text, containers, { families: this.#families, context, subjects, isKubelet: false, withTimestamps, labelsOf })
     this.#addInfo(text, containers)
     this.#addScrapeError(text)
     renderMachine(text, source.machine())
@@ -106,6 +114,7 @@ export class PrometheusPages {
   #context(hasCores: boolean): FamilyContext {
     const { source } = this.#options
     const storage = source.imageFileSystem()
+    const rates = new Map<Container, Rates | undefined>()
     this.#instanceLabels.useDiskNames(
       new Map(source.machine().disks.map(({ major, minor, name }) => [`${major}:${minor}`, `/dev/${name}`])),
     )
@@ -113,6 +122,10 @@ export class PrometheusPages {
       storageCapacityBytes: storage?.capacityBytes ?? Number.NaN,
       fileSystems: this.#fileSystems(),
       hasCores,
+      ratesOf: (container) => {
+        if (!rates.has(container)) rates.set(container, ratesOf(container))
+        return rates.get(container)
+      },
       instanceLabels: this.#instanceLabels,
     }
   }

@@ -107,7 +107,7 @@ test('promtool has nothing to say of the page, with everything on and hostile la
     Labels: { [evil]: evil, 'com.docker.compose.project': evil },
     Env: ['PATH=/bin', 'APP_V=1', 'KEY=x'],
   })
-  for (const flags of [[], ['--store-container-labels'], ['--disable-metrics=app', '--env-metadata-whitelist=APP_']]) {
+  for (const flags of [['--rates'], ['--store-container-labels'], ['--disable-metrics=app', '--env-metadata-whitelist=APP_']]) {
     const { address, child } = await run(...flags)
     const page = await eventually('the container', async () => {
       const text = await (await fetch(`${address}/metrics`)).text()
