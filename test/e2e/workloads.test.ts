@@ -8,7 +8,8 @@ let cluster: TestCluster
 
 beforeAll(async () => {
   cluster = await startCluster(['--runtime=docker', '--influxdb=none', '--nodes=2'], 124)
-  expect((await execute(process.execPath, ['cli/main.ts', 'images'])).code).toBe(0)
+  const { code, stderr } = await execute(process.execPath, ['cli/main.ts', 'images'])
+  if (code !== 0) throw new Error(stderr)
 })
 afterAll(() => cluster?.remove())
 

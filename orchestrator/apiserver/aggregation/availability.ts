@@ -90,7 +90,9 @@ export class Availability {
 
   async #probe(watched: Watched): Promise<void> {
     const { core, probe } = this.#options
-    const condition = await probe(watched.service).then(
+    // A service without an address is refused before anything is sent.
+    const asked = Promise.resolve(watched.service).then(probe)
+    const condition = await asked.then(
       (document) => {
         watched.resources = resourcesOf(watched.service, document)
         return { status: 'True', reason: 'Passed', message: 'all checks passed' }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions, type ExtraGroupVersion } from '../../api/discovery.ts'
+import { encodeOpenApiV2, openApiProtobufType } from '../../api/openapi-protobuf.ts'
 import { openApiV2, openApiV3, openApiV3Index } from '../../api/openapi.ts'
 import { pathNotFound } from '../../api/status-error.ts'
 import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts'
@@ -48,7 +49,7 @@ export function createDiscoveryRoute(options: DiscoveryOptions): Route {
       return (
         healthAnswer(path, request, options) ??
         discoveryAnswer(path, request, options) ??
-        openApiAnswer(path, documents, aggregated) ??
+        openApiAnswer(path, documents, { aggregated, wantsProtobuf: request.accepted.wantsOpenApiProtobuf === true }) ??
         issuerAnswer(path, options)
       )
     },
@@ -104,7 +105,11 @@ function etagged(object: object, contentType: string): Answer {
 const v3Prefix = '/openapi/v3/'
 
 /** OpenAPI documents are large and never change: their bytes are made once, on first use. */
-function openApiAnswer(path: string, documents: Map<string, Buffer>, aggregated: AggregatedApis): Answer | Promise<Answer> | undefined {
+function openApiAnswer(
+  path: string,
+  documents: Map<string, Buffer>,
+  { aggregated, wantsProtobuf }: { readonly aggregated: AggregatedApis; readonly wantsProtobuf: boolean },
+): Answer | Promise<Answer> | undefined {
   if (path === '/openapi/v3') {
     const extras = aggregated
       .extras()
@@ -112,6 +117,7 @@ function openApiAnswer(path: string, documents: Map<string, Buffer>, aggregated:
     return value({ paths: { ...openApiV3Index().paths, ...Object.fromEntries(extras) } })
   }
   if (path !== '/openapi/v2' && !path.startsWith(v3Prefix)) return undefined
+  if (path === '/openapi/v2' && wantsProtobuf) return protobufDocument(documents)
   const cached = documents.get(path)
   if (cached !== undefined) return json(cached)
   const document = path === '/openapi/v2' ? openApiV2() : openApiV3(path.slice(v3Prefix.length))
@@ -119,6 +125,12 @@ function openApiAnswer(path: string, documents: Map<string, Buffer>, aggregated:
   const bytes = Buffer.from(JSON.stringify(document))
   documents.set(path, bytes)
   return json(bytes)
+}
+
+function protobufDocument(documents: Map<string, Buffer>): Answer {
+  const bytes = documents.get(openApiProtobufType) ?? encodeOpenApiV2(openApiV2())
+  documents.set(openApiProtobufType, bytes)
+  return { type: 'bytes', code: 200, contentType: openApiProtobufType, bytes }
 }
 
 async function aggregatedDocument(path: string, aggregated: AggregatedApis): Promise<Answer> {

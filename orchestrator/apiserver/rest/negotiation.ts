@@ -1,9 +1,12 @@
+import { openApiProtobufType } from '../../api/openapi-protobuf.ts'
 import { notAcceptable, type StatusError } from '../../api/status-error.ts'
 
 /** What the client wants to see: the object itself, a table, or its metadata; as JSON or YAML. */
 export interface Accepted {
   readonly as: 'object' | 'Table' | 'PartialObjectMetadata'
   readonly mediaType: 'application/json' | 'application/yaml'
+  /** The OpenAPI v2 document in protobuf; everything else then is JSON. */
+  readonly wantsOpenApiProtobuf?: true
   /** The parameters that discovery negotiates on, as they were given. */
   readonly parameters: Readonly<Record<string, string>>
 }
@@ -46,6 +49,7 @@ function parseRange(range: string): { readonly accepted: Accepted | undefined; r
 }
 
 function toAccepted(type: string, parameters: Record<string, string>): Accepted | undefined {
+  if (type === openApiProtobufType) return { ...plainJson, wantsOpenApiProtobuf: true }
   const isYaml = type === 'application/yaml'
   if (!isYaml && !['application/json', '*/*', 'application/*'].includes(type)) return undefined
   const mediaType = isYaml ? 'application/yaml' : 'application/json'

@@ -209,23 +209,41 @@ describe('requests that a node answers', () => {
 })
 
 describe('APIs that others serve', () => {
-  test('become available, and are announced', async () => {
-    const path = '/apis/apiregistration.k8s.io/v1/apiservices/v1.things.example.com'
-    const stream = admin.stream(
-      {
-        method: 'GET',
-        path: '/apis/apiregistration.k8s.io/v1/apiservices',
-        query: { fieldSelector: 'metadata.name=v1.things.example.com' },
-      },
-      new AbortController().signal,
-    )
+  /** The Available condition of an APIService, once it has one. */
+  async function availabilityOf(name: string): Promise<object[]> {
+    const collection = '/apis/apiregistration.k8s.io/v1/apiservices'
+    const end = new AbortController()
+    const stream = admin.stream({ method: 'GET', path: collection, query: { fieldSelector: `metadata.name=${name}` } }, end.signal)
     for await (const { object } of stream) {
       const { status } = object as { readonly status?: { readonly conditions?: readonly object[] } }
       if ((status?.conditions ?? []).length > 0) break
     }
-    expect(((await admin.request({ method: 'GET', path })) as any).status.conditions).toMatchObject([
-      { type: 'Available', status: 'True', reason: 'Passed' },
+    return ((await admin.request({ method: 'GET', path: `${collection}/${name}` })) as any).status.conditions
+  }
+
+  test('whose service has no address say so, and nothing else suffers', async () => {
+    await post('/api/v1/namespaces/default/services', {
+      metadata: { name: 'absent' },
+      spec: { selector: { app: 'absent' }, ports: [{ port: 443 }] },
+    })
+    await post('/apis/apiregistration.k8s.io/v1/apiservices', {
+      metadata: { name: 'v1.absent.example.com' },
+      spec: {
+        group: 'absent.example.com',
+        version: 'v1',
+        groupPriorityMinimum: 100,
+        versionPriority: 100,
+        insecureSkipTLSVerify: true,
+        service: { name: 'absent', namespace: 'default', port: 443 },
+      },
+    })
+    expect(await availabilityOf('v1.absent.example.com')).toMatchObject([
+      { type: 'Available', status: 'False', message: expect.stringContaining('no endpoints available for service "absent"') },
     ])
+  })
+
+  test('become available, and are announced', async () => {
+    expect(await availabilityOf('v1.things.example.com')).toMatchObject([{ type: 'Available', status: 'True', reason: 'Passed' }])
     const groups = JSON.parse((await send('/apis')).text) as { groups: { name: string }[] }
     expect(groups.groups.map(({ name }) => name)).toContain('things.example.com')
   })
