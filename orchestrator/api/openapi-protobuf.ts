@@ -1,7 +1,9 @@
 import { Writer } from 'protobufjs/minimal.js'
 
-/** The content type under which clients ask for the OpenAPI v2 document in protobuf. */
-export const openApiProtobufType = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+/** The content type of the OpenAPI v2 document in protobuf. */
+export const openApiProtobufType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
+/** The name by which clients ask for it: it has a sign that no content type may have, so it cannot be answered with. */
+export const openApiProtobufAlias = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
 
 type Fields = Readonly<Record<string, unknown>>
 type WriteValue = (writer: Writer, value: never) => void

@@ -1,4 +1,4 @@
-import { openApiProtobufType } from '../../api/openapi-protobuf.ts'
+import { openApiProtobufAlias, openApiProtobufType } from '../../api/openapi-protobuf.ts'
 import { notAcceptable, type StatusError } from '../../api/status-error.ts'
 
 /** What the client wants to see: the object itself, a table, or its metadata; as JSON or YAML. */
@@ -49,7 +49,7 @@ function parseRange(range: string): { readonly accepted: Accepted | undefined; r
 }
 
 function toAccepted(type: string, parameters: Record<string, string>): Accepted | undefined {
-  if (type === openApiProtobufType) return { ...plainJson, wantsOpenApiProtobuf: true }
+  if (type === openApiProtobufType || type === openApiProtobufAlias) return { ...plainJson, wantsOpenApiProtobuf: true }
   const isYaml = type === 'application/yaml'
   if (!isYaml && !['application/json', '*/*', 'application/*'].includes(type)) return undefined
   const mediaType = isYaml ? 'application/yaml' : 'application/json'
