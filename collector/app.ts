@@ -47,7 +47,10 @@ export interface CollectorOptions extends AccessOptions {
   readonly historyMs?: number
   /** Bytes that all samples together may take, 64 MiB by default; containers beyond are refused and counted. */
   readonly maxStoreBytes?: number
-  /** Bytes that a day of all containers' figures may take, 32 MiB by default; beyond, the largest histories are cut and it is counted. */
+  /**
+   * Bytes that a day of all containers' figures may take, 32 MiB by default; beyond, the largest histories are cut and it is counted.
+   * With samples from elsewhere there is no history unless this is set: simulated nodes come by the hundred.
+   */
   readonly maxHistoryBytes?: number
   /** Keep only pods whose label `binnacle.node` is this name, where several nodes share a Docker engine. Containers of no node stay. */
   readonly nodeFilter?: string
@@ -115,7 +118,7 @@ export function createCollector(options: CollectorOptions): Collector {
     source,
     version,
     processFigures,
-    moreFigures: () => [...history.selfFigures(), ...(drain?.figures() ?? [])],
+    moreFigures: () => [...(history?.selfFigures() ?? []), ...(drain?.figures() ?? [])],
     ...(options.shownSubjects === undefined ? {} : { subjects: options.shownSubjects }),
     ...(options.labels === undefined ? {} : { labels: options.labels }),
     hasRates: options.hasRates ?? false,
@@ -125,7 +128,7 @@ export function createCollector(options: CollectorOptions): Collector {
       ? { processes: new ProcessTable({ clock, procRoot: options.procRoot ?? '/proc', etcRoot: options.etcRoot ?? '/etc' }) }
       : {}
   const server = createServer({
-    history,
+    ...(history === undefined ? {} : { history }),
     ...processes,
     clock,
     log,
@@ -151,7 +154,7 @@ export function createCollector(options: CollectorOptions): Collector {
       drain = await createDrain(options, source)
       const reading = source.run(abort.signal).catch((err: unknown) => log.error({ err }, 'the collector has stopped reading'))
       const writing = drain?.run(abort.signal).catch((err: unknown) => log.error({ err }, 'the collector has stopped writing'))
-      const remembering = history.run(abort.signal).catch((err: unknown) => log.error({ err }, 'the collector has stopped remembering'))
+      const remembering = history?.run(abort.signal).catch((err: unknown) => log.error({ err }, 'the collector has stopped remembering'))
       running = Promise.all([reading, writing, remembering])
       log.info({ addresses, docker: options.docker }, 'collector is serving')
     },
@@ -176,7 +179,8 @@ async function createDrain({ drivers, clock, log, nodeName }: CollectorOptions, 
 }
 
 /** The kernel's log is this machine's, so a simulated source has none. */
-function createHistory(options: CollectorOptions, { store }: Source): History {
+function createHistory(options: CollectorOptions, { store }: Source): History | undefined {
+  if (options.source !== undefined && options.maxHistoryBytes === undefined) return undefined
   const { clock, intervalMs = 1000, historyMs = 120_000, maxHistoryBytes = 32 * 1024 * 1024 } = options
   const kernelLog = options.source === undefined && (options.procRoot ?? '/proc') === '/proc' ? new KernelLog() : undefined
   const conditions = new ConditionWatch({ clock, store, kernelLog })
