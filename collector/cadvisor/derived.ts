@@ -1,4 +1,5 @@
 import type { Container } from '../container.ts'
+import { percentOfMinute, shapeOfMinute } from '../history/container-history.ts'
 import type { ContainerHistory, Period } from '../history/container-history.ts'
 import type { Shape } from '../history/distribution.ts'
 import { timeOf } from '../kubelet/container-stats.ts'
@@ -12,11 +13,14 @@ import type { FigureName } from '../rates.ts'
  */
 export function derivedStats(container: Container, history: ContainerHistory | undefined) {
   const { ring } = container
-  const over = (period: Period) => ({
-    percent_complete: history?.percentComplete(container, period) ?? 0,
-    cpu: percentiles(history?.shape(container, 'cpu_usage_cores', period), 1000),
-    memory: percentiles(history?.shape(container, 'memory_working_set_bytes', period), 1),
-  })
+  const over = (period: Period) => {
+    const shapeOf = (name: FigureName) => (period === 'minute' ? shapeOfMinute(container, name) : history?.shape(container, name, period))
+    return {
+      percent_complete: period === 'minute' ? percentOfMinute(container) : (history?.percentComplete(container, period) ?? 0),
+      cpu: percentiles(shapeOf('cpu_usage_cores'), 1000),
+      memory: percentiles(shapeOf('memory_working_set_bytes'), 1),
+    }
+  }
   return {
     timestamp: timeOf(ring.timestamp()),
     latest_usage: {

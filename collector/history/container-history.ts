@@ -150,12 +150,7 @@ export class ContainerHistory {
 
   /** How much of a period there are samples of, 0 to 100. */
   percentComplete(container: Container, period: Period): number {
-    if (period === 'minute') {
-      const { ring } = container
-      let ago = 0
-      while (ago + 1 < ring.count && ring.timestamp() - ring.timestamp(ago + 1) <= minuteMs) ago++
-      return ago === 0 ? 0 : Math.min(100, Math.round(((ring.timestamp() - ring.timestamp(ago)) / minuteMs) * 100))
-    }
+    if (period === 'minute') return percentOfMinute(container)
     if (period === 'hour') return Math.floor((this.#fine.filledSlots(fineSlots) / fineSlots) * 100)
     return Math.floor(((this.#coarse?.filledSlots(coarseSlots) ?? 0) / coarseSlots) * 100)
   }
@@ -200,7 +195,15 @@ function countZeros(
   }
 }
 
-function shapeOfMinute(container: Container, name: FigureName): Shape | undefined {
+/** How much of the last minute there are samples of, 0 to 100. */
+export function percentOfMinute({ ring }: Container): number {
+  let ago = 0
+  while (ago + 1 < ring.count && ring.timestamp() - ring.timestamp(ago + 1) <= minuteMs) ago++
+  return ago === 0 ? 0 : Math.min(100, Math.round(((ring.timestamp() - ring.timestamp(ago)) / minuteMs) * 100))
+}
+
+/** The shape of a figure over the last minute, which needs no history. */
+export function shapeOfMinute(container: Container, name: FigureName): Shape | undefined {
   const { ring } = container
   const values: number[] = []
   for (let ago = 0; ago < ring.count && ring.timestamp() - ring.timestamp(ago) < minuteMs; ago++) {
