@@ -116,17 +116,22 @@ export function storedTagValue(name: string, value: string): string {
 
 /**
  * The nearest tag value that the line protocol can carry: control characters and line ends as spaces, lone surrogates as U+FFFD, cut to
- * `maxLength`, and a space after a backslash at the end, which would swallow the separator behind it.
+ * `maxLength`, a space after a backslash at the end, which would swallow the separator behind it, and an even number of backslashes before a comma, an
+ * equals sign or a space: where InfluxDB looks for the ends of lines it takes them in pairs, so that one too few would bare what is escaped behind it.
  */
 export function cleanTagValue(value: string, maxLength: number): string {
   const clean = value.slice(0, maxLength).toWellFormed().replaceAll(unprintable, ' ')
-  return clean.endsWith('\\') ? `${clean} ` : clean
+  const ended = clean.endsWith('\\') ? `${clean} ` : clean
+  return ended.replaceAll(unpaired, '$&\\')
 }
 
 /** A string field in its quotes. Control characters become spaces, so that a line stays a line; what is too long is cut. */
 export function quoteString(text: string): string {
   return `"${text.slice(0, maxStringLength).toWellFormed().replaceAll(unprintable, ' ').replaceAll(/["\\]/g, '\\$&')}"`
 }
+
+/** An odd number of backslashes before something that is escaped. */
+const unpaired = /(?<!\\)(?:\\\\)*\\(?=[,= ])/g
 
 /** Control characters (Unicode's Cc) and the two line separators beyond them. */
 const unprintable = /[\p{Cc}\u2028\u2029]/gu

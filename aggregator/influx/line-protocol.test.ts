@@ -92,6 +92,27 @@ describe('the line encoder', () => {
     )
   })
 
+  it('is read alike where InfluxDB looks for the end of a line, which takes backslashes in pairs', () => {
+    const text = fc.string({ unit: fc.constantFrom('\\', ',', '=', ' ', '"', 'a'), maxLength: 12 })
+    fc.assert(
+      fc.property(text, text, (name, image) => {
+        const { lines } = encode(batchOf({ 'cpu/usage_rate': 1 }, { pod_name: name, container_base_image: image }))
+        let at = 0
+        while (lines[at] !== ' ') at += lines[at] === '\\' ? 2 : 1
+        expect(lines.slice(at)).toBe(' value=1i 1700000000123000000\n')
+      }),
+      { numRuns: 2000 },
+    )
+    expect(['a\\', 'a\\\\', '\\ b', '\\\\,b', '\\\\\\=', '\\b'].map((value) => cleanTagValue(value, 100))).toEqual([
+      'a\\\\ ',
+      'a\\\\ ',
+      '\\\\ b',
+      '\\\\,b',
+      '\\\\\\\\=',
+      '\\b',
+    ])
+  })
+
   it('bounds the length of tags and leaves empty ones out', () => {
     expect(encodeTags({ pod_name: 'x'.repeat(5000), nodename: '' })).toBe(`,pod_name=${'x'.repeat(1024)}`)
   })

@@ -13,6 +13,7 @@ import { MemoryWindow } from '../../aggregator/memory-window.ts'
 import { createMetricSet } from '../../aggregator/metric-set.ts'
 import type { Batch, MetricSet } from '../../aggregator/metric-set.ts'
 import { systemClock } from '../../lib/clock.ts'
+import { cleanTagValue } from '../../lib/line-writer.ts'
 import { silentLog } from '../../lib/log.ts'
 import { systemRandom } from '../../lib/random.ts'
 import type { EntityType } from '../../aggregator/window.ts'
@@ -131,7 +132,7 @@ describe.each(['default', 'withfields'] as const)('the history of Heapster in th
     expect(await getJson(http, `${root}/namespaces/default/metrics/memory/usage?${range}`)).toMatchObject({ metrics: { length: 100 } })
     expect(await getJson(http, `${root}/nodes`)).toEqual(['n1'])
     expect(await getJson(http, `${root}/namespaces/`)).toEqual(['default'])
-    expect(await getJson(http, `${root}/namespaces/default/pods`)).toEqual(['again', `${hostileName} `, 'web'].sort())
+    expect(await getJson(http, `${root}/namespaces/default/pods`)).toEqual(['again', cleanTagValue(hostileName, 1024), 'web'].sort())
     expect(await getJson(http, `${root}/namespaces/nobody/pods`)).toEqual([])
     expect(await getJson(http, `${root}/namespaces/default/pods/web/containers`)).toEqual(['app'])
     expect(await getJson(http, `${root}/nodes/n1/freecontainers`)).toEqual(['kubelet'])

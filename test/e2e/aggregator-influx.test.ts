@@ -79,7 +79,7 @@ describe('points in a real InfluxDB', () => {
     expect(policies!.values).toContainEqual(expect.arrayContaining(['default', '8736h0m0s']))
   })
 
-  it('reads back 10,000 hostile tag values as they were written', async () => {
+  it('reads back 10,000 hostile names and texts of labels as they were written', async () => {
     const hostile = fc.oneof(
       fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }),
       fc.string({
@@ -102,23 +102,35 @@ describe('points in a real InfluxDB', () => {
       ),
     )
     const values = fc.sample(hostile, { numRuns: 10_000, seed: 7 })
-    const sink = createSink('hostile')
+    const sink = new InfluxSink(
+      { name: 'influxdb', influx: { url: server.url, database: 'hostile', tags: ['labels'] } },
+      { clusterName: 'test', clock: systemClock, random: systemRandom, log: silentLog },
+    )
     await sink.start()
     const timestamp = Date.now()
-    for (let at = 0; at < values.length; at += 1000) sink.add(createBatch(timestamp + at, values.slice(at, at + 1000), 42))
+    for (let at = 0; at < values.length; at += 1000) {
+      const batch = createBatch(timestamp + at, values.slice(at, at + 1000), 42)
+      for (const set of batch.sets.values()) {
+        const { key, labels } = set.entity
+        set.entity = createEntity('pod', key, { ...labels, labels: `app:${labels['pod_name']}` })
+      }
+      sink.add(batch)
+    }
     await drained(sink)
     await sink.stop()
     expect(sink.stats()).toMatchObject({ delivered: values.length, lost: {} })
-    const stored = new Set(
-      (await server.query('SHOW TAG VALUES FROM "cpu/usage_rate" WITH KEY = "pod_name"', 'hostile')).flatMap((series) =>
-        series.values.map(([, value]) => value),
-      ),
-    )
-    const expected = new Set(values.map((value) => cleanTagValue(value, 1024)).filter((value) => value !== ''))
-    expect([...expected].filter((value) => !stored.has(value))).toEqual([])
-    expect([...stored].filter((value) => !expected.has(value as string))).toEqual([])
+    for (const [tag, prefix] of [
+      ['pod_name', ''],
+      ['labels', 'app:'],
+    ] as const) {
+      const answer = await server.query(`SHOW TAG VALUES FROM "cpu/usage_rate" WITH KEY = "${tag}"`, 'hostile')
+      const stored = new Set(answer.flatMap((series) => series.values.map(([, value]) => value)))
+      const expected = new Set(values.map((value) => cleanTagValue(prefix + value, 1024)).filter((value) => value !== ''))
+      expect([...expected].filter((value) => !stored.has(value))).toEqual([])
+      expect([...stored].filter((value) => !expected.has(value as string))).toEqual([])
+    }
     expect((await server.query('SHOW MEASUREMENTS', 'hostile'))[0]!.values).toEqual([['cpu/usage_rate']])
-    expect((await server.query('SHOW TAG KEYS', 'hostile'))[0]!.values.flat()).toEqual(['cluster_name', 'pod_name', 'type'])
+    expect((await server.query('SHOW TAG KEYS', 'hostile'))[0]!.values.flat()).toEqual(['cluster_name', 'labels', 'pod_name', 'type'])
   })
 
   it('keeps every batch that was on disk when the process was killed', async () => {
