@@ -129,6 +129,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     credentials: options.kubelet,
     configuration,
     resolutionMs,
+    stages,
     ...(options.sharding === undefined ? {} : { isOwn: (nodeName: string) => sharding!.isOwn(nodeName) }),
     onBatch: (batch) => pipeline.addNodeBatch(batch),
     onGone: (nodeName) => {

@@ -21,6 +21,7 @@ import type { SourceStatus } from './node-source.ts'
 import { createPageReader, PodSource } from './pod-source.ts'
 import type { PodSourceStatus } from './pod-source.ts'
 import type { ScrapeStage } from './scrape-error.ts'
+import type { StageTimes } from '../stage-times.ts'
 
 export interface SourcesOptions {
   readonly client: Client
@@ -35,6 +36,8 @@ export interface SourcesOptions {
   readonly sampleSinks: readonly SampleSink[]
   /** Whether a node is scraped here, where several aggregators share them. Default: all are. Asked again at `review`. */
   readonly isOwn?: (nodeName: string) => boolean
+  /** Where the time that reading answers takes is counted. */
+  readonly stages?: StageTimes
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -69,7 +72,7 @@ export function createSources(options: SourcesOptions): Sources {
   const { kubelet, events: eventSettings } = configuration.sources
   const { prometheus } = configuration
   const access = new KubeletAccess({ credentials: options.credentials, settings: kubelet, clock })
-  const kubelets = new Kubelets({ access, settings: kubelet, timeoutMs: Math.min(kubelet.timeoutMs, resolutionMs * 0.9), clock })
+  const kubelets = new Kubelets({ ...options, access, settings: kubelet, timeoutMs: Math.min(kubelet.timeoutMs, resolutionMs * 0.9) })
   const nodes = new NodeSource({ ...options, ...view, reader: kubelets, isWanted: wantedBy(kubelet.nodeSelector, options.isOwn) })
   const store = new CustomMetricsStore({
     holdMs: prometheus.resolutionMs * heldRounds,

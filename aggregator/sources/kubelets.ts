@@ -3,6 +3,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { KubeletSettings } from '../configuration.ts'
 import { ExpositionError } from './exposition-reader.ts'
 import type { KubeletAccess } from './kubelet-access.ts'
+import { StageTimes } from '../stage-times.ts'
 import { readResourceMetrics } from './resource-reader.ts'
 import { ScrapeError } from './scrape-error.ts'
 import { formatPlace, scrapePage } from './scraper.ts'
@@ -29,6 +30,8 @@ export interface KubeletsOptions {
   readonly access: KubeletAccess
   readonly settings: KubeletSettings
   readonly timeoutMs: number
+  /** Where the time that reading answers takes is counted. */
+  readonly stages?: StageTimes | undefined
   readonly clock: Clock
 }
 
@@ -44,10 +47,12 @@ const fallbackMs = 300_000
  */
 export class Kubelets {
   readonly #options: KubeletsOptions
+  readonly #stages: StageTimes
   readonly #fallenBackAt = new Map<string, number>()
 
   constructor(options: KubeletsOptions) {
     this.#options = options
+    this.#stages = options.stages ?? new StageTimes(options.clock)
   }
 
   /** Where the node listens, by its status and the settings. */
@@ -112,7 +117,8 @@ export class Kubelets {
     )
     const timestamp = clock.now()
     try {
-      const figures = endpoint === 'summary' ? readSummary(body, nodeName, timestamp) : readResourceMetrics(body, nodeName, timestamp)
+      const readAnswer = endpoint === 'summary' ? readSummary : readResourceMetrics
+      const figures = this.#stages.measure('read', () => readAnswer(body, nodeName, timestamp))
       return { ...figures, endpoint, timestamp }
     } catch (error) {
       if (!(error instanceof SummaryError || error instanceof ExpositionError)) throw error
