@@ -7,6 +7,7 @@ import { cgroupV1, machineFiles, makeMachineFolder, processFiles } from './fixtu
 import type { MachineFolder, Tree } from './fixtures/machine-tree.ts'
 import { LocalSource } from './local-source.ts'
 import type { Source } from './source.ts'
+import { column } from './metrics.ts'
 import { parseExposition } from './prometheus/strict-parser.ts'
 import { PrometheusPages } from './prometheus/pages.ts'
 import { renderResourceMetrics } from './prometheus/resource-metrics.ts'
@@ -201,6 +202,18 @@ test('plain cgroups come and go with the sweeps', async () => {
   made.remove('cgroup/memory/system.slice/ssh.service')
   await clock.advance(60_000)
   expect(source.store.get('/system.slice/ssh.service')).toBeUndefined()
+})
+
+test('a plain cgroup in which nothing runs is on the kubelet’s page alone', async () => {
+  const { source, start } = await setUp(cgroupV1('/system.slice/ssh.service'))
+  await start()
+  const { ring } = source.store.get('/system.slice/ssh.service')!
+  const isShown = (page: Buffer) => page.includes('id="/system.slice/ssh.service"')
+  const pages = pagesOf(source)
+  expect(isShown(pages.own({ format: 'text', withTimestamps: false }))).toBe(true)
+  ring.set(column.processes, 0)
+  expect(isShown(pages.own({ format: 'text', withTimestamps: false }))).toBe(false)
+  expect(isShown(pages.cadvisor())).toBe(true)
 })
 
 function pagesOf(source: Source): PrometheusPages {

@@ -1,4 +1,5 @@
 import type { Container } from '../container.ts'
+import { column } from '../metrics.ts'
 import { ratesOf, type Rates } from '../rates.ts'
 import type { FileSystem } from '../machine/file-systems.ts'
 import type { SelfFigure, Source } from '../source.ts'
@@ -94,7 +95,7 @@ export class PrometheusPages {
   own({ format, withTimestamps }: PageRequest): Buffer {
     const { source, version } = this.#options
     const text = new Exposition({ format, expectedBytes: this.#ownBytes })
-    const containers = [...source.store.all()]
+    const containers = [...source.store.all()].filter(isInUse)
     const subjects = this.#subjects
     this.#labels.prepare(containers)
     const labelsOf = (container: Container) => this.#labels.own(container)
@@ -177,6 +178,11 @@ export class PrometheusPages {
     text.family({ name: 'process_resident_memory_bytes', help: 'Memory of this process', type: 'gauge' })
     text.sample(noLabels, residentBytes)
   }
+}
+
+/** Plain cgroups in which nothing runs, nor in any below, are what somebody has left behind. */
+function isInUse({ description, ring }: Container): boolean {
+  return description.id !== '' || description.name === '/' || ring.get(column.processes) !== 0
 }
 
 const cutLabels: readonly (readonly ['values' | 'names' | 'labels', Labels])[] = (['values', 'names', 'labels'] as const).map((what) => [
