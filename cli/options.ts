@@ -24,6 +24,8 @@ export interface ClusterOptions {
   readonly logLevel: string
   /** The name of the first node; further ones get `-2`, `-3`, … behind it. */
   readonly nodeName: string
+  /** A folder of files with pods that the nodes run by themselves. */
+  readonly podManifestPath: string | undefined
 }
 
 export interface Ports {
@@ -74,6 +76,7 @@ export const flags = {
   'alerts-config': { value: 'FILE', help: 'routes and receivers, in the format of Alertmanager' },
   'aggregator-config': { value: 'FILE', help: 'sources, sinks, window and metrics of the aggregator' },
   'node-name': { value: 'NAME', help: 'name of the first node (default: the host name)' },
+  'pod-manifest-path': { value: 'DIR', help: 'files of static pods (default: nodes/NAME/manifests in the data folder)' },
   'log-level': { value: 'LEVEL', fallback: 'info', help: 'debug, info, warn or error' },
 } satisfies Record<string, Flag>
 
@@ -119,6 +122,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     aggregatorConfig: optional('aggregator-config') === undefined ? undefined : resolve(optional('aggregator-config')!),
     logLevel: oneOf('log-level', text('log-level'), ['debug', 'info', 'warn', 'error'] as const)!,
     nodeName: nodeNameOf(optional('node-name')),
+    podManifestPath: optional('pod-manifest-path') === undefined ? undefined : resolve(optional('pod-manifest-path')!),
   }
 }
 
@@ -146,6 +150,7 @@ export function toFlags(options: ClusterOptions): string[] {
     ['alerts-config', options.alertsConfig],
     ['aggregator-config', options.aggregatorConfig],
     ['node-name', options.nodeName],
+    ['pod-manifest-path', options.podManifestPath],
     ['log-level', options.logLevel],
   ]
   const given = pairs.filter(([, value]) => value !== undefined).map(([name, value]) => `--${name}=${value}`)

@@ -155,6 +155,7 @@ function nodeAgent(context: AgentContext): NodeAgent {
     podCidr: podCidrOfNode(options.podCidr, index),
     clusterDns: [serviceAddress(options.serviceCidr, dnsIndex)],
     clusterDomain,
+    ...(options.podManifestPath === undefined ? {} : { podManifestPath: options.podManifestPath }),
     ...(network === undefined ? {} : { network }),
     ...(network === undefined || options.nodes === 1 ? {} : { capacity: shareOfMachine(options.nodes, folder) }),
     server: {

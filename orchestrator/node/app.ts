@@ -1,4 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createInformerFactory } from '../client/informer-factory.ts'
 import type { Informer, InformerFactory } from '../client/informer.ts'
 import type { Client } from '../client/client.ts'
@@ -19,12 +20,16 @@ import { createPodCgroups } from './pod/pod-cgroups.ts'
 import { PodManager } from './pod/pod-manager.ts'
 import type { PodServices } from './pod/pod-services.ts'
 import { StatusWriter } from './pod/status-writer.ts'
+import type { StatusSink } from './pod/status-writer.ts'
 import { alwaysHealthy, createProbeExecutor } from './probes/probe-executor.ts'
 import { Prober } from './probes/prober.ts'
 import { connectToDocker } from './runtime/docker/docker-engine.ts'
 import { DockerRuntime } from './runtime/docker/docker-runtime.ts'
 import type { ContainerRuntime, DnsConfig, NetworkConfig, RuntimeInfo } from './runtime/runtime.ts'
 import { SimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
+import { mirroredUid } from './static-pods/annotations.ts'
+import { ManifestFolder } from './static-pods/manifest-folder.ts'
+import { MirrorPods } from './static-pods/mirror-pods.ts'
 import { createAuthenticator } from './server/node-authentication.ts'
 import { NodeServer } from './server/node-server.ts'
 import type { NodeServerOptions, StatsSource } from './server/node-server.ts'
@@ -67,6 +72,8 @@ export interface NodeAgentOptions {
   readonly capacity?: Readonly<Record<string, string>>
   /** Where control groups are mounted. */
   readonly cgroupRoot?: string
+  /** A folder of files with pods that this node runs by itself. Default with a real runtime: `manifests` in the data folder. */
+  readonly podManifestPath?: string
   /** The machine's resolver configuration file. */
   readonly resolvConfPath?: string
 }
@@ -116,6 +123,9 @@ class ComposedAgent implements NodeAgent {
   #server: NodeServer | undefined
   #stopParts: (() => void) | undefined
   #localVolumes: LocalVolumes | undefined
+  #manifests: ManifestFolder | undefined
+  #mirrors: MirrorPods | undefined
+  #nodeUid: string | undefined
   #informerRun: Promise<void> | undefined
   #machine: RuntimeInfo | undefined
   #pool: AddressPool | undefined
@@ -139,10 +149,12 @@ class ComposedAgent implements NodeAgent {
     const node = informers.informer(CoreV1Node, { fieldSelector: `metadata.name=${options.nodeName}` })
     if (options.informers === undefined) this.#informerRun = informers.run(this.#abort.signal)
     const shared = this.#podServices({ facts, hostDns, recorder, services: () => services.list(), pods: () => pods.list() })
+    const mirrors = this.#createMirrors(pods, shared.statusWriter)
     const manager = new PodManager({
       ...options,
       pods,
       services: shared,
+      mirrors,
       owner: shared.owner,
       network: shared.settings.network,
       addresses: () => this.#pool,
@@ -171,12 +183,19 @@ class ComposedAgent implements NodeAgent {
     this.#localVolumes.start(this.#abort.signal).catch((error: unknown) => {
       if (!this.#abort.signal.aborted) options.log.warn({ err: error }, 'volumes that are gone cannot be looked for')
     })
+    await this.#startStaticPods(manager)
     await Promise.all([services.waitForSync(this.#abort.signal), manager.start()])
   }
 
   async stop(): Promise<void> {
     this.#abort.abort()
-    await Promise.all([this.#manager?.stop(), this.#registrar?.stop(), this.#server?.stop()])
+    await Promise.all([
+      this.#manager?.stop(),
+      this.#registrar?.stop(),
+      this.#server?.stop(),
+      this.#manifests?.stop(),
+      this.#mirrors?.stop(),
+    ])
     this.#stopParts?.()
     this.#localVolumes?.stop()
     await this.#informerRun
@@ -272,7 +291,26 @@ class ComposedAgent implements NodeAgent {
     })
   }
 
+  #createMirrors(pods: Informer<CoreV1Pod>, statuses: StatusSink): MirrorPods {
+    this.#mirrors = new MirrorPods({
+      ...this.#options,
+      statuses,
+      nodeUid: () => this.#nodeUid,
+      mirrors: () => (pods.hasSynced ? [...pods.list()].filter((pod) => mirroredUid(pod) !== undefined) : undefined),
+    })
+    return this.#mirrors
+  }
+
+  async #startStaticPods(manager: PodManager): Promise<void> {
+    const { podManifestPath, runtime, dataDir } = this.#options
+    if (podManifestPath === undefined && !runtime.traits.isReal) return
+    const path = podManifestPath ?? join(dataDir, 'manifests')
+    this.#manifests = new ManifestFolder({ ...this.#options, path, onChange: (pods) => manager.setStaticPods(pods) })
+    await this.#manifests.start()
+  }
+
   #noteNode(node: CoreV1Node): void {
+    this.#nodeUid = node.metadata.uid
     const { podCIDR } = node.spec
     if (this.#pool !== undefined || podCIDR === undefined || podCIDR === '') return
     this.#setPodCidr(podCIDR)

@@ -4,10 +4,14 @@ import { createBackoff } from '../../../lib/retry.ts'
 import type { Random } from '../../../lib/random.ts'
 import type { CoreV1Pod } from '../../api/generated/kinds.ts'
 import type { Informer } from '../../client/informer.ts'
+import { mergeObserved } from '../runtime/merge-observed.ts'
 import type { NetworkConfig, ObservedContainer, Owner, RuntimeChange, RuntimeInfo } from '../runtime/runtime.ts'
 import type { AddressPool } from './address-pool.ts'
+import { mirroredUid } from '../static-pods/annotations.ts'
+import type { MirrorPods } from '../static-pods/mirror-pods.ts'
 import type { PodServices } from './pod-services.ts'
 import { PodWorker } from './pod-worker.ts'
+import type { StatusSink } from './status-writer.ts'
 
 const firstReconnectMs = 200
 const lastReconnectMs = 5_000
@@ -20,6 +24,8 @@ export type RuntimeState = { readonly isUp: true; readonly machine: RuntimeInfo 
 export interface PodManagerOptions {
   readonly pods: Informer<CoreV1Pod>
   readonly services: PodServices
+  /** Where the statuses of pods go that come from files. */
+  readonly mirrors: Pick<MirrorPods, 'want' | 'wake'> & StatusSink
   readonly owner: Owner
   readonly network: NetworkConfig | undefined
   readonly clock: Clock
@@ -30,8 +36,8 @@ export interface PodManagerOptions {
 }
 
 /**
- * One worker per pod of this node: those that the API has and those that the runtime still has containers of. Follows the runtime's events
- * over its outages: while it is gone nothing is done, and when it is back every pod is looked at anew.
+ * One worker per pod of this node: those that the API has, those that files describe, and those that the runtime still has containers of.
+ * Follows the runtime's events over its outages: while it is gone nothing is done, and when it is back every pod is looked at anew.
  */
 export class PodManager {
   readonly #options: PodManagerOptions
@@ -41,22 +47,38 @@ export class PodManager {
   #resync: Timer | undefined
   #watching: Promise<void> | undefined
   #hasSnapshot = false
+  /** The first list of the API's pods is in: before that none of them may be taken for gone. */
+  #isListed = false
+  /** Containers of pods that the API may yet name. */
+  readonly #unclaimed = new Map<string, ObservedContainer>()
+  #staticPods: ReadonlyMap<string, CoreV1Pod> = new Map()
+  readonly #staticUids = new Set<string>()
+  #hasRemovedStale = false
 
   constructor(options: PodManagerOptions) {
     this.#options = options
   }
 
-  /** Starts following the runtime at once, and pods once the first list of them is in: before that none of them may be taken for gone. */
+  /** Starts following the runtime, and with it static pods, at once; resolves when the API's pods are followed too. */
   async start(): Promise<void> {
     const { pods } = this.#options
+    this.#watching = this.#watchRuntime()
+    this.#scheduleResync()
     await pods.waitForSync(this.#abort.signal)
     this.#unsubscribe = pods.onChange({
       added: (pod) => this.#update(pod),
       updated: (pod) => this.#update(pod),
       deleted: (pod) => this.#remove(pod),
     })
-    this.#watching = this.#watchRuntime()
-    this.#scheduleResync()
+    this.#isListed = true
+    if (this.#hasSnapshot) this.#applySnapshot(this.#everything())
+    this.#options.mirrors.wake()
+  }
+
+  /** The pods that files describe, all of them. */
+  setStaticPods(pods: readonly CoreV1Pod[]): void {
+    this.#staticPods = new Map(pods.map((pod) => [pod.metadata.uid!, pod]))
+    this.#syncStaticPods()
   }
 
   /** Stops looking after pods; their containers go on. */
@@ -88,7 +110,31 @@ export class PodManager {
     for (const worker of this.#workers.values()) worker.wake()
   }
 
+  /** Pods whose files are gone end; one that replaces another of its name waits for its end. */
+  #syncStaticPods(): void {
+    for (const uid of this.#staticUids) {
+      if (this.#staticPods.has(uid)) continue
+      this.#workers.get(uid)?.markGone()
+      this.#reap(uid)
+    }
+    for (const [uid, pod] of this.#staticPods) {
+      if (this.#workers.has(uid) || this.find(pod.metadata.namespace!, pod.metadata.name!) !== undefined) continue
+      this.#staticUids.add(uid)
+      this.#add(pod)
+    }
+    this.#options.mirrors.want([...this.#staticPods.values()], (uid) => this.#workers.has(uid))
+  }
+
+  /** What the API says of a static pod is told to the pod, so that times and counts go on; nothing else of it counts. */
+  #noteMirror(uid: string, status: CoreV1Pod['status']): void {
+    const pod = this.#staticPods.get(uid)
+    if (pod !== undefined) this.#workers.get(uid)?.update({ ...pod, ...(status === undefined ? {} : { status }) })
+    this.#options.mirrors.wake()
+  }
+
   #update(pod: CoreV1Pod): void {
+    const mirrored = mirroredUid(pod)
+    if (mirrored !== undefined) return this.#noteMirror(mirrored, pod.status)
     const uid = pod.metadata.uid!
     const worker = this.#workers.get(uid)
     if (worker === undefined) this.#add(pod)
@@ -96,13 +142,22 @@ export class PodManager {
   }
 
   #add(pod: CoreV1Pod): PodWorker {
-    const worker = new PodWorker(this.#options.services, pod)
-    this.#workers.set(pod.metadata.uid!, worker)
+    const { services, mirrors } = this.#options
+    const uid = pod.metadata.uid!
+    const isStatic = this.#staticUids.has(uid)
+    const worker = new PodWorker(isStatic ? { ...services, statusWriter: mirrors } : services, pod)
+    this.#workers.set(uid, worker)
+    for (const [id, container] of this.#unclaimed) {
+      if (container.pod.uid !== uid) continue
+      this.#unclaimed.delete(id)
+      worker.observe(container)
+    }
     if (this.#hasSnapshot) worker.wake()
     return worker
   }
 
   #remove(pod: CoreV1Pod): void {
+    if (mirroredUid(pod) !== undefined) return this.#options.mirrors.wake()
     const uid = pod.metadata.uid!
     this.#workers.get(uid)?.markGone()
     this.#options.services.statusWriter.forget(uid)
@@ -116,9 +171,15 @@ export class PodManager {
     if (worker.isDone) {
       worker.stop()
       this.#workers.delete(uid)
+      if (this.#staticUids.delete(uid)) this.#forgetStaticPod(uid)
       return
     }
     worker.onSettled = () => this.#reap(uid)
+  }
+
+  #forgetStaticPod(uid: string): void {
+    this.#options.mirrors.forget(uid)
+    this.#syncStaticPods()
   }
 
   async #watchRuntime(): Promise<void> {
@@ -147,21 +208,37 @@ export class PodManager {
 
   #apply(change: RuntimeChange): void {
     if (change.type === 'snapshot') return this.#applySnapshot(change.containers)
-    if (change.type === 'removed') return this.#workers.get(change.podUid)?.forget(change.id)
-    const worker = this.#workers.get(change.container.pod.uid)
+    if (change.type === 'removed') {
+      this.#unclaimed.delete(change.id)
+      return this.#workers.get(change.podUid)?.forget(change.id)
+    }
+    const { container } = change
+    const worker = this.#workers.get(container.pod.uid)
+    if (worker !== undefined) return worker.observe(container)
     // Containers of a pod that nobody knows are seen to by the next snapshot: the pod may just not have arrived.
-    worker?.observe(change.container)
+    if (!this.#isListed) this.#unclaimed.set(container.id, mergeObserved(this.#unclaimed.get(container.id), container))
   }
 
   #applySnapshot(containers: readonly ObservedContainer[]): void {
     const byPod = Map.groupBy(containers, ({ pod }) => pod.uid)
     const addresses = this.#options.addresses()
     for (const { kind, ip, pod } of containers) if (kind === 'sandbox' && ip !== undefined) addresses?.restore(pod.uid, ip)
-    const isFirst = !this.#hasSnapshot
     this.#hasSnapshot = true
-    for (const [uid, own] of byPod) if (!this.#workers.has(uid)) this.#adoptOrphan(uid, own)
+    this.#unclaimed.clear()
+    for (const [uid, own] of byPod) {
+      if (this.#workers.has(uid)) continue
+      if (this.#isListed) this.#adoptOrphan(uid, own)
+      else for (const container of own) this.#unclaimed.set(container.id, container)
+    }
     for (const [uid, worker] of this.#workers) worker.replaceContainers(byPod.get(uid) ?? [])
-    if (isFirst) void this.#removeStaleDirectories(new Set([...byPod.keys(), ...this.#workers.keys()]))
+    if (!this.#isListed || this.#hasRemovedStale) return
+    this.#hasRemovedStale = true
+    void this.#removeStaleDirectories(new Set([...byPod.keys(), ...this.#workers.keys()]))
+  }
+
+  /** All that has been observed, of whatever pod. */
+  #everything(): readonly ObservedContainer[] {
+    return [...this.#unclaimed.values(), ...this.workers.flatMap(({ containers }) => containers)]
   }
 
   /** Containers of ours whose pod the API does not know: they are stopped and removed. */

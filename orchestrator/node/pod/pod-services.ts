@@ -11,7 +11,7 @@ import type { TokenSource } from '../volumes/service-account-tokens.ts'
 import type { VolumeManager } from '../volumes/volume-manager.ts'
 import type { AddressPool } from './address-pool.ts'
 import type { PodCgroups } from './pod-cgroups.ts'
-import type { StatusWriter } from './status-writer.ts'
+import type { StatusSink } from './status-writer.ts'
 
 /** What all pod workers of a node share. */
 export interface PodServices {
@@ -26,7 +26,7 @@ export interface PodServices {
   readonly tokens: TokenSource
   readonly prober: Prober
   readonly probeExecutor: ProbeExecutor
-  readonly statusWriter: StatusWriter
+  readonly statusWriter: StatusSink
   readonly cgroups: PodCgroups
   readonly settings: NodeSettings
   /** Services whose addresses go into environments. */

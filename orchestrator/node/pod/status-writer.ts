@@ -18,11 +18,21 @@ interface Wanted {
   readonly isFinal: boolean
 }
 
+/** Takes the statuses of pods. */
+export interface StatusSink {
+  /** Notes what a pod's status is to be. Cheap where it is so already. */
+  set(pod: CoreV1Pod, status: CoreV1PodStatus): void
+  /** Writes the last status of a pod and deletes it for good. */
+  finish(pod: CoreV1Pod, status: CoreV1PodStatus): void
+  /** Drops what is remembered of a pod that is gone. */
+  forget(uid: string): void
+}
+
 /**
  * Tells the API the status of pods: the latest one of each, one request per pod at a time, again with growing delays until it is in. What
  * others have changed meanwhile is kept; a pod that was replaced by another of the same name is left alone.
  */
-export class StatusWriter {
+export class StatusWriter implements StatusSink {
   readonly #options: { readonly client: Client; readonly clock: Clock; readonly random: Random; readonly log: Log }
   readonly #wanted = new Map<string, Wanted>()
   readonly #busy = new Set<string>()
@@ -33,7 +43,6 @@ export class StatusWriter {
     this.#options = options
   }
 
-  /** Notes what a pod's status is to be. Cheap where it is so already. */
   set(pod: CoreV1Pod, status: CoreV1PodStatus): void {
     const uid = pod.metadata.uid!
     if (this.#wanted.get(uid)?.isFinal === true) return
@@ -41,13 +50,11 @@ export class StatusWriter {
     this.#submit({ pod, status, isFinal: false })
   }
 
-  /** Writes the last status of a pod and deletes it for good. */
   finish(pod: CoreV1Pod, status: CoreV1PodStatus): void {
     if (this.#wanted.get(pod.metadata.uid!)?.isFinal === true) return
     this.#submit({ pod, status, isFinal: true })
   }
 
-  /** Drops what is remembered of a pod that is gone. */
   forget(uid: string): void {
     this.#wanted.delete(uid)
     this.#written.delete(uid)
