@@ -1,6 +1,6 @@
 import type Docker from 'dockerode'
 import type { ContainerInspectInfo } from 'dockerode'
-import { loadDockerode } from './dockerode.ts'
+import { loadDockerode } from '../../lib/dockerode.ts'
 
 /** What the collector reads of Docker's inspection of a container. */
 export interface DockerInspection {

@@ -1,12 +1,14 @@
 import { Agent } from 'node:http'
-import Docker from 'dockerode'
+import type Docker from 'dockerode'
+import { loadDockerode } from '../../../../lib/dockerode.ts'
 import { RuntimeError, RuntimeUnavailableError } from '../runtime.ts'
 
 /** Where a Docker engine answers: `unix:///var/run/docker.sock`, `tcp://host:2375` or `http://host:2375`. */
 export function connectToDocker(url: string): Docker {
   const engine = parseDockerUrl(url)
   // Every field is given, since the library fills what is absent from the process environment.
-  return new Docker({
+  const Engine = loadDockerode()
+  return new Engine({
     protocol: 'http',
     host: undefined,
     port: undefined,
