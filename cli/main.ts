@@ -1,13 +1,9 @@
-import { showLogs } from './commands/logs.ts'
-import { runKubectl } from './commands/kubectl.ts'
-import { showStatus } from './commands/status.ts'
-import { start, type CommandContext } from './commands/start.ts'
-import { takeDown } from './commands/down.ts'
+import type { CommandContext } from './commands/start.ts'
 import { DataFolderError, findDataFolder } from './data-folder.ts'
 import { takeoverSwitch } from './launch.ts'
 import { describeFlags, parseOptions, UsageError } from './options.ts'
 
-/** One command: `run` gets what follows its name and resolves with the exit code. */
+/** One command: `run` gets what follows its name and resolves with the exit code. It loads what it needs: each process runs one of them. */
 interface Command {
   readonly usage: string
   readonly help: string
@@ -23,7 +19,8 @@ const commands: Readonly<Record<string, Command>> = {
   start: {
     usage: 'start [FLAGS]',
     help: 'bring up cluster, monitor and InfluxDB on this machine, until Ctrl-C',
-    run: (args, context) => {
+    run: async (args, context) => {
+      const { start } = await import('./commands/start.ts')
       const { rest, taken } = takeSwitches(args, [takeoverSwitch])
       return start(parseOptions(rest), context, taken.size > 0)
     },
@@ -31,7 +28,7 @@ const commands: Readonly<Record<string, Command>> = {
   status: {
     usage: 'status [--data-dir DIR]',
     help: 'processes and addresses',
-    run: async (args, context) => showStatus(parseOptions(args), context),
+    run: async (args, context) => (await import('./commands/status.ts')).showStatus(parseOptions(args), context),
   },
   doctor: {
     usage: 'doctor [--data-dir DIR | --kubeconfig FILE]',
@@ -41,7 +38,8 @@ const commands: Readonly<Record<string, Command>> = {
   down: {
     usage: 'down [--data-dir DIR] [--purge]',
     help: 'stop everything; --purge removes the data too',
-    run: (args, context) => {
+    run: async (args, context) => {
+      const { takeDown } = await import('./commands/down.ts')
       const { rest, taken } = takeSwitches(args, ['--purge'])
       return takeDown(parseOptions(rest), taken.has('--purge'), context)
     },
@@ -49,7 +47,8 @@ const commands: Readonly<Record<string, Command>> = {
   logs: {
     usage: 'logs [PROCESS] [-f] [--data-dir DIR]',
     help: "the processes' own logs",
-    run: (args) => {
+    run: async (args) => {
+      const { showLogs } = await import('./commands/logs.ts')
       const { rest, taken } = takeSwitches(args, ['-f', '--follow'])
       const isName = rest[0] !== undefined && !rest[0].startsWith('-')
       return showLogs(parseOptions(isName ? rest.slice(1) : rest), isName ? rest[0] : undefined, taken.size > 0)
@@ -58,7 +57,8 @@ const commands: Readonly<Record<string, Command>> = {
   kubectl: {
     usage: 'kubectl [--data-dir=DIR] …',
     help: 'kubectl 1.35 with the kubeconfig of this cluster',
-    run: (args, context) => {
+    run: async (args, context) => {
+      const { runKubectl } = await import('./commands/kubectl.ts')
       const ours = args.filter((arg) => arg.startsWith('--data-dir='))
       const folder = findDataFolder(parseOptions(ours).dataDir)
       if (folder === undefined) throw new UsageError(`there is no cluster in ${parseOptions(ours).dataDir}: \`npm start\` makes one`)

@@ -1,4 +1,5 @@
-import { createTransport } from 'nodemailer'
+import { createRequire } from 'node:module'
+import type Nodemailer from 'nodemailer'
 import type { MailSettings } from '../routing/receiver.ts'
 import { defaultSubject, htmlBody, messageScope, textBody } from './message.ts'
 import type { Delivery, Integration, Notification, Refusal } from './notification.ts'
@@ -34,6 +35,8 @@ const messageCodes: ReadonlySet<string> = new Set(['EMESSAGE', 'EENVELOPE'])
 export function createMailIntegration(settings: MailSettings): Integration {
   const { host, port, hello, auth, requireTls, tls } = settings
   const isImplicitTls = port === 465
+  // Loaded with the first receiver of this kind: many have none, and it is large.
+  const { createTransport } = createRequire(import.meta.url)('nodemailer') as typeof Nodemailer
   const transport = createTransport({
     pool: true,
     maxConnections,

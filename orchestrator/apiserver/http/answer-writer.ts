@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { constants, createGzip, gzip } from 'node:zlib'
-import { stringify } from 'yaml'
 import type { Clock } from '../../../lib/clock.ts'
 import { internalError, statusOf } from '../../api/status-error.ts'
 import type { Answer, ListAnswer } from '../request.ts'
@@ -76,8 +75,11 @@ export class AnswerWriter {
 
   async #writeObject(exchange: Exchange, { code, object, bytes }: Extract<Answer, { type: 'object' }>): Promise<void> {
     const { accepted, isPretty } = exchange
-    if (accepted.mediaType === 'application/yaml')
+    if (accepted.mediaType === 'application/yaml') {
+      // Asked for by people now and then: not worth its memory from the start.
+      const { stringify } = await import('yaml')
       return this.#send(exchange, code, Buffer.from(stringify(object, { aliasDuplicateObjects: false })))
+    }
     if (bytes !== undefined && !isPretty) return this.#send(exchange, code, bytes)
     return this.#send(exchange, code, Buffer.from(isPretty ? `${JSON.stringify(object, undefined, 2)}\n` : JSON.stringify(object)))
   }
