@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Client } from '../client/client.ts'
 import type { InformerFactory } from '../client/informer.ts'
 import type { AnyController } from './controller.ts'
+import { createClusterRoleAggregationController } from './clusterrole-aggregation/clusterrole-aggregation.controller.ts'
 import { createCronJobController } from './cronjob/cronjob.controller.ts'
 import { createDaemonSetController } from './daemonset/daemonset.controller.ts'
 import { createDeploymentController } from './deployment/deployment.controller.ts'
@@ -65,6 +66,7 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createResourceQuotaController({ ...options, kinds: collectableKinds() }),
     createServiceAccountController(options),
     ...(rootCa === undefined ? [] : [createRootCaController({ ...options, rootCa })]),
+    createClusterRoleAggregationController(options),
     createNodeLifecycleController({ ...options, ...(gracePeriodMs === undefined ? {} : { gracePeriodMs }) }),
     createTaintEvictionController(options),
     createPodGarbageCollector({ ...options, ...(terminatedThreshold === undefined ? {} : { terminatedThreshold }) }),

@@ -1,4 +1,4 @@
-import type { RbacV1PolicyRule, RbacV1RoleBinding } from '../../api/generated/kinds.ts'
+import type { RbacV1ClusterRole, RbacV1PolicyRule, RbacV1RoleBinding } from '../../api/generated/kinds.ts'
 import { forbidden } from '../../api/status-error.ts'
 import type { AccessAttributes, Authorizer } from '../auth/authorizer.ts'
 import type { RbacAuthorizer } from '../auth/rbac.ts'
@@ -9,6 +9,11 @@ import { isSameJson } from '../rest/copy.ts'
 const roles = new Set(['roles.rbac.authorization.k8s.io', 'clusterroles.rbac.authorization.k8s.io'])
 const bindings = new Set(['rolebindings.rbac.authorization.k8s.io', 'clusterrolebindings.rbac.authorization.k8s.io'])
 
+const everything: readonly RbacV1PolicyRule[] = [
+  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+  { verbs: ['*'], nonResourceURLs: ['*'] },
+]
+
 /** Nobody grants what he does not have himself, unless he may `escalate` roles or `bind` the role. */
 export function rbacEscalation(authorizer: Authorizer, rbac: RbacAuthorizer): AdmissionPlugin {
   return {
@@ -18,9 +23,12 @@ export function rbacEscalation(authorizer: Authorizer, rbac: RbacAuthorizer): Ad
       const resource = resourceOf(declaration)
       if (operation === 'DELETE' || user.groups.includes(mastersGroup)) return
       if (roles.has(resource)) {
-        const { rules = [] } = object as { readonly rules?: readonly RbacV1PolicyRule[] }
-        if (previous !== undefined && isSameJson(rules, (previous as { readonly rules?: unknown }).rules)) return
-        if (!may(authorizer, attributes, 'escalate', declaration.kind.plural)) requireRules(authorizer, attributes, rules)
+        const { rules = [], aggregationRule } = object as RbacV1ClusterRole
+        const before: Partial<RbacV1ClusterRole> | undefined = previous
+        if (before !== undefined && isSameJson([rules, aggregationRule], [before.rules ?? [], before.aggregationRule])) return
+        if (may(authorizer, attributes, 'escalate', declaration.kind.plural)) return
+        // What such a role will hold is not known when it is written: it is for those who may do everything.
+        requireRules(authorizer, attributes, aggregationRule === undefined ? rules : everything)
       } else if (bindings.has(resource)) {
         const { roleRef } = object as RbacV1RoleBinding
         const plural = roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles'

@@ -177,6 +177,39 @@ describe('authorization', () => {
     expect(await editor('GET', '/api/v1/namespaces/default/pods')).toMatchObject({ kind: 'PodList' })
   })
 
+  test('an aggregated role holds a part as soon as that part is there, whatever its own rules say, and no longer', async () => {
+    const part = { matchLabels: { 'for-gatherers': 'true' } }
+    const nodes = { apiGroups: [''], resources: ['nodes'], verbs: ['get'] }
+    await admin('POST', `${rbac}/clusterroles`, {
+      metadata: { name: 'gather' },
+      aggregationRule: { clusterRoleSelectors: [part] },
+      rules: [nodes],
+    })
+    await bind('gather', 'gather', user('gatherer'))
+    const gatherer = await as('gatherer')
+    expect(await refusal(gatherer('GET', '/api/v1/nodes/none'))).toMatchObject({ code: 403 })
+    await admin('POST', `${rbac}/clusterroles`, { metadata: { name: 'gather-nodes', labels: part.matchLabels }, rules: [nodes] })
+    expect(await refusal(gatherer('GET', '/api/v1/nodes/none'))).toMatchObject({ code: 404 })
+    await admin('DELETE', `${rbac}/clusterroles/gather-nodes`)
+    expect(await refusal(gatherer('GET', '/api/v1/nodes/none'))).toMatchObject({ code: 403 })
+  })
+
+  test('only who may do everything writes a role that aggregates others', async () => {
+    await admin('POST', `${rbac}/clusterroles`, {
+      metadata: { name: 'role-writer' },
+      rules: [{ apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], verbs: ['get', 'create', 'update'] }],
+    })
+    await bind('role-writer', 'role-writer', user('role-writer'))
+    const writer = await as('role-writer')
+    const role = { metadata: { name: 'mine' }, rules: [] }
+    await writer('POST', `${rbac}/clusterroles`, role)
+    const aggregate = { ...role, aggregationRule: { clusterRoleSelectors: [{}] } }
+    expect(await refusal(writer('PUT', `${rbac}/clusterroles/mine`, aggregate))).toMatchObject({
+      code: 403,
+      message: expect.stringContaining('attempting to grant RBAC permissions not currently held'),
+    })
+  })
+
   test('tells others and oneself what is allowed', async () => {
     const review = { spec: { user: 'nobody', resourceAttributes: { verb: 'get', resource: 'pods', namespace: 'default' } } }
     expect((await admin('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', review))['status']).toMatchObject({ allowed: false })

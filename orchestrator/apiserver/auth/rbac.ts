@@ -5,7 +5,7 @@ import type {
   RbacV1RoleBinding,
   RbacV1Subject,
 } from '../../api/generated/kinds.ts'
-import { matchesLabels, selectorFromObject } from '../../api/labels.ts'
+import { effectiveRules, isAggregated } from '../../api/role-aggregation.ts'
 import type { Store } from '../../store/store.ts'
 import type { AccessAttributes, Authorizer, Decision } from './authorizer.ts'
 import type { User } from './user.ts'
@@ -65,21 +65,11 @@ export class RbacAuthorizer implements Authorizer {
   rulesOfRole(roleRef: { readonly kind: string; readonly name: string }, namespace: string): readonly RbacV1PolicyRule[] {
     const key = roleRef.kind === 'ClusterRole' ? `${prefix}clusterroles/${roleRef.name}` : `${prefix}roles/${namespace}/${roleRef.name}`
     const role = this.#store.get(key)?.object as RbacV1ClusterRole | undefined
-    return role === undefined ? [] : this.#effectiveRules(role, new Set())
-  }
-
-  /** A role's own rules, or those of all that it aggregates, which may be aggregates themselves; each counts once. */
-  #effectiveRules(role: RbacV1ClusterRole, seen: Set<string>): readonly RbacV1PolicyRule[] {
-    seen.add(role.metadata.name!)
-    const selectors = (role.aggregationRule?.clusterRoleSelectors ?? [])
-      .map(selectorFromObject)
-      .filter((selector) => selector !== undefined)
-    if (selectors.length === 0) return role.rules ?? []
-    return this.#store
-      .list(`${prefix}clusterroles/`)
-      .entries.map(({ object }) => object as RbacV1ClusterRole)
-      .filter(({ metadata }) => selectors.some((selector) => matchesLabels(selector, metadata.labels)))
-      .flatMap((other) => (seen.has(other.metadata.name!) ? [] : this.#effectiveRules(other, seen)))
+    if (role === undefined || !isAggregated(role)) return role?.rules ?? []
+    return effectiveRules(
+      role,
+      this.#store.list(`${prefix}clusterroles/`).entries.map(({ object }) => object as RbacV1ClusterRole),
+    )
   }
 
   #decide(attributes: AccessAttributes): Decision {

@@ -58,10 +58,12 @@ const replaceField =
   (field: string): Reconcile =>
   (present, wanted) => ({ ...present, [field]: (wanted as unknown as Record<string, unknown>)[field] })
 
-/** Roles and bindings are ours unless an administrator has said otherwise. */
+/** Roles and bindings are ours unless an administrator has said otherwise. The rules of aggregates are written by a controller. */
 function keepRules(present: KubeObject, wanted: KubeObject): KubeObject {
   if (present.metadata.annotations?.['rbac.authorization.kubernetes.io/autoupdate'] !== 'true') return present
-  const { metadata, ...rest } = wanted
+  const { metadata, ...whole } = wanted
+  const { rules, ...withoutRules } = whole as { readonly rules?: unknown; readonly aggregationRule?: unknown }
+  const rest = withoutRules.aggregationRule === undefined ? { ...withoutRules, rules } : withoutRules
   return { ...present, ...rest, metadata: { ...present.metadata, labels: { ...present.metadata.labels, ...metadata.labels } } }
 }
 
