@@ -18,6 +18,9 @@ const secretPaths = ['token', 'password', 'authorization', 'secret', '*.token', 
 
 /** The process's root logger: JSON lines on standard error, secrets redacted. Built once, in a `main.ts`. */
 export function createLog(options: { readonly level: string; readonly component: string }): Log {
+  const output = pino.destination({ dest: 2, sync: true })
+  // A full disk costs log lines, never the process.
+  output.on('error', () => {})
   return pino(
     {
       level: options.level,
@@ -25,7 +28,7 @@ export function createLog(options: { readonly level: string; readonly component:
       timestamp: pino.stdTimeFunctions.isoTime,
       redact: { paths: secretPaths, censor: '[redacted]' },
     },
-    pino.destination({ dest: 2, sync: true }),
+    output,
   )
 }
 
