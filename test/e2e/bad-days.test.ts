@@ -188,10 +188,11 @@ describe('a machine that lacks something', () => {
 
   it('refuses writes that a full disk has no room for, keeps what it acknowledged, and goes on when there is room', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'bnc-full-'))
-    spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', dataDir])
+    spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=32m', 'tmpfs', dataDir])
     cleanups.push(() => spawnSync('umount', ['--lazy', dataDir]))
     mkdirSync(join(dataDir, 'data'))
-    const cluster = await start(['--runtime=simulated', '--influxdb=none'], 122, { dataDir: join(dataDir, 'data') })
+    const cluster = await start(['--runtime=docker', '--influxdb=none', '--log-level=debug'], 122, { dataDir: join(dataDir, 'data') })
+    const before = cluster.pids()
     expect((await cluster.kubectl('create', 'configmap', 'kept', '--from-literal=a=b')).code).toBe(0)
     spawnSync('dd', ['if=/dev/zero', `of=${dataDir}/filler`, 'bs=64k'])
     const value = 'x'.repeat(200_000)
@@ -206,6 +207,9 @@ describe('a machine that lacks something', () => {
     })
     expect(refused).toMatch(/no room for/)
     expect((await cluster.kubectl('get', 'configmap', 'kept', '-o', 'jsonpath={.data.a}')).stdout).toBe('b')
+    // Logs and files of pods have no room either: that ends nobody.
+    await new Promise((resolve) => setTimeout(resolve, 3000))
+    expect(cluster.pids()).toEqual(before)
     rmSync(join(dataDir, 'filler'))
     await eventually('room', async () =>
       (await cluster.kubectl('create', 'configmap', 'after', '--from-literal=a=c')).code === 0 ? true : undefined,
