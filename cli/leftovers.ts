@@ -1,3 +1,4 @@
+import { systemClock } from '../lib/clock.ts'
 import { createLog } from '../lib/log.ts'
 import { removeNetworkRules } from '../orchestrator/network/app.ts'
 import { removeEverything } from '../orchestrator/node/app.ts'
@@ -17,6 +18,6 @@ export async function removeClusterLeftovers(options: {
     print(`No Docker engine answers at ${dockerHost}: containers of cluster ${folder.clusterId} may be left there`)
     return
   }
-  const count = await removeEverything({ dockerUrl: dockerHost, clusterId: folder.clusterId, log })
+  const count = await removeEverything({ dockerUrl: dockerHost, clusterId: folder.clusterId, log, clock: systemClock })
   if (count > 0) print(`Removed ${count} containers`)
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { removeCgroup } from './pod/pod-cgroups.ts'
 import { callDocker, connectToDocker, statusCodeOf, toRuntimeError } from './runtime/docker/docker-engine.ts'
@@ -6,6 +7,9 @@ import { removeNetworks } from './runtime/docker/docker-network.ts'
 
 /** How long processes may take to stop before they are killed. */
 const stopSeconds = 2
+/** Processes that were killed hold their control groups for a moment. */
+const cgroupAttempts = 40
+const cgroupRetryMs = 50
 
 /**
  * Stops and removes every container of a cluster (or of one node of it) on a Docker engine, and with the last node the cluster's network.
@@ -16,10 +20,11 @@ export async function removeEverything(options: {
   readonly clusterId: string
   readonly nodeName?: string
   readonly log: Log
+  readonly clock: Clock
   /** Where control groups are mounted; `/sys/fs/cgroup` unless said otherwise. */
   readonly cgroupRoot?: string
 }): Promise<number> {
-  const { dockerUrl, clusterId, nodeName, log, cgroupRoot = '/sys/fs/cgroup' } = options
+  const { dockerUrl, clusterId, nodeName, log, clock, cgroupRoot = '/sys/fs/cgroup' } = options
   const docker = connectToDocker(dockerUrl)
   const filters = { label: ownerFilter({ clusterId, ...(nodeName === undefined ? {} : { nodeName }) }) }
   const containers = await callDocker(() => docker.listContainers({ all: true, filters }))
@@ -34,7 +39,8 @@ export async function removeEverything(options: {
     await Promise.all(group.map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true }).catch(ignoreAbsent)))
   }
   if (nodeName === undefined) await removeNetworks(docker, clusterId)
-  await removeCgroup(cgroupRoot, `/binnacle/${clusterId}${nodeName === undefined ? '' : `/${nodeName}`}`)
+  const group = `/binnacle/${clusterId}${nodeName === undefined ? '' : `/${nodeName}`}`
+  for (let attempt = 1; !(await removeCgroup(cgroupRoot, group)) && attempt < cgroupAttempts; attempt++) await clock.sleep(cgroupRetryMs)
   log.info({ clusterId, containers: containers.length }, 'removed the containers of the cluster')
   const { agent } = docker.modem as { agent?: { destroy(): void } }
   agent?.destroy()

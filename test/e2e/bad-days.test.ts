@@ -34,7 +34,9 @@ async function traces(clusterId: string, dataDir: string, dockerHost?: string): 
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .filter((line) => line.includes(dataDir) || line.includes(clusterId))
-  return [...containers.stdout.split('\n').filter(Boolean), ...tables, ...links, ...mounts, ...processesOf([dataDir, clusterId])]
+  const groups = (await execute('find', ['/sys/fs/cgroup', '-maxdepth', '3', '-type', 'd', '-name', clusterId])).stdout.split('\n')
+  const lines = [...containers.stdout.split('\n'), ...groups].filter(Boolean)
+  return [...lines, ...tables, ...links, ...mounts, ...processesOf([dataDir, clusterId])]
 }
 
 /** Processes whose command line names one of `texts`. */

@@ -41,16 +41,21 @@ export function createPodCgroups({ root, pods }: { readonly root: string; readon
       for (const [name, limits] of Object.entries(classWeights([...alive, pod]))) await write(root, `${node}/${name}`, limits)
       await write(root, path, podLimits(pod))
     },
-    remove: (parent) => removeCgroup(root, parent),
+    remove: async (parent) => void (await removeCgroup(root, parent)),
   }
 }
 
-/** Removes a group and the empty ones in it. Only directories are removed, and the kernel removes none that holds a process. */
-export async function removeCgroup(root: string, parent: string | undefined): Promise<void> {
-  if (parent === undefined || !parent.startsWith('/')) return
+/**
+ * Removes a group and the empty ones in it; answers whether nothing is left. Only directories are removed, and the kernel removes none that holds a
+ * process, be it one that is just ending.
+ */
+export async function removeCgroup(root: string, parent: string | undefined): Promise<boolean> {
+  if (parent === undefined || !parent.startsWith('/')) return true
   const controllers = await readdir(root, { withFileTypes: true }).catch(() => [])
   const roots = ['', ...controllers.filter((entry) => entry.isDirectory()).map(({ name }) => name)]
-  await Promise.all(roots.map((hierarchy) => removeTree(join(root, hierarchy, parent))))
+  const folders = roots.map((hierarchy) => join(root, hierarchy, parent))
+  await Promise.all(folders.map(removeTree))
+  return !(await Promise.all(folders.map(exists))).includes(true)
 }
 
 /** As the kubelet's `ResourceConfigForPod`: a limit of the pod is one only where every container has it. */

@@ -32,7 +32,7 @@ const options = { url: dockerUrl, clock: systemClock, nodePath: process.execPath
 
 beforeAll(() => importShellImage(image))
 afterAll(async () => {
-  await removeEverything({ dockerUrl, clusterId, log: silentLog })
+  await removeEverything({ dockerUrl, clusterId, log: silentLog, clock: systemClock })
   await run('docker', ['-H', dockerUrl, 'rmi', '-f', image])
 })
 
@@ -101,7 +101,7 @@ describe('a node on Docker', () => {
   })
   afterAll(async () => {
     await agent.stop()
-    await removeEverything({ dockerUrl, clusterId, log: silentLog })
+    await removeEverything({ dockerUrl, clusterId, log: silentLog, clock: systemClock })
     await runtime.close()
     await proxy.stop()
     await rm(dataDir, { recursive: true })
