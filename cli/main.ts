@@ -31,9 +31,14 @@ const commands: Readonly<Record<string, Command>> = {
     run: async (args, context) => (await import('./commands/status.ts')).showStatus(parseOptions(args), context),
   },
   doctor: {
-    usage: 'doctor [--data-dir DIR | --kubeconfig FILE]',
-    help: 'what is wrong between any node and any graph, and what to do; --json',
-    run: async (args, context) => (await import('./commands/doctor.ts')).runDoctor(args, context),
+    usage: 'doctor [FLAGS]',
+    help: 'what is wrong between any node and any graph, and what to do; flags of its own, see doctor --help',
+    run: async (args, context) => {
+      const { describeDoctor, runDoctor } = await import('./commands/doctor.ts')
+      if (!args.includes('--help')) return runDoctor(args, context)
+      context.print(describeDoctor())
+      return 0
+    },
   },
   down: {
     usage: 'down [--data-dir DIR] [--purge]',
@@ -137,7 +142,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const [name, ...rest] = args
   const isHelp =
-    name === 'help' || name === '--help' || (rest[0] === '--help' && !['kubectl', 'collector', 'aggregator'].includes(name ?? ''))
+    name === 'help' || name === '--help' || (rest[0] === '--help' && !['kubectl', 'collector', 'aggregator', 'doctor'].includes(name ?? ''))
   if (name === undefined || isHelp) {
     context.print(helpText())
     return isHelp ? 0 : 2
@@ -151,7 +156,9 @@ async function main(args: readonly string[]): Promise<number> {
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
-  const isExpected = error instanceof UsageError || error instanceof DataFolderError
-  console.error(`binnacle: ${isExpected ? error.message : ((error as Error).stack ?? String(error))}`)
-  process.exitCode = error instanceof UsageError ? 2 : 1
+  const isExpected =
+    error instanceof UsageError || error instanceof DataFolderError || (error as NodeJS.ErrnoException).syscall === 'listen'
+  console.error(`binnacle: ${isExpected ? (error as Error).message : ((error as Error).stack ?? String(error))}`)
+  // What had begun before the failure (servers, informers) must not keep the process alive.
+  process.exit(error instanceof UsageError ? 2 : 1)
 }

@@ -12,7 +12,7 @@ import type { Finding } from '../doctor/finding.ts'
 import { influxdbExamination } from '../doctor/influxdb.ts'
 import { installationExamination } from '../doctor/installation.ts'
 import type { Examination, Subject } from '../doctor/subject.ts'
-import { parseFlagTable, parseSwitch, parseText } from '../flag-table.ts'
+import { describeFlagTable, parseFlagTable, parseSwitch, parseText } from '../flag-table.ts'
 import { parseOptions, UsageError } from '../options.ts'
 import { readRunState } from '../state.ts'
 import type { RunState } from '../state.ts'
@@ -38,6 +38,15 @@ const examinations: readonly Examination[] = [
   influxdbExamination,
   alertsExamination,
 ]
+
+/** The help text of `binnacle doctor`. */
+export function describeDoctor(): string {
+  return `Usage: binnacle doctor [--data-dir DIR | --kubeconfig FILE] [FLAGS]
+
+Says what is wrong between any node and any graph, and what to do. It only looks. Exit code 0 when there is no problem, else 1.
+
+${describeFlagTable(flags)}`
+}
 
 /**
  * `doctor`: says what is wrong between any node and any graph, a line per finding. Looks only; changes nothing. Exit code 0 when there is no

@@ -1,19 +1,40 @@
 import { createServer } from 'node:net'
 import { UsageError, type ClusterOptions } from '../options.ts'
 
-/** Throws a `UsageError` that names the port and its flag when another program listens on one that the processes of the stack need. */
-export async function checkPorts({ ports, nodes }: ClusterOptions): Promise<void> {
+/** Throws a `UsageError` that names the port and its flag when two parts of the stack want it, or when another program listens on it. */
+export async function checkPorts(options: ClusterOptions): Promise<void> {
+  const wanted = wantedPorts(options)
+  checkClashes(options, wanted)
+  for (const [flag, port] of wanted) if (flag !== 'influxdb-port') await checkPort(flag, port)
+}
+
+/** Each port with its flag. That of InfluxDB is probed where it is started: one that answers there is used. */
+function wantedPorts({ ports, nodes, influxdb }: ClusterOptions): readonly (readonly [flag: string, port: number])[] {
   const each = (flag: string, first: number) => Array.from({ length: nodes }, (_, index): [string, number] => [flag, first + index])
-  const wanted: [string, number][] = [
+  return [
     ['api-port', ports.api],
     ['aggregator-port', ports.aggregator],
     ['metrics-api-port', ports.metricsApi],
     ['alerts-port', ports.alerts],
     ['web-port', ports.web],
+    ...(influxdb === undefined ? ([['influxdb-port', ports.influxdb]] as const) : []),
     ...each('node-agent-port', ports.nodeAgent),
     ...each('collector-port', ports.collector),
   ]
-  for (const [flag, port] of wanted) await checkPort(flag, port)
+}
+
+function checkClashes({ nodes }: ClusterOptions, wanted: ReturnType<typeof wantedPorts>): void {
+  const owners = new Map<number, string>()
+  for (const [flag, port] of wanted) {
+    const owner = owners.get(port)
+    if (owner !== undefined) {
+      const first = wanted.find(([name]) => name === flag)![1]
+      const range =
+        ['node-agent-port', 'collector-port'].includes(flag) && nodes > 1 ? ` (${nodes} nodes take ${first} to ${first + nodes - 1})` : ''
+      throw new UsageError(`port ${port} is wanted by --${owner} and by --${flag}${range}`)
+    }
+    owners.set(port, flag)
+  }
 }
 
 /** Throws a `UsageError` that names the port and its flag when another program listens on it. */
