@@ -15,6 +15,18 @@ function problemsOf(text: string): string[] {
 }
 
 describe('the configuration file', () => {
+  it.each([
+    'sinks: ["influxdb:http://root:ge/he?im@localhost:8086?db=k8s&nonsense=1"]',
+    'sinks: ["webhook:https://localhost/?token=geheim&nonsense=1"]',
+    'sinks: "influxdb:http://root:geheim@localhost:8086?pw=geheim"',
+    'sinks: ["influxdb:http://localhost:8086?pw=geheim", "influxdb:http://root:geheim@localhost:8086"]',
+  ])('shows no secret of %s', (text) => {
+    const problems = problemsOf(text)
+    expect(problems).toHaveLength(1)
+    expect(problems[0]).not.toMatch(/ge.?he.?im/)
+    expect(problems[0]).toContain('localhost')
+  })
+
   it('fills in what it does not say', () => {
     expect(parseConfiguration('a.yaml', '# nothing\n')).toEqual(defaultConfiguration())
     expect(defaultConfiguration()).toMatchObject({

@@ -180,9 +180,15 @@ export class DocumentReader {
   }
 }
 
+/** What stands for a value in a message. Of an address neither user, password nor query are shown: what holds a secret there is not known here. */
 function describe(node: Node | null): string {
-  if (isScalar(node)) return JSON.stringify(node.value)?.slice(0, 80) ?? 'null'
+  if (isScalar(node)) return JSON.stringify(hideSecrets(node.value))?.slice(0, 80) ?? 'null'
   if (isMap(node)) return 'a mapping'
   if (isSeq(node)) return 'a list'
   return isAlias(node) ? `*${node.source}` : 'nothing'
+}
+
+function hideSecrets(value: unknown): unknown {
+  if (typeof value !== 'string' || !value.includes('://')) return value
+  return value.replace(/:\/\/.*@/s, '://***@').replace(/\?.*/s, '?***')
 }
