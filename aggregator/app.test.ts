@@ -153,6 +153,19 @@ describe('the aggregator', () => {
     })
   })
 
+  it('lists what is served below a path that is none itself', async () => {
+    const list = async (path: string) => {
+      const response = await fetch(cluster.aggregator.addresses.http + path)
+      return { status: response.status, text: await response.text() }
+    }
+    const model = await list('/api/v1/model/')
+    expect(model.status).toBe(200)
+    expect((JSON.parse(model.text) as { paths: string[] }).paths).toContain('/api/v1/model/namespaces/:namespace/workloads/:kind')
+    expect((JSON.parse((await list('/')).text) as { paths: string[] }).paths).toEqual(expect.arrayContaining(['/healthz', '/metrics']))
+    expect(await list('/api/v1/mod')).toEqual({ status: 404, text: 'nothing is served at /api/v1/mod; / lists what is\n' })
+    expect((await list('/api/v1/model/__proto__')).status).toBe(404)
+  })
+
   it('offers pod metrics to a front proxy in the name of its user, with the window that was measured', async () => {
     await cluster.scrape()
     await cluster.scrape()

@@ -39,12 +39,7 @@ export function createHttpServer({ window, latest, report, unready, history, eve
     const status = error instanceof QueryError ? 400 : (error.statusCode ?? 500)
     return reply.code(status).type('text/plain; charset=utf-8').send(`${error.message}\n`)
   })
-  server.setNotFoundHandler((request, reply) =>
-    reply
-      .code(404)
-      .type('text/plain; charset=utf-8')
-      .send(`nothing is served at ${request.url.slice(0, 200)}\n`),
-  )
+  listPaths(server)
   registerModelApi(server, window, isStrict)
   registerExportApi(server, latest)
   if (history !== undefined) registerHistoricalApi(server, history, now)
@@ -63,6 +58,21 @@ export function createHttpServer({ window, latest, report, unready, history, eve
       .send(reasons.length === 0 ? 'ok' : `${reasons.join('\n')}\n`)
   })
   return server
+}
+
+/** Where nothing is served, what is served below is listed: a GET of `/` or `/api/v1/model/` shows where to go on. */
+function listPaths(server: FastifyInstance): void {
+  const paths: string[] = []
+  server.addHook('onRoute', ({ method, url }) => {
+    if (method === 'GET') paths.push(url)
+  })
+  server.setNotFoundHandler((request, reply) => {
+    const [path = ''] = request.url.split('?', 1)
+    const below = paths.filter((known) => known.startsWith(`${path.replace(/\/+$/, '')}/`))
+    if (request.method === 'GET' && below.length > 0) return reply.send({ paths: below })
+    const message = `nothing is served at ${request.url.slice(0, 200)}; / lists what is\n`
+    return reply.code(404).type('text/plain; charset=utf-8').send(message)
+  })
 }
 
 function formatSource({ lastSuccess, lastError, ...status }: SourceHealth): object {

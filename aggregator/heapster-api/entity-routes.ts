@@ -87,6 +87,20 @@ export const listRoutes: readonly ListRoute[] = [
     labels: ofPod,
     parent: ({ namespace, pod }) => entityKeys.pod(namespace!, pod!),
   },
+  {
+    path: '/namespaces/:namespace/workloads',
+    type: 'workload',
+    label: 'workload_kind',
+    labels: ({ namespace }) => ({ namespace_name: namespace! }),
+    parent: ({ namespace }) => entityKeys.namespace(namespace!),
+  },
+  {
+    path: '/namespaces/:namespace/workloads/:kind',
+    type: 'workload',
+    label: 'workload_name',
+    labels: ({ namespace, kind }) => ({ namespace_name: namespace!, workload_kind: kind! }),
+    parent: ({ namespace }) => entityKeys.namespace(namespace!),
+  },
 ]
 
 /** The names in a request's path. A slash at the end belongs to the route, not to a metric's name. */

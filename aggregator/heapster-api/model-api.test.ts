@@ -44,6 +44,21 @@ describe('the model API', () => {
     expect(await get(`${pod}/metrics/cpu/usage_rate/?start=${at(9)}`)).toMatchObject({ body: { metrics: [{ value: 9 }] } })
   })
 
+  it('lists kinds and names of workloads', async () => {
+    for (const [kind, name] of [
+      ['Job', 'b'],
+      ['Deployment', 'web'],
+      ['Job', 'a'],
+    ] as const) {
+      const labels = { namespace_name: 'd', workload_kind: kind, workload_name: name }
+      window.add('cpu/usage_rate', createEntity('workload', entityKeys.workload('d', kind, name), labels), { timestamp: start, value: 1 })
+    }
+    expect(await get('/namespaces/d/workloads')).toEqual({ status: 200, body: ['Deployment', 'Job'] })
+    expect(await get('/namespaces/d/workloads/Job/')).toEqual({ status: 200, body: ['a', 'b'] })
+    expect(await get('/namespaces/d/workloads/Job/a/metrics')).toEqual({ status: 200, body: ['cpu/usage_rate'] })
+    expect(await get('/namespaces/nope/workloads')).toEqual({ status: 200, body: [] })
+  })
+
   it('wants the whole label set of a labelled metric', async () => {
     const path = '/nodes/n1/metrics/filesystem/usage'
     expect(await get(`${path}?labels=resource_id:logs`)).toMatchObject({ body: { metrics: { length: 10 } } })
