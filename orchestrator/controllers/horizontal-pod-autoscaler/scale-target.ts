@@ -7,9 +7,10 @@ import type { Client } from '../../client/client.ts'
 /** How often a write of the size is tried again when somebody else changed the target meanwhile. */
 const scaleAttempts = 3
 
-/** Built-in kinds that can be scaled, by group and kind. The group of old manifests is an alias. */
+/** Built-in kinds that can be scaled, by group and kind. Old manifests name a group that is gone, or `v1` for a Deployment. */
 const builtIn: Readonly<Record<string, Kind>> = {
   '/ReplicationController': CoreV1ReplicationController,
+  '/Deployment': AppsV1Deployment,
   'apps/Deployment': AppsV1Deployment,
   'apps/ReplicaSet': AppsV1ReplicaSet,
   'apps/StatefulSet': AppsV1StatefulSet,

@@ -119,7 +119,9 @@ async function removeWhenExpired(
 }
 
 function podOf(job: BatchV1Job, slot: PodSlot): CoreV1Pod {
-  const { metadata: template, spec } = job.spec.template
+  const { metadata, spec } = job.spec.template
+  // A name in a template is nobody's: the second pod could not have it.
+  const { name: _, ...template } = metadata ?? {}
   const name = job.metadata.name!
   const pod: CoreV1Pod = {
     apiVersion: 'v1',
@@ -128,7 +130,7 @@ function podOf(job: BatchV1Job, slot: PodSlot): CoreV1Pod {
       ...template,
       generateName: `${name}-`,
       namespace: job.metadata.namespace,
-      finalizers: [...(template?.finalizers ?? []), trackingFinalizer],
+      finalizers: [...(template.finalizers ?? []), trackingFinalizer],
       ownerReferences: [controllerReference(BatchV1Job, job)],
     },
     spec: spec!,

@@ -56,6 +56,14 @@ test('runs as many pods at once as allowed until enough have succeeded', async (
   expect(await cluster.eventTexts()).toContain('Completed Job completed')
 })
 
+test('a name in the template does not keep a second pod from being made', async () => {
+  const { spec } = job()
+  const template = { ...spec.template, metadata: { ...spec.template.metadata, name: 'task' } }
+  await cluster.client.create(BatchV1Job, job({ completions: 2, parallelism: 2, template }))
+  await cluster.clock.advance(100)
+  expect(await active()).toHaveLength(2)
+})
+
 test('a failed pod is replaced after a growing delay, and too many failures fail the Job', async () => {
   await cluster.client.create(BatchV1Job, job({ backoffLimit: 1 }))
   await cluster.clock.advance(100)

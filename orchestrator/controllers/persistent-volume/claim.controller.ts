@@ -5,6 +5,7 @@ import {
   CoreV1Pod,
   StorageV1StorageClass,
 } from '../../api/generated/kinds.ts'
+import { currentProvisioner } from '../../api/migrated-drivers.ts'
 import { keyOf } from '../../api/object.ts'
 import { claimsOfPod, classOf, findVolume, localDriver, noProvisioner, waitsForConsumer } from '../../api/persistent-volumes.ts'
 import { compareQuantities, parseQuantity } from '../../api/quantity.ts'
@@ -118,7 +119,7 @@ async function provision(
   node: CoreV1Node | undefined,
   { client, events }: ReconcileContext,
 ): Promise<void> {
-  const { provisioner } = storageClass
+  const provisioner = currentProvisioner(storageClass.provisioner)
   if (provisioner !== localDriver) {
     const wanted = {
       [provisionerAnnotation]: provisioner,

@@ -195,6 +195,17 @@ test('a provisioner outside is asked for by annotations, with the node that was 
   )
 })
 
+test('a class of a provisioner that was once built in asks for its successor', async () => {
+  await cluster.client.create(StorageV1StorageClass, {
+    ...storageClass({ provisioner: 'kubernetes.io/gce-pd' }),
+    volumeBindingMode: 'Immediate',
+  })
+  await cluster.client.create(CoreV1PersistentVolumeClaim, claim('data', { storageClassName: 'local' }))
+  expect((await getClaim('data')).metadata.annotations).toMatchObject({
+    'volume.kubernetes.io/storage-provisioner': 'pd.csi.storage.gke.io',
+  })
+})
+
 test('an ephemeral volume gets a claim of the pod, and nobody else’s', async () => {
   const template = { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }
   const scratch = (name: string): CoreV1Pod => ({

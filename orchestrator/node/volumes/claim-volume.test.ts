@@ -75,8 +75,19 @@ it.each([
   ['has no volume yet', pending, undefined, 'persistentvolumeclaim "data" is not bound to a volume yet (phase Pending)'],
   ['names a volume that is gone', boundClaim, undefined, 'persistentvolume "v" not found'],
   ['names another claim’s volume', boundClaim, volume({ claimRef: { uid: 'other' } }), 'is bound to another claim'],
-  ['needs a driver', boundClaim, volume({ csi: { driver: 'ebs.csi.aws.com', volumeHandle: 'x' } }), 'needs the CSI driver ebs.csi.aws.com'],
-  ['is on a network disk', boundClaim, volume({ iscsi: { iqn: 'i', lun: 0, targetPortal: 't' } }), 'is of kind iscsi'],
+  [
+    'needs a driver',
+    boundClaim,
+    volume({ csi: { driver: 'ebs.csi.aws.com', volumeHandle: 'x' } }),
+    'driver name ebs.csi.aws.com not found in the list of registered CSI drivers',
+  ],
+  [
+    'is on a network disk',
+    boundClaim,
+    volume({ iscsi: { iqn: 'i', lun: 0, targetPortal: 't' } }),
+    'driver name iscsi.csi.k8s.io not found',
+  ],
+  ['has no source', boundClaim, volume({ storageos: {} }), 'is of kind storageos'],
   [
     'leads out of its folder',
     boundClaim,

@@ -3,6 +3,7 @@ import { chmod, chown, mkdir, rm, stat, symlink, readlink } from 'node:fs/promis
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { CoreV1PersistentVolume, CoreV1PersistentVolumeClaim, CoreV1Pod, CoreV1Volume } from '../../api/generated/kinds.ts'
+import { driverOf } from '../../api/migrated-drivers.ts'
 import { ephemeralClaimName, isBoundTo, isClaimOfPod, localDriver } from '../../api/persistent-volumes.ts'
 import { ConfigurationError } from '../container/configuration-error.ts'
 import type { StorageSource } from '../container/environment.ts'
@@ -57,10 +58,13 @@ async function boundVolume({ pod, volume, storage }: ClaimVolumeInput): Promise<
 const unbound = ({ metadata, status }: CoreV1PersistentVolumeClaim) =>
   `persistentvolumeclaim "${metadata.name}" is not bound to a volume yet (phase ${status?.phase ?? 'Pending'})`
 
+/** Why a volume of a driver can't be had, in upstream's words. */
+export const missingDriver = (driver: string) => `driver name ${driver} not found in the list of registered CSI drivers`
+
 function unsupported({ metadata, spec }: CoreV1PersistentVolume): string {
+  const driver = spec === undefined ? undefined : driverOf(spec)
+  if (driver !== undefined) return `persistentvolume "${metadata.name}": ${missingDriver(driver)}`
   const has = 'this node mounts hostPath, local, nfs and its own folders'
-  if (spec?.csi !== undefined)
-    return `persistentvolume "${metadata.name}" needs the CSI driver ${spec.csi.driver}, which is not on this node: ${has}`
   const sources = new Set([
     'accessModes',
     'capacity',

@@ -3,13 +3,14 @@ import { lstat, mkdir, readdir, realpath, rm, writeFile, chmod, chown } from 'no
 import { dirname, join, sep } from 'node:path'
 import { promisify } from 'node:util'
 import type { CoreV1Container, CoreV1Pod, CoreV1Volume, CoreV1VolumeMount } from '../../api/generated/kinds.ts'
+import { driverOf } from '../../api/migrated-drivers.ts'
 import { valueOf } from '../../api/quantity.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { ConfigurationError } from '../container/configuration-error.ts'
 import { expandVariables } from '../container/expansion.ts'
 import type { Mount } from '../runtime/runtime.ts'
 import { writeAtomically } from './atomic-directory.ts'
-import { prepareClaimVolume } from './claim-volume.ts'
+import { missingDriver, prepareClaimVolume } from './claim-volume.ts'
 import { prepareHostPath } from './host-path.ts'
 import { isMountPoint } from './mount-point.ts'
 import { volumeContent } from './volume-content.ts'
@@ -60,9 +61,7 @@ export class VolumeManager {
           const due = await this.#prepareVolume(volume, input)
           if (due !== undefined) refreshAtMs = Math.min(refreshAtMs ?? Infinity, due)
         } catch (error) {
-          throw new ConfigurationError(`MountVolume.SetUp failed for volume "${volume.name}" : ${(error as Error).message}`, {
-            cause: error,
-          })
+          throw setUpFailed(volume, error as Error)
         }
       }),
     )
@@ -170,7 +169,21 @@ export class VolumeManager {
   }
 }
 
+function setUpFailed({ name }: CoreV1Volume, cause: Error): ConfigurationError {
+  return new ConfigurationError(`MountVolume.SetUp failed for volume "${name}" : ${cause.message}`, { cause })
+}
+
+/** Throws, as `prepare` does, for a volume whose driver is not on this node: nothing needs to be made for such a pod. */
+export function requireDrivers(pod: CoreV1Pod): void {
+  for (const volume of pod.spec.volumes ?? []) {
+    const driver = driverOf(volume)
+    if (driver !== undefined) throw setUpFailed(volume, new Error(missingDriver(driver)))
+  }
+}
+
 function unsupported(volume: CoreV1Volume): string {
+  const driver = driverOf(volume)
+  if (driver !== undefined) return missingDriver(driver)
   const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'no source'
   return `no volume plugin matched: ${kind} is not supported by this node (it has hostPath, emptyDir, configMap, secret, downwardAPI, projected and persistentVolumeClaim)`
 }

@@ -107,7 +107,10 @@ describe('the volumes of a pod', () => {
   it.each([
     [{ name: 'x', configMap: { name: 'c' } }, 'MountVolume.SetUp failed for volume "x" : configmap "undefined" not found'],
     [{ name: 'x', persistentVolumeClaim: { claimName: 'data' } }, 'persistentvolumeclaim "data" not found'],
-    [{ name: 'x', gcePersistentDisk: { pdName: 'd' } }, 'no volume plugin matched: gcePersistentDisk'],
+    [{ name: 'x', gcePersistentDisk: { pdName: 'd' } }, 'driver name pd.csi.storage.gke.io not found'],
+    [{ name: 'x', rbd: { image: 'i', monitors: ['m'] } }, 'driver name rbd.csi.ceph.com not found'],
+    [{ name: 'x', csi: { driver: 'd.example.com' } }, 'driver name d.example.com not found'],
+    [{ name: 'x', image: { reference: 'r' } }, 'no volume plugin matched: image'],
     [
       { name: 'x', hostPath: { path: '/nowhere/at/all', type: 'Directory' } },
       'hostPath type check failed: /nowhere/at/all is not a directory',
