@@ -129,7 +129,7 @@ const commands: Readonly<Record<string, Command>> = {
 }
 
 function helpText(): string {
-  const rows = Object.values(commands).map(({ usage, help }) => `  ${usage.padEnd(36)}${help}`)
+  const rows = Object.values(commands).map(({ usage, help }) => `  ${usage.padEnd(40)}${help}`)
   return `Usage: binnacle COMMAND\n\n${rows.join('\n')}\n\nFlags\n${describeFlags()}`
 }
 
