@@ -79,9 +79,18 @@ class Fleet {
 
   /** The nodes that a member scrapes, by its own word. */
   async nodesOf(member: string): Promise<string[]> {
-    const response = await fetch(`${this.members.get(member)!.addresses.http}/api/v1/sources`, { headers: { 'x-binnacle-local': '1' } })
-    const { sources } = (await response.json()) as { sources: { node: string; isHealthy: boolean }[] }
+    const { sources } = await this.#local(member)
     return sources.filter(({ isHealthy }) => isHealthy).map(({ node }) => node)
+  }
+
+  /** The pods whose own metrics a member reads. */
+  podsOf(member: string): Promise<readonly string[]> {
+    return this.#local(member).then(({ pods }) => pods.map(({ pod }) => pod))
+  }
+
+  async #local(member: string): Promise<LocalSources> {
+    const response = await fetch(`${this.members.get(member)!.addresses.http}/api/v1/sources`, { headers: { 'x-binnacle-local': '1' } })
+    return (await response.json()) as LocalSources
   }
 
   async isWhole(): Promise<boolean> {
@@ -95,6 +104,8 @@ class Fleet {
 
   async #addNode(name: string): Promise<void> {
     const pod = createFakePod(`pod-of-${name}`, { node: name })
+    // Asks to be read, and is refused before anything goes over the wire.
+    Object.assign(pod.metadata, { annotations: { 'prometheus.io/scrape': 'true', 'prometheus.io/scheme': 'none' } })
     const kubelet = createServer((_, response) => {
       const { clock } = this
       response.end(JSON.stringify(createFakeSummary(name, clock.now(), [{ pod, cpuNanoseconds: clock.monotonic() * 1e6 }])))
@@ -136,6 +147,11 @@ class Fleet {
   }
 }
 
+interface LocalSources {
+  readonly sources: readonly { readonly node: string; readonly isHealthy: boolean }[]
+  readonly pods: readonly { readonly pod: string }[]
+}
+
 describe('aggregators that share the nodes', () => {
   let fleet: Fleet
   beforeEach(async () => {
@@ -160,6 +176,14 @@ describe('aggregators that share the nodes', () => {
     }
     const writers = memberNames.filter((member) => fleet.members.get(member)!.window.latest('memory/usage', 'cluster') !== undefined)
     expect(writers).toHaveLength(1)
+  })
+
+  it("read each pod's own metrics once, where its node is scraped", async () => {
+    await fleet.until(() => fleet.isWhole(), 30_000)
+    for (const member of memberNames) {
+      const nodes = await fleet.nodesOf(member)
+      expect(await fleet.podsOf(member)).toEqual(nodes.map((node) => `pod-of-${node}`).sort())
+    }
   })
 
   it('take over the nodes of one that is killed, and never count a node twice', async () => {

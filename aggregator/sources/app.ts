@@ -48,7 +48,7 @@ export interface Sources {
   /** To be called when the copies of nodes and pods are complete. */
   start(): void
   stop(): Promise<void>
-  /** Asks for every node anew whether it is scraped here. */
+  /** Asks for every node, and for the pods on it, anew whether it is scraped here. */
   review(): void
   readonly customMetrics: CustomMetricsView
   readonly events: EventLog
@@ -81,7 +81,16 @@ export function createSources(options: SourcesOptions): Sources {
     clock,
   })
   const readPage = createPageReader(prometheus, clock)
-  const pods = new PodSource({ ...view, settings: prometheus, store, readPage, clock, random, log })
+  const pods = new PodSource({
+    ...view,
+    settings: prometheus,
+    store,
+    readPage,
+    ...(options.isOwn === undefined ? {} : { isNodeWanted: options.isOwn }),
+    clock,
+    random,
+    log,
+  })
   const events = new EventLog(eventSettings.keep)
   const eventSource = new EventSource({
     ...options,
@@ -101,7 +110,10 @@ export function createSources(options: SourcesOptions): Sources {
       kubelets.close()
       await eventSource.stop()
     },
-    review: () => nodes.review(),
+    review() {
+      nodes.review()
+      pods.review()
+    },
     customMetrics: store,
     events,
     nodes: () => nodes.statuses(),
