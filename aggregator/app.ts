@@ -53,8 +53,8 @@ export interface AggregatorOptions {
   readonly kubelet: KubeletCredentials
   /** What a configuration file says about sources; defaults where there is none. */
   readonly configuration?: AggregatorConfiguration
-  /** Heapster's HTTP interface. `isStrict`: unknown entities are a 404 in the model API, not an empty answer. */
-  readonly http: { readonly host: string; readonly port: number; readonly isStrict?: boolean }
+  /** Heapster's HTTP interface. */
+  readonly http: { readonly host: string; readonly port: number }
   /** The `metrics.k8s.io` API over HTTPS; PEM strings. Listens on every one of `hosts`. */
   readonly metricsApi: {
     readonly hosts: readonly string[]
@@ -155,7 +155,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     unready,
     history,
     events: sources.events,
-    isStrict: options.http.isStrict,
+    isStrict: configuration.modelApi.isStrict,
     now: () => clock.now(),
   })
   const sharding =

@@ -60,12 +60,14 @@ sinks:
 resolution: 15s
 clusterName: east
 window: { duration: 2h, maxBytes: 1Gi }
+modelApi: { strict: true }
 prometheus: { enabled: false, resolution: 30s, namespaces: [a, b], maxBytes: 65536, maxSeries: 5 }
 externalMetrics:
   - name: queue_length
     query: SELECT last("value") FROM "queue" WHERE time > now() - 1m
 `
     const read = parseConfiguration('a.yaml', text)
+    expect(read.modelApi).toEqual({ isStrict: true })
     expect(read).toMatchObject({
       sources: {
         kubelet: {

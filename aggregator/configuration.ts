@@ -64,6 +64,8 @@ export interface AggregatorConfiguration {
   readonly resolutionMs: number | undefined
   readonly clusterName: string | undefined
   readonly window: { readonly durationMs: number; readonly maxBytes: number }
+  /** `isStrict`: what the model API does not know is a 404; else, as upstream, an empty answer. */
+  readonly modelApi: { readonly isStrict: boolean }
   readonly prometheus: PrometheusSettings
   /** What `external.metrics.k8s.io` offers. */
   readonly externalMetrics: readonly ExternalMetric[]
@@ -72,7 +74,17 @@ export interface AggregatorConfiguration {
 }
 
 const addressTypes = ['InternalIP', 'ExternalIP', 'Hostname', 'InternalDNS', 'ExternalDNS'] as const
-const sections = ['sources', 'sinks', 'resolution', 'clusterName', 'window', 'prometheus', 'externalMetrics', 'sharding'] as const
+const sections = [
+  'sources',
+  'sinks',
+  'resolution',
+  'clusterName',
+  'window',
+  'modelApi',
+  'prometheus',
+  'externalMetrics',
+  'sharding',
+] as const
 const kubeletKeys = [
   'addressTypes',
   'scheme',
@@ -132,6 +144,7 @@ class ConfigurationReader {
     const sources = this.#section(fields.sources, ['kubelet', 'events'])
     const events = this.#section(sources.events, ['enabled', 'keep'])
     const window = this.#section(fields.window, ['duration', 'maxBytes'])
+    const modelApi = this.#section(fields.modelApi, ['strict'])
     const configuration: AggregatorConfiguration = {
       sources: {
         kubelet: this.#readKubelet(sources.kubelet),
@@ -148,6 +161,7 @@ class ConfigurationReader {
         durationMs: this.#duration(window.duration, { min: 60_000, max: 7 * 86_400_000, default: 3_600_000 }),
         maxBytes: this.#bytes(window.maxBytes, { min: 1 << 20, max: 64 * 2 ** 30, default: 256 << 20 }),
       },
+      modelApi: { isStrict: reader.boolean(modelApi.strict) ?? false },
       prometheus: this.#readPrometheus(fields.prometheus),
       externalMetrics: readExternalMetrics(reader, fields.externalMetrics),
       sharding: fields.sharding === undefined ? undefined : this.#readSharding(fields.sharding),

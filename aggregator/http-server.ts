@@ -22,7 +22,7 @@ export interface HttpServerOptions {
   readonly history: InfluxHistory | undefined
   readonly events: EventLog
   /** Whether unknown entities are a 404 in the model API; else, as upstream, an empty answer. */
-  readonly isStrict?: boolean | undefined
+  readonly isStrict: boolean
   readonly now: () => number
   /** Why requests cannot be answered well yet; empty when they can. */
   readonly unready: () => readonly string[]

@@ -23,7 +23,7 @@ describe('the model API', () => {
     }
     server = fastify({ routerOptions: { ignoreTrailingSlash: true } })
     server.setErrorHandler((error: Error & { statusCode?: number }, _, reply) => reply.code(error.statusCode ?? 400).send(error.message))
-    registerModelApi(server, window)
+    registerModelApi(server, window, false)
   })
   const get = async (path: string) => {
     const { statusCode, body } = await server.inject(`/api/v1/model${path}`)

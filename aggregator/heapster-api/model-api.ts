@@ -15,7 +15,7 @@ const root = '/api/v1/model'
  * Heapster's model API from the memory window: the same paths and answers, with floats kept and every metric as long as the window. An unknown entity
  * or metric is an empty answer with status 200, as upstream; with `isStrict`, or `strict=true` in a request, it is a 404. Paths of workloads are ours.
  */
-export function registerModelApi(server: FastifyInstance, window: MetricWindow, isStrict = false): void {
+export function registerModelApi(server: FastifyInstance, window: MetricWindow, isStrict: boolean): void {
   const check = (request: FastifyRequest, key: string) => {
     if (!readStrict(request.query as RawQuery, isStrict)) return
     if (isEmpty(window.entities({ key }))) throw new UnknownError(`there is no ${key} in the window`)

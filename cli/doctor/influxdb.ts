@@ -42,7 +42,8 @@ async function examineRetention({ urls, database }: Subject): Promise<Finding[]>
   const policies = rows.map(([name, duration]) => `${String(name)} ${duration === '0s' ? 'for ever' : String(duration)}`)
   const isForEver = rows.some(([, duration, , , isDefault]) => isDefault === true && duration === '0s')
   const text = `keeps points: ${policies.join(', ')}`
-  return [isForEver ? warn('InfluxDB', text, 'the disk fills up in time: set a retention for the sink') : ok('InfluxDB', text)]
+  const advice = `the disk fills up in time: set a retention in the aggregator's configuration, sinks: ["influxdb:${urls.influxdb}?retention=30d"]`
+  return [isForEver ? warn('InfluxDB', text, advice) : ok('InfluxDB', text)]
 }
 
 async function examineLastWrite({ urls, database, now, resolutionMs }: Subject): Promise<Finding[]> {

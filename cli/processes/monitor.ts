@@ -91,17 +91,18 @@ function buildMonitor({ options, folder, log }: ProcessContext): Process {
   }
 }
 
-/** What a configuration file says goes before the flags; the cluster's own InfluxDB is a sink besides those of the file. */
+/** What a configuration file says goes before the flags; a sink of it with the name `influxdb` takes the place of the cluster's own. */
 function aggregatorSettings(configuration: AggregatorConfiguration, { influxdb, resolutionMs }: ClusterOptions) {
-  const { clusterName, window } = configuration
+  const { clusterName, window, sinks = [] } = configuration
+  const hasOwnInflux = influxdb !== undefined && influxdb !== 'none' && sinks.every(({ name }) => name !== 'influxdb')
   return {
     configuration,
     resolutionMs: configuration.resolutionMs ?? resolutionMs,
     windowMs: window.durationMs,
     windowMaxBytes: window.maxBytes,
-    sinks: configuration.sinks ?? [],
+    sinks,
     ...(clusterName === undefined ? {} : { clusterName }),
-    ...(influxdb === undefined || influxdb === 'none' ? {} : { influx: { url: influxdb } }),
+    ...(hasOwnInflux ? { influx: { url: influxdb } } : {}),
   }
 }
 
