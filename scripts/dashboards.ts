@@ -34,21 +34,25 @@ for (const [file, text] of files) {
 }
 
 function readFlags() {
+  const { help, ...options } = {
+    help: { type: 'boolean' },
+    out: { type: 'string', default: join(project, 'dashboards/grafana/generated') },
+    influxdb: { type: 'string', default: 'http://127.0.0.1:8086' },
+    database: { type: 'string', default: 'k8s' },
+    schema: { type: 'string', default: 'default' },
+    tier: { type: 'string' },
+    'resolution-seconds': { type: 'string', default: '5' },
+    'dashboards-path': { type: 'string', default: '/etc/grafana/provisioning/dashboards/json' },
+  } as const
+  const allowed = Object.entries(options).map(([name, option]) => `--${name}${'default' in option ? ` (${option.default})` : ''}`)
   try {
-    return parseArgs({
-      options: {
-        out: { type: 'string', default: join(project, 'dashboards/grafana/generated') },
-        influxdb: { type: 'string', default: 'http://127.0.0.1:8086' },
-        database: { type: 'string', default: 'k8s' },
-        schema: { type: 'string', default: 'default' },
-        tier: { type: 'string' },
-        'resolution-seconds': { type: 'string', default: '5' },
-        'dashboards-path': { type: 'string', default: '/etc/grafana/provisioning/dashboards/json' },
-      },
-    }).values
+    const { values: given } = parseArgs({ options: { help, ...options } })
+    if (given.help !== true) return given
   } catch (error) {
-    return fail((error as Error).message)
+    return fail(`${(error as Error).message}; allowed are ${allowed.join(', ')}`)
   }
+  console.log(`npm run dashboards -- [FLAGS]\n\n  ${allowed.join('\n  ')}`)
+  return process.exit(0)
 }
 
 function fail(message: string): never {

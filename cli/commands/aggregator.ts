@@ -53,7 +53,7 @@ export function describeAggregator(): string {
 Figures of every node and pod of any Kubernetes cluster: metrics.k8s.io for kubectl top and autoscalers, custom and external metrics,
 Heapster's model API, and sinks such as InfluxDB. Flags are Heapster's and metrics-server's where they have them.
 
-  --sink URI                                   where figures and events go, several times: influxdb:http://HOST:8086?db=k8s, log, …
+  --sink URI                                 where figures and events go, several times: influxdb:http://HOST:8086?db=k8s, log, …
 ${describeFlagTable(aggregatorFlags)}`
 }
 
