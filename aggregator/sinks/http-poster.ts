@@ -1,6 +1,6 @@
-import { Agent as HttpAgent, request as httpRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { HttpAgent, httpRequest } from '../../lib/http.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Retry } from './destination.ts'
 

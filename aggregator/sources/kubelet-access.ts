@@ -1,6 +1,6 @@
-import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { createSecureContext } from 'node:tls'
+import { HttpAgent } from '../../lib/http.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { WatchedFile } from '../../lib/watched-file.ts'
 import type { KubeletSettings } from '../configuration.ts'

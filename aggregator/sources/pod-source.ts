@@ -1,5 +1,5 @@
-import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
+import { HttpAgent } from '../../lib/http.ts'
 import type { CoreV1Pod } from '../../orchestrator/api/generated/kinds.ts'
 import { keyOf } from '../../orchestrator/api/object.ts'
 import type { Informer } from '../../orchestrator/client/informer.ts'

@@ -1,6 +1,6 @@
-import { request as httpRequest } from 'node:http'
 import type { Agent, IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { httpRequest } from '../../lib/http.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { ScrapeError } from './scrape-error.ts'
 import type { ScrapeStage } from './scrape-error.ts'

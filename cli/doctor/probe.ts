@@ -1,6 +1,6 @@
-import { request as requestPlain } from 'node:http'
-import { request as requestSecure } from 'node:https'
 import type { IncomingMessage } from 'node:http'
+import { request as requestSecure } from 'node:https'
+import { httpRequest } from '../../lib/http.ts'
 
 /** What a URL answered, or why it did not. */
 export type Answer =
@@ -30,7 +30,7 @@ export function probe(url: string, options: ProbeOptions = {}): Promise<Answer> 
   return new Promise((resolve) => {
     const fail = (error: NodeJS.ErrnoException) => resolve({ status: 0, text: '', date: Number.NaN, error: describe(error) })
     const { ca, cert, key, token, isInsecure = false, tlsServerName } = options
-    const request = url.startsWith('https:') ? requestSecure : requestPlain
+    const request = url.startsWith('https:') ? requestSecure : httpRequest
     try {
       const outgoing = request(url, {
         agent: false,

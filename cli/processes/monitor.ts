@@ -10,13 +10,12 @@ import { createHttpsTransport } from '../../orchestrator/client/https-transport.
 import { createInformerFactory } from '../../orchestrator/client/informer-factory.ts'
 import { createClient } from '../../orchestrator/client/rest-client.ts'
 import { readAggregatorConfiguration } from '../aggregator-configuration.ts'
+import { complaintOf, jsonOf, probe } from '../doctor/probe.ts'
 import { readPair } from '../key-pair.ts'
 import type { ClusterOptions } from '../options.ts'
 import { runProcess, type Process, type ProcessContext } from './lifecycle.ts'
 
 const loopback = '127.0.0.1'
-const alertsTimeoutMs = 2000
-const eventsTimeoutMs = 2000
 /** What the page lists at most. */
 const maxEvents = 1000
 
@@ -113,11 +112,17 @@ interface ActiveAlert {
   readonly status: { readonly state: string }
 }
 
+/** The JSON that one of this process's own APIs answers; rejects with what it says instead. */
+async function ask(url: string): Promise<unknown> {
+  const answer = await probe(url)
+  const value = jsonOf(answer)
+  if (value === undefined) throw new Error(`${url}: ${complaintOf(answer)}`)
+  return value
+}
+
 /** The active alerts through the API that everybody uses. */
 async function listAlerts(url: string): Promise<AlertRow[]> {
-  const response = await fetch(`${url}/api/v2/alerts?active=true`, { signal: AbortSignal.timeout(alertsTimeoutMs) })
-  if (!response.ok) throw new Error(`${url} answers ${response.status}`)
-  const alerts = (await response.json()) as ActiveAlert[]
+  const alerts = (await ask(`${url}/api/v2/alerts?active=true`)) as ActiveAlert[]
   return alerts.map(({ labels, annotations, startsAt, status }) => ({
     name: labels['alertname'] ?? '',
     state: status.state,
@@ -135,9 +140,7 @@ interface KnownEvent extends Pick<EventRow, 'type' | 'reason' | 'namespace' | 'm
 
 /** The newest events through the API that everybody uses. */
 async function listEvents(url: string): Promise<EventRow[]> {
-  const response = await fetch(`${url}/api/v1/events?limit=${maxEvents}`, { signal: AbortSignal.timeout(eventsTimeoutMs) })
-  if (!response.ok) throw new Error(`${url} answers ${response.status}`)
-  const { items } = (await response.json()) as { readonly items: readonly KnownEvent[] }
+  const { items } = (await ask(`${url}/api/v1/events?limit=${maxEvents}`)) as { readonly items: readonly KnownEvent[] }
   return items.map(({ type, reason, namespace, message, count, object, lastSeen }) => ({
     time: fromTimestamp(lastSeen) ?? 0,
     type,

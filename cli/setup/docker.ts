@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { request } from 'node:http'
 import { dirname } from 'node:path'
+import { httpRequest } from '../../lib/http.ts'
 import { identifyProcess } from '../../lib/process-identity.ts'
 import type { ProcessSpec } from '../../lib/supervision.ts'
 import type { DataFolder } from '../data-folder.ts'
@@ -13,7 +13,7 @@ export function dockerVersion(url: string): Promise<string | undefined> {
   const { hostname, port } = new URL(url.startsWith('unix://') ? 'http://docker' : url.replace(/^tcp:/, 'http:'))
   const target = url.startsWith('unix://') ? { socketPath: url.slice('unix://'.length) } : { host: hostname, port }
   return new Promise((resolve) => {
-    const sent = request({ ...target, path: '/version', timeout: pingTimeoutMs, agent: false }, (response) => {
+    const sent = httpRequest({ ...target, path: '/version', timeout: pingTimeoutMs, agent: false }, (response) => {
       let text = ''
       response.on('data', (chunk: Buffer) => (text += chunk.toString()))
       response.on('end', () => resolve(versionOf(text)))

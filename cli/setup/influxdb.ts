@@ -1,18 +1,22 @@
 import { mkdirSync } from 'node:fs'
+import { request as httpsRequest } from 'node:https'
+import { httpRequest } from '../../lib/http.ts'
 import type { ProcessSpec } from '../../lib/supervision.ts'
 import { writeFileAtomically, type DataFolder } from '../data-folder.ts'
 
 const pingTimeoutMs = 2000
 
 /** The version that answers at `url`, or `undefined` if nothing that speaks InfluxDB's API does. */
-export async function influxdbVersion(url: string): Promise<string | undefined> {
-  try {
-    const response = await fetch(new URL('/ping', url), { signal: AbortSignal.timeout(pingTimeoutMs) })
-    await response.body?.cancel()
-    return response.headers.get('x-influxdb-version') ?? undefined
-  } catch {
-    return undefined
-  }
+export function influxdbVersion(url: string): Promise<string | undefined> {
+  const send = url.startsWith('https:') ? httpsRequest : httpRequest
+  return new Promise((resolve) => {
+    const sent = send(new URL('/ping', url), { agent: false, signal: AbortSignal.timeout(pingTimeoutMs) }, (response) => {
+      response.on('error', () => {}).resume()
+      resolve([response.headers['x-influxdb-version']].flat()[0])
+    })
+    sent.on('error', () => resolve(undefined))
+    sent.end()
+  })
 }
 
 /** An influxd of the cluster's own: on loopback, data under the data folder, no reporting to anybody. Writes its configuration file. */

@@ -1,13 +1,7 @@
-import {
-  request as httpRequest,
-  type ClientRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type OutgoingHttpHeaders,
-  type ServerResponse,
-} from 'node:http'
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Duplex } from 'node:stream'
+import { httpRequest } from '../../../lib/http.ts'
 import type { KubeObject, WatchEvent } from '../../api/object.ts'
 import { StatusError, statusOf, type Status, unavailable } from '../../api/status-error.ts'
 import type { ProxyAnswer, RequestBody } from '../request.ts'

@@ -1,6 +1,6 @@
-import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
+import { httpRequest } from '../../../lib/http.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import type {
   CoreV1Container,

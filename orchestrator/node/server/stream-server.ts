@@ -1,8 +1,8 @@
-import { STATUS_CODES } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { createWebSocketStream, WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
+import { statusTexts } from '../../../lib/http.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
 import type { PodManager } from '../pod/pod-manager.ts'
@@ -195,7 +195,7 @@ function refuse(socket: Duplex, code: number, message: string): void {
   socket.end(
     Buffer.concat([
       Buffer.from(
-        `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`,
+        `HTTP/1.1 ${code} ${statusTexts[code] ?? 'Error'}\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`,
       ),
       body,
     ]),

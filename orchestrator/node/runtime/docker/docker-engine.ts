@@ -1,5 +1,5 @@
-import { Agent } from 'node:http'
 import type Docker from 'dockerode'
+import { HttpAgent } from '../../../../lib/http.ts'
 import { loadDockerode } from '../../../../lib/dockerode.ts'
 import { RuntimeError, RuntimeUnavailableError } from '../runtime.ts'
 
@@ -16,7 +16,7 @@ export function connectToDocker(url: string): Docker {
     cert: undefined,
     key: undefined,
     ...engine,
-    agent: new Agent({
+    agent: new HttpAgent({
       keepAlive: true,
       maxSockets: Infinity,
       maxFreeSockets: 16,
