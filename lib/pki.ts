@@ -18,7 +18,8 @@ export interface CertificateRequest {
   readonly now: number
 }
 
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
+/** How this project's authorities sign. */
+export const signingAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 const dayMs = 24 * 3600 * 1000
 /** Certificates are valid from a little before now, so that a clock that runs behind accepts them. */
 const backdateMs = 5 * 60 * 1000
@@ -33,7 +34,7 @@ export async function createAuthority(commonName: string, now: number): Promise<
   const cert = await x509.X509CertificateGenerator.createSelfSigned({
     name: nameOf({ commonName }),
     keys,
-    signingAlgorithm: algorithm,
+    signingAlgorithm,
     notBefore: new Date(now - backdateMs),
     notAfter: new Date(now + authorityDays * dayMs),
     serialNumber: serialNumber(),
@@ -58,7 +59,7 @@ export async function issueCertificate(authority: KeyPair, request: CertificateR
     issuer: issuer.subject,
     publicKey: keys.publicKey,
     signingKey: await importKey(authority.key),
-    signingAlgorithm: algorithm,
+    signingAlgorithm,
     notBefore: new Date(request.now - backdateMs),
     notAfter: new Date(request.now + leafDays * dayMs),
     serialNumber: serialNumber(),
@@ -66,7 +67,7 @@ export async function issueCertificate(authority: KeyPair, request: CertificateR
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension(usages),
-      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+      await authorityExtension(issuer),
       ...(request.hosts === undefined || request.hosts.length === 0 ? [] : [alternativeNames(request.hosts)]),
     ],
   })
@@ -85,6 +86,9 @@ export function inspectCertificate(pem: string): { readonly notAfter: number; re
   return { notAfter: cert.notAfter.getTime(), hosts: names?.names.items.map((name) => name.value) ?? [] }
 }
 
+/** Names the authority's key, which tells authorities of the same name apart. */
+export const authorityExtension = (issuer: x509.X509Certificate) => x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey)
+
 function alternativeNames(hosts: readonly string[]): x509.SubjectAlternativeNameExtension {
   return new x509.SubjectAlternativeNameExtension(
     hosts.map((host) => ({ type: /^[\d.]+$|:/.test(host) ? ('ip' as const) : ('dns' as const), value: host })),
@@ -96,23 +100,26 @@ function nameOf({ commonName, organization }: { readonly commonName: string; rea
 }
 
 /** 127 random bits: positive, and at most 20 octets, as RFC 5280 asks. */
-function serialNumber(): string {
+export function serialNumber(): string {
   const bytes = webcrypto.getRandomValues(new Uint8Array(16))
   bytes[0] = bytes[0]! & 0x7f
   return Buffer.from(bytes).toString('hex')
 }
 
-async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+/** A key pair of the kind that all certificates here are made for. */
+export async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return await webcrypto.subtle.generateKey(signingAlgorithm, true, ['sign', 'verify'])
 }
 
-async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+/** A private key as PKCS #8 PEM. */
+export async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key))
   const lines = der.toString('base64').match(/.{1,64}/g)!
   return `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`
 }
 
-async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
+/** The key in a PEM that `exportKey` made. */
+export async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
   const der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64')
-  return await webcrypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign'])
+  return await webcrypto.subtle.importKey('pkcs8', der, signingAlgorithm, true, ['sign'])
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { signCertificateRequest } from '../../lib/certificate-request.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { createApiServer } from '../../orchestrator/apiserver/app.ts'
@@ -25,7 +26,8 @@ export function runServer(options: ClusterOptions): Promise<number> {
 async function buildServer({ options, folder, log }: ProcessContext): Promise<Process> {
   const { ports, serviceCidr } = options
   const shared = { clock: systemClock, random: systemRandom }
-  const ca = readPair(folder, 'ca').cert
+  const authority = readPair(folder, 'ca')
+  const ca = authority.cert
   const store = await openSqliteStore({ folder: folder.path('store'), clock: systemClock })
   const server = createApiServer({
     store,
@@ -59,6 +61,7 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
     ...shared,
     log: log.child({ part: 'controllers' }),
     rootCa: ca,
+    signCertificate: (terms) => signCertificateRequest(authority, terms),
     autoscaler: { downscaleStabilizationMs: options.downscaleStabilizationMs },
   })
   const abort = new AbortController()

@@ -78,6 +78,7 @@ export interface KindDeclaration<T extends KubeObject = KubeObject> {
   setDefaults?(object: T): void
   validate?(object: T): readonly StatusCause[]
   validateUpdate?(object: T, previous: T): readonly StatusCause[]
+  validateStatusUpdate?(object: T, previous: T): readonly StatusCause[]
   prepareForCreate?(object: T): void
   prepareForUpdate?(object: T, previous: T): void
   prepareForStatusUpdate?(object: T, previous: T): void

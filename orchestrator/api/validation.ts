@@ -77,13 +77,17 @@ export function validateUpdate<T extends KubeObject>(declaration: KindDeclaratio
   ]
 }
 
-/** What may be wrong with a write on `/status`: metadata only; controllers are trusted with the rest. */
+/** What may be wrong with a write on `/status`: metadata, and what few kinds ask for; controllers are trusted with the rest. */
 export function validateStatusUpdate<T extends KubeObject>(
   declaration: KindDeclaration<T>,
   object: T,
   previous: T,
 ): readonly StatusCause[] {
-  return [...validateMetadata(declaration, object.metadata), ...validateMetadataUpdate(object.metadata, previous.metadata)]
+  return [
+    ...validateMetadata(declaration, object.metadata),
+    ...validateMetadataUpdate(object.metadata, previous.metadata),
+    ...(declaration.validateStatusUpdate?.(object, previous) ?? []),
+  ]
 }
 
 function validateMetadata({ nameRule, kind }: KindDeclaration, metadata: MetaV1ObjectMeta): StatusCause[] {

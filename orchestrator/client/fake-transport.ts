@@ -53,7 +53,7 @@ type Draft = KubeObject & { metadata: Record<string, unknown>; spec?: Record<str
 
 /**
  * A fake of the server for create, read, update, patch (JSON merge), delete, list and watch, with resourceVersions, conflicts, generations,
- * finalizers, graceful deletion of bound pods, and the subresources status, scale, binding and finalize.
+ * finalizers, graceful deletion of bound pods, and the subresources status, approval, scale, binding and finalize.
  */
 export function createFakeTransport(options: FakeTransportOptions): FakeTransport {
   return new MemoryTransport(options)
@@ -178,7 +178,7 @@ class MemoryTransport implements FakeTransport {
     const next = structuredClone(body) as Draft
     const { uid, creationTimestamp, generation, deletionTimestamp, deletionGracePeriodSeconds, name, namespace } = before.metadata
     const kept = { uid, creationTimestamp, generation, deletionTimestamp, deletionGracePeriodSeconds, name, namespace }
-    const isStatus = target.subresource === 'status'
+    const isStatus = target.subresource === 'status' || target.subresource === 'approval'
     const draft = {
       ...(isStatus ? before : next),
       status: isStatus ? next.status : before.status,

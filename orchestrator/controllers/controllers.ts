@@ -2,6 +2,10 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Client } from '../client/client.ts'
 import type { InformerFactory } from '../client/informer.ts'
 import type { AnyController } from './controller.ts'
+import { createCertificateApprovingController } from './certificate-signing-request/approving.controller.ts'
+import { createCertificateCleaningController } from './certificate-signing-request/cleaning.controller.ts'
+import { createCertificateSigningController } from './certificate-signing-request/signing.controller.ts'
+import type { SignCertificate } from './certificate-signing-request/signing.controller.ts'
 import { createClusterRoleAggregationController } from './clusterrole-aggregation/clusterrole-aggregation.controller.ts'
 import { createCronJobController } from './cronjob/cronjob.controller.ts'
 import { createDaemonSetController } from './daemonset/daemonset.controller.ts'
@@ -30,6 +34,8 @@ import { createTaintEvictionController } from './taint-eviction/taint-eviction.c
 export interface ControllerSettings {
   /** PEM of the cluster's certificate authority, for `kube-root-ca.crt`. Not published where absent. */
   readonly rootCa?: string
+  /** The cluster's authority, for certificate signing requests. Nothing is signed where absent. */
+  readonly signCertificate?: SignCertificate
   /** A node silent for this long is not ready. 40 s. */
   readonly nodeGracePeriodMs?: number
   /** Terminated pods that are kept. 12,500. */
@@ -45,7 +51,7 @@ export interface ControllerListOptions extends ControllerSettings {
 
 /** Every controller that is one declaration. Those with more around them (autoscaler, garbage collector) are put together in the app. */
 export function listControllers(options: ControllerListOptions): readonly AnyController[] {
-  const { rootCa, nodeGracePeriodMs: gracePeriodMs, terminatedPodThreshold: terminatedThreshold } = options
+  const { rootCa, signCertificate: sign, nodeGracePeriodMs: gracePeriodMs, terminatedPodThreshold: terminatedThreshold } = options
   return [
     createReplicationControllerController(options),
     createReplicaSetController(options),
@@ -67,6 +73,9 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createServiceAccountController(options),
     ...(rootCa === undefined ? [] : [createRootCaController({ ...options, rootCa })]),
     createClusterRoleAggregationController(options),
+    createCertificateApprovingController(),
+    createCertificateCleaningController(),
+    ...(sign === undefined ? [] : [createCertificateSigningController({ sign })]),
     createNodeLifecycleController({ ...options, ...(gracePeriodMs === undefined ? {} : { gracePeriodMs }) }),
     createTaintEvictionController(options),
     createPodGarbageCollector({ ...options, ...(terminatedThreshold === undefined ? {} : { terminatedThreshold }) }),

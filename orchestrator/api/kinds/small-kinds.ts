@@ -1,8 +1,7 @@
-import { forbiddenField, invalidValue, required } from '../field-errors.ts'
+import { forbiddenField, invalidValue } from '../field-errors.ts'
 import {
   ApiextensionsV1CustomResourceDefinition,
   AppsV1ControllerRevision,
-  CertificatesV1CertificateSigningRequest,
   CoordinationV1Lease,
   CoreV1PodTemplate,
   NetworkingV1Ingress,
@@ -12,11 +11,11 @@ import {
   PolicyV1PodDisruptionBudget,
   SchedulingV1PriorityClass,
 } from '../generated/kinds.ts'
-import { humanDuration } from '../duration.ts'
 import type { KindPart } from '../kind-declaration.ts'
 import type { KubeObject } from '../object.ts'
 import { ageCell, ageColumn, integerColumn, nameColumn, textColumn } from '../table-cells.ts'
 import { validateImmutable, validateLabelSelector } from '../validation.ts'
+import { certificateSigningRequest } from './certificate-signing-request.ts'
 import { ingressAddress, ingressHosts, validateIngress } from './ingress.ts'
 import { setPodTemplateDefaults } from './pod-defaults.ts'
 import { validatePodTemplate } from './pod-validation.ts'
@@ -33,47 +32,6 @@ const controllerRevision: KindPart<AppsV1ControllerRevision> = {
     const controller = owner === undefined ? '<none>' : `${owner.kind.toLowerCase()}${group === '' ? '' : `.${group}`}/${owner.name}`
     return [object.metadata.name ?? '', controller, object.revision ?? 0, ageCell(object, now)]
   },
-}
-
-const certificateSigningRequest: KindPart<CertificatesV1CertificateSigningRequest> = {
-  kind: CertificatesV1CertificateSigningRequest,
-  validate: ({ spec }) => [
-    ...(spec.signerName
-      ? spec.signerName.includes('/')
-        ? []
-        : [
-            invalidValue(
-              'spec.signerName',
-              spec.signerName,
-              'must be a fully qualified domain and path of the form "example.com/signer-name"',
-            ),
-          ]
-      : [required('spec.signerName')]),
-    ...(spec.request ? [] : [invalidValue('spec.request', '', 'PEM block type must be CERTIFICATE REQUEST')]),
-    ...((spec.usages ?? []).length > 0 ? [] : [required('spec.usages', 'usages must contain at least one value')]),
-    ...(spec.expirationSeconds !== undefined && spec.expirationSeconds < 600
-      ? [invalidValue('spec.expirationSeconds', spec.expirationSeconds, 'may not specify a duration less than 600 seconds (10 minutes)')]
-      : []),
-  ],
-  prepareForUpdate(object, previous) {
-    object.spec = previous.spec
-  },
-  columns: [
-    nameColumn,
-    ageColumn,
-    textColumn('SignerName'),
-    textColumn('Requestor'),
-    textColumn('RequestedDuration'),
-    textColumn('Condition'),
-  ],
-  cells({ metadata, spec, status, ...object }, now) {
-    const types = (status?.conditions ?? []).map(({ type }) => type)
-    const decision = types.includes('Denied') ? 'Denied' : types.includes('Approved') ? 'Approved' : 'Pending'
-    const condition = [decision, ...(types.includes('Failed') ? ['Failed'] : []), ...(status?.certificate ? ['Issued'] : [])].join(',')
-    const duration = spec.expirationSeconds === undefined ? '<none>' : humanDuration(spec.expirationSeconds * 1000)
-    return [metadata.name ?? '', ageCell({ ...object, metadata }, now), spec.signerName, spec.username ?? '', duration, condition]
-  },
-  selectableFields: { 'spec.signerName': ({ spec }) => spec.signerName ?? '' },
 }
 
 const customResourceDefinition: KindPart<ApiextensionsV1CustomResourceDefinition> = {

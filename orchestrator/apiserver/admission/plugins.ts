@@ -4,6 +4,7 @@ import type { Store } from '../../store/store.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
 import type { RbacAuthorizer } from '../auth/rbac.ts'
 import type { AdmissionPlugin } from './admission.ts'
+import { certificateSigningRequests } from './certificate-signing-requests.ts'
 import { defaultStorageClass } from './default-storage-class.ts'
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
 import { limitRanger } from './limit-ranger.ts'
@@ -31,6 +32,7 @@ export function createPlugins({ store, clock, random, authorizer, rbac, allocato
     namespaceLifecycle(store),
     nodeRestriction,
     rbacEscalation(authorizer, rbac),
+    certificateSigningRequests({ authorizer, clock }),
     limitRanger(store),
     serviceAccount({ store, clock, random }),
     priority(store),

@@ -35,6 +35,8 @@ const writable = new Set([
   'create localsubjectaccessreviews.authorization.k8s.io',
   'create certificatesigningrequests.certificates.k8s.io',
   'get certificatesigningrequests.certificates.k8s.io',
+  'list certificatesigningrequests.certificates.k8s.io',
+  'watch certificatesigningrequests.certificates.k8s.io',
 ])
 const reads = new Set(['get', 'list', 'watch'])
 const ownKinds = new Set(['nodes', 'leases.coordination.k8s.io', 'csinodes.storage.k8s.io'])

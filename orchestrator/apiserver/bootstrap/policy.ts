@@ -169,6 +169,24 @@ const monitorRules = [
   urls(['/metrics']),
 ]
 
+const certificates = 'certificates.k8s.io'
+const approver = (signer: string): RbacV1ClusterRole =>
+  role(`system:certificates.k8s.io:${signer}-approver`, [
+    { ...rule([certificates], ['signers'], ['approve']), resourceNames: [`kubernetes.io/${signer}`] },
+  ])
+const nodeClient = 'system:certificates.k8s.io:certificatesigningrequests:nodeclient'
+const selfNodeClient = 'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient'
+
+/** Who may ask for certificates that are approved without a person, and who may approve others. */
+const certificateRoles: readonly RbacV1ClusterRole[] = [
+  role('system:node-bootstrapper', [rule([certificates], ['certificatesigningrequests'], ['create', 'get', 'list', 'watch'])]),
+  role(nodeClient, [rule([certificates], ['certificatesigningrequests/nodeclient'], ['create'])]),
+  role(selfNodeClient, [rule([certificates], ['certificatesigningrequests/selfnodeclient'], ['create'])]),
+  approver('kube-apiserver-client'),
+  approver('kube-apiserver-client-kubelet'),
+  approver('kubelet-serving'),
+]
+
 /** Cluster-wide roles that exist from the start; brought back to this at every start. */
 export const clusterRoles: readonly RbacV1ClusterRole[] = [
   role('cluster-admin', [rule(['*'], ['*'], ['*']), urls(['*'], ['*'])]),
@@ -227,6 +245,7 @@ export const clusterRoles: readonly RbacV1ClusterRole[] = [
     ...reviews,
   ]),
   role('system:binnacle:monitor', monitorRules),
+  ...certificateRoles,
 ]
 
 const group = (name: string): RbacV1Subject => ({ kind: 'Group', apiGroup: 'rbac.authorization.k8s.io', name })
@@ -255,6 +274,9 @@ export const clusterRoleBindings: readonly RbacV1ClusterRoleBinding[] = [
   binding('system:kube-scheduler', [user('system:kube-scheduler')]),
   binding('system:kube-controller-manager', [user('system:kube-controller-manager')]),
   binding('system:binnacle:monitor', [user('system:binnacle:monitor')]),
+  binding('system:node-bootstrapper', [group('system:bootstrappers')]),
+  binding(nodeClient, [group('system:bootstrappers')]),
+  binding(selfNodeClient, [group('system:nodes')]),
 ]
 
 const authenticationReader = 'extension-apiserver-authentication-reader'

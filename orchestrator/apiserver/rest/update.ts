@@ -1,5 +1,6 @@
 import { applyDefaults } from '../../api/defaulting.ts'
 import type { KindDeclaration } from '../../api/kind-declaration.ts'
+import { validateApproval } from '../../api/kinds/certificate-signing-request.ts'
 import { validateEphemeralContainers } from '../../api/kinds/ephemeral-containers.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { invalid, notFound, type StatusCause } from '../../api/status-error.ts'
@@ -67,6 +68,10 @@ const asGiven: Strategy = { prepare: () => {}, validate: validateObject }
 const strategies: Readonly<Record<string, Strategy>> = {
   status: { prepare: prepareForStatusUpdate, validate: validateStatusUpdate },
   ephemeralcontainers: partWith(validateEphemeralContainers),
+  approval: {
+    prepare: prepareForStatusUpdate,
+    validate: (declaration, object, previous) => [...validateObject(declaration, object), ...validateApproval(object, previous)],
+  },
   resize: fixedPart,
   binding: asGiven,
   finalize: asGiven,

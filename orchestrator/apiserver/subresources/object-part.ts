@@ -101,7 +101,7 @@ export const resize = objectPart('resize', (current, given) => {
 })
 
 /** `certificatesigningrequests/approval`: only the conditions change. */
-export const approval = objectPart('status', (current, given) => {
+export const approval = objectPart('approval', (current, given) => {
   const { status: currentStatus } = current as KubeObject & { readonly status?: object }
   const { status: givenStatus } = given as KubeObject & { readonly status?: { readonly conditions?: unknown } }
   return { ...copyJson(current), status: { ...currentStatus, conditions: givenStatus?.conditions } } as KubeObject
