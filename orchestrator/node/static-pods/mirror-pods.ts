@@ -11,6 +11,8 @@ import { mirroredUid, staticAnnotation } from './annotations.ts'
 
 const firstRetryMs = 1_000
 const lastRetryMs = 30_000
+/** A client that waits for a mirror to be gone must get to see that it is, before it is back. */
+const returnDelayMs = 1_000
 
 export interface MirrorPodsOptions {
   readonly client: Client
@@ -33,6 +35,7 @@ export class MirrorPods implements StatusSink {
   readonly #options: MirrorPodsOptions
   readonly #abort = new AbortController()
   readonly #statuses = new Map<string, CoreV1PodStatus>()
+  readonly #shown = new Set<string>()
   #pods: readonly CoreV1Pod[] = []
   #isRunning: (uid: string) => boolean = () => false
   #isDue = false
@@ -75,6 +78,7 @@ export class MirrorPods implements StatusSink {
 
   forget(uid: string): void {
     this.#statuses.delete(uid)
+    this.#shown.delete(uid)
   }
 
   #mirrorOf({ metadata }: CoreV1Pod): CoreV1Pod | undefined {
@@ -133,8 +137,10 @@ export class MirrorPods implements StatusSink {
   }
 
   async #create({ metadata, spec }: CoreV1Pod): Promise<void> {
-    const { client, nodeName, nodeUid } = this.#options
+    const { client, clock, nodeName, nodeUid } = this.#options
     const { name, namespace, labels, annotations, uid } = metadata
+    if (this.#shown.has(uid!)) await clock.sleep(returnDelayMs, this.#abort.signal)
+    this.#shown.add(uid!)
     const owner = nodeUid()
     const created = await client.create(CoreV1Pod, {
       apiVersion: 'v1',
