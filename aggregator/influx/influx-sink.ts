@@ -146,8 +146,8 @@ function payloadEncoder(encoder: LineEncoder): PayloadEncoder {
       return encoder.points
     },
     take: () => {
-      const { lines, counts } = encoder.take()
-      return { body: lines, items: counts.points, lost: { 'not-a-number': counts.dropped, 'series-guard': counts.refused } }
+      const { lines, release, counts } = encoder.lend()
+      return { body: lines, release, items: counts.points, lost: { 'not-a-number': counts.dropped, 'series-guard': counts.refused } }
     },
   }
 }

@@ -125,6 +125,22 @@ describe('the line encoder', () => {
     expect([sizes, encoder.points]).toEqual([[4, 4, 4], 2])
   })
 
+  it('leaves lent bytes alone until they are given back, and then uses them again', () => {
+    const encoder = new LineEncoder({ clusterName: 'default' })
+    encoder.addBatch(batchOf({ uptime: 1 }))
+    const first = encoder.lend()
+    encoder.addBatch(batchOf({ 'cpu/usage': 2 }))
+    const second = encoder.lend()
+    expect([first, second].map(({ lines }) => lines.toString().split(',')[0])).toEqual(['uptime', 'cpu/usage'])
+    first.release()
+    first.release()
+    encoder.lend().release()
+    encoder.addBatch(batchOf({ uptime: 3 }))
+    const third = encoder.lend()
+    expect(third.lines.buffer).toBe(first.lines.buffer)
+    expect(second.lines.toString()).toContain('value=2i')
+  })
+
   it('writes the schema with fields: a line per first part of the names, the rest as fields', () => {
     const encoder = new LineEncoder({ clusterName: 'default', schema: 'withfields' })
     const batch = batchOf({ uptime: 5, 'cpu/usage': 7, 'cpu/usage_rate': 1.6, 'network/rx_rate': 0.5 })

@@ -93,12 +93,13 @@ export class LineEncoder {
 
   /** Hands out the lines so far and starts anew. The bytes are the caller's own. */
   take(): { readonly lines: Buffer; readonly counts: EncodedCounts } {
-    const lines = this.#writer.take()
-    const counts = { points: this.#points, dropped: this.#dropped, refused: this.#refused }
-    this.#points = 0
-    this.#dropped = 0
-    this.#refused = 0
-    return { lines, counts }
+    return { lines: this.#writer.take(), counts: this.#takeCounts() }
+  }
+
+  /** As `take`, but the bytes are the caller's only until `release`. */
+  lend(): { readonly lines: Buffer; readonly release: () => void; readonly counts: EncodedCounts } {
+    const { bytes, release } = this.#writer.lend()
+    return { lines: bytes, release, counts: this.#takeCounts() }
   }
 
   /** Encodes one set; `tail` is a space, the timestamp in ns and a newline. */
@@ -159,6 +160,14 @@ export class LineEncoder {
     const tags = encodeTags({ ...safeLabels(sample.labels), ...own })
     if (this.#guard?.admit(hashSeries(`${measurement}${tags}`), 0) === false) return void this.#refused++
     this.#addText(`${escapeMeasurement(measurement)}${tags} ${escapeKey(field)}=${sample.value} ${Math.round(sample.timestamp)}000000\n`)
+  }
+
+  #takeCounts(): EncodedCounts {
+    const counts = { points: this.#points, dropped: this.#dropped, refused: this.#refused }
+    this.#points = 0
+    this.#dropped = 0
+    this.#refused = 0
+    return counts
   }
 
   #addText(line: string): void {

@@ -100,16 +100,17 @@ export class Delivery {
   seal(): void {
     this.#linger?.cancel()
     this.#linger = undefined
-    const { body, items, lost = {} } = this.#options.encoder.take()
+    const { body, items, lost = {}, release } = this.#options.encoder.take()
     for (const [reason, count] of Object.entries(lost)) {
       this.#accepted += count
       this.#lose(reason, count)
     }
-    if (items === 0) return
+    if (items === 0) return release?.()
     this.#accepted += items
     this.#sealing += items
     const { compress } = this.#options
-    const sealed = compress === undefined ? body : compress(body)
+    // Without compression it is the body itself that is sent, and nobody gives it back.
+    const sealed = compress === undefined ? body : compress(body).finally(release)
     // One after the other, whichever is compressed first.
     this.#seals = Promise.all([sealed, this.#seals]).then(([finished]) => {
       this.#sealing -= items

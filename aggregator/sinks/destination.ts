@@ -33,6 +33,9 @@ export interface Destination {
 export interface PayloadEncoder {
   /** Items since the last `take`. */
   readonly items: number
-  /** The body is the caller's own. `lost`: items that have no form in this encoding, by reason. */
-  take(): Payload & { readonly lost?: Readonly<Record<string, number>> }
+  /**
+   * The body is the caller's own, where there is a `release` until that is called. `lost`: items that have no form in this encoding, by
+   * reason.
+   */
+  take(): Payload & { readonly lost?: Readonly<Record<string, number>>; readonly release?: () => void }
 }
