@@ -1,6 +1,7 @@
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { createRequire, stripTypeScriptTypes } from 'node:module'
+import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
 /** A file of a page, ready to be sent. */
@@ -34,19 +35,20 @@ const packages = {
   uplot: ['uplot', 'dist/uPlot.esm.js'],
 } as const
 
-/** Every file of a page that is made with Preact and uPlot and needs no bundle: types are stripped once, here. */
-export function loadPageAssets({ clientFolder, prefix = '' }: PageOptions): PageAssets {
+/** Every file of a page that is made with Preact and uPlot and needs no bundle: types are stripped once, here. Rejects where a module can't be read as TypeScript. */
+export async function loadPageAssets({ clientFolder, prefix = '' }: PageOptions): Promise<PageAssets> {
   const files = new Map<string, PageAsset>()
   const importMap = JSON.stringify({
     imports: Object.fromEntries(Object.keys(packages).map((name) => [name, `${prefix}/assets/${moduleFile(name)}`])),
   })
   for (const [name, [packageName, file]] of Object.entries(packages))
     files.set(`/assets/${moduleFile(name)}`, asset('text/javascript', readPackageFile(packageName, file)))
-  for (const file of readdirSync(clientFolder)) {
-    if (file.endsWith('.ts'))
-      files.set(`/client/${file}`, asset('text/javascript', stripTypeScriptTypes(readFileSync(join(clientFolder, file), 'utf8'))))
-    if (file.endsWith('.css')) files.set(`/client/${file}`, asset('text/css', readFileSync(join(clientFolder, file), 'utf8')))
-  }
+  const textOf = (file: string) => readFileSync(join(clientFolder, file), 'utf8')
+  const names = readdirSync(clientFolder)
+  const modules = names.filter((file) => file.endsWith('.ts'))
+  const scripts = await stripTypes(modules.map(textOf))
+  for (const [index, file] of modules.entries()) files.set(`/client/${file}`, asset('text/javascript', scripts[index]!))
+  for (const file of names.filter((name) => name.endsWith('.css'))) files.set(`/client/${file}`, asset('text/css', textOf(file)))
   files.set('/assets/uplot.css', asset('text/css', readPackageFile('uplot', 'dist/uPlot.min.css')))
   const page = readFileSync(join(clientFolder, 'index.html'), 'utf8')
     .replaceAll('="/', `="${prefix}/`)
@@ -55,6 +57,25 @@ export function loadPageAssets({ clientFolder, prefix = '' }: PageOptions): Page
   const hash = createHash('sha256').update(importMap).digest('base64')
   const contentSecurityPolicy = `default-src 'none'; script-src 'self' 'sha256-${hash}'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
   return { files, contentSecurityPolicy }
+}
+
+/** Reads a list of sources as JSON, and writes it without types. */
+const stripper = `
+  const { stripTypeScriptTypes } = require('node:module')
+  const sources = JSON.parse(require('node:fs').readFileSync(0, 'utf8'))
+  process.stdout.write(JSON.stringify(sources.map((source) => stripTypeScriptTypes(source))))`
+const maxScriptBytes = 16 << 20
+
+/** In a process of its own: the stripper takes 20 MB, and would keep them for good in one that lives long. */
+function stripTypes(sources: readonly string[]): Promise<readonly string[]> {
+  return new Promise((resolve, reject) => {
+    const args = ['--disable-warning=ExperimentalWarning', '--eval', stripper]
+    const child = execFile(process.execPath, args, { maxBuffer: maxScriptBytes }, (error, stdout) =>
+      error === null ? resolve(JSON.parse(stdout) as string[]) : reject(error),
+    )
+    child.stdin!.on('error', () => {})
+    child.stdin!.end(JSON.stringify(sources))
+  })
 }
 
 function moduleFile(name: string): string {

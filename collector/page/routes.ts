@@ -13,11 +13,11 @@ export interface PageOptions {
 /** Mounts the collector's page: `/`, `/docker/…` and `/containers/…` are one document, which asks the API for what it shows. */
 export function registerPage(instance: WebServer, { store, pathPrefix }: PageOptions): void {
   const clientFolder = fileURLToPath(new URL('client', import.meta.url))
-  let assets: PageAssets | undefined
+  let assets: Promise<PageAssets> | undefined
   // Most collectors are asked by programs alone, and their memory is watched.
   const load = () => (assets ??= loadPageAssets({ clientFolder, prefix: pathPrefix }))
-  const send = (request: WebRequest, reply: WebReply, path: string): WebReply => {
-    const { files, contentSecurityPolicy } = load()
+  const send = async (request: WebRequest, reply: WebReply, path: string): Promise<WebReply> => {
+    const { files, contentSecurityPolicy } = await load()
     const file = files.get(path)
     if (file === undefined) return reply.code(404).type('text/plain; charset=utf-8').send('no such file\n')
     void reply

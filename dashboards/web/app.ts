@@ -5,6 +5,7 @@ import type { MetricWindow } from '../../aggregator/window.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { loadPageAssets } from '../../lib/page-assets.ts'
+import type { PageAssets } from '../../lib/page-assets.ts'
 import { ChartRequestError, chartLines, parseChartRequest, type ReadHistory } from './chart.ts'
 import type { AlertRow, EventList, EventRow } from './model.ts'
 import { listContainers, listMonitorFigures, takeSnapshot } from './snapshot.ts'
@@ -46,7 +47,6 @@ export function createWeb(options: WebOptions): Web {
   const server = fastify({ logger: false, forceCloseConnections: true })
   const streams = new SnapshotStreams(options)
   addGuards(server, http.host)
-  addAssets(server)
   server.get('/api/snapshot', async () => streams.snapshot())
   server.get('/api/series', async (request) =>
     chartLines(options.window, parseChartRequest(request.query as Record<string, unknown>, clock.now()), {
@@ -69,6 +69,7 @@ export function createWeb(options: WebOptions): Web {
   })
   return {
     start: async () => {
+      addAssets(server, await loadPageAssets({ clientFolder: fileURLToPath(new URL('client', import.meta.url)) }))
       await server.listen({ host: http.host, port: http.port })
       streams.start()
     },
@@ -104,8 +105,7 @@ function addGuards(server: FastifyInstance, host: string): void {
   })
 }
 
-function addAssets(server: FastifyInstance): void {
-  const { files, contentSecurityPolicy } = loadPageAssets({ clientFolder: fileURLToPath(new URL('client', import.meta.url)) })
+function addAssets(server: FastifyInstance, { files, contentSecurityPolicy }: PageAssets): void {
   for (const [path, { type, bytes, etag }] of files) {
     server.get(path, async (request, reply) => {
       void reply
