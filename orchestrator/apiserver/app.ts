@@ -8,6 +8,7 @@ import { createPlugins } from './admission/plugins.ts'
 import { ServiceAllocator } from './admission/service-allocator.ts'
 import { Aggregation, type FrontProxyClient } from './aggregation/aggregation.ts'
 import { Authenticator } from './auth/authenticator.ts'
+import { BootstrapTokens } from './auth/bootstrap-tokens.ts'
 import { chainAuthorizers } from './auth/authorizer.ts'
 import { NodeAuthorizer } from './auth/node-authorizer.ts'
 import { RbacAuthorizer } from './auth/rbac.ts'
@@ -80,6 +81,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     clientCa: options.tls.clientCa,
     frontProxy: options.frontProxy,
     serviceAccountTokens: tokens,
+    bootstrapTokens: new BootstrapTokens({ clock, find: finderOf(store) }),
     ...(options.staticTokens === undefined ? {} : { staticTokens: options.staticTokens }),
   })
   const rbac = new RbacAuthorizer(store)

@@ -2,6 +2,8 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Client } from '../client/client.ts'
 import type { InformerFactory } from '../client/informer.ts'
 import type { AnyController } from './controller.ts'
+import { createBootstrapSignerController } from './bootstrap-token/bootstrap-signer.controller.ts'
+import { createTokenCleanerController } from './bootstrap-token/token-cleaner.controller.ts'
 import { createCertificateApprovingController } from './certificate-signing-request/approving.controller.ts'
 import { createCertificateCleaningController } from './certificate-signing-request/cleaning.controller.ts'
 import { createCertificateSigningController } from './certificate-signing-request/signing.controller.ts'
@@ -73,6 +75,8 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createServiceAccountController(options),
     ...(rootCa === undefined ? [] : [createRootCaController({ ...options, rootCa })]),
     createClusterRoleAggregationController(options),
+    createBootstrapSignerController(options),
+    createTokenCleanerController(),
     createCertificateApprovingController(),
     createCertificateCleaningController(),
     ...(sign === undefined ? [] : [createCertificateSigningController({ sign })]),

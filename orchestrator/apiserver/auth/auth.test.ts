@@ -75,6 +75,28 @@ describe('authentication', () => {
     })
   })
 
+  test('takes a bootstrap token while its Secret says so', async () => {
+    const secrets = '/api/v1/namespaces/kube-system/secrets'
+    const token = (id: string, fields: Fields) => ({
+      metadata: { name: `bootstrap-token-${id}` },
+      type: 'bootstrap.kubernetes.io/token',
+      stringData: { 'token-id': id, 'token-secret': '0123456789abcdef', 'usage-bootstrap-authentication': 'true', ...fields },
+    })
+    const create = (id: string, fields: Fields = {}) => admin('POST', secrets, token(id, fields))
+    await create('abcdef', { 'auth-extra-groups': 'system:bootstrappers:workers', expiration: '2999-01-01T00:00:00Z' })
+    await create('past00', { expiration: '2020-01-01T00:00:00Z' })
+    await create('signer', { 'usage-bootstrap-authentication': 'false' })
+    await create('groups', { 'auth-extra-groups': 'system:masters' })
+    expect(await whoAmI(connect({ token: 'abcdef.0123456789abcdef' }))).toEqual({
+      username: 'system:bootstrap:abcdef',
+      groups: ['system:bootstrappers', 'system:bootstrappers:workers', 'system:authenticated'],
+    })
+    for (const bad of ['abcdef.0123456789abcdee', 'past00.0123456789abcdef', 'signer.0123456789abcdef', 'groups.0123456789abcdef'])
+      expect(await refusal(whoAmI(connect({ token: bad })))).toMatchObject({ code: 401 })
+    await admin('DELETE', `${secrets}/bootstrap-token-abcdef`)
+    expect(await refusal(whoAmI(connect({ token: 'abcdef.0123456789abcdef' })))).toMatchObject({ code: 401 })
+  })
+
   test('whoever shows nothing is anonymous and sees only what is public', async () => {
     const anonymous = connect({})
     expect(await anonymous('GET', '/version')).toMatchObject({ major: '1', minor: '35' })

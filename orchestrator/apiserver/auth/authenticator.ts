@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { TLSSocket } from 'node:tls'
 import { unauthorized } from '../../api/status-error.ts'
+import type { BootstrapTokens } from './bootstrap-tokens.ts'
 import { digestOf } from './digest.ts'
 import type { ServiceAccountTokens } from './service-account-tokens.ts'
 import { anonymous, authenticatedGroup, type User } from './user.ts'
@@ -15,6 +16,7 @@ export interface AuthenticatorOptions {
   /** Bearer tokens that never change. */
   readonly staticTokens?: Readonly<Record<string, User>>
   readonly serviceAccountTokens: ServiceAccountTokens
+  readonly bootstrapTokens: BootstrapTokens
 }
 
 /** Tells who makes a request. */
@@ -24,6 +26,7 @@ export class Authenticator {
   readonly #allowedNames: readonly string[]
   readonly #staticTokens: ReadonlyMap<string, User>
   readonly #serviceAccountTokens: ServiceAccountTokens
+  readonly #bootstrapTokens: BootstrapTokens
   /** Certificates are checked once per connection. */
   readonly #bySocket = new WeakMap<TLSSocket, ConnectionIdentity>()
 
@@ -34,6 +37,7 @@ export class Authenticator {
     // Looked up by digest, so that the time a lookup takes says nothing about a token.
     this.#staticTokens = new Map(Object.entries(options.staticTokens ?? {}).map(([token, user]) => [digestOf(token), user]))
     this.#serviceAccountTokens = options.serviceAccountTokens
+    this.#bootstrapTokens = options.bootstrapTokens
   }
 
   /** The user of a request on `socket`; anonymous without credentials. Throws 401 for credentials that are not good. */
@@ -61,7 +65,7 @@ export class Authenticator {
     const known = this.#staticTokens.get(digestOf(token))
     if (known !== undefined)
       return known.groups.includes(authenticatedGroup) ? known : { ...known, groups: [...known.groups, authenticatedGroup] }
-    return this.#serviceAccountTokens.verify(token, audiences)
+    return this.#bootstrapTokens.verify(token) ?? this.#serviceAccountTokens.verify(token, audiences)
   }
 
   #identify(socket: unknown): ConnectionIdentity {

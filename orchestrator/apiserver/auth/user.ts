@@ -9,6 +9,8 @@ export interface User {
 /** Members may do everything; their requests are not looked at by RBAC. */
 export const mastersGroup = 'system:masters'
 export const authenticatedGroup = 'system:authenticated'
+/** Nodes that have a token, and no certificate yet. */
+export const bootstrappersGroup = 'system:bootstrappers'
 export const unauthenticatedGroup = 'system:unauthenticated'
 
 /** Whoever shows no credentials. */

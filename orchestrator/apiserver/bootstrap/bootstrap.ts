@@ -22,6 +22,7 @@ export async function bootstrap(core: Core, facts: objects.BootstrapFacts): Prom
     ensureAll(core, [...clusterRoles, ...clusterRoleBindings, ...roles, ...roleBindings], keepRules),
     ensureAll(core, [...objects.serviceAccounts(), ...objects.priorityClasses()]),
     ensureAll(core, [objects.authenticationConfig(facts)], replaceField('data')),
+    ensureAll(core, [objects.clusterInfo(facts)], keepOtherData),
     ensureAll(core, objects.services(facts), keepServices),
     ensureAll(core, objects.kubernetesEndpoints(facts), (present, wanted) => ({ ...present, ...wanted, metadata: present.metadata })),
     ensureAll(core, objects.apiServices(facts), replaceField('spec')),
@@ -65,6 +66,12 @@ function keepRules(present: KubeObject, wanted: KubeObject): KubeObject {
   const { rules, ...withoutRules } = whole as { readonly rules?: unknown; readonly aggregationRule?: unknown }
   const rest = withoutRules.aggregationRule === undefined ? { ...withoutRules, rules } : withoutRules
   return { ...present, ...rest, metadata: { ...present.metadata, labels: { ...present.metadata.labels, ...metadata.labels } } }
+}
+
+/** Signatures over the data are somebody else's. */
+function keepOtherData(present: KubeObject, wanted: KubeObject): KubeObject {
+  const [before, after] = [present, wanted].map((object) => (object as { readonly data?: object }).data)
+  return { ...present, data: { ...before, ...after } } as KubeObject
 }
 
 /** Ports and names follow the configuration; a cluster IP stays as it was given. */

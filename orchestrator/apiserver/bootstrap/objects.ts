@@ -20,6 +20,7 @@ export interface BootstrapFacts {
   readonly kubernetesIp: string
   /** Where clients reach the API server, as the endpoint of `default/kubernetes`. */
   readonly advertise: { readonly host: string; readonly port: number }
+  /** The authority of client certificates and of the server's own. */
   readonly clientCa: string
   readonly frontProxy: { readonly ca: string; readonly allowedNames: readonly string[] }
   /** The metrics API's server; absent without one. */
@@ -146,6 +147,22 @@ export function authenticationConfig({ clientCa, frontProxy }: BootstrapFacts): 
       'requestheader-extra-headers-prefix': '["X-Remote-Extra-"]',
     },
   }
+}
+
+/** What anybody may know: where the cluster is and by which authority to know it. Bootstrap tokens vouch for it. */
+export function clusterInfo({ advertise: { host, port }, clientCa }: BootstrapFacts): CoreV1ConfigMap {
+  const kubeconfig = `apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: ${Buffer.from(clientCa).toString('base64')}
+    server: https://${host.includes(':') ? `[${host}]` : host}:${port}
+  name: ""
+contexts: null
+current-context: ""
+kind: Config
+users: null
+`
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'cluster-info', namespace: 'kube-public' }, data: { kubeconfig } }
 }
 
 /** Volumes that are folders on the node of the pod that first uses them. */

@@ -280,11 +280,19 @@ export const clusterRoleBindings: readonly RbacV1ClusterRoleBinding[] = [
 ]
 
 const authenticationReader = 'extension-apiserver-authentication-reader'
+/** Whoever has nothing but a bootstrap token reads here which cluster it is for. */
+const clusterInfoReader = 'system:cluster-info-reader'
 /** Monitors that share the nodes of a cluster find each other by Leases. */
 const monitorLeases = 'system:binnacle:monitor-leases'
 
 /** Roles within a namespace: API servers behind ours read here how we show ourselves, monitors find each other. */
 export const roles: readonly RbacV1Role[] = [
+  {
+    apiVersion,
+    kind: 'Role',
+    metadata: { name: clusterInfoReader, namespace: 'kube-public', labels: bootstrapLabels, annotations: autoUpdate },
+    rules: [{ ...rule([''], ['configmaps'], ['get']), resourceNames: ['cluster-info'] }],
+  },
   {
     apiVersion,
     kind: 'Role',
@@ -300,6 +308,13 @@ export const roles: readonly RbacV1Role[] = [
 ]
 
 export const roleBindings: readonly RbacV1RoleBinding[] = [
+  {
+    apiVersion,
+    kind: 'RoleBinding',
+    metadata: { name: clusterInfoReader, namespace: 'kube-public', labels: bootstrapLabels, annotations: autoUpdate },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: clusterInfoReader },
+    subjects: [group('system:unauthenticated'), group('system:authenticated')],
+  },
   {
     apiVersion,
     kind: 'RoleBinding',
