@@ -5,6 +5,8 @@ export interface FlagSpec<T> {
   /** What stands for the value in the help text; without it the flag is a switch that may stand alone. */
   readonly placeholder?: string
   readonly fallback?: string
+  /** One letter that may stand for the name. */
+  readonly letter?: string
   readonly help: string
   parse(text: string): T
 }
@@ -24,9 +26,26 @@ export type FlagValues<T extends FlagTable> = {
  * `=true|false`; the last of several counts. Throws `UsageError` naming the flag, the value and what is allowed.
  */
 export function parseFlagTable<T extends FlagTable>(args: readonly string[], table: T): FlagValues<T> {
+  const { values, words } = parseCommandLine(args, table)
+  if (words.length > 0) throw new UsageError(`${JSON.stringify(words[0])} is not a flag: flags are --name=value`)
+  return values
+}
+
+/** Like `parseFlagTable`, with words between the flags: what a command is to act on. */
+export function parseCommandLine<T extends FlagTable>(
+  args: readonly string[],
+  table: T,
+): { readonly values: FlagValues<T>; readonly words: readonly string[] } {
   const texts = new Map<string, string>()
+  const words: string[] = []
+  const nameOf = (text: string) => Object.keys(table).find((name) => table[name]!.letter === text) ?? text
   for (let index = 0; index < args.length; index++) {
-    const { name, value } = splitFlag(args[index]!)
+    if (!args[index]!.startsWith('-')) {
+      words.push(args[index]!)
+      continue
+    }
+    const { name: text, value } = splitFlag(args[index]!)
+    const name = nameOf(text)
     const spec = Object.hasOwn(table, name) ? table[name] : undefined
     if (spec === undefined)
       throw new UsageError(
@@ -46,14 +65,14 @@ export function parseFlagTable<T extends FlagTable>(args: readonly string[], tab
     const text = texts.get(name) ?? spec.fallback
     return [name, text === undefined ? undefined : parseValue(name, text, spec)]
   })
-  return Object.fromEntries(values) as FlagValues<T>
+  return { values: Object.fromEntries(values) as FlagValues<T>, words }
 }
 
 /** The help text of a table, a line per flag. */
 export function describeFlagTable(table: FlagTable): string {
   return Object.entries(table)
-    .map(([name, { placeholder, help, fallback }]) => {
-      const left = `  --${name}${placeholder === undefined ? '' : ` ${placeholder}`}`
+    .map(([name, { placeholder, help, fallback, letter }]) => {
+      const left = `  ${letter === undefined ? '' : `-${letter}, `}--${name}${placeholder === undefined ? '' : ` ${placeholder}`}`
       const shown = fallback === undefined || fallback === '' || fallback === 'false' ? '' : ` (default ${fallback})`
       return `${left.padEnd(44)} ${help}${shown}`
     })

@@ -74,6 +74,26 @@ const commands: Readonly<Record<string, Command>> = {
       )
     },
   },
+  'rolling-update': {
+    usage: 'rolling-update NAME [NEW] [FLAGS]',
+    help: 'replace the pods of a replication controller one by one (--image, -f, --rollback); see rolling-update --help',
+    run: async (args, context) => {
+      const { describeRollingUpdate, runRollingUpdate } = await import('./commands/rolling-update.ts')
+      if (!args.includes('--help')) return runRollingUpdate(args, context)
+      context.print(describeRollingUpdate())
+      return 0
+    },
+  },
+  stop: {
+    usage: 'stop TYPE NAME | -f FILE | TYPE -l …',
+    help: 'shut something down with all that it runs; see stop --help',
+    run: async (args, context) => {
+      const { describeStop, runStop } = await import('./commands/stop.ts')
+      if (!args.includes('--help')) return runStop(args, context)
+      context.print(describeStop())
+      return 0
+    },
+  },
   images: {
     usage: 'images [--docker-host URL]',
     help: 'build the stand-ins of the walkthrough images, without a registry',
@@ -128,6 +148,9 @@ const commands: Readonly<Record<string, Command>> = {
   },
 }
 
+/** Commands that answer `--help` themselves. */
+const withOwnHelp = ['kubectl', 'collector', 'aggregator', 'doctor', 'rolling-update', 'stop']
+
 function helpText(): string {
   const rows = Object.values(commands).map(({ usage, help }) => `  ${usage.padEnd(40)}${help}`)
   return `Usage: binnacle COMMAND\n\n${rows.join('\n')}\n\nFlags\n${describeFlags()}`
@@ -141,8 +164,7 @@ async function main(args: readonly string[]): Promise<number> {
     isRoot: process.getuid?.() === 0,
   }
   const [name, ...rest] = args
-  const isHelp =
-    name === 'help' || name === '--help' || (rest[0] === '--help' && !['kubectl', 'collector', 'aggregator', 'doctor'].includes(name ?? ''))
+  const isHelp = name === 'help' || name === '--help' || (rest[0] === '--help' && !withOwnHelp.includes(name ?? ''))
   if (name === undefined || isHelp) {
     context.print(helpText())
     return isHelp ? 0 : 2
