@@ -8,6 +8,7 @@ import type { Random } from '../lib/random.ts'
 import { defaultConfiguration } from './configuration.ts'
 import type { AggregatorConfiguration } from './configuration.ts'
 import type { SampleSink } from './custom-metrics.ts'
+import { CustomWindow } from './custom-window.ts'
 import type { EventSink } from './events.ts'
 import { createHttpServer } from './http-server.ts'
 import { createInfluxDriver } from './influx/database.ts'
@@ -107,7 +108,9 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   if (!(resolutionMs >= minResolutionMs)) throw new RangeError(`resolutionMs: ${resolutionMs} must be at least ${minResolutionMs}`)
   const holdMs = resolutionMs * heldResolutions
   const view = createView(informers)
-  const window = new MemoryWindow({ windowMs: options.windowMs ?? 3_600_000, maxBytes: options.windowMaxBytes ?? 256 << 20 })
+  const windowMs = options.windowMs ?? 3_600_000
+  const window = new MemoryWindow({ windowMs, maxBytes: options.windowMaxBytes ?? 256 << 20 })
+  const customWindow = new CustomWindow({ windowMs, maxBytes: configuration.prometheus.windowMaxBytes })
   const metrics = new ResourceMetrics({ ...view, holdMs, clock })
   const sinks = createSinks(options)
   const history = influx === undefined ? undefined : createHistory(influx, options)
@@ -137,12 +140,12 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
       metrics.forgetNode(nodeName)
     },
     eventSinks: sinks.filter(takesEvents),
-    sampleSinks: sinks.filter(takesSamples),
+    sampleSinks: [customWindow, ...sinks.filter(takesSamples)],
     log: options.log.child({ part: 'sources' }),
   })
   const unready = () => whyUnready(view, pipeline.delivered().node > 0 || (sharding !== undefined && sources.nodes().length === 0))
   const report = (): SelfReport => ({
-    ...reportFlow({ view, pipeline, sources, window, sinks }),
+    ...reportFlow({ view, pipeline, sources, window, customWindow, sinks }),
     stages: stages.totals(),
     members: sharding?.members().length ?? 1,
     runtime: selfMonitor.runtime,
@@ -150,6 +153,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   })
   const server = createHttpServer({
     window,
+    customWindow,
     latest: () => pipeline.latest(),
     report,
     unready,
@@ -222,10 +226,11 @@ function createLifecycle(parts: RunningParts): Pick<Aggregator, 'addresses' | 's
 
 interface FlowParts extends Pick<RunningParts, 'view' | 'pipeline' | 'sources' | 'sinks'> {
   readonly window: MemoryWindow
+  readonly customWindow: CustomWindow
 }
 
 /** What the parts say of what goes through them. */
-function reportFlow({ view, pipeline, sources, window, sinks }: FlowParts) {
+function reportFlow({ view, pipeline, sources, window, customWindow, sinks }: FlowParts) {
   return {
     nodesKnown: [...view.nodes.list()].length,
     outcomes: sources.outcomes(),
@@ -234,6 +239,7 @@ function reportFlow({ view, pipeline, sources, window, sinks }: FlowParts) {
     pods: sources.pods(),
     events: sources.eventStatus(),
     window: window.stats(),
+    customWindow: customWindow.stats(),
     sinks: sinks.map((sink) => ({ name: sink.name, stats: sink.stats() })),
   }
 }

@@ -51,6 +51,8 @@ export interface PrometheusSettings {
   readonly maxLabels: number
   /** Of all pods together. */
   readonly maxTotalSeries: number
+  /** What the last samples of all pods may take in memory. */
+  readonly windowMaxBytes: number
 }
 
 /** Everything that a configuration file can say, defaults filled in. What nobody wrote and has no default is `undefined`. */
@@ -109,6 +111,7 @@ const prometheusKeys = [
   'maxNames',
   'maxLabels',
   'maxTotalSeries',
+  'windowMaxBytes',
 ] as const
 
 /**
@@ -209,6 +212,7 @@ class ConfigurationReader {
       maxNames: count(fields.maxNames, 200),
       maxLabels: count(fields.maxLabels, 30),
       maxTotalSeries: count(fields.maxTotalSeries, 100_000),
+      windowMaxBytes: this.#bytes(fields.windowMaxBytes, { min: 1 << 16, max: 64 * 2 ** 30, default: 32 << 20 }),
     }
   }
 

@@ -1,5 +1,6 @@
 import { fastify } from 'fastify'
 import type { FastifyInstance } from 'fastify'
+import type { CustomWindow } from './custom-window.ts'
 import { registerEventApi } from './event-api.ts'
 import type { EventLog } from './event-log.ts'
 import { QueryError } from './heapster-api/query-parameters.ts'
@@ -15,6 +16,8 @@ import type { MetricWindow } from './window.ts'
 
 export interface HttpServerOptions {
   readonly window: MetricWindow
+  /** What pods export. */
+  readonly customWindow: CustomWindow
   /** The last batch of each node. */
   readonly latest: () => readonly Batch[]
   readonly report: () => SelfReport
@@ -29,7 +32,8 @@ export interface HttpServerOptions {
 }
 
 /** Heapster's HTTP interface (port 8082 by default) and what the aggregator says about itself. Not listening yet. */
-export function createHttpServer({ window, latest, report, unready, history, events, isStrict, now }: HttpServerOptions): FastifyInstance {
+export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const { latest, report, unready, history, events, now } = options
   const server = fastify({
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4096 },
     bodyLimit: 1024,
@@ -40,7 +44,7 @@ export function createHttpServer({ window, latest, report, unready, history, eve
     return reply.code(status).type('text/plain; charset=utf-8').send(`${error.message}\n`)
   })
   listPaths(server)
-  registerModelApi(server, window, isStrict)
+  registerModelApi(server, options)
   registerExportApi(server, latest)
   if (history !== undefined) registerHistoricalApi(server, history, now)
   registerEventApi(server, events)

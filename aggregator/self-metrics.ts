@@ -1,3 +1,4 @@
+import type { CustomWindow } from './custom-window.ts'
 import type { WindowStats } from './memory-window.ts'
 import type { RuntimeReading } from './runtime-probe.ts'
 import type { SinkStats } from './sinks/sink.ts'
@@ -12,6 +13,8 @@ export interface SelfReport {
   /** Absent: events are not followed. */
   readonly events: EventSourceStatus | undefined
   readonly window: WindowStats
+  /** What pods export. */
+  readonly customWindow: ReturnType<CustomWindow['stats']>
   readonly sinks: readonly { readonly name: string; readonly stats: SinkStats }[]
   /** Nodes of the cluster, those that other aggregators scrape included. */
   readonly nodesKnown: number
@@ -74,6 +77,10 @@ const families: readonly Family[] = [
   { name: 'binnacle_aggregator_window_samples_total', type: 'counter', help: 'Samples written to the window.', samples: ofWindow(({ samples }) => samples) },
   { name: 'binnacle_aggregator_window_blocks_dropped_total', type: 'counter', help: 'Blocks of samples dropped early for want of memory.', samples: ofWindow(({ blocksDropped }) => blocksDropped) },
   { name: 'binnacle_aggregator_window_sets_refused_total', type: 'counter', help: 'Samples of entities that the window had no room for.', samples: ofWindow(({ setsRefused }) => setsRefused) },
+  { name: 'binnacle_aggregator_custom_window_series', type: 'gauge', help: "Series of pods' own metrics in memory.", samples: ({ customWindow }) => [[{}, customWindow.series]] },
+  { name: 'binnacle_aggregator_custom_window_bytes', type: 'gauge', help: "Memory that samples of pods' own metrics take.", samples: ({ customWindow }) => [[{}, customWindow.bytes]] },
+  { name: 'binnacle_aggregator_custom_window_limit_bytes', type: 'gauge', help: "Memory that samples of pods' own metrics may take.", samples: ({ customWindow }) => [[{}, customWindow.maxBytes]] },
+  { name: 'binnacle_aggregator_custom_window_refused_total', type: 'counter', help: "Samples of pods' own metrics that there was no room for.", samples: ({ customWindow }) => [[{}, customWindow.refused]] },
   { name: 'binnacle_aggregator_sink_up', type: 'gauge', help: 'Whether the sink took the last request.', samples: perSink(({ isHealthy }) => Number(isHealthy)) },
   { name: 'binnacle_aggregator_sink_accepted_total', type: 'counter', help: 'Points and events that the sink was given.', samples: perSink(({ accepted }) => accepted) },
   { name: 'binnacle_aggregator_sink_restored_total', type: 'counter', help: 'Points and events found in the spool at the start.', samples: perSink(({ restored }) => restored) },

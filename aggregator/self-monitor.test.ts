@@ -39,6 +39,7 @@ function createReport(nodes: number, now: number): SelfReport {
     sources,
     pods: [],
     events: undefined,
+    customWindow: { series: 3, bytes: 900, maxBytes: 4000, refused: 1 },
     window: { entities: 5, bytes: 1000, maxBytes: 5000, samples: 77, blocksDropped: 1, setsRefused: 2, oldest: undefined },
     sinks: [{ name: 'influxdb', stats: sinkStats }],
     nodesKnown: nodes + 1,

@@ -1,6 +1,7 @@
 import { fastify } from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { CustomWindow } from '../custom-window.ts'
 import { createEntity, entityKeys } from '../entity.ts'
 import { FakeWindow } from '../fake-window.ts'
 import { registerModelApi } from './model-api.ts'
@@ -10,9 +11,11 @@ const at = (second: number) => new Date(start + second * 1000).toISOString()
 
 describe('the model API', () => {
   let window: FakeWindow
+  let customWindow: CustomWindow
   let server: FastifyInstance
   beforeEach(() => {
     window = new FakeWindow()
+    customWindow = new CustomWindow({ windowMs: 60_000, maxBytes: 1 << 20 })
     const node = createEntity('node', entityKeys.node('n1'), { nodename: 'n1' })
     const pod = createEntity('pod', entityKeys.pod('d', 'web'), { namespace_name: 'd', pod_name: 'web', nodename: 'n1' })
     for (let second = 0; second < 10; second++) {
@@ -23,7 +26,7 @@ describe('the model API', () => {
     }
     server = fastify({ routerOptions: { ignoreTrailingSlash: true } })
     server.setErrorHandler((error: Error & { statusCode?: number }, _, reply) => reply.code(error.statusCode ?? 400).send(error.message))
-    registerModelApi(server, window, false)
+    registerModelApi(server, { window, customWindow, isStrict: false })
   })
   const get = async (path: string) => {
     const { statusCode, body } = await server.inject(`/api/v1/model${path}`)
@@ -66,6 +69,35 @@ describe('the model API', () => {
       expect(await get(path + labels)).toMatchObject({ status: 200, body: { metrics: [] } })
     }
     expect((await get(`${path}?labels=nonsense`)).status).toBe(400)
+  })
+
+  it("has what pods export beside the catalogue's metrics: one series by its labels, all of them as their sum", async () => {
+    for (const second of [0, 1]) {
+      customWindow.addCustomSamples(
+        ['a', 'b'].map((queue, index) => ({
+          name: 'jobs',
+          type: 'gauge',
+          namespace: 'd',
+          pod: 'web',
+          labels: { queue, zone: 'x' },
+          timestamp: start + second * 1000,
+          value: second + index / 2,
+        })),
+      )
+    }
+    const points = (...values: number[]) => ({
+      metrics: values.map((value, second) => ({ timestamp: at(second).replace('.000Z', 'Z'), value, floatValue: value })),
+      latestTimestamp: at(1).replace('.000Z', 'Z'),
+    })
+    expect((await get(`${pod}/metrics`)).body).toContain('custom/jobs')
+    expect((await get(`${pod}/metrics/custom/jobs`)).body).toEqual(points(0.5, 2.5))
+    expect((await get(`${pod}/metrics/custom/jobs?labels=zone:x,queue:b`)).body).toEqual(points(0.5, 1.5))
+    expect((await get(`${pod}/metrics/custom/jobs?labels=queue:b`)).body).toMatchObject({ metrics: [] })
+    expect((await get(`/namespaces/d/pod-list/web,other/metrics/custom/jobs?start=${at(1)}`)).body).toMatchObject({
+      items: [{ metrics: [{ value: 2.5 }] }, { metrics: [] }],
+    })
+    expect((await get(`${pod}/metrics/custom/none?strict=true`)).status).toBe(404)
+    expect((await get('/nodes/n1/metrics/custom/jobs')).body).toMatchObject({ metrics: [] })
   })
 
   it('knows the old names, and lists of pods in the order of the request', async () => {

@@ -1,21 +1,33 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { metrics } from '../catalog.ts'
 import type { Metric } from '../catalog.ts'
+import type { CustomSeries, CustomWindow, PodName } from '../custom-window.ts'
 import { entityKeys } from '../entity.ts'
 import type { MetricWindow, Series } from '../window.ts'
 import { entityRoutes, listRoutes, metricOf, namesOf } from './entity-routes.ts'
+import type { Names } from './entity-routes.ts'
 import { emptyResult, formatResult } from './metric-results.ts'
 import type { MetricResult } from './metric-results.ts'
 import { readModelQuery, readStrict, UnknownError } from './query-parameters.ts'
-import type { RawQuery } from './query-parameters.ts'
+import type { ModelQuery, RawQuery } from './query-parameters.ts'
 
 const root = '/api/v1/model'
+/** Before the names of what pods export about themselves. */
+const customPrefix = 'custom/'
+
+export interface ModelApiOptions {
+  readonly window: MetricWindow
+  readonly customWindow: Pick<CustomWindow, 'names' | 'series'>
+  /** What is not known is a 404; else, as upstream, an empty answer. */
+  readonly isStrict: boolean
+}
 
 /**
  * Heapster's model API from the memory window: the same paths and answers, with floats kept and every metric as long as the window. An unknown entity
  * or metric is an empty answer with status 200, as upstream; with `isStrict`, or `strict=true` in a request, it is a 404. Paths of workloads are ours.
+ * What a pod exports is `custom/<name>`: with `labels` the series that has them, else the sum of all its series.
  */
-export function registerModelApi(server: FastifyInstance, window: MetricWindow, isStrict: boolean): void {
+export function registerModelApi(server: FastifyInstance, { window, customWindow, isStrict }: ModelApiOptions): void {
   const check = (request: FastifyRequest, key: string) => {
     if (!readStrict(request.query as RawQuery, isStrict)) return
     if (isEmpty(window.entities({ key }))) throw new UnknownError(`there is no ${key} in the window`)
@@ -28,29 +40,45 @@ export function registerModelApi(server: FastifyInstance, window: MetricWindow, 
       return [...new Set(found)].sort()
     })
   }
-  const answer = (request: FastifyRequest, key: string, name: string): MetricResult => {
+  const answer = (request: FastifyRequest, { key, pod }: Asked, name: string): MetricResult => {
     check(request, key)
+    const query = readModelQuery(request.query as RawQuery)
     const metric = metricOf(name)
-    if (metric === undefined && readStrict(request.query as RawQuery, isStrict))
+    if (metric !== undefined) return metricResult(window, key, metric, query)
+    const series =
+      pod === undefined || !name.startsWith(customPrefix) ? [] : customWindow.series(name.slice(customPrefix.length), pod, query)
+    if (series.length === 0 && readStrict(request.query as RawQuery, isStrict))
       throw new UnknownError(`there is no metric ${JSON.stringify(name)}`)
-    return metricResult(window, key, metric, request.query as RawQuery)
+    return customResult(series, query)
   }
-  const list = (request: FastifyRequest, key: string) => {
+  const list = (request: FastifyRequest, { key, pod }: Asked) => {
     check(request, key)
-    return metricNames(window, key)
+    const exported = pod === undefined ? [] : customWindow.names(pod).map((name) => customPrefix + name)
+    return [...metricNames(window, key), ...exported]
   }
-  for (const { path, key } of entityRoutes) {
-    server.get(`${root}${path}/metrics`, (request) => list(request, key(namesOf(request))))
+  for (const { path, type, key } of entityRoutes) {
+    const askedOf = (names: Names): Asked => ({
+      key: key(names),
+      pod: type === 'pod' ? { namespace: names['namespace']!, pod: names['pod']! } : undefined,
+    })
+    server.get(`${root}${path}/metrics`, (request) => list(request, askedOf(namesOf(request))))
     server.get(`${root}${path}/metrics/*`, (request) => {
       const names = namesOf(request)
-      return names['*'] === '' ? list(request, key(names)) : answer(request, key(names), names['*']!)
+      return names['*'] === '' ? list(request, askedOf(names)) : answer(request, askedOf(names), names['*']!)
     })
   }
   server.get(`${root}/namespaces/:namespace/pod-list/:pods/metrics/*`, (request) => {
-    const { namespace, pods, '*': metric } = namesOf(request)
-    return { items: pods!.split(',').map((pod) => answer(request, entityKeys.pod(namespace!, pod), metric!)) }
+    const { namespace = '', pods = '', '*': metric = '' } = namesOf(request)
+    const items = pods.split(',').map((pod) => answer(request, { key: entityKeys.pod(namespace, pod), pod: { namespace, pod } }, metric))
+    return { items }
   })
   server.get(`${root}/debug/allkeys`, () => [...window.entities({})].map(({ key }) => key).sort())
+}
+
+/** What a path names; a pod has metrics of its own besides. */
+interface Asked {
+  readonly key: string
+  readonly pod: PodName | undefined
 }
 
 function metricNames(window: MetricWindow, key: string): readonly string[] {
@@ -64,9 +92,7 @@ function isEmpty(items: Iterable<unknown>): boolean {
   return true
 }
 
-function metricResult(window: MetricWindow, key: string, metric: Metric | undefined, raw: RawQuery): MetricResult {
-  const { since, until, labels } = readModelQuery(raw)
-  if (metric === undefined) return emptyResult
+function metricResult(window: MetricWindow, key: string, metric: Metric, { since, until, labels }: ModelQuery): MetricResult {
   const range = { ...(since === undefined ? {} : { since }), ...(until === undefined ? {} : { until }) }
   const wanted = labels === undefined ? undefined : Object.entries(labels)
   for (const series of window.series(metric.name, { key }, range)) {
@@ -74,6 +100,21 @@ function metricResult(window: MetricWindow, key: string, metric: Metric | undefi
     return toResult(series, metric)
   }
   return emptyResult
+}
+
+function customResult(series: readonly CustomSeries[], { labels: wanted }: ModelQuery): MetricResult {
+  const isSame = (labels: Names) =>
+    wanted === undefined ||
+    (Object.keys(labels).length === Object.keys(wanted).length && Object.entries(wanted).every(([name, value]) => labels[name] === value))
+  const sums = new Map<number, number>()
+  for (const { labels, timestamps, values } of series) {
+    if (!isSame(labels)) continue
+    for (const [index, timestamp] of timestamps.entries()) sums.set(timestamp, (sums.get(timestamp) ?? 0) + values[index]!)
+  }
+  return formatResult(
+    [...sums].sort(([a], [b]) => a - b),
+    { valueType: 'float' },
+  )
 }
 
 /** As upstream: the labels must be the whole label set of the series; without any a labelled metric has no answer. */

@@ -9,6 +9,7 @@ import { backfillTiers, createInfluxDriver } from '../../aggregator/influx/datab
 import { InfluxHistory } from '../../aggregator/influx/history.ts'
 import { InfluxSink } from '../../aggregator/influx/influx-sink.ts'
 import type { InfluxOptions } from '../../aggregator/influx/options.ts'
+import { CustomWindow } from '../../aggregator/custom-window.ts'
 import { MemoryWindow } from '../../aggregator/memory-window.ts'
 import { createMetricSet } from '../../aggregator/metric-set.ts'
 import type { Batch, MetricSet } from '../../aggregator/metric-set.ts'
@@ -35,6 +36,7 @@ function createServer(influx: InfluxOptions): FastifyInstance {
   return createHttpServer({
     window: new MemoryWindow({ windowMs: 1000, maxBytes: 1000 }),
     latest: () => [],
+    customWindow: new CustomWindow({ windowMs: 1000, maxBytes: 1000 }),
     isStrict: false,
     report: () => {
       throw new Error('nobody asks for it')
