@@ -178,6 +178,16 @@ describe('the line encoder', () => {
     expect(asked).toBe(2)
   })
 
+  it('asks the guard once about a refused series of a resource', () => {
+    let asked = 0
+    const guard = { epoch: 1, admit: () => (asked++, false) } as unknown as SeriesGuard
+    const encoder = new LineEncoder({ clusterName: 'c', guard })
+    const batch = batchOf({})
+    batch.sets.get('key')!.labelled.push({ column: columnOf('filesystem/usage'), resource: '/', value: 1 })
+    for (let round = 0; round < 3; round++) encoder.addBatch(batch)
+    expect([encoder.take().counts.refused, asked]).toEqual([3, 1])
+  })
+
   it('writes events without a series for each, at times that tell them apart', () => {
     const event = (uid: string): ClusterEvent => ({
       uid,

@@ -258,34 +258,36 @@ export class LineEncoder {
   #isAdmitted(tags: TagSet, member: number): boolean {
     const guard = this.#guard
     if (guard === undefined) return true
-    if (tags.epoch !== guard.epoch) {
-      tags.answers.fill(0)
-      tags.epoch = guard.epoch
-    }
     const word = Math.floor(member / answersPerWord)
     const shift = (member % answersPerWord) * 2
-    const known = (tags.answers[word]! >>> shift) & answerMask
+    const known = tags.answers === undefined || tags.epoch !== guard.epoch ? 0 : (tags.answers[word]! >>> shift) & answerMask
     if (known > 0) return known === admitted
-    const isAdmitted = guard.admit(tags.hash, member)
-    tags.answers[word] = tags.answers[word]! | ((isAdmitted ? admitted : refused) << shift)
+    const isAdmitted = guard.admit(tags, member)
+    // Those of a resource have few points each: they keep no answers before one is a refusal, which is to be counted once.
+    if (isAdmitted && tags.answers === undefined) return true
+    const answers = (tags.answers ??= this.#createAnswers())
+    if (tags.epoch !== guard.epoch) answers.fill(0)
+    tags.epoch = guard.epoch
+    answers[word] = answers[word]! | ((isAdmitted ? admitted : refused) << shift)
     return isAdmitted
   }
 
   #tagsOf(entity: Entity): EntityTags {
     const known = this.#tags.get(entity)
     if (known !== undefined) return known
-    const tags = { entity, plain: this.#encodeTags(entity), byResource: new Map<string, TagSet>() }
+    const tags: EntityTags = { plain: this.#encodeTags(entity), byResource: undefined }
     this.#tags.set(entity, tags)
     return tags
   }
 
   #labelledTags(tags: EntityTags, resource: string): TagSet {
-    const known = tags.byResource.get(resource)
+    const known = tags.byResource?.get(resource)
     if (known !== undefined) return known
     const { text, split } = tags.plain
     const part = this.#resourceTag(resource)
     const hash = hashSeries(`${text.toString('utf8', 0, split)}${part.toString()}${text.toString('utf8', split)}`)
-    const encoded: TagSet = { text, resource: part, split, hash, answers: this.#createAnswers(), epoch: 0 }
+    const encoded: TagSet = { text, resource: part, split, ...hash, answers: undefined, epoch: 0 }
+    tags.byResource ??= new Map()
     tags.byResource.set(resource, encoded)
     return encoded
   }
@@ -312,14 +314,14 @@ export class LineEncoder {
       text: Buffer.from(`${text} `),
       resource: undefined,
       split: Buffer.byteLength(head),
-      hash: hashSeries(text),
-      answers: this.#createAnswers(),
+      ...hashSeries(text),
+      answers: this.#guard === undefined ? undefined : this.#createAnswers(),
       epoch: 0,
     }
   }
 
   #createAnswers(): number[] {
-    return this.#guard === undefined ? [] : Array.from({ length: Math.ceil(this.#groups.length / answersPerWord) }, () => 0)
+    return Array.from({ length: Math.ceil(this.#groups.length / answersPerWord) }, () => 0)
   }
 }
 
@@ -331,24 +333,22 @@ const answersPerWord = 15
 const answerMask = 3
 const maxResourceTags = 10_000
 
-/** The tags of a point as text, and what the guard said of each measurement with them. */
-interface TagSet {
+/** The tags of a point as text, their hash, and what the guard said of each measurement with them. */
+interface TagSet extends SeriesHash {
   /** Those of the entity. */
   readonly text: Buffer
   /** The tag `resource_id`, which belongs at `split` of the text, where the tags are those of a resource. */
   readonly resource: Buffer | undefined
   readonly split: number
-  readonly hash: SeriesHash
-  readonly answers: number[]
+  answers: number[] | undefined
   epoch: number
 }
 
 const lengthOf = ({ text, resource }: TagSet): number => text.length + (resource?.length ?? 0)
 
 interface EntityTags {
-  readonly entity: Entity
   readonly plain: TagSet
-  readonly byResource: Map<string, TagSet>
+  byResource: Map<string, TagSet> | undefined
 }
 
 /** InfluxDB refuses a tag with the name of its own column. */
@@ -367,7 +367,7 @@ function encodeTime(timestamp: number): Buffer {
  */
 function eventTime({ uid, lastSeen }: ClusterEvent): string {
   const time = Math.round(lastSeen)
-  const hash = hashSeries(uid).high
+  const hash = hashSeries(uid).high >>> 0
   if (time % 1000 === 0) return `${time / 1000}${String(hash % 1e9).padStart(9, '0')}`
   return `${time}${String(hash % 1e6).padStart(6, '0')}`
 }

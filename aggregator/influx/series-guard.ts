@@ -1,4 +1,4 @@
-/** Two 32-bit halves of a hash that tells the tag sets of series apart. */
+/** Two halves, signed 32-bit numbers, of a hash that tells the tag sets of series apart. */
 export interface SeriesHash {
   readonly high: number
   readonly low: number
@@ -102,7 +102,8 @@ export function hashSeries(text: string): SeriesHash {
     high = Math.imul(high ^ unit, 0x01000193)
     low = Math.imul(low ^ unit, 0x85ebca6b) ^ (low >>> 15)
   }
-  return { high: high >>> 0, low: low >>> 0 }
+  // Signed: the engine keeps those without an object for each.
+  return { high: high | 0, low: low | 0 }
 }
 
 function mix(value: number): number {
