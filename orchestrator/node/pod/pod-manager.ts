@@ -53,6 +53,7 @@ export class PodManager {
   readonly #unclaimed = new Map<string, ObservedContainer>()
   #staticPods: ReadonlyMap<string, CoreV1Pod> = new Map()
   readonly #staticUids = new Set<string>()
+  readonly #resumed = new Set<string>()
   #hasRemovedStale = false
 
   constructor(options: PodManagerOptions) {
@@ -125,10 +126,12 @@ export class PodManager {
     this.#options.mirrors.want([...this.#staticPods.values()], (uid) => this.#workers.has(uid))
   }
 
-  /** What the API says of a static pod is told to the pod, so that times and counts go on; nothing else of it counts. */
+  /** The status of a mirror that an agent before this one has written is gone on from; nothing else of a mirror counts. */
   #noteMirror(uid: string, status: CoreV1Pod['status']): void {
-    const pod = this.#staticPods.get(uid)
-    if (pod !== undefined) this.#workers.get(uid)?.update({ ...pod, ...(status === undefined ? {} : { status }) })
+    if (status?.startTime !== undefined && !this.#resumed.has(uid) && this.#staticUids.has(uid)) {
+      this.#resumed.add(uid)
+      this.#workers.get(uid)?.resumeStatus(status)
+    }
     this.#options.mirrors.wake()
   }
 
@@ -145,7 +148,7 @@ export class PodManager {
     const { services, mirrors } = this.#options
     const uid = pod.metadata.uid!
     const isStatic = this.#staticUids.has(uid)
-    const worker = new PodWorker(isStatic ? { ...services, statusWriter: mirrors } : services, pod)
+    const worker = new PodWorker(isStatic ? { ...services, statusWriter: mirrors } : services, pod, isStatic)
     this.#workers.set(uid, worker)
     for (const [id, container] of this.#unclaimed) {
       if (container.pod.uid !== uid) continue
@@ -178,6 +181,7 @@ export class PodManager {
   }
 
   #forgetStaticPod(uid: string): void {
+    this.#resumed.delete(uid)
     this.#options.mirrors.forget(uid)
     this.#syncStaticPods()
   }

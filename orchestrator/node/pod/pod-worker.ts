@@ -33,6 +33,7 @@ export class PodWorker {
   readonly #restartBackoff = new Backoff(firstRestartMs, lastRestartMs)
   readonly #stopStarting = new AbortController()
   readonly #firstSeenMs: number
+  readonly #isStatic: boolean
   readonly #exitWaiters = new Map<string, () => void>()
   #pod: CoreV1Pod
   #isGone = false
@@ -45,8 +46,10 @@ export class PodWorker {
   /** Called after each look at a pod that is gone. */
   onSettled: (() => void) | undefined
 
-  constructor(services: PodServices, pod: CoreV1Pod) {
+  /** `isStatic`: the pod comes from a file, so that its status is this worker's own and not what the API has. */
+  constructor(services: PodServices, pod: CoreV1Pod, isStatic = false) {
     this.#services = services
+    this.#isStatic = isStatic
     this.#operations = new PodOperations(services)
     this.#pod = pod
     this.#holds = new PodHolds({ services, pod: () => this.#pod, wake: () => this.wake() })
@@ -80,6 +83,12 @@ export class PodWorker {
     this.#pod = pod
     if (pod.metadata.deletionTimestamp !== undefined) this.#stopStarting.abort(new Error('the pod is being deleted'))
     if (annotationsChanged || labelsChanged) this.refreshVolumes()
+    this.wake()
+  }
+
+  /** Goes on from the status that an earlier agent has told of a static pod. */
+  resumeStatus(status: CoreV1PodStatus): void {
+    this.#status = status
     this.wake()
   }
 
@@ -175,7 +184,7 @@ export class PodWorker {
   #view(): PodView {
     const all = [...this.#containers.values()]
     return {
-      pod: this.#pod,
+      pod: this.#isStatic && this.#status !== undefined ? { ...this.#pod, status: this.#status } : this.#pod,
       isGone: this.#isGone,
       sandboxes: all.filter(({ kind }) => kind === 'sandbox'),
       containers: all.filter(({ kind }) => kind === 'container'),

@@ -110,6 +110,7 @@ export class MirrorPods implements StatusSink {
     // Without the API there is nothing to mirror into; its first list wakes this again.
     if (mirrors === undefined) return
     const wanted = new Set(this.#pods.map(({ metadata }) => metadata.uid!))
+    for (const mirror of mirrors) this.#shown.add(mirroredUid(mirror)!)
     for (const mirror of mirrors) {
       const uid = mirroredUid(mirror)!
       const isStale = !wanted.has(uid) && !this.#isRunning(uid)
@@ -140,7 +141,6 @@ export class MirrorPods implements StatusSink {
     const { client, clock, nodeName, nodeUid } = this.#options
     const { name, namespace, labels, annotations, uid } = metadata
     if (this.#shown.has(uid!)) await clock.sleep(returnDelayMs, this.#abort.signal)
-    this.#shown.add(uid!)
     const owner = nodeUid()
     const created = await client.create(CoreV1Pod, {
       apiVersion: 'v1',
