@@ -16,6 +16,7 @@ import type { DiscoverNamespaced } from './discovery.ts'
 import { createDisruptionController } from './disruption/disruption.controller.ts'
 import { createEndpointsCleanupController, createEndpointsController } from './endpoints/endpoints.controller.ts'
 import { createEndpointSliceController } from './endpointslice/endpointslice.controller.ts'
+import { createEndpointSliceMirroringController } from './endpointslice/mirroring.controller.ts'
 import { collectableKinds } from './garbage-collector/collectable-kinds.ts'
 import { createJobController, createJobOrphanController } from './job/job.controller.ts'
 import { createNamespaceController } from './namespace/namespace.controller.ts'
@@ -67,6 +68,7 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createEndpointsController(options),
     createEndpointsCleanupController(options),
     createEndpointSliceController(options),
+    createEndpointSliceMirroringController(options),
     createClaimController(options),
     createVolumeController(options),
     createEphemeralVolumeController(options),

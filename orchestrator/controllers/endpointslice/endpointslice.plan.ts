@@ -12,6 +12,9 @@ import { endpointHostname, endpointPorts, endpointState, isHeadless, podReferenc
 /** Endpoints in one slice at most, as upstream. */
 export const maxEndpointsPerSlice = 100
 
+/** Names the Service that a slice is for. */
+export const serviceNameLabel = 'kubernetes.io/service-name'
+
 /** What a slice is to hold. */
 export interface SliceContent {
   readonly addressType: string
@@ -100,15 +103,18 @@ export function planSlices(contents: readonly SliceContent[], existing: readonly
   return plan
 }
 
+/** A pod, or where there is none its address. */
+const identityOf = ({ targetRef, addresses }: DiscoveryV1Endpoint) => targetRef?.uid ?? addresses[0]!
+
 /** One list of endpoints per fitting slice, in their order, and further ones for what finds no place. */
 function distribute(endpoints: readonly DiscoveryV1Endpoint[], slices: readonly DiscoveryV1EndpointSlice[]): DiscoveryV1Endpoint[][] {
-  const wanted = new Map(endpoints.map((endpoint) => [endpoint.targetRef!.uid!, endpoint]))
+  const wanted = new Map(endpoints.map((endpoint) => [identityOf(endpoint), endpoint]))
   const lists = slices.map((slice) => {
     const kept: DiscoveryV1Endpoint[] = []
-    for (const { targetRef } of slice.endpoints ?? []) {
-      const endpoint = wanted.get(targetRef?.uid ?? '')
+    for (const present of slice.endpoints ?? []) {
+      const endpoint = wanted.get(identityOf(present))
       if (endpoint === undefined) continue
-      wanted.delete(targetRef!.uid!)
+      wanted.delete(identityOf(present))
       kept.push(endpoint)
     }
     return kept
