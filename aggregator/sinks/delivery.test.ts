@@ -232,6 +232,19 @@ describe('the way to a destination', () => {
     await delivery.stop()
   })
 
+  it('counts what cannot be compressed and goes on', async () => {
+    let count = 0
+    const compress = (body: Buffer) => (count++ === 0 ? Promise.reject(new Error('no memory')) : Promise.resolve(body))
+    const delivery = createDelivery({ compress })
+    await delivery.start()
+    add(delivery, 'a', 'b')
+    await until(() => delivery.stats().lost['not-encoded'] === 2)
+    add(delivery, 'c')
+    await until(() => destination.lines.length === 1)
+    expect(delivery.stats()).toMatchObject({ accepted: 3, delivered: 1, waiting: 0, lost: { 'not-encoded': 2 } })
+    await delivery.stop()
+  })
+
   it('sends what remains alone, at once or when the other end has had its time', async () => {
     const bodies: string[] = []
     destination.answer = ({ body }) => {

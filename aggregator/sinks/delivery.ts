@@ -4,6 +4,7 @@ import { createBackoff } from '../../lib/retry.ts'
 import type { Random } from '../../lib/random.ts'
 import type { DeadLetters, Refusal } from './dead-letters.ts'
 import type { Destination, Outcome, PayloadEncoder, Retry } from './destination.ts'
+import { RefusalLog } from './refusal-log.ts'
 import type { SinkStats } from './sink.ts'
 import type { Payload, Spool, SpoolRecord } from './spool.ts'
 
@@ -56,6 +57,7 @@ export class Delivery {
   readonly #abort = new AbortController()
   readonly #lost: Record<string, number> = {}
   readonly #backoff: ReturnType<typeof createBackoff>
+  readonly #refusals: RefusalLog
   #running: Promise<void> | undefined
   #spilling: Promise<void> | undefined
   #preparation: Promise<void> | undefined
@@ -78,6 +80,7 @@ export class Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options
+    this.#refusals = new RefusalLog(options)
     this.#backoff = createBackoff({ initialMs: firstBackoffMs, maxMs: maxBackoffMs, random: options.random })
   }
 
@@ -112,10 +115,17 @@ export class Delivery {
     // Without compression it is the body itself that is sent, and nobody gives it back.
     const sealed = compress === undefined ? body : compress(body).finally(release)
     // One after the other, whichever is compressed first.
-    this.#seals = Promise.all([sealed, this.#seals]).then(([finished]) => {
-      this.#sealing -= items
-      this.#enqueue({ body: finished, items })
-    })
+    this.#seals = Promise.all([sealed, this.#seals]).then(
+      ([finished]) => {
+        this.#sealing -= items
+        this.#enqueue({ body: finished, items })
+      },
+      (err: unknown) => {
+        this.#sealing -= items
+        this.#lose('not-encoded', items)
+        this.#options.log.error({ err, items }, 'points could not be compressed')
+      },
+    )
   }
 
   /** Whether `stop` has been called: what comes now is not taken. */
@@ -287,9 +297,8 @@ export class Delivery {
 
   async #bury(refusal: Refusal): Promise<void> {
     const { deadLetters, log } = this.#options
-    const { reason, message, items } = refusal
-    this.#lastError = message.slice(0, maxMessageLength)
-    log.warn({ items, reason, err: this.#lastError }, 'the destination refused points')
+    this.#lastError = refusal.message.slice(0, maxMessageLength)
+    this.#refusals.note({ ...refusal, message: this.#lastError })
     await deadLetters?.add(refusal).catch((err: unknown) => log.warn({ err }, 'refused points could not be kept'))
   }
 
