@@ -54,7 +54,7 @@ export interface Batch {
 }
 
 /** How many sets have their values in one piece of memory. */
-const setsPerSlab = 64
+const setsPerSlab = 32
 
 /**
  * Memory for the values of many sets that live and die together, such as those of one scrape: a piece of its own for each set costs the

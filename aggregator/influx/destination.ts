@@ -10,7 +10,7 @@ import { readWriteAnswer } from './write-answer.ts'
 
 const gzipAsync = promisify(gzip)
 /** Each chunk of output costs a turn of the event loop. */
-const compressChunkBytes = 128 << 10
+const compressChunkBytes = 64 << 10
 const gunzipAsync = promisify(gunzip)
 
 const newline = 10

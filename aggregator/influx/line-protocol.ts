@@ -275,20 +275,19 @@ export class LineEncoder {
   #tagsOf(entity: Entity): EntityTags {
     const known = this.#tags.get(entity)
     if (known !== undefined) return known
-    const tags: EntityTags = { plain: this.#encodeTags(entity), byResource: undefined }
+    const tags: EntityTags = { plain: this.#encodeTags(entity), ofResources: noResources }
     this.#tags.set(entity, tags)
     return tags
   }
 
   #labelledTags(tags: EntityTags, resource: string): TagSet {
-    const known = tags.byResource?.get(resource)
+    const known = tags.ofResources.get(resource)
     if (known !== undefined) return known
     const { text, split } = tags.plain
     const part = this.#resourceTag(resource)
-    const hash = hashSeries(`${text.toString('utf8', 0, split)}${part.toString()}${text.toString('utf8', split)}`)
-    const encoded: TagSet = { text, resource: part, split, ...hash, answers: undefined, epoch: 0 }
-    tags.byResource ??= new Map()
-    tags.byResource.set(resource, encoded)
+    const { high, low } = hashSeries(`${text.toString('utf8', 0, split)}${part.toString()}${text.toString('utf8', split)}`)
+    const encoded: TagSet = { text, resource: part, split, high, low, answers: undefined, epoch: 0 }
+    tags.ofResources = tags.ofResources === noResources ? new Map([[resource, encoded]]) : tags.ofResources.set(resource, encoded)
     return encoded
   }
 
@@ -310,11 +309,14 @@ export class LineEncoder {
     }
     const head = encodeTags(before)
     const text = head + encodeTags(behind)
+    // Spreading the hash would give each set a piece of memory beside it.
+    const { high, low } = hashSeries(text)
     return {
       text: Buffer.from(`${text} `),
       resource: undefined,
       split: Buffer.byteLength(head),
-      ...hashSeries(text),
+      high,
+      low,
       answers: this.#guard === undefined ? undefined : this.#createAnswers(),
       epoch: 0,
     }
@@ -348,8 +350,11 @@ const lengthOf = ({ text, resource }: TagSet): number => text.length + (resource
 
 interface EntityTags {
   readonly plain: TagSet
-  byResource: Map<string, TagSet> | undefined
+  ofResources: Map<string, TagSet>
 }
+
+/** Shared by the many entities that have none. */
+const noResources = new Map<string, TagSet>()
 
 /** InfluxDB refuses a tag with the name of its own column. */
 function safeLabels({ time, ...labels }: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

@@ -2,11 +2,13 @@ import type { CoreV1Pod } from '../../orchestrator/api/generated/kinds.ts'
 import { keyOf } from '../../orchestrator/api/object.ts'
 import { createEntity, entityKeys } from '../entity.ts'
 import { createMetricSet } from '../metric-set.ts'
-import type { Batch, MetricSet } from '../metric-set.ts'
+import type { Batch } from '../metric-set.ts'
 import type { ClusterView, NodeProcessor } from '../processors.ts'
+import type { Entity } from '../window.ts'
 import { factColumns, readPodFacts } from './pod-facts.ts'
-import type { ContainerFacts, PodFacts } from './pod-facts.ts'
+import type { PodFacts } from './pod-facts.ts'
 import { findWorkload } from './workload.ts'
+import type { Workload } from './workload.ts'
 
 /**
  * Joins a node's measurements with the API: requests, limits, restarts, labels, image, workload. What the node says of pods that the API
@@ -14,11 +16,16 @@ import { findWorkload } from './workload.ts'
  * that the API knows and the node did not report get a set of their own, so that requests add up and a gap is seen as one.
  */
 export function createPodEnricher(view: Pick<ClusterView, 'pods' | 'replicaSets' | 'jobs'>): NodeProcessor {
-  const factsOfPods = new WeakMap<CoreV1Pod, PodFacts>()
-  const factsOf = (pod: CoreV1Pod) => {
-    const known = factsOfPods.get(pod) ?? readPodFacts(pod)
-    factsOfPods.set(pod, known)
-    return known
+  const knownPods = new WeakMap<CoreV1Pod, KnownPod>()
+  const recall = (pod: CoreV1Pod) => {
+    const known = knownPods.get(pod)
+    const workload = findWorkload(pod, view)
+    // What a pod belongs to may come to be known after the pod.
+    if (known !== undefined && known.workload?.kind === workload?.kind && known.workload?.name === workload?.name) return known
+    const facts = known?.facts ?? readPodFacts(pod)
+    const fresh = { facts, workload, ...describe(pod, facts, workload) }
+    knownPods.set(pod, fresh)
+    return fresh
   }
   return {
     name: 'pod enricher',
@@ -28,12 +35,21 @@ export function createPodEnricher(view: Pick<ClusterView, 'pods' | 'replicaSets'
       dropForeignPods(batch, (namespace, name, uid) => {
         const pod = pods.get(`${namespace}/${name}`)
         // The resource endpoint does not say which pod of a name it means.
-        return pod !== undefined && (uid === undefined || [pod.metadata.uid, factsOf(pod).reportedUid].includes(uid))
+        return pod !== undefined && (uid === undefined || pod.metadata.uid === uid || recall(pod).facts.reportedUid === uid)
       })
-      for (const pod of pods.values())
-        enrichPod(batch, pod, { facts: factsOf(pod), labels: labelsOf(pod, batch.nodeName!, factsOf(pod), view) })
+      for (const pod of pods.values()) enrichPod(batch, recall(pod))
     },
   }
+}
+
+/** What is derived from the object of a pod, once for as long as the object lives; its node and its names are in it. */
+interface KnownPod {
+  readonly facts: PodFacts
+  readonly workload: Workload | undefined
+  readonly pod: Entity
+  /** Of `facts.containers`, in their order, and of `facts.others`. */
+  readonly containers: readonly Entity[]
+  readonly others: readonly Entity[]
 }
 
 function dropForeignPods({ sets }: Batch, isOwn: (namespace: string, name: string, uid: string | undefined) => boolean): void {
@@ -43,60 +59,51 @@ function dropForeignPods({ sets }: Batch, isOwn: (namespace: string, name: strin
   }
 }
 
-function labelsOf(
-  pod: CoreV1Pod,
-  nodeName: string,
-  facts: PodFacts,
-  view: Parameters<typeof findWorkload>[1],
-): Readonly<Record<string, string>> {
-  const workload = findWorkload(pod, view)
-  return {
-    nodename: nodeName,
-    namespace_name: pod.metadata.namespace!,
-    pod_name: pod.metadata.name!,
+function describe(pod: CoreV1Pod, facts: PodFacts, workload: Workload | undefined): Pick<KnownPod, 'pod' | 'containers' | 'others'> {
+  const namespace = pod.metadata.namespace!
+  const podName = pod.metadata.name!
+  const labels = {
+    nodename: pod.spec.nodeName!,
+    namespace_name: namespace,
+    pod_name: podName,
     pod_id: pod.metadata.uid ?? '',
     labels: facts.labels,
     ...(workload === undefined ? {} : { workload_kind: workload.kind, workload_name: workload.name }),
   }
+  const describeContainer = ({ name, image }: { readonly name: string; readonly image: string }) =>
+    createEntity('pod_container', entityKeys.container(namespace, podName, name), {
+      ...labels,
+      container_name: name,
+      container_base_image: image,
+    })
+  return {
+    pod: createEntity('pod', entityKeys.pod(namespace, podName), labels),
+    containers: [...facts.containers.values()].map(describeContainer),
+    others: facts.others.map(describeContainer),
+  }
 }
 
-function enrichPod(
-  batch: Batch,
-  pod: CoreV1Pod,
-  known: { readonly facts: PodFacts; readonly labels: Readonly<Record<string, string>> },
-): void {
-  const { facts, labels } = known
-  const namespace = pod.metadata.namespace!
-  const key = entityKeys.pod(namespace, pod.metadata.name!)
-  const podSet = batch.sets.get(key)
+function enrichPod({ sets }: Batch, { facts, pod, containers, others }: KnownPod): void {
+  const podSet = sets.get(pod.key)
   if (facts.hasEnded && podSet === undefined) return
-  const entity = createEntity('pod', key, labels)
-  const set = podSet ?? createMetricSet(entity, { presence: 'idle' })
-  set.entity = entity
-  batch.sets.set(key, set)
+  const set = podSet ?? createMetricSet(pod, { presence: 'idle' })
+  set.entity = pod
+  if (podSet === undefined) sets.set(pod.key, set)
   if (!facts.hasEnded) for (const [column, value] of facts.beyond) set.values[column] = value
+  let index = 0
   for (const container of facts.containers.values()) {
-    const containerKey = entityKeys.container(namespace, pod.metadata.name!, container.name)
-    const set = batch.sets.get(containerKey) ?? createStub(containerKey, container)
-    set.entity = createEntity('pod_container', containerKey, {
-      ...labels,
-      container_name: container.name,
-      container_base_image: container.image,
-    })
+    const entity = containers[index++]!
+    const known = sets.get(entity.key)
+    const set = known ?? createMetricSet(entity, { presence: container.isRunning ? 'missing' : 'idle' })
+    set.entity = entity
     if (!facts.hasEnded) {
-      for (const [index, column] of factColumns.entries()) set.values[column] = container.values[index]!
+      for (let fact = 0; fact < factColumns.length; fact++) set.values[factColumns[fact]!] = container.values[fact]!
       set.labelled.push(...container.extended)
     }
-    batch.sets.set(containerKey, set)
+    if (known === undefined) sets.set(entity.key, set)
   }
-  for (const { name, image } of facts.others) {
-    const containerKey = entityKeys.container(namespace, pod.metadata.name!, name)
-    const set = batch.sets.get(containerKey)
-    if (set === undefined) continue
-    set.entity = createEntity('pod_container', containerKey, { ...labels, container_name: name, container_base_image: image })
+  for (const entity of others) {
+    const set = sets.get(entity.key)
+    if (set !== undefined) set.entity = entity
   }
-}
-
-function createStub(key: string, container: ContainerFacts): MetricSet {
-  return createMetricSet(createEntity('pod_container', key), { presence: container.isRunning ? 'missing' : 'idle' })
 }
