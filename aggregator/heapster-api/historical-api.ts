@@ -3,7 +3,7 @@ import type { HistoryFunction, HistoryMetric, HistoryRequest, HistoryRow, Influx
 import type { EntityType } from '../window.ts'
 import { entityRoutes, listRoutes, metricOf, namesOf } from './entity-routes.ts'
 import type { Names } from './entity-routes.ts'
-import { emptyResult, formatResult, formatTime } from './metric-results.ts'
+import { emptyResult, formatResult, formatTime, sumPerTime } from './metric-results.ts'
 import type { MetricResult } from './metric-results.ts'
 import { QueryError, readBucket, readModelQuery } from './query-parameters.ts'
 import type { RawQuery } from './query-parameters.ts'
@@ -123,9 +123,9 @@ class HistoryReader {
   async points(find: () => Promise<Target | undefined>, metric: string, query: RawQuery): Promise<MetricResult> {
     const asked = readRequest(metric, query, this.#now())
     const request = asked === undefined ? undefined : clip(asked, await find())
-    return request === undefined
-      ? emptyResult
-      : formatResult((await this.#history.points(request)) as readonly (readonly [number, number])[], request.metric)
+    if (asked === undefined || request === undefined) return emptyResult
+    const points = (await this.#history.points(request)) as readonly (readonly [number, number])[]
+    return formatResult(asked.metric.isCustom === true ? sumPerTime(points) : points, request.metric)
   }
 
   async buckets(
@@ -150,7 +150,7 @@ class HistoryReader {
 }
 
 /** `undefined` where there can be no answer: no such metric, or a labelled one without its label. */
-function readRequest(name: string, query: RawQuery, now: number): HistoryRequest | undefined {
+function readRequest(name: string, query: RawQuery, now: number): (HistoryRequest & { readonly metric: AskedMetric }) | undefined {
   const { since, until, labels } = readModelQuery(query)
   if (since === undefined) throw new QueryError('start: required, an RFC 3339 time such as "2026-01-02T15:04:05Z"')
   const metric: AskedMetric | undefined = metricOf(name) ?? customMetric(name)

@@ -21,6 +21,13 @@ export function formatResult(
   return { metrics: points, latestTimestamp: points.at(-1)?.timestamp ?? emptyResult.latestTimestamp }
 }
 
+/** The series of a pod's own metric, which are read at the same times, as one: their sum, oldest first. */
+export function sumPerTime(samples: Iterable<readonly [timestamp: number, value: number]>): readonly (readonly [number, number])[] {
+  const sums = new Map<number, number>()
+  for (const [timestamp, value] of samples) sums.set(timestamp, (sums.get(timestamp) ?? 0) + value)
+  return [...sums].sort(([a], [b]) => a - b)
+}
+
 /** RFC 3339, without the fraction where it is zero. */
 export function formatTime(ms: number): string {
   return new Date(ms).toISOString().replace('.000Z', 'Z')

@@ -6,7 +6,7 @@ import { entityKeys } from '../entity.ts'
 import type { MetricWindow, Series } from '../window.ts'
 import { entityRoutes, listRoutes, metricOf, namesOf } from './entity-routes.ts'
 import type { Names } from './entity-routes.ts'
-import { emptyResult, formatResult } from './metric-results.ts'
+import { emptyResult, formatResult, sumPerTime } from './metric-results.ts'
 import type { MetricResult } from './metric-results.ts'
 import { readModelQuery, readStrict, UnknownError } from './query-parameters.ts'
 import type { ModelQuery, RawQuery } from './query-parameters.ts'
@@ -106,15 +106,10 @@ function customResult(series: readonly CustomSeries[], { labels: wanted }: Model
   const isSame = (labels: Names) =>
     wanted === undefined ||
     (Object.keys(labels).length === Object.keys(wanted).length && Object.entries(wanted).every(([name, value]) => labels[name] === value))
-  const sums = new Map<number, number>()
-  for (const { labels, timestamps, values } of series) {
-    if (!isSame(labels)) continue
-    for (const [index, timestamp] of timestamps.entries()) sums.set(timestamp, (sums.get(timestamp) ?? 0) + values[index]!)
-  }
-  return formatResult(
-    [...sums].sort(([a], [b]) => a - b),
-    { valueType: 'float' },
-  )
+  const samples = series
+    .filter(({ labels }) => isSame(labels))
+    .flatMap(({ timestamps, values }) => Array.from(timestamps, (timestamp, index) => [timestamp, values[index]!] as const))
+  return formatResult(sumPerTime(samples), { valueType: 'float' })
 }
 
 /** As upstream: the labels must be the whole label set of the series; without any a labelled metric has no answer. */

@@ -97,8 +97,10 @@ describe.each(['default', 'withfields'] as const)('the history of Heapster in th
       ]
       sink.add(batchOf(start + second * 1000, [...pods, ...others]))
     }
+    const length = { name: 'queue_length', type: 'gauge', namespace: 'default', pod: 'web', timestamp: start } as const
     sink.addCustomSamples([
-      { name: 'queue_length', type: 'gauge', namespace: 'default', pod: 'web', labels: { queue: 'a' }, value: 3.5, timestamp: start },
+      { ...length, labels: { queue: 'a' }, value: 3.5 },
+      { ...length, labels: { queue: 'b' }, value: 4 },
     ])
     await drained(sink)
     await sink.stop()
@@ -193,7 +195,10 @@ describe.each(['default', 'withfields'] as const)('the history of Heapster in th
 
   it('has the metrics that pods export', async () => {
     expect(await getJson(http, `${pod}/metrics/custom/queue_length?${range}&labels=queue:a`)).toMatchObject({ metrics: [{ value: 3.5 }] })
-    expect(await getJson(http, `${pod}/metrics/custom/queue_length?${range}&labels=queue:b`)).toEqual(empty)
+    expect(await getJson(http, `${pod}/metrics/custom/queue_length?${range}&labels=queue:c`)).toEqual(empty)
+    const sum = await getJson(http, `${pod}/metrics/custom/queue_length?${range}`)
+    expect(sum).toMatchObject({ metrics: [{ timestamp: '2026-01-01T00:00:00Z', value: 7.5 }] })
+    expect((sum as Points).metrics).toHaveLength(1)
     const injected = await http.inject(`${pod}/metrics/custom/queue_length?${range}&labels=${encodeURIComponent('a" = 1 OR "b')}:b`)
     expect(injected.statusCode).toBe(400)
   })
