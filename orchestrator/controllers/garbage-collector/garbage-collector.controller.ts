@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { MetaV1OwnerReference } from '../../api/generated/kinds.ts'
 import { keyOf } from '../../api/object.ts'
 import type { Kind, KubeObject } from '../../api/object.ts'
@@ -69,7 +70,16 @@ class OwnerGraph {
 
   connect(wake: Wake): void {
     this.#wake = wake
-    for (const { informer } of this.#members) informer.onChange({ deleted: (object) => this.#wakeRelatives(object) })
+    for (const { informer } of this.#members)
+      informer.onChange({
+        updated: (object, previous) => {
+          if (!isDeepStrictEqual(object.metadata.ownerReferences, previous.metadata.ownerReferences)) this.#wakeLeavingOwners(previous)
+        },
+        deleted: (object) => {
+          this.wakeDependents(object)
+          this.#wakeLeavingOwners(object)
+        },
+      })
   }
 
   *dependentsOf(uid: string): Iterable<Dependent> {
@@ -100,9 +110,13 @@ class OwnerGraph {
     return this.#byKind.get(`${slash < 0 ? '' : apiVersion.slice(0, slash)}/${kind}`)
   }
 
-  /** An object is gone: its dependents may have to follow, and an owner may wait for just this. */
-  #wakeRelatives({ metadata }: KubeObject): void {
+  /** An object is gone or about to: its dependents may have to follow. */
+  wakeDependents({ metadata }: KubeObject): void {
     for (const { kind, object } of this.dependentsOf(metadata.uid!)) this.#wake(kind, keyOf(object))
+  }
+
+  /** An object is gone or has other owners now: one that is being deleted may have waited for just this. */
+  #wakeLeavingOwners({ metadata }: KubeObject): void {
     for (const reference of metadata.ownerReferences ?? []) {
       const member = this.#memberOf(reference)
       const key = member?.kind.isNamespaced === true ? `${metadata.namespace}/${reference.name}` : reference.name
@@ -133,7 +147,9 @@ async function collect(kind: Kind, object: KubeObject, graph: OwnerGraph, { clie
   if (plan.action === 'release') await ignoreGone(patchMetadata(kind, object, { ownerReferences: plan.ownerReferences }, client))
   if (plan.action === 'delete') {
     const { propagationPolicy } = plan
-    await ignoreGone(client.delete(kind, targetOf(object), { propagationPolicy, preconditions: { uid: metadata.uid } }))
+    const { uid, resourceVersion } = metadata
+    // Exactly what was judged: somebody may have given it another owner meanwhile.
+    await ignoreGone(client.delete(kind, targetOf(object), { propagationPolicy, preconditions: { uid, resourceVersion } }))
   }
   return undefined
 }
@@ -147,7 +163,7 @@ async function orphanDependents(kind: Kind, object: KubeObject, graph: OwnerGrap
   await removeFinalizer(kind, object, orphanFinalizer, client)
 }
 
-/** Deletes the dependents; when none is left that blocks the owner, lets the owner go. */
+/** Deletes the dependents that have no other owner; when none is left that blocks the owner, lets the owner go. */
 async function deleteDependents(kind: Kind, object: KubeObject, graph: OwnerGraph, client: Client): Promise<void> {
   const dependents = [...graph.dependentsOf(object.metadata.uid!)]
   for (const { kind: dependentKind, object: dependent } of dependents) {
@@ -156,6 +172,8 @@ async function deleteDependents(kind: Kind, object: KubeObject, graph: OwnerGrap
     const propagationPolicy = [...graph.dependentsOf(uid!)].length > 0 ? 'Foreground' : 'Background'
     await ignoreGone(client.delete(dependentKind, targetOf(dependent), { propagationPolicy, preconditions: { uid } }))
   }
+  // What has other owners decides for itself, and wakes this one when it has let go.
+  if (dependents.some(({ object: dependent }) => dependent.metadata.ownerReferences!.length > 1)) graph.wakeDependents(object)
   const isBlocked = dependents.some(({ object: dependent }) =>
     dependent.metadata.ownerReferences!.some(({ uid, blockOwnerDeletion }) => uid === object.metadata.uid && blockOwnerDeletion === true),
   )

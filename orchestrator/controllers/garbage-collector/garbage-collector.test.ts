@@ -93,6 +93,62 @@ test('foreground: the owner stays until its dependents are gone', async () => {
   expect(await names()).toEqual([])
 })
 
+const foreground = (name: string) => cluster.client.delete(CoreV1ConfigMap, at(name), { propagationPolicy: 'Foreground' })
+const hold = (name: string) =>
+  cluster.client.patch(CoreV1Secret, at(name), {
+    type: 'application/merge-patch+json',
+    body: { metadata: { finalizers: ['example.com/hold'] } },
+  })
+
+test('foreground: a dependent that does not block its owner is deleted, and not waited for', async () => {
+  const owner = await addConfigMap('owner')
+  await addSecret('child', [{ ...owners(owner)[0]!, blockOwnerDeletion: false }])
+  await hold('child')
+  await settle()
+  await foreground('owner')
+  await settle()
+  expect(await names()).toEqual(['child'])
+  expect((await cluster.client.get(CoreV1Secret, at('child'))).metadata.deletionTimestamp).toBeDefined()
+})
+
+test('foreground: a dependent with another owner is let go of, and its owner goes', async () => {
+  const [first, second] = [await addConfigMap('first'), await addConfigMap('second')]
+  await addSecret('shared', owners(first, second))
+  await settle()
+  await foreground('first')
+  await settle()
+  expect(await names()).toEqual(['second', 'shared'])
+  expect((await cluster.client.get(CoreV1Secret, at('shared'))).metadata.ownerReferences?.map(({ name }) => name)).toEqual(['second'])
+})
+
+test('foreground: a dependent whose owners all go, goes with them', async () => {
+  const [first, second] = [await addConfigMap('first'), await addConfigMap('second')]
+  await addSecret('shared', owners(first, second))
+  await hold('shared')
+  await settle()
+  await Promise.all([foreground('first'), foreground('second')])
+  await settle()
+  expect(await names()).toEqual(['first', 'second', 'shared'])
+  const body = { metadata: { finalizers: null } }
+  await cluster.client.patch(CoreV1Secret, at('shared'), { type: 'application/merge-patch+json', body })
+  await settle()
+  expect(await names()).toEqual([])
+})
+
+test('foreground: an owner goes as soon as nothing that is left says that it blocks it', async () => {
+  const owner = await addConfigMap('owner')
+  await addSecret('child', owners(owner))
+  await hold('child')
+  await settle()
+  await foreground('owner')
+  await settle()
+  expect(await names()).toEqual(['child', 'owner'])
+  const body = { metadata: { ownerReferences: [{ ...owners(owner)[0], blockOwnerDeletion: false }] } }
+  await cluster.client.patch(CoreV1Secret, at('child'), { type: 'application/merge-patch+json', body })
+  await settle()
+  expect(await names()).toEqual(['child'])
+})
+
 test('orphan: the dependents stay, free of their owner', async () => {
   await addSecret('child', owners(await addConfigMap('owner')))
   await settle()
