@@ -94,6 +94,16 @@ const commands: Readonly<Record<string, Command>> = {
       return 0
     },
   },
+  why: {
+    usage: 'why POD [-n NAMESPACE]',
+    help: 'why a pod is, or is not, scheduled: every filter on every node, scores, preemption; --json',
+    run: async (args, context) => {
+      const { describeWhy, runWhy } = await import('./commands/why.ts')
+      if (!args.includes('--help')) return runWhy(args, context)
+      context.print(describeWhy())
+      return 0
+    },
+  },
   images: {
     usage: 'images [--docker-host URL]',
     help: 'build the stand-ins of the walkthrough images, without a registry',
@@ -149,7 +159,7 @@ const commands: Readonly<Record<string, Command>> = {
 }
 
 /** Commands that answer `--help` themselves. */
-const withOwnHelp = ['kubectl', 'collector', 'aggregator', 'doctor', 'rolling-update', 'stop']
+const withOwnHelp = ['kubectl', 'collector', 'aggregator', 'doctor', 'rolling-update', 'stop', 'why']
 
 function helpText(): string {
   const rows = Object.values(commands).map(({ usage, help }) => `  ${usage.padEnd(40)}${help}`)

@@ -2,56 +2,24 @@ import { toTimestamp } from '../../lib/clock.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Random } from '../../lib/random.ts'
-import {
-  AppsV1ReplicaSet,
-  AppsV1StatefulSet,
-  CoreV1Namespace,
-  CoreV1Node,
-  CoreV1PersistentVolume,
-  CoreV1PersistentVolumeClaim,
-  CoreV1Pod,
-  CoreV1ReplicationController,
-  CoreV1Service,
-  PolicyV1PodDisruptionBudget,
-  StorageV1StorageClass,
-} from '../api/generated/kinds.ts'
-import { matchesLabels } from '../api/labels.ts'
+import { CoreV1Node, CoreV1Pod, PolicyV1PodDisruptionBudget } from '../api/generated/kinds.ts'
 import { keyOf } from '../api/object.ts'
-import type { Kind } from '../api/object.ts'
 import { isConflict, isNotFound } from '../api/status-error.ts'
 import type { Client } from '../client/client.ts'
 import { createEventRecorder } from '../client/events.ts'
 import type { EventRecorder } from '../client/events.ts'
 import type { InformerFactory } from '../client/informer.ts'
-import type { Namespaces } from './affinity-terms.ts'
 import { ClusterCache } from './cluster-cache.ts'
 import { decide } from './decide.plan.ts'
 import type { AnyPlugin, QueuedPod } from './framework.ts'
-import { createOwnSelectorFinder } from './own-selector.ts'
-import { createPlugins } from './plugins.ts'
-import { createDefaultBinder } from './plugins/default-binder.ts'
-import { createInterPodAffinity } from './plugins/inter-pod-affinity.ts'
-import { createVolumeBinding } from './plugins/volume-binding.ts'
 import { defaultSchedulerName, isTerminated, needsNode } from './pod-phase.ts'
 import { carryOut } from './preemption.ts'
 import { mayPreempt, planPreemption } from './preemption.plan.ts'
+import { createAllPlugins, storageKinds, watchedKinds } from './registry.ts'
 import { SchedulingQueue } from './scheduling-queue.ts'
 
 /** Bindings under way at the same time; more wait, and decisions with them. */
 const maxBindings = 128
-/** A change of one of these may let a pod with volumes go ahead. */
-const storageKinds: readonly Kind[] = [CoreV1PersistentVolumeClaim, CoreV1PersistentVolume, StorageV1StorageClass]
-const watchedKinds: readonly Kind[] = [
-  CoreV1Node,
-  CoreV1Pod,
-  CoreV1Service,
-  CoreV1ReplicationController,
-  AppsV1ReplicaSet,
-  AppsV1StatefulSet,
-  ...storageKinds,
-  CoreV1Namespace,
-  PolicyV1PodDisruptionBudget,
-]
 /** Decisions made in a row before other work of the process gets its turn. */
 const decisionsPerTurn = 32
 
@@ -94,19 +62,13 @@ class SchedulingLoop implements Scheduler {
   #start = 0
 
   constructor(options: SchedulerOptions) {
-    const { client, clock, informers } = options
+    const { clock } = options
     this.#options = options
     this.#log = options.log.child({ component: 'scheduler' })
     this.#name = options.schedulerName ?? defaultSchedulerName
-    this.#plugins = [
-      ...createPlugins({ findOwnSelector: createOwnSelectorFinder(informers) }),
-      createVolumeBinding(informers),
-      createInterPodAffinity(createNamespaces(informers)),
-      createDefaultBinder({ client }),
-    ]
+    this.#plugins = createAllPlugins(options)
     this.#events = createEventRecorder({ ...options, component: this.#name })
     this.#queue = new SchedulingQueue({ clock, plugins: this.#plugins })
-    for (const kind of watchedKinds) informers.informer(kind)
   }
 
   pending() {
@@ -281,12 +243,3 @@ class SchedulingLoop implements Scheduler {
 /** Heartbeats change a node all the time; only these parts decide what fits. */
 const isSchedulingChange = (a: CoreV1Node, b: CoreV1Node) => JSON.stringify(decisiveParts(a)) !== JSON.stringify(decisiveParts(b))
 const decisiveParts = ({ metadata, spec, status }: CoreV1Node) => [metadata.labels, spec.taints, spec.unschedulable, status?.allocatable]
-
-function createNamespaces(informers: InformerFactory): Namespaces {
-  const namespaces = informers.informer(CoreV1Namespace)
-  return {
-    labelsOf: (name) => namespaces.get(name)?.metadata.labels,
-    matching: (selector) =>
-      [...namespaces.list()].filter(({ metadata }) => matchesLabels(selector, metadata.labels)).map(({ metadata }) => metadata.name!),
-  }
-}

@@ -94,12 +94,17 @@ export function describeRefusals(nodes: number, reasons: ReadonlyMap<string, num
   return `0/${nodes} nodes are available: ${texts.join(', ')}.`
 }
 
+function scoreByPlugin(pod: CoreV1Pod, nodes: readonly NodeInfo[], { plugin, state }: Participant): number[] {
+  const scores = nodes.map((node) => plugin.score!(pod, node, state))
+  plugin.normalize?.(scores, nodes, state)
+  return scores
+}
+
 function scoreNodes(pod: CoreV1Pod, nodes: readonly NodeInfo[], participants: readonly Participant[]): number[] {
   const totals = nodes.map(() => 0)
   for (const { plugin, state } of participants) {
     if (plugin.score === undefined) continue
-    const scores = nodes.map((node) => plugin.score!(pod, node, state))
-    plugin.normalize?.(scores, nodes, state)
+    const scores = scoreByPlugin(pod, nodes, { plugin, state })
     const weight = plugin.weight ?? 1
     for (let at = 0; at < scores.length; at++) totals[at]! += scores[at]! * weight
   }
@@ -110,4 +115,48 @@ function pickBest(nodes: readonly NodeInfo[], scores: readonly number[], random:
   const best = Math.max(...scores)
   const ties = nodes.filter((_, at) => scores[at] === best)
   return ties[Math.min(Math.floor(random.fraction() * ties.length), ties.length - 1)]!
+}
+
+/** What one filter says of a node; without reasons it lets the pod pass. */
+export interface Verdict {
+  readonly plugin: string
+  readonly reasons: readonly string[]
+}
+
+/** What one plugin gives a node: `score` of `maxNodeScore`, times `weight`. */
+export interface PluginScore {
+  readonly plugin: string
+  readonly score: number
+  readonly weight: number
+}
+
+/** All that was said of a node: by every filter that the pod concerns, and by those who score when all filters let it pass. */
+export interface NodeExplanation {
+  readonly name: string
+  readonly verdicts: readonly Verdict[]
+  readonly isFeasible: boolean
+  readonly scores: readonly PluginScore[]
+  readonly total: number
+}
+
+/** Every plugin's word on every node. Unlike a decision it asks on after the first refusal and leaves no node out. */
+export function explain({ pod, snapshot, plugins }: Pick<DecideInput, 'pod' | 'snapshot' | 'plugins'>): readonly NodeExplanation[] {
+  const participants = prepare(pod, snapshot, plugins)
+  const judged = snapshot.nodes.map((node) => {
+    const verdicts = participants
+      .filter(({ plugin }) => plugin.filter !== undefined)
+      .map(({ plugin, state }): Verdict => ({ plugin: plugin.name, reasons: plugin.filter!(pod, node, state) ?? [] }))
+    return { node, verdicts, isFeasible: verdicts.every(({ reasons }) => reasons.length === 0) }
+  })
+  const feasible = judged.filter(({ isFeasible }) => isFeasible).map(({ node }) => node)
+  const table = participants
+    .filter(({ plugin }) => plugin.score !== undefined)
+    .map((participant) => ({ plugin: participant.plugin, scores: scoreByPlugin(pod, feasible, participant) }))
+  return judged.map(({ node, verdicts, isFeasible }) => {
+    const at = feasible.indexOf(node)
+    const scores = isFeasible
+      ? table.map(({ plugin, scores }): PluginScore => ({ plugin: plugin.name, score: scores[at]!, weight: plugin.weight ?? 1 }))
+      : []
+    return { name: node.name, verdicts, isFeasible, scores, total: scores.reduce((sum, { score, weight }) => sum + score * weight, 0) }
+  })
 }

@@ -39,7 +39,9 @@ export function mayPreempt(pod: CoreV1Pod, cache: ClusterCache): boolean {
   return present === undefined || ![...present.values()].some((other) => isLeaving(other) && priorityOf(other) < priorityOf(pod))
 }
 
-interface Candidate extends PreemptionPlan {
+/** A plan that is possible. */
+export interface Candidate extends PreemptionPlan {
+  /** How many victims leave against their disruption budgets. */
   readonly violations: number
 }
 
@@ -48,19 +50,28 @@ interface Candidate extends PreemptionPlan {
  * lowest priorities, the fewest, the youngest. `undefined` where nobody's leaving would help. As upstream's DefaultPreemption.
  */
 export function planPreemption(input: PreemptionInput): PreemptionPlan | undefined {
+  let best: Candidate | undefined
+  for (const candidate of candidatesOf(input)) if (best === undefined || compareCandidates(candidate, best) < 0) best = candidate
+  return best
+}
+
+/** The nodes among which `planPreemption` chooses, the best first. */
+export function listCandidates(input: PreemptionInput): readonly Candidate[] {
+  return [...candidatesOf(input)].sort(compareCandidates)
+}
+
+function* candidatesOf(input: PreemptionInput): Iterable<Candidate> {
   const { cache, start } = input
   const { nodes } = cache
   const wanted = Math.max(minCandidates, Math.floor(nodes.length * candidateShare))
-  let best: Candidate | undefined
   let found = 0
   const looks = Math.min(nodes.length, wanted * looksPerCandidate)
   for (let at = 0; at < looks && found < wanted; at++) {
     const candidate = tryNode(input, nodes[(start + at) % nodes.length]!)
     if (candidate === undefined) continue
     found++
-    if (best === undefined || compareCandidates(candidate, best) < 0) best = candidate
+    yield candidate
   }
-  return best
 }
 
 /** Takes all less important pods away, then gives back, the most important first, those with whom the pod still fits. */

@@ -136,6 +136,9 @@ describe('what waits says for what', () => {
   it('a Job for a node of a certain nickname: for that label', async () => {
     const pod = await field('{.items[0].metadata.name}', 'pods', '-l', 'job-name=long-task-ns')
     await says("0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.", pod)
+    const why = await cluster.binnacle('why', pod)
+    expect(why.stdout).toContain("0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.")
+    expect(why.stdout).toMatch(/^node-a-2: does not fit\n  NodeAffinity +node\(s\) didn't match Pod's node affinity\/selector\n/m)
     await cluster.kubectl('label', 'node', 'node-a-2', 'nodenickname=trusty-steve')
     await becomes('1', '{.status.succeeded}', 'job', 'long-task-ns')
     expect(await field('{.spec.nodeName}', 'pod', pod)).toBe('node-a-2')
