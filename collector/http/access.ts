@@ -6,7 +6,7 @@ import type { TLSSocket } from 'node:tls'
 export interface AccessOptions {
   /** PEM texts. With `clientCa`, a certificate signed by it is asked for and admits. */
   readonly tls?: { readonly certificate: string; readonly key: string; readonly clientCa?: string }
-  /** `Authorization: Bearer <token>` admits. */
+  /** `Authorization: Bearer <token>` admits, and so does `Basic` with the token as the password, since browsers know no bearer tokens. */
   readonly bearerToken?: string
 }
 
@@ -14,7 +14,22 @@ export interface AccessOptions {
 export function isAdmitted(request: IncomingMessage, { tls, bearerToken }: AccessOptions): boolean {
   if (tls?.clientCa === undefined && bearerToken === undefined) return true
   if (tls?.clientCa !== undefined && isEncrypted(request.socket) && request.socket.authorized) return true
-  return bearerToken !== undefined && isSame(request.headers.authorization ?? '', `Bearer ${bearerToken}`)
+  const given = tokenIn(request.headers.authorization ?? '')
+  return bearerToken !== undefined && given !== '' && isSame(given, bearerToken)
+}
+
+/** What a client that is not admitted is told to come with, as `WWW-Authenticate`. */
+export function challengeOf({ bearerToken }: AccessOptions): string {
+  return bearerToken === undefined ? 'Bearer' : 'Bearer, Basic realm="collector", charset="UTF-8"'
+}
+
+/** The token that either scheme carries; empty where there is none. */
+function tokenIn(authorization: string): string {
+  const [, scheme = '', value = ''] = /^(\S+) +(.+)$/.exec(authorization) ?? []
+  if (scheme.toLowerCase() === 'bearer') return value
+  if (scheme.toLowerCase() !== 'basic') return ''
+  // Whatever the user's name is.
+  return /^[^:]*:(.*)$/s.exec(Buffer.from(value, 'base64').toString())?.[1] ?? ''
 }
 
 /**

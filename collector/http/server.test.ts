@@ -156,6 +156,18 @@ test('with a token every path asks for it', async () => {
   }
 })
 
+test('a browser, which has no bearer tokens, may give the token as the password', async () => {
+  const address = await start({ bearerToken: 'sec:rét' })
+  const basic = (text: string) => ({ headers: { authorization: `Basic ${Buffer.from(text).toString('base64')}` } })
+  expect((await get(address)).headers.get('www-authenticate')).toBe('Bearer, Basic realm="collector", charset="UTF-8"')
+  expect((await get(address, basic('anyone:sec:rét'))).status).toBe(200)
+  expect((await get(address, basic(':sec:rét'))).status).toBe(200)
+  for (const wrong of ['anyone:sec', 'sec:rét', 'sec:rét:', 'anyone:', '', '\0'])
+    expect((await get(address, basic(wrong))).status).toBe(401)
+  expect((await get(address, { headers: { authorization: 'Basic !!!' } })).status).toBe(401)
+  expect((await get(`${address}/metrics`, { headers: { authorization: 'bearer x' } })).status).toBe(401)
+})
+
 test('with a client authority every path asks for a certificate of it', async () => {
   const now = systemClock.now()
   const authority = await createAuthority('collector-ca', now)

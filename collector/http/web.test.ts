@@ -12,6 +12,7 @@ async function start(isOpen = true): Promise<string> {
   const made = new WebServer({
     rewritePath: (url) => url,
     isAdmitted: () => isOpen,
+    challenge: 'Bearer',
     onFault: (error) => faults.push(String(error)),
   })
   made.get('/exact', (_, reply) => reply.type('text/plain').send('exact'))

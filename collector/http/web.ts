@@ -36,6 +36,8 @@ export interface WebServerOptions {
   readonly rewritePath: (url: string) => string
   /** Whether a request may be answered at all; asked before anything else, for paths that don't exist, too. */
   readonly isAdmitted: (request: IncomingMessage) => boolean
+  /** What else is wanted, for `WWW-Authenticate`. */
+  readonly challenge: string
   /** Told of errors that are this server's own fault. */
   readonly onFault: (error: unknown, path: string) => void
 }
@@ -126,7 +128,11 @@ export class WebServer {
     response.on('error', () => {})
     try {
       if (!this.#options.isAdmitted(raw)) {
-        reply.code(401).header('www-authenticate', 'Bearer').type(text).send('a client certificate or bearer token is needed\n')
+        reply
+          .code(401)
+          .header('www-authenticate', this.#options.challenge)
+          .type(text)
+          .send('a client certificate or bearer token is needed\n')
         return
       }
       const url = this.#options.rewritePath(raw.url ?? '/')
