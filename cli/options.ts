@@ -26,6 +26,13 @@ export interface ClusterOptions {
   readonly nodeName: string
   /** A folder of files with pods that the nodes run by themselves. */
   readonly podManifestPath: string | undefined
+  /** `undefined`: upstream's thresholds. */
+  readonly evictionHard: string | undefined
+  readonly evictionTransitionMs: number
+  /** Unused images are removed from an engine that is not the cluster's own, too. */
+  readonly collectsImages: boolean
+  readonly imageHighPercent: number
+  readonly imageLowPercent: number
 }
 
 export interface Ports {
@@ -77,6 +84,18 @@ export const flags = {
   'aggregator-config': { value: 'FILE', help: 'sources, sinks, window and metrics of the aggregator' },
   'node-name': { value: 'NAME', help: 'name of the first node (default: the host name)' },
   'pod-manifest-path': { value: 'DIR', help: 'files of static pods (default: nodes/NAME/manifests in the data folder)' },
+  'eviction-hard': {
+    value: 'LIST',
+    help: "when nodes give pods up, e.g. memory.available<100Mi,nodefs.available<10% (default: upstream's)",
+  },
+  'eviction-pressure-transition-period': {
+    value: 'SECONDS',
+    fallback: '300',
+    help: 'how long a node stays under pressure after it was last met',
+  },
+  'image-gc': { help: "remove unused images when the engine's disk runs full; they may be somebody else's" },
+  'image-gc-high-threshold': { value: 'PERCENT', fallback: '85', help: 'use of the disk above which unused images go' },
+  'image-gc-low-threshold': { value: 'PERCENT', fallback: '80', help: 'use of the disk down to which they go' },
   'log-level': { value: 'LEVEL', fallback: 'info', help: 'debug, info, warn or error' },
 } satisfies Record<string, Flag>
 
@@ -95,6 +114,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     return value
   }
   const optional = (name: keyof typeof flags) => values[name] as string | undefined
+  const imageHighPercent = integer('image-gc-high-threshold', text('image-gc-high-threshold'), 0, 100)
   return {
     dataDir: resolve(text('data-dir')),
     nodes: integer('nodes', text('nodes'), 1, 5000),
@@ -122,6 +142,11 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     aggregatorConfig: optional('aggregator-config') === undefined ? undefined : resolve(optional('aggregator-config')!),
     logLevel: oneOf('log-level', text('log-level'), ['debug', 'info', 'warn', 'error'] as const)!,
     nodeName: nodeNameOf(optional('node-name')),
+    evictionHard: evictionOf(optional('eviction-hard')),
+    evictionTransitionMs: seconds('eviction-pressure-transition-period', text('eviction-pressure-transition-period'), 0, 86_400),
+    collectsImages: values['image-gc'] === true,
+    imageHighPercent,
+    imageLowPercent: integer('image-gc-low-threshold', text('image-gc-low-threshold'), 0, imageHighPercent),
     podManifestPath: optional('pod-manifest-path') === undefined ? undefined : resolve(optional('pod-manifest-path')!),
   }
 }
@@ -151,10 +176,14 @@ export function toFlags(options: ClusterOptions): string[] {
     ['aggregator-config', options.aggregatorConfig],
     ['node-name', options.nodeName],
     ['pod-manifest-path', options.podManifestPath],
+    ['eviction-hard', options.evictionHard],
+    ['eviction-pressure-transition-period', options.evictionTransitionMs / 1000],
+    ['image-gc-high-threshold', options.imageHighPercent],
+    ['image-gc-low-threshold', options.imageLowPercent],
     ['log-level', options.logLevel],
   ]
   const given = pairs.filter(([, value]) => value !== undefined).map(([name, value]) => `--${name}=${value}`)
-  return [...given, ...options.rules.map((file) => `--rules=${file}`)]
+  return [...given, ...(options.collectsImages ? ['--image-gc'] : []), ...options.rules.map((file) => `--rules=${file}`)]
 }
 
 /** The names of all nodes of this host. */
@@ -188,6 +217,17 @@ function parseFlags(args: readonly string[]): Record<string, string | boolean | 
         .join(', ')}`,
     )
   }
+}
+
+function evictionOf(text: string | undefined): string | undefined {
+  const wrong = text
+    ?.split(',')
+    .find((part) => part !== '' && !/^(memory|nodefs|imagefs|pid)\.(available|inodesFree)<\d+(\.\d+)?([KMGTP]i?|%)?$/.test(part))
+  if (wrong !== undefined)
+    throw new UsageError(
+      `--eviction-hard: ${JSON.stringify(wrong)} is not SIGNAL<VALUE, e.g. memory.available<100Mi or nodefs.available<10%`,
+    )
+  return text
 }
 
 function integer(name: string, text: string, min: number, max: number): number {

@@ -246,7 +246,9 @@ class Start {
   }
 
   async #startProcesses(): Promise<void> {
-    const shared = toFlags({ ...this.#options, runtime: this.#runtime, influxdb: this.#influxdb ?? 'none' })
+    // On an engine of its own nobody else has images.
+    const collectsImages = this.#options.collectsImages || this.#started.includes('dockerd')
+    const shared = toFlags({ ...this.#options, runtime: this.#runtime, influxdb: this.#influxdb ?? 'none', collectsImages })
     const launch = async (name: string, args: readonly string[]) => {
       const spec = {
         name,

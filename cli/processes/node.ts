@@ -32,6 +32,8 @@ const clusterDomain = 'cluster.local'
 const dnsIndex = 10
 const readyTimeoutMs = 20_000
 const readyPollMs = 50
+/** Images that were in use less than this ago stay. */
+const imageMinAgeMs = 120_000
 
 /** `binnacle node`: with Docker the node of that index, with the simulated runtime all nodes of this host. Resolves with the exit code. */
 export function runNode(options: ClusterOptions, index: number): Promise<number> {
@@ -155,6 +157,11 @@ function nodeAgent(context: AgentContext): NodeAgent {
     podCidr: podCidrOfNode(options.podCidr, index),
     clusterDns: [serviceAddress(options.serviceCidr, dnsIndex)],
     clusterDomain,
+    ...(options.evictionHard === undefined ? {} : { evictionHard: options.evictionHard }),
+    evictionTransitionMs: options.evictionTransitionMs,
+    ...(options.collectsImages
+      ? { imageCollection: { highPercent: options.imageHighPercent, lowPercent: options.imageLowPercent, minAgeMs: imageMinAgeMs } }
+      : {}),
     ...(options.podManifestPath === undefined ? {} : { podManifestPath: options.podManifestPath }),
     ...(network === undefined ? {} : { network }),
     ...(network === undefined || options.nodes === 1 ? {} : { capacity: shareOfMachine(options.nodes, folder) }),

@@ -10,6 +10,12 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Random } from '../../lib/random.ts'
 import { parseResolvConf } from './container/dns.ts'
+import { EvictionManager } from './eviction/eviction-manager.ts'
+import { imageDiskIn } from './eviction/node-figures.ts'
+import type { NodeFigures } from './eviction/node-figures.ts'
+import { defaultThresholds, parseThresholds } from './eviction/thresholds.ts'
+import { ImageCollector } from './images/image-collector.ts'
+import type { ImageCollection } from './images/image-collector.ts'
 import { ImageManager } from './images/image-manager.ts'
 import { readMachine } from './node-status/machine.ts'
 import type { MachineFacts } from './node-status/machine.ts'
@@ -72,6 +78,12 @@ export interface NodeAgentOptions {
   readonly capacity?: Readonly<Record<string, string>>
   /** Where control groups are mounted. */
   readonly cgroupRoot?: string
+  /** When pods are given up because the node runs short, e.g. `memory.available<100Mi,nodefs.available<10%`; '' is never. Default: upstream's. */
+  readonly evictionHard?: string
+  /** How long a condition of pressure stays after it was met last. */
+  readonly evictionTransitionMs?: number
+  /** When unused images are removed from the engine. Absent: never, as they may be somebody else's. */
+  readonly imageCollection?: ImageCollection
   /** A folder of files with pods that this node runs by itself. Default with a real runtime: `manifests` in the data folder. */
   readonly podManifestPath?: string
   /** The machine's resolver configuration file. */
@@ -89,6 +101,7 @@ export interface NodeAgent {
 }
 
 const defaultMaxPods = 110
+const defaultTransitionMs = 300_000
 
 /** The agent of one node: pods bound to it run on its runtime. */
 export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
@@ -125,6 +138,8 @@ class ComposedAgent implements NodeAgent {
   #localVolumes: LocalVolumes | undefined
   #manifests: ManifestFolder | undefined
   #mirrors: MirrorPods | undefined
+  #images: ImageCollector | undefined
+  #eviction: EvictionManager | undefined
   #nodeUid: string | undefined
   #informerRun: Promise<void> | undefined
   #machine: RuntimeInfo | undefined
@@ -183,6 +198,7 @@ class ComposedAgent implements NodeAgent {
     this.#localVolumes.start(this.#abort.signal).catch((error: unknown) => {
       if (!this.#abort.signal.aborted) options.log.warn({ err: error }, 'volumes that are gone cannot be looked for')
     })
+    this.#startHousekeeping(manager, recorder)
     await this.#startStaticPods(manager)
     await Promise.all([services.waitForSync(this.#abort.signal), manager.start()])
   }
@@ -195,6 +211,8 @@ class ComposedAgent implements NodeAgent {
       this.#server?.stop(),
       this.#manifests?.stop(),
       this.#mirrors?.stop(),
+      this.#images?.stop(),
+      this.#eviction?.stop(),
     ])
     this.#stopParts?.()
     this.#localVolumes?.stop()
@@ -299,6 +317,29 @@ class ComposedAgent implements NodeAgent {
       mirrors: () => (pods.hasSynced ? [...pods.list()].filter((pod) => mirroredUid(pod) !== undefined) : undefined),
     })
     return this.#mirrors
+  }
+
+  /** What keeps the node itself from running out. */
+  #startHousekeeping(manager: PodManager, recorder: EventRecorder): void {
+    const { runtime, stats, imageCollection, evictionHard, evictionTransitionMs = defaultTransitionMs } = this.#options
+    if (imageCollection !== undefined) {
+      const disk = async () => imageDiskIn((await stats.summary()) as NodeFigures)
+      this.#images = new ImageCollector({ ...this.#options, ...imageCollection, images: runtime.images, disk })
+      this.#images.start()
+    }
+    const thresholds = parseThresholds(evictionHard ?? (runtime.traits.isReal ? defaultThresholds : ''))
+    if (thresholds.length === 0) return
+    this.#eviction = new EvictionManager({
+      ...this.#options,
+      recorder,
+      thresholds,
+      transitionMs: evictionTransitionMs,
+      figures: () => stats.summary(),
+      workers: () => manager.workers,
+      reclaimDisk: async () => this.#images?.removeUnused(),
+      onPressure: (pressures) => this.#registrar?.setPressures(pressures),
+    })
+    this.#eviction.start()
   }
 
   async #startStaticPods(manager: PodManager): Promise<void> {

@@ -11,7 +11,7 @@ const factsOf = (image: string): ImageFacts => ({ id: `sha256:${image}`, tags: [
 const noHost = 'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host'
 
 /** Images that are there, and a registry whose answer a test decides. */
-class FakeImages implements ImageService {
+class FakeImages implements Pick<ImageService, 'inspect' | 'pull'> {
   readonly present = new Set<string>()
   readonly pulls: (RegistryCredentials | undefined)[] = []
   answer: (reference: string) => Promise<void> = async (reference) => void this.present.add(reference)

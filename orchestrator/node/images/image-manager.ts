@@ -39,7 +39,7 @@ const unreachablePattern =
 /** Makes sure that the image of a container is there, by its pull policy. One pull per image at a time, whoever asks. */
 export class ImageManager {
   readonly #options: {
-    readonly images: ImageService
+    readonly images: Pick<ImageService, 'inspect' | 'pull'>
     readonly clock: Clock
     readonly recorder: EventRecorder
     readonly source: ConfigSource
@@ -50,7 +50,7 @@ export class ImageManager {
   readonly #unreachable = new Map<string, number>()
 
   constructor(options: {
-    readonly images: ImageService
+    readonly images: Pick<ImageService, 'inspect' | 'pull'>
     readonly clock: Clock
     readonly recorder: EventRecorder
     readonly source: ConfigSource

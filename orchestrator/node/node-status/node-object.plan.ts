@@ -22,6 +22,8 @@ export interface NodeFacts {
   readonly capacity: Readonly<Record<string, string>>
   readonly runtime: RuntimeState
   readonly hasPodCidr: boolean
+  /** What the node is short of: conditions of these types are true. */
+  readonly pressures: ReadonlySet<string>
   readonly images: readonly ImageFacts[]
   readonly nowMs: number
 }
@@ -84,11 +86,29 @@ export function nodeStatus(facts: NodeFacts, told: CoreV1NodeStatus | undefined)
   }
 }
 
+type Words = readonly [reason: string, message: string]
+
+/** The reasons and messages of conditions of pressure, without it and with it, as the kubelet's. */
+const pressureWords: readonly (readonly [type: string, no: Words, yes: Words])[] = [
+  [
+    'MemoryPressure',
+    ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
+    ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'],
+  ],
+  ['DiskPressure', ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure'], ['KubeletHasDiskPressure', 'kubelet has disk pressure']],
+  [
+    'PIDPressure',
+    ['KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+    ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'],
+  ],
+]
+
 function conditionsOf(facts: NodeFacts, told: CoreV1NodeStatus | undefined): CoreV1NodeCondition[] {
   const own: readonly Omit<CoreV1NodeCondition, 'lastHeartbeatTime' | 'lastTransitionTime'>[] = [
-    { type: 'MemoryPressure', status: 'False', reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' },
-    { type: 'DiskPressure', status: 'False', reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' },
-    { type: 'PIDPressure', status: 'False', reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' },
+    ...pressureWords.map(([type, no, yes]) => {
+      const [reason, message] = facts.pressures.has(type) ? yes : no
+      return { type, status: facts.pressures.has(type) ? 'True' : 'False', reason, message }
+    }),
     readyCondition(facts),
   ]
   const names = new Set(own.map(({ type }) => type))

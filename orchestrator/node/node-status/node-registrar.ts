@@ -27,9 +27,9 @@ export interface NodeRegistrarOptions {
   readonly random: Random
   readonly log: Log
   readonly recorder: EventRecorder
-  readonly images: ImageService
+  readonly images: Pick<ImageService, 'list'>
   /** Everything about the node that does not change while it runs. */
-  readonly facts: Omit<NodeFacts, 'runtime' | 'hasPodCidr' | 'images' | 'nowMs'>
+  readonly facts: Omit<NodeFacts, 'runtime' | 'hasPodCidr' | 'images' | 'pressures' | 'nowMs'>
   /** Called with every version of the node object that is read or written. */
   readonly onNode: (node: CoreV1Node) => void
   readonly hasPodCidr: () => boolean
@@ -45,6 +45,7 @@ export class NodeRegistrar {
   #runtime: RuntimeState = { isUp: false, why: 'the container runtime has not answered yet' }
   #loops: Promise<unknown> | undefined
   #wakeReporter: (() => void) | undefined
+  #pressures: ReadonlySet<string> = new Set()
   #isDue = true
   #node: CoreV1Node | undefined
 
@@ -67,6 +68,13 @@ export class NodeRegistrar {
     const before = this.#runtime
     this.#runtime = state
     if (before.isUp !== state.isUp || (!before.isUp && !state.isUp && before.why !== state.why)) this.reportSoon()
+  }
+
+  /** What the node is short of: told at once where it has changed. */
+  setPressures(pressures: ReadonlySet<string>): void {
+    const isSame = pressures.size === this.#pressures.size && [...pressures].every((each) => this.#pressures.has(each))
+    this.#pressures = pressures
+    if (!isSame) this.reportSoon()
   }
 
   /** Something of the status has changed. */
@@ -108,7 +116,7 @@ export class NodeRegistrar {
     const node = await this.#ensureNode()
     const present = this.#runtime.isUp ? await images.list().catch(() => []) : []
     const status = nodeStatus(
-      { ...facts, runtime: this.#runtime, hasPodCidr: hasPodCidr(), images: present, nowMs: clock.now() },
+      { ...facts, runtime: this.#runtime, hasPodCidr: hasPodCidr(), images: present, pressures: this.#pressures, nowMs: clock.now() },
       node.status,
     )
     const isHeartbeatDue = clock.now() - this.#heartbeatMs(node) >= statusReportMs
@@ -119,7 +127,7 @@ export class NodeRegistrar {
       if (!isConflict(error)) throw error
       this.#isDue = true
     }
-    this.#tellReady(node, status)
+    this.#tellChanges(node, status)
   }
 
   #heartbeatMs(node: CoreV1Node): number {
@@ -127,11 +135,18 @@ export class NodeRegistrar {
     return time === undefined ? 0 : Date.parse(time)
   }
 
-  #tellReady(node: CoreV1Node, status: NonNullable<CoreV1Node['status']>): void {
-    const ready = (of: CoreV1Node['status']) => of?.conditions?.find(({ type }) => type === 'Ready')?.status
-    if (ready(node.status) === ready(status)) return
+  /** An event for readiness and pressure that came or went. */
+  #tellChanges(node: CoreV1Node, status: NonNullable<CoreV1Node['status']>): void {
+    for (const { type, status: value, reason = '' } of status.conditions ?? []) {
+      const before = node.status?.conditions?.find((each) => each.type === type)?.status
+      if (type === 'Ready') {
+        if (before !== value) this.#tell(value === 'True' ? 'NodeReady' : 'NodeNotReady')
+      } else if (before !== undefined && before !== value) this.#tell(reason.replace('Kubelet', 'Node'))
+    }
+  }
+
+  #tell(reason: string): void {
     const { nodeName } = this.#options.facts
-    const reason = ready(status) === 'True' ? 'NodeReady' : 'NodeNotReady'
     this.#options.recorder.event(
       { kind: 'Node', apiVersion: 'v1', name: nodeName, uid: nodeName },
       'Normal',

@@ -8,6 +8,7 @@ interface ConditionInput {
   readonly initStatuses: readonly CoreV1ContainerStatus[]
   readonly statuses: readonly CoreV1ContainerStatus[]
   readonly isSandboxReady: boolean
+  readonly eviction?: string
   readonly nowMs: number
 }
 
@@ -25,6 +26,7 @@ export function podConditions(input: ConditionInput): CoreV1PodCondition[] {
     ['Ready', readinessGates(input.pod) ?? containersReady],
     ['ContainersReady', containersReady],
     ['PodScheduled', yes],
+    ...(input.eviction === undefined ? [] : [disruption(input.eviction)]),
   ]
   const names = new Set(own.map(([type]) => type))
   const conditions = own.map(([type, verdict]) =>
@@ -52,6 +54,12 @@ function withTimes(
       told?.status === verdict.status && told.lastTransitionTime !== undefined ? told.lastTransitionTime : toTimestamp(nowMs),
   }
 }
+
+/** Says to controllers that the pod did not fail by itself. */
+const disruption = (message: string): readonly [string, Verdict] => [
+  'DisruptionTarget',
+  { status: 'True', reason: 'TerminationByKubelet', message },
+]
 
 function initialized({ pod, phase, initStatuses }: ConditionInput): Verdict {
   if (phase === 'Succeeded') return { status: 'True', reason: 'PodCompleted' }

@@ -20,7 +20,15 @@ export function podStatus(view: PodView, plan: PodPlan, facts: StatusFacts): Cor
   const isRunning = newestSandbox(view)?.state === 'running'
   return {
     phase,
-    conditions: podConditions({ pod, phase, initStatuses, statuses, isSandboxReady: isRunning, nowMs: facts.nowMs }),
+    conditions: podConditions({
+      pod,
+      phase,
+      initStatuses,
+      statuses,
+      isSandboxReady: isRunning,
+      ...(view.eviction === undefined ? {} : { eviction: view.eviction }),
+      nowMs: facts.nowMs,
+    }),
     ...(failure === undefined ? {} : failure),
     hostIP: facts.hostIp,
     hostIPs: [{ ip: facts.hostIp }],

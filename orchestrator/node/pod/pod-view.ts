@@ -42,6 +42,8 @@ export interface PodView {
   readonly restartBackoff: Pick<Backoff, 'remainingMs' | 'delayMs'>
   /** Directories, volumes, address: all that was taken for the pod is given back. */
   readonly isCleanedUp: boolean
+  /** Why the node gives the pod up, in the words of its status. */
+  readonly eviction?: string
   /** When this agent first saw the pod. */
   readonly firstSeenMs: number
 }

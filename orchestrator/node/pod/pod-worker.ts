@@ -37,6 +37,7 @@ export class PodWorker {
   readonly #exitWaiters = new Map<string, () => void>()
   #pod: CoreV1Pod
   #isGone = false
+  #eviction: string | undefined
   #isCleanedUp = false
   #isQueued = false
   #isStopped = false
@@ -84,6 +85,17 @@ export class PodWorker {
     if (pod.metadata.deletionTimestamp !== undefined) this.#stopStarting.abort(new Error('the pod is being deleted'))
     if (annotationsChanged || labelsChanged) this.refreshVolumes()
     this.wake()
+  }
+
+  /** The node gives the pod up: it fails with reason Evicted and this message. */
+  evict(message: string): void {
+    this.#eviction = message
+    this.#stopStarting.abort(new Error('the pod is evicted'))
+    this.wake()
+  }
+
+  get isEvicted(): boolean {
+    return this.#eviction !== undefined
   }
 
   /** Goes on from the status that an earlier agent has told of a static pod. */
@@ -194,6 +206,7 @@ export class PodWorker {
       restartBackoff: this.#restartBackoff,
       isCleanedUp: this.#isCleanedUp,
       firstSeenMs: this.#firstSeenMs,
+      ...(this.#eviction === undefined ? {} : { eviction: this.#eviction }),
     }
   }
 

@@ -57,6 +57,16 @@ const cases: readonly (readonly [title: string, view: Partial<PodView>, actions:
   ['an ended container starts again at once the first time', { containers: [observed('main', 'exited')] }, ['start main 1']],
   ['and waits the next time', { containers: [observed('main', 'exited', { finishedAtMs: 99_000 })], restartBackoff: failedTwice() }, []],
   [
+    'a pod that the node gives up is stopped at once',
+    { eviction: 'The node was low on resource: memory. ', containers: [observed('main', 'running')] },
+    ['kill main-0 1'],
+  ],
+  [
+    'and never starts again',
+    { eviction: 'The node was low on resource: memory. ', sandboxes: [], containers: [observed('main', 'exited')] },
+    [],
+  ],
+  [
     'an ephemeral container starts beside the others, with its target',
     { pod: debuggedPod(), containers: [observed('main', 'running')], verdicts: new Map([['main-0', verdict]]) },
     ['start debug 0 for main-0'],

@@ -52,12 +52,16 @@ export interface PodPlan {
 
 const defaultGraceSeconds = 30
 const msPerSecond = 1000
+/** A node that runs out has no time for more. */
+const evictionGraceSeconds = 1
 /** How many dead attempts of a container are kept for `logs --previous`. */
 const keptDeadAttempts = 1
 
 /** What to do next for a pod. Pure: the same view and moment give the same plan. */
 export function planPod(view: PodView, nowMs: number): PodPlan {
   if (view.isGone || view.pod.metadata.deletionTimestamp !== undefined) return planDeletion(view)
+  if (view.eviction !== undefined && !isTold(view))
+    return { ...planEnd(view, evictionGraceSeconds), failure: { reason: 'Evicted', message: view.eviction } }
   const deadline = deadlineMs(view)
   if (deadline !== undefined && nowMs >= deadline) {
     const failure = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' }
@@ -71,14 +75,16 @@ export function planPod(view: PodView, nowMs: number): PodPlan {
 
 /** Has every container of the pod ended, with none to be started again? Once told to the API, an ended pod never starts again. */
 export function hasRunItsCourse(view: PodView): boolean {
-  const phase = view.pod.status?.phase
-  if (phase === 'Succeeded' || phase === 'Failed') return true
+  if (isTold(view)) return true
   if (initContainersOf(view.pod).some((container) => hasFailedForGood(view, container))) return true
   return view.pod.spec.containers.every((container) => {
     const newest = newestAttempt(view, container.name)
     return newest?.state === 'exited' && !isRestartable(view.pod, container, newest.exitCode ?? 0)
   })
 }
+
+/** The API knows that the pod has ended. */
+const isTold = ({ pod }: PodView) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
 
 function hasFailedForGood(view: PodView, container: CoreV1Container): boolean {
   const newest = newestAttempt(view, container.name)
@@ -101,9 +107,8 @@ function planDeletion(view: PodView): PodPlan {
 }
 
 /** The sandbox goes, the dead containers stay for their logs. */
-function planEnd(view: PodView): PodPlan {
-  const grace = view.pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds
-  const stops = stopContainers(view, grace, 'Killing')
+function planEnd(view: PodView, graceSeconds = view.pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds): PodPlan {
+  const stops = stopContainers(view, graceSeconds, 'Killing')
   if (stops.isUnderWay || view.busy.has(sandboxKey)) return { actions: stops.actions, hasEnded: true }
   return { actions: view.sandboxes.map((sandbox) => ({ type: 'remove-sandbox', sandbox })), hasEnded: true }
 }

@@ -253,6 +253,10 @@ export interface ImageService {
   /** Rejects with the registry's or the engine's words. */
   pull(reference: string, credentials: RegistryCredentials | undefined): Promise<void>
   list(): Promise<readonly ImageFacts[]>
+  /** The ids of images that containers are made from, whoever made them. */
+  used(): Promise<ReadonlySet<string>>
+  /** Removes an image with all its names. Rejects where something uses it. */
+  remove(id: string): Promise<void>
 }
 
 export interface RegistryCredentials {

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type Docker from 'dockerode'
-import { RuntimeError } from '../runtime.ts'
+import { isAbsent, RuntimeError } from '../runtime.ts'
 import type { ImageFacts, ImageService, RegistryCredentials } from '../runtime.ts'
 import { callDocker, statusCodeOf, toRuntimeError } from './docker-engine.ts'
 import { jsonLines } from './docker-events.ts'
@@ -55,6 +55,22 @@ export class DockerImages implements ImageService {
         user: '',
       }))
       .filter((image) => image.tags.length + image.digests.length > 0)
+  }
+
+  async used(): Promise<ReadonlySet<string>> {
+    const [containers, pause] = await Promise.all([callDocker(() => this.#docker.listContainers({ all: true })), this.inspect(pauseImage)])
+    return new Set([...containers.map(({ ImageID }) => ImageID), ...(pause === undefined ? [] : [pause.id])])
+  }
+
+  async remove(id: string): Promise<void> {
+    // An id with several names is only removed name by name, unless by force, which would take it from stopped containers too.
+    const facts = await this.inspect(id)
+    const names = [...(facts?.tags ?? []), ...(facts?.digests ?? [])]
+    for (const name of names.length === 0 ? [id] : names) {
+      await callDocker(() => this.#docker.getImage(name).remove()).catch((error: unknown) => {
+        if (!isAbsent(error)) throw error
+      })
+    }
   }
 
   /** Makes the sandbox image on the engine if it is not there yet. `architecture` in GOARCH words. */

@@ -280,5 +280,8 @@ function simulatedImages(): ImageService {
       make(reference)
     },
     list: async () => [...present.values()],
+    // They take no room, so that none is ever worth removing.
+    used: async () => new Set([...present.values()].map(({ id }) => id)),
+    remove: async () => {},
   }
 }
