@@ -1,9 +1,10 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Kind } from '../api/object.ts'
 import type { Client } from '../client/client.ts'
+import { messageOf } from './refusal.ts'
 
 /** How long an answer of discovery is good for. */
-const freshMs = 10_000
+const freshMs = 1_000
 
 interface ResourceList {
   readonly resources: readonly {
@@ -18,7 +19,7 @@ interface GroupList {
   readonly groups: readonly { readonly name: string; readonly preferredVersion: { readonly groupVersion: string } }[]
 }
 
-/** Kinds that the server has now, one version each, and the group versions that could not be asked. */
+/** Kinds that the server has now, one version each, and the group versions that could not be asked, each with why. */
 export interface DiscoveredKinds {
   readonly kinds: readonly Kind[]
   readonly failures: readonly string[]
@@ -57,8 +58,8 @@ async function discover(client: Client): Promise<DiscoveredKinds> {
           if (!namespaced || name.includes('/') || !verbs.includes('list') || !verbs.includes('delete')) continue
           kinds.push({ group, version, kind, plural: name, isNamespaced: true })
         }
-      } catch {
-        failures.push(path)
+      } catch (error) {
+        failures.push(`${group === '' ? version : `${group}/${version}`}: ${messageOf(error)}`)
       }
     }),
   )

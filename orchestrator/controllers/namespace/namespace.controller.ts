@@ -36,14 +36,18 @@ export function createNamespaceController({ discover }: { readonly discover: Dis
   }
 }
 
-/** Deletes everything in the namespace and answers what is left. Pods go last of all, once what would replace them is on its way. */
+/**
+ * Deletes everything in the namespace and answers what is left. Pods go first and everything else once they are gone, so that no pod runs
+ * without the policies, limits and secrets that it was started with. Nothing replaces them: no object is made in such a namespace.
+ */
 async function removeContent(namespace: string, discover: DiscoverNamespaced, { client }: ReconcileContext): Promise<NamespaceContent> {
   const { kinds, failures } = await discover()
   const remaining = new Map<string, number>()
   const finalizers = new Map<string, number>()
   const deletionFailures: string[] = []
-  const ordered = [...kinds].sort((a, b) => Number(a.plural === 'pods') - Number(b.plural === 'pods'))
+  const ordered = [...kinds].sort((a, b) => Number(isPods(b)) - Number(isPods(a)))
   for (const kind of ordered) {
+    if (!isPods(kind) && remaining.has(podsResource)) break
     const resource = `${kind.plural}.${kind.group}`
     try {
       const left = await removeObjects(kind, namespace, client)
@@ -56,6 +60,9 @@ async function removeContent(namespace: string, discover: DiscoverNamespaced, { 
   }
   return { remaining, finalizers, discoveryFailures: failures, deletionFailures }
 }
+
+const podsResource = 'pods.'
+const isPods = ({ group, plural }: Kind) => `${plural}.${group}` === podsResource
 
 /** Deletes all objects of a kind and answers those that stay for a while. */
 async function removeObjects(kind: Kind, namespace: string, client: ReconcileContext['client']): Promise<readonly KubeObject[]> {

@@ -65,7 +65,7 @@ test('every namespace has a default ServiceAccount and the root certificate, als
   expect((await cluster.client.get(CoreV1ConfigMap, configMap)).data).toEqual({ 'ca.crt': 'PEM' })
 })
 
-test('a namespace goes when its content has gone, and says what it waits for meanwhile', async () => {
+test('a namespace goes when its pods and then all else have gone, and says what it waits for meanwhile', async () => {
   const pod = await cluster.client.create(CoreV1Pod, {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -80,10 +80,12 @@ test('a namespace goes when its content has gone, and says what it waits for mea
     NamespaceContentRemaining: 'SomeResourcesRemain: Some resources are remaining: pods. has 1 resource instances',
     NamespaceFinalizersRemaining: 'ContentHasNoFinalizers: All content-preserving finalizers finished',
   })
-  expect((await cluster.client.list(CoreV1ConfigMap, { namespace: 'team' })).items).toEqual([])
+  const root = { namespace: 'team', name: 'kube-root-ca.crt' }
+  expect((await cluster.client.get(CoreV1ConfigMap, root)).metadata.deletionTimestamp).toBeUndefined()
   await finishDeletions(cluster.client)
   await cluster.clock.advance(2_000)
   expect(await namespaces()).toEqual([])
+  expect((await cluster.client.list(CoreV1ConfigMap, { namespace: 'team' })).items).toEqual([])
 })
 
 test('content with a finalizer keeps the namespace, which names it', async () => {
@@ -104,7 +106,7 @@ test('while a group cannot be asked the namespace stays, since something might b
   isAppsDown = true
   await cluster.client.delete(CoreV1Namespace, { name: 'team' })
   await cluster.clock.advance(2_000)
-  expect((await conditions()).NamespaceDeletionDiscoveryFailure).toMatch(/^DiscoveryFailed: .*\/apis\/apps\/v1/)
+  expect((await conditions()).NamespaceDeletionDiscoveryFailure).toMatch(/^DiscoveryFailed: .*apps\/v1: .*down/)
   isAppsDown = false
   await cluster.clock.advance(15_000)
   expect(await namespaces()).toEqual([])
