@@ -20,3 +20,16 @@ it('outlives a disk that has no room for its lines', async () => {
   expect(output).toBe('alive\n')
   expect(code).toBe(0)
 })
+
+it('says each field once: what a child says goes before what its parent said, and parts are joined', async () => {
+  const script = `
+    const { createLog } = await import(${JSON.stringify(log)})
+    const log = createLog({ level: 'info', component: 'monitor' }).child({ part: 'aggregator', node: 'a' })
+    log.child({ part: 'sinks', node: 'b' }).child({ sink: 'log' }).info({ token: 'geheim' }, 'a line')`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let output = ''
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  await once(child, 'close')
+  expect(output.match(/"(part|node)":"[^"]*"/g)).toEqual(['"part":"aggregator/sinks"', '"node":"b"'])
+  expect(JSON.parse(output)).toMatchObject({ component: 'monitor', sink: 'log', token: '[redacted]', msg: 'a line' })
+})

@@ -1,4 +1,5 @@
 import { pino } from 'pino'
+import type { Logger } from 'pino'
 
 /**
  * Structured logging: `log.info({ namespace, name }, 'message')`. error = a person must act; warn = degraded and healing;
@@ -21,7 +22,7 @@ export function createLog(options: { readonly level: string; readonly component:
   const output = pino.destination({ dest: 2, sync: true })
   // A full disk costs log lines, never the process.
   output.on('error', () => {})
-  return pino(
+  const root = pino(
     {
       level: options.level,
       base: { component: options.component },
@@ -30,6 +31,22 @@ export function createLog(options: { readonly level: string; readonly component:
     },
     output,
   )
+  return withFields(root, {})
+}
+
+/** Strict readers of JSON refuse a field that is there twice: a child's takes the place of its parent's, and parts of parts are joined. */
+function withFields(root: Logger, fields: Readonly<Record<string, unknown>>): Log {
+  const logger = root.child(fields)
+  return {
+    debug: (more, message) => logger.debug(more, message),
+    info: (more, message) => logger.info(more, message),
+    warn: (more, message) => logger.warn(more, message),
+    error: (more, message) => logger.error(more, message),
+    child: (more) => {
+      const isNested = fields['part'] !== undefined && more['part'] !== undefined
+      return withFields(root, { ...fields, ...more, ...(isNested ? { part: `${String(fields['part'])}/${String(more['part'])}` } : {}) })
+    },
+  }
 }
 
 /** A logger that drops everything, for tests and for callers that do not care. */
