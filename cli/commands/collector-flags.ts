@@ -148,8 +148,8 @@ export const unusedFlags = {
   'global-housekeeping-interval': valueWithoutUse('the sweep runs each minute'),
   'update-machine-info-interval': valueWithoutUse('machine information is read each five minutes'),
   'max-procs': valueWithoutUse('one thread does the work'),
-  'event-storage-age-limit': valueWithoutUse('events are bounded by their number'),
-  'event-storage-event-limit': valueWithoutUse('4,096 events are kept'),
+  'event-storage-age-limit': valueWithoutUse('events are kept for 24 h'),
+  'event-storage-event-limit': valueWithoutUse('10,000 events of each type are kept'),
   'application-metrics-count-limit': valueWithoutUse('there are no application metrics'),
   v: valueWithoutUse('use --log-level'),
 } as const satisfies FlagTable

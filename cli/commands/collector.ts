@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import {
   createCollector,
@@ -75,10 +76,10 @@ export function collectorOptions(flags: Flags, log: Log): CollectorOptions {
     hosts: flags['listen-ip'],
     port: flags['port'],
     ...(docker === 'none' ? {} : { docker: { url: docker } }),
-    procRoot: flags['proc-root'],
-    cgroupRoot: flags['cgroup-root'],
-    sysRoot: flags['sys-root'],
-    etcRoot: flags['etc-root'],
+    procRoot: folderOf('proc-root', flags),
+    cgroupRoot: folderOf('cgroup-root', flags),
+    sysRoot: folderOf('sys-root', flags),
+    etcRoot: folderOf('etc-root', flags),
     intervalMs: flags['housekeeping-interval'],
     historyMs: flags['storage-duration'],
     pathPrefix: flags['url-base-prefix'],
@@ -106,6 +107,7 @@ function podListOf(flags: Flags): Pick<CollectorOptions, 'podList'> {
   const token = flags['kubelet-token-file']
   const [ca, cert, key] = [fileOf('kubelet-ca', flags), fileOf('kubelet-client-cert', flags), fileOf('kubelet-client-key', flags)]
   if ((cert === undefined) !== (key === undefined)) throw new UsageError('--kubelet-client-cert and --kubelet-client-key need each other')
+  checkPem('--kubelet-ca, --kubelet-client-cert, --kubelet-client-key', { ca, cert, key })
   return {
     podList: podListFromKubelet({
       url,
@@ -134,11 +136,28 @@ function accessOf(flags: Flags): Pick<CollectorOptions, 'tls' | 'bearerToken'> {
   if ((certificate === undefined) !== (key === undefined)) throw new UsageError('--tls-cert and --tls-key need each other')
   if (clientCa !== undefined && certificate === undefined) throw new UsageError('--client-ca needs --tls-cert and --tls-key')
   if (token === '') throw new UsageError(`--token-file: ${JSON.stringify(flags['token-file'])} is empty; allowed is a file with a token`)
+  checkPem('--tls-cert, --tls-key, --client-ca', { cert: certificate, key, ca: clientCa })
   return {
     ...(certificate === undefined || key === undefined
       ? {}
       : { tls: { certificate, key, ...(clientCa === undefined ? {} : { clientCa }) } }),
     ...(token === undefined ? {} : { bearerToken: token }),
+  }
+}
+
+interface PemFiles {
+  readonly ca: string | undefined
+  readonly cert: string | undefined
+  readonly key: string | undefined
+}
+
+/** Files that are no certificates or don't belong together are told before anything runs. */
+function checkPem(names: string, { ca, cert, key }: PemFiles): void {
+  try {
+    if (ca !== undefined) new X509Certificate(ca)
+    if (cert !== undefined) process.getBuiltinModule('node:tls').createSecureContext({ cert, key })
+  } catch (error) {
+    throw new UsageError(`${names}: ${(error as Error).message}; allowed are PEM files that belong together`)
   }
 }
 
@@ -160,4 +179,12 @@ function fileOf(name: FileFlag, flags: Flags): string | undefined {
   } catch (error) {
     throw new UsageError(`--${name}: ${JSON.stringify(path)} can not be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`)
   }
+}
+
+/** A folder that somebody names has to be there; one of the usual ones may be absent, which is then among the findings. */
+function folderOf(name: 'proc-root' | 'cgroup-root' | 'sys-root' | 'etc-root', flags: Flags): string {
+  const path = flags[name]
+  if (path !== collectorFlags[name].fallback && statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new UsageError(`--${name}: ${JSON.stringify(path)} is not allowed: allowed are folders that are there`)
+  return path
 }
