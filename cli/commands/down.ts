@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { systemClock } from '../../lib/clock.ts'
 import { isAlive, signalProcess } from '../../lib/process-identity.ts'
 import { findDataFolder, type DataFolder } from '../data-folder.ts'
+import { unmountBelow } from '../mounts.ts'
 import type { ClusterOptions } from '../options.ts'
 import { takeOwnership, type Ownership } from '../ownership.ts'
 import { readRunState } from '../state.ts'
@@ -23,7 +24,10 @@ export async function takeDown(options: ClusterOptions, isPurge: boolean, contex
     // An owner that stopped in order leaves no state; what is there is from one that was killed.
     const state = readRunState(folder)
     if (state !== undefined) await cleanAfterCrash(state, folder, context)
-    if (isPurge) rmSync(folder.root, { recursive: true, force: true, maxRetries: 3 })
+    if (isPurge) {
+      unmountBelow(folder.root)
+      rmSync(folder.root, { recursive: true, force: true, maxRetries: 3 })
+    }
   } finally {
     ownership.release()
   }

@@ -92,7 +92,7 @@ export async function startCluster(
     },
     remove: async () => {
       await end(run.child, 'SIGINT')
-      await binnacle('down')
+      await binnacle('down', '--purge')
       rmSync(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
     },
   }
