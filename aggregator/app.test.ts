@@ -2,7 +2,7 @@ import { createServer } from 'node:https'
 import type { RequestListener, Server } from 'node:http'
 import { Agent, get } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { CoreV1Node, CoreV1Pod } from '../orchestrator/api/generated/kinds.ts'
 import { FakeClock } from '../lib/fake-clock.ts'
 import { silentLog } from '../lib/log.ts'
@@ -10,7 +10,7 @@ import { createAuthority, issueCertificate } from '../lib/pki.ts'
 import type { KeyPair } from '../lib/pki.ts'
 import { seededRandom } from '../lib/random.ts'
 import { createAggregator } from './app.ts'
-import type { Aggregator } from './app.ts'
+import type { Aggregator, AggregatorOptions } from './app.ts'
 import { createFakeClient, createFakeNode, createFakePod, createFakeSummary, FakeInformers } from './fake-cluster.ts'
 
 /** A cluster of one node with a real HTTPS kubelet, certificates of its own, and an aggregator on a clock that stands still. */
@@ -25,7 +25,7 @@ class Cluster {
   aggregator!: Aggregator
   #kubelet!: Server
 
-  async start(): Promise<void> {
+  async start(more: Partial<AggregatorOptions> = {}): Promise<void> {
     const now = Date.now()
     this.authority = await createAuthority('cluster', now)
     this.proxyAuthority = await createAuthority('front-proxy', now)
@@ -56,6 +56,7 @@ class Cluster {
           allowedNames: ['front-proxy-client'],
         },
       },
+      ...more,
     })
     this.informers.informer(CoreV1Pod).put(this.pod)
     await this.aggregator.start()
@@ -276,5 +277,14 @@ describe('the aggregator', () => {
     expect(await cluster.getJson('/api/v1/metric-export')).toContainEqual(
       expect.objectContaining({ labels: expect.objectContaining({ type: 'node', container_name: 'machine' }) }),
     )
+  })
+
+  it('is ready with a remark while its window has no room for every entity', async () => {
+    const narrow = new Cluster()
+    await narrow.start({ windowMaxBytes: 10_000 })
+    onTestFinished(() => narrow.stop())
+    await narrow.clock.advance(5000)
+    const full = { status: 200, body: expect.stringMatching(/^ok\nthe memory window is full/) }
+    await vi.waitFor(async () => expect(await narrow.getText('/readyz')).toMatchObject(full))
   })
 })

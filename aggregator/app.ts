@@ -10,12 +10,13 @@ import type { AggregatorConfiguration } from './configuration.ts'
 import type { SampleSink } from './custom-metrics.ts'
 import { CustomWindow } from './custom-window.ts'
 import type { EventSink } from './events.ts'
-import { createHttpServer } from './http-server.ts'
+import { createHttpServer, windowFullMessage } from './http-server.ts'
 import { createInfluxDriver } from './influx/database.ts'
 import { InfluxHistory } from './influx/history.ts'
 import { InfluxSink } from './influx/influx-sink.ts'
 import type { InfluxOptions } from './influx/options.ts'
 import { MemoryWindow } from './memory-window.ts'
+import type { WindowStats } from './memory-window.ts'
 import { noAuthorities } from './metrics-api/authorities.ts'
 import type { Authorities } from './metrics-api/authorities.ts'
 import { createMetricsGroups } from './metrics-api/groups.ts'
@@ -109,7 +110,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   const holdMs = resolutionMs * heldResolutions
   const view = createView(informers)
   const windowMs = options.windowMs ?? 3_600_000
-  const window = new MemoryWindow({ windowMs, maxBytes: options.windowMaxBytes ?? 256 << 20 })
+  const window = createWindow(windowMs, options)
   const customWindow = new CustomWindow({ windowMs, maxBytes: configuration.prometheus.windowMaxBytes })
   const metrics = new ResourceMetrics({ ...view, holdMs, clock })
   const sinks = createSinks(options)
@@ -242,6 +243,11 @@ function reportFlow({ view, pipeline, sources, window, customWindow, sinks }: Fl
     customWindow: customWindow.stats(),
     sinks: sinks.map((sink) => ({ name: sink.name, stats: sink.stats() })),
   }
+}
+
+function createWindow(windowMs: number, { windowMaxBytes = 256 << 20, log }: AggregatorOptions): MemoryWindow {
+  const onFull = ({ entities, maxBytes }: WindowStats) => log.warn({ entities, maxBytes }, windowFullMessage)
+  return new MemoryWindow({ windowMs, maxBytes: windowMaxBytes, onFull })
 }
 
 function createHistory(influx: InfluxOptions, { clock, clusterName = 'default' }: AggregatorOptions): InfluxHistory {

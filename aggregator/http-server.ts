@@ -59,9 +59,21 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     return reply
       .code(reasons.length === 0 ? 200 : 503)
       .type('text/plain; charset=utf-8')
-      .send(reasons.length === 0 ? 'ok' : `${reasons.join('\n')}\n`)
+      .send(reasons.length === 0 ? ['ok', ...remarks(report(), now())].join('\n') : `${reasons.join('\n')}\n`)
   })
   return server
+}
+
+/** What is said when there are more entities than the memory window has room for. */
+export const windowFullMessage =
+  'the memory window is full: some entities have no figures in the model API, alerts and the page; give it more (window.maxBytes, from 6 kB per entity), or add an aggregator'
+
+/** How long a refusal is worth a remark. */
+const remarkMs = 120_000
+
+/** What is not well, but nothing to wait for. */
+function remarks({ window: { lastRefusal, entities } }: SelfReport, now: number): readonly string[] {
+  return lastRefusal === undefined || now - lastRefusal > remarkMs ? [] : [`${windowFullMessage} (it has ${entities} entities)`]
 }
 
 /** Where nothing is served, what is served below is listed: a GET of `/` or `/api/v1/model/` shows where to go on. */

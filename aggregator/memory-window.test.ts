@@ -121,6 +121,43 @@ describe('the memory window', () => {
     expect(window.latest('uptime', 'p0')!.timestamp).toBe(at(295))
   })
 
+  it('holds more entities with shorter memories where there are many', () => {
+    const maxBytes = 500_000
+    const window = create({ maxBytes })
+    for (let round = 0; round < 40; round++) {
+      const samples = Array.from({ length: 180 }, (_, index) => ({
+        key: `p${index}`,
+        values: { uptime: round },
+        disks: { a: 1, b: 2, c: 3 },
+      }))
+      window.add(batch(round * 5, ...samples))
+    }
+    // In blocks of twelve samples, of which a new one is begun before the old one goes, 159 would fit.
+    expect(window.stats().entities).toBe(180)
+    expect(window.stats().bytes).toBeLessThanOrEqual(maxBytes)
+    for (const { values } of window.series('uptime', {})) expect(values.at(-1)).toBe(39)
+  })
+
+  it('says once per window that it is full', () => {
+    const told: number[] = []
+    const window = create({ maxBytes: 20_000, windowMs: 60_000, onFull: ({ entities }) => told.push(entities) })
+    const samples = Array.from({ length: 30 }, (_, index) => ({ key: `p${index}`, values: { uptime: 1 } }))
+    for (let second = 0; second < 90; second += 5) window.add(batch(second, ...samples))
+    expect(told).toHaveLength(2)
+    expect(window.stats()).toMatchObject({ entities: told[0], lastRefusal: at(85) })
+  })
+
+  it('keeps nothing of what is gone, also where every entity had resources of its own', () => {
+    const window = create({ windowMs: 60_000 })
+    for (let round = 0; round < 200; round++) {
+      window.add(batch(round * 5, { key: `p${round}`, values: { uptime: 1 }, disks: { [`Volume:token-${round}`]: 1 } }))
+    }
+    const { layouts, entities } = window.stats()
+    expect([entities, layouts]).toEqual([13, 13])
+    window.add(batch(5000, { values: { uptime: 1 } }))
+    expect(window.stats()).toMatchObject({ entities: 1, layouts: 1 })
+  })
+
   it('gives room to who lives when the one that held it is gone', () => {
     const window = create({ maxBytes: 6000 })
     window.add(batch(0, { key: 'gone', values: { uptime: 1 } }))

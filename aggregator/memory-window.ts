@@ -7,6 +7,8 @@ export interface MemoryWindowOptions {
   readonly windowMs: number
   /** What all samples together may take. Held: the oldest samples of the whole window go first, then new entities are refused. */
   readonly maxBytes: number
+  /** Called when an entity had no room, at most once per window. */
+  readonly onFull?: (stats: WindowStats) => void
 }
 
 /** What the window holds at the moment. */
@@ -20,12 +22,19 @@ export interface WindowStats {
   readonly blocksDropped: number
   /** Sets of entities that there was no room for. */
   readonly setsRefused: number
+  /** When that was last, ms; undefined while it has not been. */
+  readonly lastRefusal: number | undefined
+  /** Different sets of series that blocks have. */
+  readonly layouts: number
   /** The oldest sample that is still there, ms; undefined while there is none. */
   readonly oldest: number | undefined
 }
 
-/** Samples per block: at a resolution of 5 s a block holds a minute. */
-const blockLength = 12
+/**
+ * Samples per block: at a resolution of 5 s a block holds a minute. Blocks are shorter where there are so many entities that each would not
+ * have room for two of them: the samples of an entity go a block at a time, the newest block never.
+ */
+const blockLengths = [12, 6, 3] as const
 
 /** Doubles that are asked for at once, for several blocks: 128 KiB. */
 const slabLength = 16_384
@@ -41,18 +50,22 @@ const idleMs = 60_000
 const blockOverheadBytes = 250
 const entityOverheadBytes = 2000
 
-/** Which series the columns of a block are. Shared by all blocks that have the same. */
+/** Which series the columns of a block are. Shared by all blocks that have the same, and forgotten with the last of them. */
 interface Layout {
+  readonly key: string
   readonly plain: Int16Array
   readonly labelled: readonly { readonly column: number; readonly resource: string }[]
   readonly width: number
+  /** Blocks that have it. */
+  uses: number
 }
 
-/** `data` holds `width + 1` columns of `blockLength` numbers each: the timestamps, then each series. */
+/** `data` holds `width + 1` columns of `capacity` numbers each: the timestamps, then each series. */
 interface Block {
   readonly record: EntityRecord
   readonly layout: Layout
   readonly data: Float64Array
+  readonly capacity: number
   length: number
 }
 
@@ -79,6 +92,8 @@ export class MemoryWindow implements MetricWindow {
   #samples = 0
   #blocksDropped = 0
   #setsRefused = 0
+  #lastRefusal: number | undefined
+  #toldFullAt = -Infinity
   /** Memory for the next blocks. */
   #slab = new Float64Array(0)
   #slabUsed = 0
@@ -122,7 +137,7 @@ export class MemoryWindow implements MetricWindow {
       const position = positionOf(block.layout, columnOf(row.name))
       if (position < 0) continue
       for (let index = block.length - 1; index >= 0; index--) {
-        const value = block.data[(position + 1) * blockLength + index]!
+        const value = block.data[(position + 1) * block.capacity + index]!
         if (!Number.isNaN(value)) return { timestamp: block.data[index]!, value }
       }
     }
@@ -153,6 +168,8 @@ export class MemoryWindow implements MetricWindow {
       samples: this.#samples,
       blocksDropped: this.#blocksDropped,
       setsRefused: this.#setsRefused,
+      lastRefusal: this.#lastRefusal,
+      layouts: this.#layouts.size,
       oldest: this.#blocks[this.#firstBlock]?.data[0],
     }
   }
@@ -172,18 +189,18 @@ export class MemoryWindow implements MetricWindow {
     const block = this.#blockFor(record, set, timestamp)
     if (block === undefined) return false
     record.entity = set.entity
-    const { layout, data, length } = block
+    const { layout, data, capacity, length } = block
     data[length] = timestamp
-    let position = blockLength + length
+    let position = capacity + length
     for (const column of layout.plain) {
       const value = set.values[column]!
       data[position] = value
       if (!Number.isNaN(value)) this.#samples++
-      position += blockLength
+      position += capacity
     }
     for (const { column, resource } of layout.labelled) {
       data[position] = set.labelled.find((entry) => entry.column === column && entry.resource === resource)?.value ?? Number.NaN
-      position += blockLength
+      position += capacity
     }
     this.#samples += set.labelled.length
     block.length++
@@ -193,16 +210,17 @@ export class MemoryWindow implements MetricWindow {
   /** The block that takes the set's sample: the last one while it has room and a column for every value. */
   #blockFor(record: EntityRecord, set: MetricSet, timestamp: number): Block | undefined {
     const last = record.blocks.at(-1)
-    if (last !== undefined && last.length < blockLength && fits(last.layout, set)) return last
+    if (last !== undefined && last.length < last.capacity && fits(last.layout, set)) return last
     const layout = this.#layoutFor(set, last?.layout)
     return layout.width === 0 ? undefined : this.#beginBlock(record, layout, timestamp)
   }
 
   #beginBlock(record: EntityRecord, layout: Layout, timestamp: number): Block | undefined {
-    const bytes = (layout.width + 1) * blockLength * 8 + blockOverheadBytes
+    const capacity = this.#capacityFor(layout)
+    const bytes = blockBytes(layout, capacity)
     while (this.#bytes + bytes + entityOverheadBytes > this.#options.maxBytes) {
       if (!this.#dropOldest(record, timestamp)) {
-        this.#setsRefused++
+        this.#refuse(timestamp)
         return undefined
       }
     }
@@ -210,11 +228,25 @@ export class MemoryWindow implements MetricWindow {
       this.#index(record)
       this.#bytes += entityOverheadBytes
     }
-    const block: Block = { record, layout, data: this.#takeMemory((layout.width + 1) * blockLength), length: 0 }
+    const block: Block = { record, layout, data: this.#takeMemory((layout.width + 1) * capacity), capacity, length: 0 }
     record.blocks.push(block)
     this.#blocks.push(block)
     this.#bytes += bytes
+    if (layout.uses++ === 0) this.#layouts.set(layout.key, layout)
     return block
+  }
+
+  #capacityFor(layout: Layout): number {
+    const share = this.#options.maxBytes / (this.#records.size + 1) - entityOverheadBytes
+    return blockLengths.find((length) => blockBytes(layout, length) * 2 <= share) ?? blockLengths.at(-1)!
+  }
+
+  #refuse(timestamp: number): void {
+    this.#setsRefused++
+    this.#lastRefusal = timestamp
+    if (timestamp - this.#toldFullAt < this.#options.windowMs) return
+    this.#toldFullAt = timestamp
+    this.#options.onFull?.(this.stats())
   }
 
   /** Blocks go in the order in which they were begun, so those that share a piece of memory go together. */
@@ -252,9 +284,10 @@ export class MemoryWindow implements MetricWindow {
       this.#blocks = this.#blocks.slice(this.#firstBlock)
       this.#firstBlock = 0
     }
-    const { record } = block
+    const { record, layout } = block
     record.blocks.splice(record.blocks.indexOf(block), 1)
-    this.#bytes -= block.data.byteLength + blockOverheadBytes
+    this.#bytes -= blockBytes(layout, block.capacity)
+    if (--layout.uses === 0) this.#layouts.delete(layout.key)
     if (record.blocks.length > 0) return
     this.#bytes -= entityOverheadBytes
     this.#records.delete(record.entity.key)
@@ -277,14 +310,19 @@ export class MemoryWindow implements MetricWindow {
     for (const entry of before?.labelled ?? []) labels.set(`${entry.column} ${entry.resource}`, { ...entry, value: 0 })
     const key = JSON.stringify([plain, [...labels.keys()]])
     const layout = this.#layouts.get(key) ?? {
+      key,
       plain: Int16Array.from(plain),
       labelled: [...labels.values()].map(({ column, resource }) => ({ column, resource })),
       width: plain.length + labels.size,
+      uses: 0,
     }
-    if (this.#layouts.size < 10_000) this.#layouts.set(key, layout)
     this.#lastLayouts.set(set.entity.type, layout)
     return layout
   }
+}
+
+function blockBytes({ width }: Layout, capacity: number): number {
+  return (width + 1) * capacity * 8 + blockOverheadBytes
 }
 
 function fits(layout: Layout, set: MetricSet): boolean {
@@ -314,16 +352,16 @@ function collectSamples(
   { column, resource }: { readonly column: number; readonly resource: string | undefined },
   { since, until }: { readonly since: number; readonly until: number },
 ): { readonly timestamps: Float64Array; readonly values: Float64Array } {
-  const most = record.blocks.length * blockLength
+  const most = record.blocks.reduce((sum, { length }) => sum + length, 0)
   const timestamps = new Float64Array(most)
   const values = new Float64Array(most)
   let count = 0
-  for (const { layout, data, length } of record.blocks) {
+  for (const { layout, data, capacity, length } of record.blocks) {
     const position = positionOf(layout, column, resource)
     if (position < 0) continue
     for (let index = 0; index < length; index++) {
       const timestamp = data[index]!
-      const value = data[(position + 1) * blockLength + index]!
+      const value = data[(position + 1) * capacity + index]!
       if (timestamp < since || timestamp > until || Number.isNaN(value)) continue
       timestamps[count] = timestamp
       values[count++] = value

@@ -40,7 +40,17 @@ function createReport(nodes: number, now: number): SelfReport {
     pods: [],
     events: undefined,
     customWindow: { series: 3, bytes: 900, maxBytes: 4000, refused: 1 },
-    window: { entities: 5, bytes: 1000, maxBytes: 5000, samples: 77, blocksDropped: 1, setsRefused: 2, oldest: undefined },
+    window: {
+      entities: 5,
+      bytes: 1000,
+      maxBytes: 5000,
+      samples: 77,
+      blocksDropped: 1,
+      setsRefused: 2,
+      lastRefusal: undefined,
+      layouts: 3,
+      oldest: undefined,
+    },
     sinks: [{ name: 'influxdb', stats: sinkStats }],
     nodesKnown: nodes + 1,
     outcomes: new Map([

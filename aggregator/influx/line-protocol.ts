@@ -333,7 +333,8 @@ const refused = 2
 /** Answers are two bits each in small integers: there are several hundred thousand tag sets in a large cluster, and typed arrays cost twice that. */
 const answersPerWord = 15
 const answerMask = 3
-const maxResourceTags = 10_000
+/** Names that many entities share; those of the volumes of single pods are not worth their place. */
+const maxResourceTags = 1000
 
 /** The tags of a point as text, their hash, and what the guard said of each measurement with them. */
 interface TagSet extends SeriesHash {
