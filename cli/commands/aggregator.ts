@@ -197,14 +197,20 @@ function findAccess(flags: Flags, source: HeapsterSource, { serviceHost, service
     throw new UsageError('--kubeconfig is missing, and this is no pod of a cluster with a service account')
   }
   const host = serviceHost.includes(':') ? `[${serviceHost}]` : serviceHost
-  const token = new WatchedFile(`${serviceAccountFolder}/token`, systemClock)
   const ca = readFileSync(`${serviceAccountFolder}/ca.crt`, 'utf8')
-  return { server: `https://${host}:${servicePort}`, ca, token: () => token.read().trim(), ...overrides }
+  return { server: `https://${host}:${servicePort}`, ca, token: tokenIn(`${serviceAccountFolder}/token`), ...overrides }
+}
+
+/** A token in a file that somebody renews. */
+function tokenIn(path: string): () => string {
+  const file = new WatchedFile(path, systemClock)
+  return () => file.read().trim()
 }
 
 function readKubeconfig(path: string, context: string | undefined): Access {
   try {
-    return loadKubeconfig({ path }, context)
+    const { tokenFile, ...access } = loadKubeconfig({ path }, context)
+    return tokenFile === undefined ? access : { ...access, token: tokenIn(tokenFile) }
   } catch (error) {
     if (error instanceof KubeconfigError) throw new UsageError(`--kubeconfig: ${JSON.stringify(path)}: ${error.message}`)
     throw error

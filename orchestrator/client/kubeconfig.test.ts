@@ -39,7 +39,11 @@ test('paths are relative to the file', () => {
   writeFileSync(join(folder, 'ca.pem'), 'CA FILE')
   writeFileSync(join(folder, 'token'), 'secret\n')
   writeFileSync(join(folder, 'config'), config('tokenFile: token', 'certificate-authority: ca.pem'))
-  expect(loadKubeconfig({ path: join(folder, 'config') })).toMatchObject({ ca: 'CA FILE', token: 'secret' })
+  expect(loadKubeconfig({ path: join(folder, 'config') })).toMatchObject({
+    ca: 'CA FILE',
+    token: 'secret',
+    tokenFile: join(folder, 'token'),
+  })
 })
 
 test.each([

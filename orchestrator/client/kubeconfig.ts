@@ -9,6 +9,8 @@ export interface ClusterAccess {
   readonly cert?: string
   readonly key?: string
   readonly token?: string
+  /** Where the token was read, by whoever runs longer than it lasts. */
+  readonly tokenFile?: string
   readonly tlsServerName?: string
   readonly isInsecure?: boolean
   /** The context's namespace, `default` where it names none. */
@@ -50,21 +52,22 @@ export function loadKubeconfig(source: { readonly path: string } | { readonly te
   }
 }
 
-function credentials(user: Fields, folder: string | undefined): Pick<ClusterAccess, 'cert' | 'key' | 'token'> {
+function credentials(user: Fields, folder: string | undefined): Pick<ClusterAccess, 'cert' | 'key' | 'token' | 'tokenFile'> {
   const cert = pem(user, 'client-certificate', folder)
   const key = pem(user, 'client-key', folder)
   if ((cert === undefined) !== (key === undefined))
     throw new KubeconfigError('users[].user: client-certificate and client-key go together; one is missing')
-  const tokenFile = text(user, 'tokenFile', 'users[].user.tokenFile')
-  const token =
-    text(user, 'token', 'users[].user.token') ??
-    (tokenFile === undefined ? undefined : readText(resolve(folder ?? '.', tokenFile), 'tokenFile').trim())
+  const tokenPath = text(user, 'tokenFile', 'users[].user.tokenFile')
+  const tokenFile = tokenPath === undefined ? undefined : resolve(folder ?? '.', tokenPath)
+  const fixed = text(user, 'token', 'users[].user.token')
+  const token = fixed ?? (tokenFile === undefined ? undefined : readText(tokenFile, 'tokenFile').trim())
   for (const method of ['exec', 'auth-provider', 'username']) {
     if (user[method] !== undefined && cert === undefined && token === undefined) {
       throw new KubeconfigError(`users[].user.${method}: is not supported; give client-certificate and client-key, token or tokenFile`)
     }
   }
-  return { ...present('cert', cert), ...present('key', key), ...present('token', token) }
+  const isFromFile = fixed === undefined && tokenFile !== undefined
+  return { ...present('cert', cert), ...present('key', key), ...present('token', token), ...(isFromFile ? { tokenFile } : {}) }
 }
 
 function parseConfig(source: string): Fields {
