@@ -272,6 +272,7 @@ class ComposedAgent implements NodeAgent {
       statusWriter,
       cgroups: createPodCgroups({ root: options.cgroupRoot ?? '/sys/fs/cgroup', pods: parts.pods }),
       settings,
+      pods: parts.pods,
       services: parts.services,
       addresses: () => this.#pool,
       machine: () => this.#machine,

@@ -2,6 +2,7 @@ import { applyDefaults } from '../../api/defaulting.ts'
 import type { KindDeclaration } from '../../api/kind-declaration.ts'
 import { validateApproval } from '../../api/kinds/certificate-signing-request.ts'
 import { validateEphemeralContainers } from '../../api/kinds/ephemeral-containers.ts'
+import { validateResize } from '../../api/kinds/pod-resize.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { invalid, notFound, type StatusCause } from '../../api/status-error.ts'
 import { prepareForStatusUpdate, prepareForUpdate } from '../../api/strategy.ts'
@@ -55,9 +56,7 @@ interface Strategy {
 }
 
 const wholeObject: Strategy = { prepare: prepareForUpdate, validate: validateUpdate }
-/** Writes to parts that an update of the whole object may not touch: immutability is not their rule. */
-const fixedPart: Strategy = { prepare: prepareForUpdate, validate: validateObject }
-/** The same, with a rule of the part's own. */
+/** Writes to parts that an update of the whole object may not touch: immutability is not their rule, they have one of their own. */
 const partWith = (validate: (object: KubeObject, previous: KubeObject) => readonly StatusCause[]): Strategy => ({
   prepare: prepareForUpdate,
   validate: (declaration, object, previous) => [...validateObject(declaration, object), ...validate(object, previous)],
@@ -72,7 +71,7 @@ const strategies: Readonly<Record<string, Strategy>> = {
     prepare: prepareForStatusUpdate,
     validate: (declaration, object, previous) => [...validateObject(declaration, object), ...validateApproval(object, previous)],
   },
-  resize: fixedPart,
+  resize: partWith(validateResize),
   binding: asGiven,
   finalize: asGiven,
 }

@@ -6,7 +6,16 @@ import type {
   CoreV1ContainerStatus,
 } from '../../api/generated/kinds.ts'
 import type { ObservedContainer } from '../runtime/runtime.ts'
-import { allStatusesOf, backoffKeyOf, initContainersOf, isInPostStart, isRestartable, isSidecar, newestAttempt } from './pod-view.ts'
+import {
+  allStatusesOf,
+  backoffKeyOf,
+  ephemeralContainersOf,
+  initContainersOf,
+  isInPostStart,
+  isRestartable,
+  isSidecar,
+  newestAttempt,
+} from './pod-view.ts'
 import type { PodView } from './pod-view.ts'
 import { backOffMessage } from './sync-pod.plan.ts'
 
@@ -48,7 +57,15 @@ export function containerStatus(
     ready: isReady || isDoneInit(subject),
     started: state.running !== undefined && verdict?.isStarted === true,
     ...identityOf(subject),
+    ...resourcesOf(subject),
   }
+}
+
+/** What a running container has been given, which a resize may change after its start. */
+function resourcesOf({ newest, view }: Subject): Pick<CoreV1ContainerStatus, 'resources' | 'allocatedResources'> {
+  const resources = newest?.state === 'running' ? view.applied.get(newest.id) : undefined
+  if (resources === undefined || Object.keys(resources).length === 0) return {}
+  return { resources, ...(resources.requests === undefined ? {} : { allocatedResources: resources.requests }) }
 }
 
 /** An init container that has done its work counts as ready from then on. */
@@ -77,6 +94,9 @@ function stateOf(subject: Subject): CoreV1ContainerState {
     if (newest?.state === 'exited') return { terminated: terminatedOf(newest, facts) }
     return told?.state?.terminated === undefined ? lostState(told, facts) : told.state
   }
+  // An ephemeral container is never made again: what was told of it stands.
+  const isEphemeral = ephemeralContainersOf(view.pod).some(({ name }) => name === container.name)
+  if (newest === undefined && isEphemeral && told?.containerID !== undefined) return lostState(told, facts)
   const hold = view.holds.get(container.name)
   if (hold !== undefined) return { waiting: { reason: hold.reason, message: hold.message } }
   if (newest?.state === 'exited') {

@@ -1,5 +1,6 @@
 import { toTimestamp } from '../../../lib/clock.ts'
 import type { CoreV1ContainerStatus, CoreV1Pod, CoreV1PodCondition } from '../../api/generated/kinds.ts'
+import { resizeConditions } from './resize.plan.ts'
 import { initContainersOf, isSidecar } from './pod-view.ts'
 
 interface ConditionInput {
@@ -9,6 +10,7 @@ interface ConditionInput {
   readonly statuses: readonly CoreV1ContainerStatus[]
   readonly isSandboxReady: boolean
   readonly eviction?: string
+  readonly resize: readonly (readonly [type: string, verdict: Verdict])[]
   readonly nowMs: number
 }
 
@@ -26,9 +28,10 @@ export function podConditions(input: ConditionInput): CoreV1PodCondition[] {
     ['Ready', readinessGates(input.pod) ?? containersReady],
     ['ContainersReady', containersReady],
     ['PodScheduled', yes],
+    ...input.resize.map(([type, verdict]) => [type, verdict] as const),
     ...(input.eviction === undefined ? [] : [disruption(input.eviction)]),
   ]
-  const names = new Set(own.map(([type]) => type))
+  const names = new Set([...own.map(([type]) => type), ...resizeConditions])
   const conditions = own.map(([type, verdict]) =>
     withTimes(
       input,

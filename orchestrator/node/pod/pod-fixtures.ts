@@ -51,6 +51,7 @@ export function view(more: Partial<PodView> = {}): PodView {
     verdicts: new Map(),
     restartBackoff: new Backoff(10_000, 300_000),
     isCleanedUp: false,
+    applied: new Map(),
     firstSeenMs: 0,
     ...more,
   }

@@ -5,7 +5,7 @@ import { containerConfig, identityOf } from '../container/container-config.ts'
 import { dnsConfigOf, formatHosts, formatResolvConf, hostnameOf } from '../container/dns.ts'
 import { makeEnvironment } from '../container/environment.ts'
 import type { NodeFacts } from '../container/field-reference.ts'
-import { cgroupParentOf } from '../container/resources.ts'
+import { cgroupParentOf, containerResources } from '../container/resources.ts'
 import { containerReference } from '../images/image-manager.ts'
 import { requireDrivers } from '../volumes/volume-manager.ts'
 import { RuntimeUnavailableError } from '../runtime/runtime.ts'
@@ -101,6 +101,16 @@ export class PodOperations {
     await this.#start(created, about, options.observe)
     const hook = container.lifecycle?.postStart
     if (hook !== undefined) await this.#runPostStart(pod, container, created, podIp)
+  }
+
+  /** Gives a running container the limits that its pod asks for now; the pod's own group grows before it and shrinks after it. */
+  async resizeContainer(pod: CoreV1Pod, container: CoreV1Container, observed: ObservedContainer): Promise<void> {
+    const { runtime } = this.#services
+    const machine = this.#machine()
+    const limits = containerResources(pod, container, machine.memoryBytes)
+    await this.#makeCgroup(pod, machine)
+    await runtime.updateContainer(observed.id, limits)
+    await this.#makeCgroup(pod, machine)
   }
 
   /** preStop, then the stop signal, then after the rest of the grace period SIGKILL. */

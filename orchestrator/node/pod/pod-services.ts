@@ -1,6 +1,6 @@
 import type { Clock } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
-import type { CoreV1Service } from '../../api/generated/kinds.ts'
+import type { CoreV1Pod, CoreV1Service } from '../../api/generated/kinds.ts'
 import type { EventRecorder } from '../../client/events.ts'
 import type { ImageManager } from '../images/image-manager.ts'
 import type { ProbeExecutor } from '../probes/probe-executor.ts'
@@ -29,6 +29,8 @@ export interface PodServices {
   readonly statusWriter: StatusSink
   readonly cgroups: PodCgroups
   readonly settings: NodeSettings
+  /** All pods of the node, as the API has them. */
+  readonly pods: () => Iterable<CoreV1Pod>
   /** Services whose addresses go into environments. */
   readonly services: () => Iterable<CoreV1Service>
   /** `undefined` until the node has a pod range. */

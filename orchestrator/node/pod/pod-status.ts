@@ -4,8 +4,10 @@ import { qosClassOf } from '../container/resources.ts'
 import { containerStatus } from './container-status.ts'
 import type { StatusFacts } from './container-status.ts'
 import { podConditions } from './pod-conditions.ts'
-import { ephemeralContainersOf, initContainersOf, isSidecar, newestSandbox } from './pod-view.ts'
+import { ephemeralContainersOf, initContainersOf, isSidecar, newestAttempt, newestSandbox } from './pod-view.ts'
 import type { PodView } from './pod-view.ts'
+import { resizeOf } from './resize.plan.ts'
+import { resizeKey } from './sync-pod.plan.ts'
 import type { PodPlan } from './sync-pod.plan.ts'
 
 /** What the API is told of a pod: phase, conditions and a status per container, all derived from the view. */
@@ -26,6 +28,7 @@ export function podStatus(view: PodView, plan: PodPlan, facts: StatusFacts): Cor
       initStatuses,
       statuses,
       isSandboxReady: isRunning,
+      resize: resizeStateOf(view),
       ...(view.eviction === undefined ? {} : { eviction: view.eviction }),
       nowMs: facts.nowMs,
     }),
@@ -40,6 +43,19 @@ export function podStatus(view: PodView, plan: PodPlan, facts: StatusFacts): Cor
     qosClass: pod.status?.qosClass ?? qosClassOf(pod),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
   }
+}
+
+/** What is told while containers do not have what the pod asks for. */
+function resizeStateOf({ pod, pendingResize, applied, holds, ...view }: PodView): Parameters<typeof podConditions>[0]['resize'] {
+  if (pendingResize !== undefined) return [['PodResizePending', { status: 'True', ...pendingResize }]]
+  const behind = pod.spec.containers.find((container) => {
+    const newest = newestAttempt(view, container.name)
+    const has = newest?.state === 'running' ? applied.get(newest.id) : undefined
+    return has !== undefined && resizeOf(container, has) !== undefined
+  })
+  if (behind === undefined) return []
+  const failure = holds.get(resizeKey(behind.name))
+  return [['PodResizeInProgress', { status: 'True', ...(failure === undefined ? {} : { reason: 'Error', message: failure.message }) }]]
 }
 
 function addressOf(view: PodView, facts: StatusFacts): Pick<CoreV1PodStatus, 'podIP' | 'podIPs'> {

@@ -4,9 +4,11 @@ import type {
   CoreV1EphemeralContainer,
   CoreV1Pod,
   CoreV1PodStatus,
+  CoreV1ResourceRequirements,
 } from '../../api/generated/kinds.ts'
 import type { ObservedContainer } from '../runtime/runtime.ts'
 import type { Backoff } from './backoff.ts'
+import type { PendingResize } from './resize.plan.ts'
 
 /** Why something of a pod does not go on, and until when. `key` is a container's name or `sandboxKey`. */
 export interface Hold {
@@ -42,6 +44,10 @@ export interface PodView {
   readonly restartBackoff: Pick<Backoff, 'remainingMs' | 'delayMs'>
   /** Directories, volumes, address: all that was taken for the pod is given back. */
   readonly isCleanedUp: boolean
+  /** The resources that running containers have been given, by container id. */
+  readonly applied: ReadonlyMap<string, CoreV1ResourceRequirements>
+  /** Why the node does not give what the pod asks for now. */
+  readonly pendingResize?: PendingResize
   /** Why the node gives the pod up, in the words of its status. */
   readonly eviction?: string
   /** When this agent first saw the pod. */

@@ -3,6 +3,7 @@ import type { CoreV1Pod, CoreV1PodStatus } from '../../api/generated/kinds.ts'
 import { containerReference } from '../images/image-manager.ts'
 import { mergeObserved } from '../runtime/merge-observed.ts'
 import type { ObservedContainer } from '../runtime/runtime.ts'
+import { AppliedResources } from './applied-resources.ts'
 import { Backoff } from './backoff.ts'
 import { PodHolds } from './pod-holds.ts'
 import { PodOperations } from './pod-operations.ts'
@@ -10,7 +11,7 @@ import type { PodServices } from './pod-services.ts'
 import { isSameStatus, podStatus } from './pod-status.ts'
 import { allStatusesOf, backoffKeyOf, describePod, isInPostStart, newestSandbox, sandboxKey } from './pod-view.ts'
 import type { PodView, ProbeVerdict } from './pod-view.ts'
-import { delayOfBackOffMessage, killKey, planPod } from './sync-pod.plan.ts'
+import { delayOfBackOffMessage, killKey, planPod, resizeKey } from './sync-pod.plan.ts'
 import type { PodAction, PodPlan } from './sync-pod.plan.ts'
 
 const firstRestartMs = 10_000
@@ -36,6 +37,7 @@ export class PodWorker {
   readonly #isStatic: boolean
   readonly #exitWaiters = new Map<string, () => void>()
   #pod: CoreV1Pod
+  readonly #applied: AppliedResources
   #isGone = false
   #eviction: string | undefined
   #isCleanedUp = false
@@ -52,6 +54,7 @@ export class PodWorker {
     this.#services = services
     this.#isStatic = isStatic
     this.#operations = new PodOperations(services)
+    this.#applied = new AppliedResources(services)
     this.#pod = pod
     this.#holds = new PodHolds({ services, pod: () => this.#pod, wake: () => this.wake() })
     this.#firstSeenMs = services.clock.now()
@@ -118,6 +121,7 @@ export class PodWorker {
     if (merged.state === 'exited') {
       this.#exitWaiters.get(container.id)?.()
       this.#services.prober.untrack(container.id)
+      this.#applied.forget(container.id)
       if (merged.kind === 'container' && merged.terminationMessage === undefined) this.#readTerminationMessage(merged)
     }
     this.wake()
@@ -195,6 +199,10 @@ export class PodWorker {
 
   #view(): PodView {
     const all = [...this.#containers.values()]
+    const pending = this.#applied.pending(
+      this.#pod,
+      all.filter(({ kind }) => kind === 'container'),
+    )
     return {
       pod: this.#isStatic && this.#status !== undefined ? { ...this.#pod, status: this.#status } : this.#pod,
       isGone: this.#isGone,
@@ -205,6 +213,8 @@ export class PodWorker {
       verdicts: this.#verdicts(),
       restartBackoff: this.#restartBackoff,
       isCleanedUp: this.#isCleanedUp,
+      applied: this.#applied.all,
+      ...(pending === undefined ? {} : { pendingResize: pending }),
       firstSeenMs: this.#firstSeenMs,
       ...(this.#eviction === undefined ? {} : { eviction: this.#eviction }),
     }
@@ -256,6 +266,11 @@ export class PodWorker {
         return this.#start(action, view)
       case 'kill-container':
         return this.#kill(action)
+      case 'resize-container':
+        return this.#run(resizeKey(action.container.name), async () => {
+          await this.#operations.resizeContainer(this.#pod, action.container, action.observed)
+          this.#applied.set(action.observed.id, action.container.resources ?? {})
+        })
       case 'remove-container':
         return this.#run(`${action.container.id}/remove`, async () => {
           await this.#services.runtime.removeContainer(action.container.id)
@@ -273,13 +288,17 @@ export class PodWorker {
 
   #start(action: Extract<PodAction, { type: 'start-container' }>, view: PodView): void {
     const sandbox = newestSandbox(view)!
+    const { resources = {} } = action.container
     this.#run(action.container.name, async () => {
       await this.#operations.startContainer(this.#pod, action.container, {
         attempt: action.attempt,
         sandbox,
         target: action.target,
         signal: this.#stopStarting.signal,
-        observe: (container) => this.observe(container),
+        observe: (container) => {
+          if (container.state !== 'exited') this.#applied.set(container.id, resources)
+          this.observe(container)
+        },
       })
     })
   }

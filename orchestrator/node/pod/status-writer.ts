@@ -7,6 +7,7 @@ import type { CoreV1PodStatus } from '../../api/generated/kinds.ts'
 import { isConflict, isNotFound } from '../../api/status-error.ts'
 import type { Client } from '../../client/client.ts'
 import { isSameStatus } from './pod-status.ts'
+import { resizeConditions } from './resize.plan.ts'
 
 const firstRetryMs = 500
 const lastRetryMs = 10_000
@@ -125,7 +126,7 @@ function newest(pod: CoreV1Pod, written: CoreV1Pod | undefined): CoreV1Pod {
 function withForeignParts(status: CoreV1PodStatus, stored: CoreV1PodStatus | undefined): CoreV1PodStatus {
   if (stored === undefined) return status
   const own = new Set((status.conditions ?? []).map(({ type }) => type))
-  const foreign = (stored.conditions ?? []).filter(({ type }) => !own.has(type))
+  const foreign = (stored.conditions ?? []).filter(({ type }) => !own.has(type) && !resizeConditions.includes(type))
   const { nominatedNodeName, resourceClaimStatuses, extendedResourceClaimStatus } = stored
   return {
     ...(nominatedNodeName === undefined ? {} : { nominatedNodeName }),

@@ -14,6 +14,7 @@ import {
   sandboxKey,
 } from './pod-view.ts'
 import type { PodView } from './pod-view.ts'
+import { resizeOf } from './resize.plan.ts'
 
 /** One step towards what a pod asks for. Steps of one plan are independent of each other. */
 export type PodAction =
@@ -34,6 +35,7 @@ export type PodAction =
       readonly why?: string
       readonly reason: string
     }
+  | { readonly type: 'resize-container'; readonly container: CoreV1Container; readonly observed: ObservedContainer }
   | { readonly type: 'remove-container'; readonly container: ObservedContainer }
   /** Give back directories, volumes and the address: nothing of the pod runs any more. */
   | { readonly type: 'clean-up' }
@@ -54,6 +56,8 @@ const defaultGraceSeconds = 30
 const msPerSecond = 1000
 /** A node that runs out has no time for more. */
 const evictionGraceSeconds = 1
+/** How soon a resize that waits for room is tried again. */
+const deferredResizeMs = 30_000
 /** How many dead attempts of a container are kept for `logs --previous`. */
 const keptDeadAttempts = 1
 
@@ -134,6 +138,9 @@ function stopContainers(view: PodView, graceSeconds: number, reason: string): { 
     }))
   return { actions, isUnderWay: alive.length > 0 }
 }
+
+/** The key of a change of a container's limits. */
+export const resizeKey = (name: string): string => `${name}/resize`
 
 /** The key of a stop under way: a start of the same container may be cut short by it. */
 export const killKey = (name: string): string => `${name}/stop`
@@ -255,10 +262,26 @@ class ContainerPlanner {
 
   #planRunning(container: CoreV1Container, newest: ObservedContainer): void {
     const unhealthy = this.#view.verdicts.get(newest.id)?.unhealthy
-    if (unhealthy === undefined) return
+    if (unhealthy === undefined) return this.#planResize(container, newest)
     const graceSeconds =
       container.livenessProbe?.terminationGracePeriodSeconds ?? this.#view.pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds
     this.actions.push({ type: 'kill-container', container: newest, graceSeconds, why: unhealthy, reason: 'Killing' })
+  }
+
+  #planResize(container: CoreV1Container, newest: ObservedContainer): void {
+    const { applied, pendingResize, holds } = this.#view
+    const has = applied.get(newest.id)
+    if (pendingResize?.reason === 'Deferred') this.#wakeAt(this.#nowMs + deferredResizeMs)
+    const step = has === undefined || pendingResize !== undefined ? undefined : resizeOf(container, has)
+    if (step === 'restart') {
+      const graceSeconds = this.#view.pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds
+      const why = `Container ${container.name} resize requires restart`
+      this.actions.push({ type: 'kill-container', container: newest, graceSeconds, why, reason: 'Killing' })
+    } else if (step === 'update' && !this.#view.busy.has(resizeKey(container.name))) {
+      const hold = holds.get(resizeKey(container.name))
+      if (hold !== undefined && hold.retryAtMs > this.#nowMs) return this.#wakeAt(hold.retryAtMs)
+      this.actions.push({ type: 'resize-container', container, observed: newest })
+    }
   }
 
   #wakeAt(ms: number): void {

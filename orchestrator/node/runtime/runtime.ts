@@ -17,6 +17,8 @@ export interface ContainerRuntime {
   /** Creates a container in a sandbox without starting it. */
   createContainer(config: ContainerConfig): Promise<ObservedContainer>
   startContainer(id: string): Promise<ObservedContainer>
+  /** Gives a running container other limits, without a restart. Rejects where the kernel refuses, e.g. less memory than it uses. */
+  updateContainer(id: string, resources: ContainerResources): Promise<void>
   /** Sends the container's stop signal, and SIGKILL after `graceSeconds`. Resolves when it has exited; absent is success. */
   stopContainer(id: string, graceSeconds: number): Promise<void>
   /** Kills if need be, removes the container and its log. Absent is success. */

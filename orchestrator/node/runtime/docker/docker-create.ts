@@ -92,6 +92,17 @@ function pidMode({ pidNamespace, sandboxId }: ContainerConfig): Docker.HostConfi
   return { PidMode: `container:${pidNamespace === 'sandbox' ? sandboxId : pidNamespace.containerId}` }
 }
 
+/** What Docker is asked for to change a running container's limits; -1 takes one away. */
+export function updateOptions(resources: ContainerResources): Docker.HostConfig {
+  const { cpuShares, cpuQuotaMicroseconds = -1, cpuPeriodMicroseconds = 100_000, memoryBytes = -1 } = resources
+  return {
+    CpuShares: cpuShares,
+    CpuQuota: cpuQuotaMicroseconds,
+    CpuPeriod: cpuPeriodMicroseconds,
+    ...(memoryBytes === -1 ? {} : { Memory: memoryBytes, MemorySwap: memoryBytes }),
+  }
+}
+
 function resourceOptions(resources: ContainerResources, minOomScoreAdjust: number): Docker.HostConfig {
   return {
     CpuShares: resources.cpuShares,

@@ -5,6 +5,7 @@ import { isAbsent, RuntimeError, RuntimeUnavailableError } from '../runtime.ts'
 import type {
   AttachOptions,
   ContainerConfig,
+  ContainerResources,
   ContainerRuntime,
   ExecOptions,
   LogOptions,
@@ -16,7 +17,7 @@ import type {
   RuntimeInfo,
   SandboxConfig,
 } from '../runtime.ts'
-import { containerOptions, oomProbeOptions, sandboxOptions } from './docker-create.ts'
+import { containerOptions, oomProbeOptions, sandboxOptions, updateOptions } from './docker-create.ts'
 import { callDocker, statusCodeOf, toRuntimeError } from './docker-engine.ts'
 import { mergeObserved } from '../merge-observed.ts'
 import { factsOfEvent, jsonLines } from './docker-events.ts'
@@ -116,6 +117,10 @@ export class DockerRuntime implements ContainerRuntime {
       if (statusCodeOf(error) !== 304) throw toRuntimeError(error)
     }
     return this.#note({ ...this.#knownOrBlank(id), state: 'running', startedAtMs: this.#known.get(id)?.startedAtMs ?? this.#clock.now() })
+  }
+
+  async updateContainer(id: string, resources: ContainerResources): Promise<void> {
+    await callDocker(() => this.#docker.getContainer(id).update(updateOptions(resources)))
   }
 
   async stopContainer(id: string, graceSeconds: number): Promise<void> {

@@ -179,6 +179,8 @@ export class SimulatedRuntime implements ContainerRuntime {
     return Promise.reject(unsupported('exec is not possible'))
   }
 
+  async updateContainer(): Promise<void> {}
+
   attach(): Promise<ProcessStreams> {
     return Promise.reject(unsupported('attach is not possible'))
   }
