@@ -71,8 +71,6 @@ export interface AggregatorOptions {
   readonly sinks?: readonly SinkPlan[]
   /** Where points wait while a sink's destination is away; absent: in memory, bounded. */
   readonly spoolDir?: string
-  /** Default 512 MiB. */
-  readonly spoolMaxBytes?: number
   /** Default one hour. */
   readonly windowMs?: number
   /** What the memory window may take. Default 256 MiB. */
@@ -355,14 +353,15 @@ const takesEvents = (sink: Sink): sink is Sink & EventSink => sink.addEvents !==
 
 /** The InfluxDB of the options and every sink that is planned besides. */
 function createSinks(options: AggregatorOptions): readonly Sink[] {
-  const { clock, random, log, influx, clusterName = 'default', spoolDir, spoolMaxBytes, sinks = [] } = options
+  const { clock, random, log, influx, clusterName = 'default', spoolDir, sinks = [] } = options
+  const { configuration = defaultConfiguration() } = options
   const context: SinkContext = {
     clusterName,
     clock,
     random,
     log: log.child({ part: 'sinks' }),
     ...(spoolDir === undefined ? {} : { spoolDir }),
-    ...(spoolMaxBytes === undefined ? {} : { spoolMaxBytes }),
+    spoolMaxBytes: configuration.spool.maxBytes,
   }
   const own = influx === undefined ? [] : [new InfluxSink({ name: 'influxdb', influx }, context)]
   return [...own, ...sinks.map((plan) => plan.create(context))]

@@ -60,6 +60,7 @@ sinks:
 resolution: 15s
 clusterName: east
 window: { duration: 2h, maxBytes: 1Gi }
+spool: { maxBytes: 1Gi }
 modelApi: { strict: true }
 prometheus: { enabled: false, resolution: 30s, namespaces: [a, b], maxBytes: 65536, maxSeries: 5 }
 externalMetrics:
@@ -68,6 +69,7 @@ externalMetrics:
 `
     const read = parseConfiguration('a.yaml', text)
     expect(read.modelApi).toEqual({ isStrict: true })
+    expect(read.spool).toEqual({ maxBytes: 1 << 30 })
     expect(read).toMatchObject({
       sources: {
         kubelet: {

@@ -66,6 +66,8 @@ export interface AggregatorConfiguration {
   readonly resolutionMs: number | undefined
   readonly clusterName: string | undefined
   readonly window: { readonly durationMs: number; readonly maxBytes: number }
+  /** `maxBytes`: what points that wait on disk for one sink may take. */
+  readonly spool: { readonly maxBytes: number }
   /** `isStrict`: what the model API does not know is a 404; else, as upstream, an empty answer. */
   readonly modelApi: { readonly isStrict: boolean }
   readonly prometheus: PrometheusSettings
@@ -82,6 +84,7 @@ const sections = [
   'resolution',
   'clusterName',
   'window',
+  'spool',
   'modelApi',
   'prometheus',
   'externalMetrics',
@@ -147,6 +150,7 @@ class ConfigurationReader {
     const sources = this.#section(fields.sources, ['kubelet', 'events'])
     const events = this.#section(sources.events, ['enabled', 'keep'])
     const window = this.#section(fields.window, ['duration', 'maxBytes'])
+    const spool = this.#section(fields.spool, ['maxBytes'])
     const modelApi = this.#section(fields.modelApi, ['strict'])
     const configuration: AggregatorConfiguration = {
       sources: {
@@ -164,6 +168,7 @@ class ConfigurationReader {
         durationMs: this.#duration(window.duration, { min: 60_000, max: 7 * 86_400_000, default: 3_600_000 }),
         maxBytes: this.#bytes(window.maxBytes, { min: 1 << 20, max: 64 * 2 ** 30, default: 256 << 20 }),
       },
+      spool: { maxBytes: this.#bytes(spool.maxBytes, { min: 1 << 20, max: 2 ** 40, default: 512 << 20 }) },
       modelApi: { isStrict: reader.boolean(modelApi.strict) ?? false },
       prometheus: this.#readPrometheus(fields.prometheus),
       externalMetrics: readExternalMetrics(reader, fields.externalMetrics),
