@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, test } from 'vitest'
 import { createCertificateRequest, signCertificateRequest } from '../../../lib/certificate-request.ts'
-import type { RequestedIdentity } from '../../../lib/certificate-request.ts'
+import type { RequestedIdentity, SigningTerms } from '../../../lib/certificate-request.ts'
 import { createAuthority } from '../../../lib/pki.ts'
 import type { KeyPair } from '../../../lib/pki.ts'
 import { AuthorizationV1SubjectAccessReview, CertificatesV1CertificateSigningRequest } from '../../api/generated/kinds.ts'
@@ -55,6 +55,13 @@ let authority: KeyPair
 let cluster: TestCluster
 /** `user subresource` of what may be asked for. */
 let rights: Set<string>
+let signatures: Promise<string>[]
+
+function sign(terms: SigningTerms): Promise<string> {
+  const signature = signCertificateRequest(authority, terms)
+  signatures.push(signature)
+  return signature
+}
 
 beforeAll(async () => {
   authority = await createAuthority('ca', Date.UTC(2029, 0, 1))
@@ -62,6 +69,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   cluster = createTestCluster()
   rights = new Set()
+  signatures = []
   cluster.transport.intercept(async ({ path, body }) => {
     if (!path.endsWith('/subjectaccessreviews')) return undefined
     const { spec } = body as AuthorizationV1SubjectAccessReview
@@ -69,7 +77,7 @@ beforeEach(async () => {
   })
   await cluster.start(
     createCertificateApprovingController(),
-    createCertificateSigningController({ sign: (terms) => signCertificateRequest(authority, terms) }),
+    createCertificateSigningController({ sign }),
     createCertificateCleaningController(),
   )
 })
@@ -96,12 +104,11 @@ async function ask(
   await settle()
 }
 
-/** Keys and signatures are made by threads of their own, which the fake clock knows nothing of. */
+/** Signatures are made by threads of their own, which the fake clock knows nothing of. */
 async function settle(): Promise<void> {
-  for (let round = 0; round < 20; round++) {
-    await cluster.clock.advance(10)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
+  await cluster.clock.advance(100)
+  await Promise.allSettled(signatures)
+  await cluster.clock.advance(100)
 }
 
 const get = (name: string) => cluster.client.get(CertificatesV1CertificateSigningRequest, { name })
