@@ -153,9 +153,11 @@ interface PemFiles {
 
 /** Files that are no certificates or don't belong together are told before anything runs. */
 function checkPem(names: string, { ca, cert, key }: PemFiles): void {
+  if (ca === undefined && cert === undefined) return
   try {
-    if (ca !== undefined) new X509Certificate(ca)
-    if (cert !== undefined) process.getBuiltinModule('node:tls').createSecureContext({ cert, key })
+    // The authority of a context is not looked at: what is no certificate is skipped.
+    const authority = ca === undefined ? undefined : new X509Certificate(ca).toString()
+    process.getBuiltinModule('node:tls').createSecureContext({ ca: authority, cert, key })
   } catch (error) {
     throw new UsageError(`${names}: ${(error as Error).message}; allowed are PEM files that belong together`)
   }
