@@ -31,6 +31,11 @@ describe('a certificate request', () => {
     expect(() => readCertificateRequest(pem)).toThrow(message)
   })
 
+  it('that is a megabyte of blanks is refused, too', () => {
+    const pem = `-----BEGIN CERTIFICATE REQUEST-----${'\n '.repeat(500_000)}x-----END`
+    expect(() => readCertificateRequest(pem)).toThrow('block type')
+  })
+
   it('becomes a certificate for its own key and names, for the given uses and time', async () => {
     const authority = await createAuthority('ca', now)
     const { request, key } = await createCertificateRequest(identity)

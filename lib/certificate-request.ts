@@ -23,7 +23,7 @@ export interface SigningTerms {
   readonly notAfter: number
 }
 
-const pemPattern = /^-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----\s+([A-Za-z0-9+/=\s]+)-----END (?:NEW )?CERTIFICATE REQUEST-----\s*$/
+const pemPattern = /^-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----\s([A-Za-z0-9+/=\s]+)-----END (?:NEW )?CERTIFICATE REQUEST-----\s*$/
 const keyUses: Partial<Record<KeyUse, x509.KeyUsageFlags>> = {
   'digital signature': x509.KeyUsageFlags.digitalSignature,
   'key encipherment': x509.KeyUsageFlags.keyEncipherment,

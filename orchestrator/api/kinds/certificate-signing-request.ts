@@ -35,6 +35,8 @@ const keyUsages = [
   'timestamping',
 ]
 const minExpirationSeconds = 600
+/** A domain, a slash, and a path of five labels with their dots. */
+const maxSignerNameLength = 253 + 1 + 5 * 63 + 4
 const legacySigner = 'kubernetes.io/legacy-unknown'
 const domainAndPath = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/
 /** Conditions that are set once, to True, and stay. */
@@ -79,7 +81,7 @@ function validateSpec({ signerName, request, usages = [], expirationSeconds }: C
   if (!signerName) causes.push(required('spec.signerName'))
   else if (signerName === legacySigner)
     causes.push(invalidValue('spec.signerName', signerName, 'the legacy signerName is not allowed via this API version'))
-  else if (!domainAndPath.test(signerName))
+  else if (signerName.length > maxSignerNameLength || !domainAndPath.test(signerName))
     causes.push(
       invalidValue('spec.signerName', signerName, 'must be a fully qualified domain and path of the form "example.com/signer-name"'),
     )
