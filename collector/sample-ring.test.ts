@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { column, fieldIndex, groups } from './metrics.ts'
 import { SampleRing } from './sample-ring.ts'
@@ -32,6 +33,57 @@ test('a figure that is read in each pass is absent from a sample without it, one
   ring.begin(2000, 2000)
   expect(ring.get(column.memoryFailcnt)).toBe(7)
   expect(ring.get(column.memoryUsage)).toBeNaN()
+})
+
+test('a figure that does not change takes no array until it does, and then has all its past', () => {
+  const ring = new SampleRing(4)
+  const bytes = ring.bytes
+  const values = (figure: number) => [0, 1, 2, 3].map((ago) => ring.get(figure, ago))
+  ring.begin(1000, 1000)
+  for (let sample = 2; sample <= 6; sample++) {
+    ring.begin(sample * 1000, sample * 1000)
+    ring.set(column.memoryUsage, 8)
+    if (sample === 2) ring.set(column.memoryFailcnt, 3)
+    if (sample === 3) expect(values(column.memoryUsage)).toEqual([8, 8, Number.NaN, Number.NaN])
+  }
+  expect(ring.bytes).toBe(bytes)
+  expect(values(column.memoryUsage)).toEqual([8, 8, 8, 8])
+  ring.begin(7000, 7000)
+  expect(values(column.memoryUsage)).toEqual([Number.NaN, 8, 8, 8])
+  expect(values(column.memoryFailcnt)).toEqual([3, 3, 3, 3])
+  ring.set(column.memoryUsage, 9)
+  ring.set(column.memoryFailcnt, 4)
+  expect(values(column.memoryUsage)).toEqual([9, 8, 8, 8])
+  expect(values(column.memoryFailcnt)).toEqual([4, 3, 3, 3])
+  ring.begin(8000, 8000)
+  expect(values(column.memoryFailcnt)).toEqual([4, 4, 3, 3])
+  expect(ring.bytes).toBe(bytes + 2 * 4 * 8)
+})
+
+test('whatever is set when, the columns hold what plain arrays would', () => {
+  const kept = column.memoryFailcnt
+  const fresh = column.memoryUsage
+  const figure = fc.record({ isKept: fc.boolean(), value: fc.constantFrom(0, 0, 0, 5, Number.NaN) })
+  fc.assert(
+    fc.property(fc.array(fc.array(figure, { maxLength: 3 }), { maxLength: 30 }), (samples) => {
+      const ring = new SampleRing(5)
+      const expected: { [index: number]: number }[] = []
+      for (const [at, figures] of samples.entries()) {
+        ring.begin(at, at)
+        const row: { [index: number]: number } = { [kept]: expected.at(-1)?.[kept] ?? Number.NaN, [fresh]: Number.NaN }
+        for (const { isKept, value } of figures) {
+          const index = isKept ? kept : fresh
+          ring.set(index, value)
+          row[index] = value
+        }
+        expected.push(row)
+        for (let ago = 0; ago < 7; ago++) {
+          const past = ago < 5 ? expected[expected.length - 1 - ago] : undefined
+          expect([ring.get(kept, ago), ring.get(fresh, ago)]).toEqual([past?.[kept] ?? Number.NaN, past?.[fresh] ?? Number.NaN])
+        }
+      }
+    }),
+  )
 })
 
 test('a rate is measured by the monotonic clock and never crosses a reset', () => {

@@ -12,9 +12,13 @@ export interface Instance {
   readonly values: Float64Array
 }
 
+/** Per figure: its value as long as that stands still, and the first and last sample that had it. */
+const stillBytes = columnCount * (8 + 4 + 4)
+
 /**
- * The last `capacity` samples of one container, in columns that are allocated when a figure is first seen. A sample starts empty (NaN),
- * but for the figures that are read less often than each pass, which start with their last value.
+ * The last `capacity` samples of one container, in columns. Most figures of most containers never change: they are one number each, and
+ * get an array when they do. A sample starts empty (NaN), but for the figures that are read less often than each pass, which start with
+ * their last value.
  * `ago` counts samples backwards from the newest (0).
  */
 export class SampleRing {
@@ -24,10 +28,16 @@ export class SampleRing {
   readonly #timestamps: Float64Array
   readonly #elapsed: Float64Array
   readonly #columns: (Float64Array | undefined)[] = Array.from({ length: columnCount })
+  readonly #still = new Float64Array(columnCount)
+  /** Numbers of samples, counted from 1; 0 where the figure was never seen. */
+  readonly #since = new Uint32Array(columnCount)
+  readonly #until = new Uint32Array(columnCount)
   /** The columns that there are, by how a sample starts: empty, or with its last value. */
   readonly #freshValues: Float64Array[] = []
   readonly #keptValues: Float64Array[] = []
   readonly #instances: Record<GroupName, Instance[]> = { network: [], disk: [], diskTimes: [], diskCost: [], perCpu: [] }
+  /** Of the newest sample. */
+  #number = 0
   #head = -1
   #count = 0
   #bytes: number
@@ -36,7 +46,7 @@ export class SampleRing {
     this.capacity = capacity
     this.#timestamps = new Float64Array(capacity)
     this.#elapsed = new Float64Array(capacity)
-    this.#bytes = capacity * 16
+    this.#bytes = capacity * 16 + stillBytes
   }
 
   /** How many samples are held. */
@@ -52,13 +62,14 @@ export class SampleRing {
   /** Starts a sample taken at `timestampMs` (wall clock) and `elapsedMs` (monotonic clock, for rates). */
   begin(timestampMs: number, elapsedMs: number): void {
     const previous = this.#head
+    this.#number++
     this.#head = (previous + 1) % this.capacity
     this.#count = Math.min(this.#count + 1, this.capacity)
     this.#timestamps[this.#head] = timestampMs
     this.#elapsed[this.#head] = elapsedMs
     const head = this.#head
     for (const values of this.#freshValues) values[head] = Number.NaN
-    for (const values of this.#keptValues) values[head] = previous < 0 ? Number.NaN : values[previous]!
+    for (const values of this.#keptValues) values[head] = values[previous]!
     for (const group of groupNames) {
       const width = groups[group].fields.length
       for (const { values } of this.#instances[group]) values.fill(Number.NaN, head * width, (head + 1) * width)
@@ -67,22 +78,48 @@ export class SampleRing {
 
   /** Sets a figure of the newest sample. */
   set(index: number, value: number): void {
-    let values = this.#columns[index]
-    if (values === undefined) {
-      if (Number.isNaN(value)) return
-      values = new Float64Array(this.capacity).fill(Number.NaN)
-      this.#bytes += values.byteLength
-      this.#columns[index] = values
-      const peers = isKept[index] === true ? this.#keptValues : this.#freshValues
-      peers.push(values)
-    }
-    values[this.#head] = value
+    const values = this.#columns[index]
+    if (values !== undefined) values[this.#head] = value
+    else if (!this.#standsStill(index, value)) this.#makeColumn(index)[this.#head] = value
   }
 
   /** A figure, NaN where it is absent. */
   get(index: number, ago = 0): number {
+    if (ago >= this.#count) return Number.NaN
     const values = this.#columns[index]
-    return values === undefined || ago >= this.#count ? Number.NaN : values[this.#slot(ago)]!
+    return values === undefined ? this.#stillAt(index, this.#number - ago) : values[this.#slot(ago)]!
+  }
+
+  /** Notes a value for a figure without an array; false where it needs one to tell its past from now. */
+  #standsStill(index: number, value: number): boolean {
+    const until = this.#until[index]!
+    if (until === 0) {
+      if (Number.isNaN(value)) return true
+      this.#still[index] = value
+      this.#since[index] = this.#number
+    } else {
+      if (Number.isNaN(value) && until < this.#number && isKept[index] !== true) return true
+      if (value !== this.#still[index] || (until < this.#number - 1 && isKept[index] !== true)) return false
+    }
+    this.#until[index] = this.#number
+    return true
+  }
+
+  /** What a figure without an array was in a sample. */
+  #stillAt(index: number, number: number): number {
+    const since = this.#since[index]!
+    const wasThere = since > 0 && number >= since && (isKept[index] === true || number <= this.#until[index]!)
+    return wasThere ? this.#still[index]! : Number.NaN
+  }
+
+  #makeColumn(index: number): Float64Array {
+    const values = new Float64Array(this.capacity).fill(Number.NaN)
+    for (let ago = 0; ago < this.#count; ago++) values[this.#slot(ago)] = this.#stillAt(index, this.#number - ago)
+    this.#bytes += values.byteLength
+    this.#columns[index] = values
+    const peers = isKept[index] === true ? this.#keptValues : this.#freshValues
+    peers.push(values)
+    return values
   }
 
   /** When the sample was taken, milliseconds since the epoch; NaN where there is none. */
