@@ -298,6 +298,19 @@ describe('the way to a destination', () => {
     await delivery.stop()
   })
 
+  it('counts and tells what it has to give up when it stops', async () => {
+    const warnings: object[] = []
+    const log = { ...silentLog, warn: (fields: object) => void warnings.push(fields) }
+    destination.answer = down
+    const delivery = createDelivery({ spool: undefined, log })
+    await delivery.start()
+    add(delivery, 'a', 'b', 'c')
+    await until(() => delivery.stats().failedRequests > 0)
+    await delivery.stop()
+    expect(delivery.stats()).toMatchObject({ accepted: 3, waiting: 0, lost: { stopped: 3 } })
+    expect(warnings.at(-1)).toEqual({ items: 3 })
+  })
+
   it('goes on in memory when the disk takes nothing', async () => {
     const delivery = createDelivery()
     await delivery.start()

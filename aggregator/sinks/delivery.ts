@@ -149,6 +149,7 @@ export class Delivery {
     await this.#running
     deadline.cancel()
     await this.#spill()
+    this.#giveUp()
     await spool?.close()
     destination.close()
   }
@@ -353,6 +354,18 @@ export class Delivery {
       this.#queue.splice(this.#queue.indexOf(task), 1)
       this.#lose('queue-full', count(task.pending))
     }
+  }
+
+  /** What neither the destination nor the disk has taken by the end is lost. */
+  #giveUp(): void {
+    let items = 0
+    for (let task = this.#firstUnkept(); task !== undefined; task = this.#firstUnkept()) {
+      items += count(task.pending)
+      this.#queue.splice(this.#queue.indexOf(task), 1)
+    }
+    if (items === 0) return
+    this.#lose('stopped', items)
+    this.#options.log.warn({ items }, 'points are lost: the destination was away at the end')
   }
 
   #signal(): void {

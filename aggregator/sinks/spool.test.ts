@@ -48,6 +48,19 @@ describe('the spool', () => {
     expect(await readdir(dir)).toEqual([])
   })
 
+  it('goes on taking what is new when it is small and full, while its oldest record is on its way', async () => {
+    const spool = new Spool({ dir, maxBytes: 10_000, now })
+    await spool.open()
+    opened.push(spool)
+    expect(await spool.append(record('x'.repeat(900)), true)).toBeDefined()
+    for (let index = 0; index < 100; index++) expect(await spool.append(record(`${index}`.padEnd(900)))).toBeDefined()
+    const { items, droppedItems, bytes } = spool.stats()
+    expect(bytes).toBeLessThanOrEqual(10_000)
+    expect(items).toBeGreaterThan(5)
+    expect(items + droppedItems).toBe(100)
+    expect((await drain(spool)).at(-1)!.trim()).toBe('99')
+  })
+
   it('offers what was not acknowledged again after a restart', async () => {
     const first = await open()
     for (const text of ['a', 'b', 'c']) await first.append(record(text))

@@ -65,6 +65,8 @@ interface Segment {
   begunAt: number
 }
 
+const segmentsInFull = 8
+
 /**
  * Payloads on disk, first in, first out, over restarts and crashes. An append is done when it is on the platters (fdatasync, in the thread
  * pool). `lease` hands out the oldest that is not handed out yet; a record stays until it is acknowledged, in any order. After a crash a segment
@@ -85,7 +87,8 @@ export class Spool {
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: SpoolOptions) {
-    this.#options = { segmentBytes: 8 << 20, ...options }
+    // Several segments even in a small spool: the oldest can only go as a whole, and not while something of it is on its way.
+    this.#options = { segmentBytes: Math.min(8 << 20, Math.floor(options.maxBytes / segmentsInFull)), ...options }
   }
 
   /** Makes the folder if need be and reads what is there; to be called once, first. Rejects when the folder cannot be used. */
