@@ -18,9 +18,9 @@ export function isAdmitted(request: IncomingMessage, { tls, bearerToken }: Acces
   return bearerToken !== undefined && given !== '' && isSame(given, bearerToken)
 }
 
-/** What a client that is not admitted is told to come with, as `WWW-Authenticate`. */
-export function challengeOf({ bearerToken }: AccessOptions): string {
-  return bearerToken === undefined ? 'Bearer' : 'Bearer, Basic realm="collector", charset="UTF-8"'
+/** What a client that is not admitted is told to come with: a line `WWW-Authenticate` each, since browsers read only the first of a line. */
+export function challengesOf({ bearerToken }: AccessOptions): readonly string[] {
+  return bearerToken === undefined ? ['Bearer'] : ['Bearer', 'Basic realm="collector", charset="UTF-8"']
 }
 
 /** The token that either scheme carries; empty where there is none. */

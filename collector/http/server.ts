@@ -7,7 +7,7 @@ import { contentTypes, negotiateFormat, type Format } from '../prometheus/exposi
 import type { PrometheusPages } from '../prometheus/pages.ts'
 import { renderResourceMetrics } from '../prometheus/resource-metrics.ts'
 import type { Source } from '../source.ts'
-import { challengeOf, isAdmitted } from './access.ts'
+import { challengesOf, isAdmitted } from './access.ts'
 import type { AccessOptions } from './access.ts'
 import { compress } from './compress.ts'
 import { findingsJson, renderFindings } from './validate-page.ts'
@@ -69,7 +69,7 @@ function buildInstance(options: ServerOptions): WebServer {
   const instance = new WebServer({
     rewritePath: (url) => withoutPrefix(url, pathPrefix),
     isAdmitted: (request) => isAdmitted(request, options),
-    challenge: challengeOf(options),
+    challenges: challengesOf(options),
     onFault: (err, path) => log.error({ err, path }, 'a request failed'),
     ...(tls === undefined ? {} : { tls: httpsOptions(tls) }),
   })

@@ -12,7 +12,7 @@ async function start(isOpen = true): Promise<string> {
   const made = new WebServer({
     rewritePath: (url) => url,
     isAdmitted: () => isOpen,
-    challenge: 'Bearer',
+    challenges: ['Bearer'],
     onFault: (error) => faults.push(String(error)),
   })
   made.get('/exact', (_, reply) => reply.type('text/plain').send('exact'))
@@ -55,7 +55,7 @@ test('who is not admitted learns nothing of what exists', async () => {
   const address = await start(false)
   for (const path of ['/exact', '/nowhere']) {
     const answer = await fetch(address + path)
-    expect({ status: answer.status, challenge: answer.headers.get('www-authenticate') }).toEqual({ status: 401, challenge: 'Bearer' })
+    expect({ status: answer.status, challenge: answer.headers.get('www-authenticate') }).toEqual({ status: 401, challenges: ['Bearer'] })
   }
 })
 

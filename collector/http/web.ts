@@ -21,7 +21,7 @@ export interface WebReply {
   readonly raw: ServerResponse
   code(status: number): this
   type(contentType: string): this
-  header(name: string, value: string): this
+  header(name: string, value: string | readonly string[]): this
   send(body?: string | Buffer): this
   hijack(): void
 }
@@ -36,8 +36,8 @@ export interface WebServerOptions {
   readonly rewritePath: (url: string) => string
   /** Whether a request may be answered at all; asked before anything else, for paths that don't exist, too. */
   readonly isAdmitted: (request: IncomingMessage) => boolean
-  /** What else is wanted, for `WWW-Authenticate`. */
-  readonly challenge: string
+  /** What is wanted of those who may not, a line `WWW-Authenticate` each. */
+  readonly challenges: readonly string[]
   /** Told of errors that are this server's own fault. */
   readonly onFault: (error: unknown, path: string) => void
 }
@@ -130,7 +130,7 @@ export class WebServer {
       if (!this.#options.isAdmitted(raw)) {
         reply
           .code(401)
-          .header('www-authenticate', this.#options.challenge)
+          .header('www-authenticate', this.#options.challenges)
           .type(text)
           .send('a client certificate or bearer token is needed\n')
         return
@@ -182,7 +182,7 @@ class Reply implements WebReply {
     return this.header('content-type', contentType)
   }
 
-  header(name: string, value: string): this {
+  header(name: string, value: string | readonly string[]): this {
     this.raw.setHeader(name, value)
     return this
   }
