@@ -6,6 +6,7 @@ import type { Kind } from '../api/object.ts'
 import { isAlreadyExists, isNotFound } from '../api/status-error.ts'
 import type { Client } from '../client/client.ts'
 import { claim, controllerReference, planClaims } from './adoption.ts'
+import { isNamespaceTerminating } from './refusal.ts'
 import { hashTemplate } from './template-hash.ts'
 
 /** The label of pods, and of a DaemonSet's revisions, that says which template they are of. */
@@ -37,9 +38,9 @@ export interface History {
 
 /**
  * Puts the present template at the end of the owner's history: the last revision if it has it, an older one raised to the top (an undo), else a
- * new one. Revisions hold `{spec: {template: {…, $patch: replace}}}`, which `kubectl rollout undo` sends as a patch.
+ * new one; `undefined` where a new one is needed and the namespace, on its way out, takes nothing in. Revisions hold `{spec: {template: {…, $patch: replace}}}`, which `kubectl rollout undo` sends as a patch.
  */
-export async function keepHistory<T extends HistoryOwner>(options: HistoryOptions<T>): Promise<History> {
+export async function keepHistory<T extends HistoryOwner>(options: HistoryOptions<T>): Promise<History | undefined> {
   const { client, owner, selector, candidates } = options
   const plan = planClaims(owner, selector, candidates)
   const sorted = sortRevisions(await claim({ ...options, kind: AppsV1ControllerRevision, plan }))
@@ -54,7 +55,7 @@ export async function keepHistory<T extends HistoryOwner>(options: HistoryOption
     return { update, revisions: [...sorted.filter((revision) => revision !== equal), update], collisionCount }
   }
   const made = await createRevision(options, data, number)
-  return { ...made, revisions: [...sorted, made.update] }
+  return made === undefined ? undefined : { ...made, revisions: [...sorted, made.update] }
 }
 
 /** Revisions oldest first; equal numbers by age, then by name. */
@@ -67,7 +68,7 @@ async function createRevision<T extends HistoryOwner>(
   options: HistoryOptions<T>,
   data: Record<string, unknown>,
   number: number,
-): Promise<Pick<History, 'update' | 'collisionCount'>> {
+): Promise<Pick<History, 'update' | 'collisionCount'> | undefined> {
   const { client, ownerKind, owner, hashLabel } = options
   const { template } = owner.spec
   for (let collisionCount = owner.status?.collisionCount ?? 0; ; collisionCount++) {
@@ -88,6 +89,7 @@ async function createRevision<T extends HistoryOwner>(
     try {
       return { update: await client.create(AppsV1ControllerRevision, revision), collisionCount }
     } catch (error) {
+      if (isNamespaceTerminating(error)) return undefined
       if (!isAlreadyExists(error)) throw error
       const present = await client.get(AppsV1ControllerRevision, { namespace, name: `${name}-${hash}` })
       // Made by a run whose answer was lost.

@@ -48,6 +48,7 @@ export function createDaemonSetController({ informers }: { readonly informers: I
         hashLabel: revisionLabel,
         candidates: revisions.byIndex('namespace', namespace!),
       })
+      if (history === undefined) return undefined
       const view = { set, nodes: [...nodes.list()], pods: mine, hash: hashOf(history), now: context.now }
 
       const plan = planDaemonSet(view)

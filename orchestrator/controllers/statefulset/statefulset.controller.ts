@@ -57,6 +57,7 @@ export function createStatefulSetController({
         hashLabel: revisionHashLabel,
         candidates: revisions.byIndex('namespace', namespace!),
       })
+      if (history === undefined) return undefined
       const update = history.update.metadata.name!
       const current = set.status?.currentRevision ?? ''
       const isKept = history.revisions.some(({ metadata }) => metadata.name === current)
