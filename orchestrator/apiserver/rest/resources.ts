@@ -69,7 +69,8 @@ export class Resources {
   #handleObject(target: Target, request: ApiRequest): Promise<Answer> {
     const { declaration } = target.view
     const { verb, method } = request.info
-    if (!declaration.verbs.includes(verb)) throw methodNotAllowed(declaration.kind, method)
+    const isNameless = target.name === '' && (verb === 'update' || verb === 'patch')
+    if (isNameless || !declaration.verbs.includes(verb)) throw methodNotAllowed(declaration.kind, method)
     switch (verb) {
       case 'get':
         return this.#get(target, request)

@@ -30,7 +30,10 @@ export function createStreams(kubelet: KubeletClient): Readonly<Record<string, S
       const container = containerOf(pod, request.query.get('container') ?? '')
       const query = path === 'containerLogs' ? logQuery(request.query) : streamQuery(request.query)
       const place = [path, target.namespace, target.name, container].map(encodeURIComponent).join('/')
-      return tunnel(() => nodeBackend(core, { node, path: `/${place}?${query}`, method: request.info.method, tls }))
+      return tunnel(() => ({
+        ...nodeBackend(core, { node, path: `/${place}?${query}`, method: request.info.method, tls }),
+        refusesInWords: true,
+      }))
     }
 
   return {

@@ -31,6 +31,8 @@ function startBackend(): Promise<Server> {
       response
         .setHeader('content-type', 'application/json')
         .end(JSON.stringify({ kind: 'APIResourceList', apiVersion: 'v1', groupVersion: 'things.example.com/v1', resources }))
+    } else if (incoming.url?.includes('previous=true') === true) {
+      response.writeHead(400, { 'content-type': 'text/plain' }).end('previous terminated container "a" in pod "p" not found')
     } else if (incoming.url?.includes('watch=true') === true) {
       response.write('{"type":"ADDED","object":{"metadata":{"name":"one"}}}\n')
       response.on('close', () => incoming.socket.emit('gone'))
@@ -157,6 +159,12 @@ describe('requests that a node answers', () => {
     ['a pod without a node', '/api/v1/namespaces/default/pods/waiting/exec?command=ls', 400, 'pod waiting does not have a host assigned'],
     ['a pod that is not there', '/api/v1/namespaces/default/pods/none/log', 404, 'pods \\"none\\" not found'],
     ['a bad number of lines', '/api/v1/namespaces/default/pods/p/log?container=a&tailLines=-1', 400, 'tailLines'],
+    [
+      'what the agent finds wrong',
+      '/api/v1/namespaces/default/pods/p/log?container=a&previous=true',
+      400,
+      '"message":"previous terminated container',
+    ],
     ['a node that is not there', '/api/v1/nodes/n9/proxy/pods', 404, 'nodes \\"n9\\" not found'],
     ['an agent that is not there', '/api/v1/nodes/n1:1/proxy/pods', 503, 'error trying to reach service'],
   ])('%s is said so', async (_, path, code, message) => {

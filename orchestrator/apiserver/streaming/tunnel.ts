@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { httpRequest } from '../../../lib/http.ts'
 import type { KubeObject, WatchEvent } from '../../api/object.ts'
-import { StatusError, statusOf, type Status, unavailable } from '../../api/status-error.ts'
+import { badRequest, StatusError, statusOf, type Status, unavailable } from '../../api/status-error.ts'
 import type { ProxyAnswer, RequestBody } from '../request.ts'
 
 /** Where a request goes on to. */
@@ -17,6 +17,8 @@ export interface Backend {
   readonly headers: OutgoingHttpHeaders
   /** Absent for plain HTTP. */
   readonly tls?: BackendTls
+  /** A 400 of it has a text for a body, which clients are to get as a Status. */
+  readonly refusesInWords?: boolean
 }
 
 export interface BackendTls {
@@ -44,6 +46,8 @@ const dropped = new Set([
 ])
 const droppedPrefixes = ['x-remote-', 'impersonate-', ':']
 const connectTimeoutMs = 10_000
+/** As much of a refusal in words is passed on. */
+const maxRefusal = 2048
 /** An answer that is taken into memory, within the process, may have this much. */
 const maxValueBytes = 64 * 1024 * 1024
 
@@ -91,6 +95,7 @@ function forward(backend: Backend, request: IncomingMessage, response: ServerRes
     else sendStatus(response, unreachable(error).status)
   })
   outgoing.on('response', (answer) => {
+    if (backend.refusesInWords === true && answer.statusCode === 400) return void refuseInWords(answer, response)
     response.writeHead(answer.statusCode ?? 502, passedHeaders(answer.headers))
     // A log or watch that is silent for now must still show its head.
     response.flushHeaders()
@@ -101,6 +106,20 @@ function forward(backend: Backend, request: IncomingMessage, response: ServerRes
   response.on('close', () => outgoing.destroy())
   request.on('error', () => outgoing.destroy())
   request.pipe(outgoing)
+}
+
+/** A node agent says in plain words what is wrong with a request: clients look for a Status. */
+async function refuseInWords(answer: IncomingMessage, response: ServerResponse): Promise<void> {
+  let words = ''
+  try {
+    for await (const piece of answer.setEncoding('utf8') as AsyncIterable<string>) {
+      words += piece
+      if (words.length > maxRefusal) break
+    }
+    sendStatus(response, badRequest(words.slice(0, maxRefusal)).status)
+  } catch {
+    response.destroy()
+  }
 }
 
 function sendStatus(response: ServerResponse, status: Status): void {

@@ -495,6 +495,7 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
     test.each<[string, TransportRequest['method'], string, Partial<TransportRequest>, Fields]>([
       ['an unknown resource', 'GET', '/api/v1/nothings', {}, { code: 404, reason: 'NotFound' }],
       ['an unknown path', 'GET', '/nowhere', {}, { code: 404 }],
+      ['a PUT on a collection', 'PUT', '/api/v1/namespaces/default/pods', { body: {} }, { code: 405, reason: 'MethodNotAllowed' }],
       ['a verb that the kind does not have', 'POST', '/api/v1/componentstatuses', { body: {} }, { code: 405, reason: 'MethodNotAllowed' }],
       ['no body', 'POST', '/api/v1/namespaces', {}, { code: 400 }],
       [
