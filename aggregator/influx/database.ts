@@ -140,6 +140,10 @@ async function withDeadline<T>(work: Promise<T>, clock: Clock, timeoutMs: number
     })
     late.catch(() => {})
     return await Promise.race([work, late])
+  } catch (error) {
+    // The driver asks a host that has failed only after a pause, and says of the time between that there is none.
+    if ((error as Error).message !== 'No host available') throw error
+    throw new Error('the server could not be reached a moment ago', { cause: error })
   } finally {
     settled.abort()
   }
