@@ -65,7 +65,7 @@ export const collectorFlags = {
   'tls-cert': file('certificate to serve HTTPS with'),
   'tls-key': file('its key'),
   'client-ca': file('who may ask: clients with a certificate of this authority'),
-  'token-file': file('who may ask: clients with this bearer token'),
+  'token-file': file('who may ask: clients with this bearer token, browsers with it as the password'),
   insecure: off('listen beyond loopback without TLS and without a token'),
   docker: { placeholder: 'URL', fallback: defaultDockerHost, help: 'the Docker engine, or none', parse: parseDocker },
   'docker-only': off("Docker's containers and the machine, no plain cgroups"),
