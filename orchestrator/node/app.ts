@@ -78,7 +78,7 @@ export interface NodeAgentOptions {
   readonly capacity?: Readonly<Record<string, string>>
   /** Where control groups are mounted. */
   readonly cgroupRoot?: string
-  /** When pods are given up because the node runs short, e.g. `memory.available<100Mi,nodefs.available<10%`; '' is never. Default: upstream's. */
+  /** When pods are given up because the node runs short, e.g. `memory.available<100Mi,nodefs.available<10%`; '' is never. Default: `defaultThresholds`. */
   readonly evictionHard?: string
   /** How long a condition of pressure stays after it was met last. */
   readonly evictionTransitionMs?: number
