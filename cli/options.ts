@@ -86,7 +86,7 @@ export const flags = {
   'pod-manifest-path': { value: 'DIR', help: 'files of static pods (default: nodes/NAME/manifests in the data folder)' },
   'eviction-hard': {
     value: 'LIST',
-    help: "when nodes give pods up, e.g. memory.available<100Mi,nodefs.available<10% (default: 100Mi of memory, 3% of disks)",
+    help: 'when nodes give pods up, e.g. memory.available<100Mi,nodefs.available<10% (default: 100Mi of memory, 3% of disks)',
   },
   'eviction-pressure-transition-period': {
     value: 'SECONDS',
