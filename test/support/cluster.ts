@@ -169,7 +169,7 @@ async function launch(args: readonly string[], circumstances: Circumstances): Pr
 
 /** Starts the command and waits for nothing. */
 export function begin(args: readonly string[], { env, uid }: Circumstances = {}): Run {
-  const child = spawn(process.execPath, [join(project, 'cli/main.ts'), 'start', ...args], {
+  const child = spawn(process.execPath, [join(project, 'cli/binnacle.js'), 'start', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
     ...(uid === undefined ? {} : { uid, gid: uid }),
