@@ -1,4 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { Kind, KubeObject } from '../api/object.ts'
+import { isNotFound } from '../api/status-error.ts'
+import type { Client } from '../client/client.ts'
 
 /** Whether writing `wanted` would change what is stored: members that are 0, empty or undefined on one side and absent on the other count as the same. */
 export function isSameStatus(stored: object | undefined, wanted: object): boolean {
@@ -16,4 +19,17 @@ const significant = (status: object) =>
 export function withoutZeros<T extends object>(status: T, required: readonly (keyof T)[] = []): T {
   const kept = Object.entries(status).filter(([name, value]) => required.includes(name as keyof T) || (value !== 0 && value !== undefined))
   return Object.fromEntries(kept) as T
+}
+
+/** Writes an object's status if that changes anything; an object that has gone meanwhile is no trouble. */
+export async function reportStatus<T extends KubeObject & { readonly status?: object }>(
+  client: Client,
+  kind: Kind<T>,
+  object: T,
+  status: NonNullable<T['status']>,
+): Promise<void> {
+  if (isSameStatus(object.status, status)) return
+  await client.updateStatus(kind, { ...object, status }).catch((error: unknown) => {
+    if (!isNotFound(error)) throw error
+  })
 }

@@ -134,7 +134,6 @@ function compareCandidates(a: Candidate, b: Candidate): number {
     highest(a) - highest(b) ||
     sum(a) - sum(b) ||
     a.victims.length - b.victims.length ||
-    earliest(b) - earliest(a) ||
-    0
+    earliest(b) - earliest(a)
   )
 }

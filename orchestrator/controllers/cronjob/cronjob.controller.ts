@@ -5,10 +5,10 @@ import { parseSchedule } from '../../api/schedule.ts'
 import type { Schedule } from '../../api/schedule.ts'
 import { isAlreadyExists, isNotFound } from '../../api/status-error.ts'
 import type { InformerFactory } from '../../client/informer.ts'
+import { reportStatus } from '../status.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
 import { controllerOf } from '../pod-state.ts'
 import { isNamespaceTerminating, messageOf } from '../refusal.ts'
-import { isSameStatus } from '../status.ts'
 import { findDueTimes, isTooMany, jobOf, outcomeOf, planHistory } from './cronjob.plan.ts'
 
 /** A timer may fire a little early by the clock that decides what is due. */
@@ -33,11 +33,7 @@ export function createCronJobController({ informers }: { readonly informers: Inf
       const outcome = schedule === undefined ? undefined : await act(cronJob, schedule, { jobs: mine, status, context })
 
       const reported = outcome?.status ?? status
-      if (!isSameStatus(cronJob.status, reported)) {
-        await context.client.updateStatus(BatchV1CronJob, { ...cronJob, status: reported }).catch((error: unknown) => {
-          if (!isNotFound(error)) throw error
-        })
-      }
+      await reportStatus(context.client, BatchV1CronJob, cronJob, reported)
       if (outcome?.nextAt === undefined) return undefined
       return { requeueAfterMs: Math.min(outcome.nextAt - context.now + lateMs, longestWaitMs) }
     },

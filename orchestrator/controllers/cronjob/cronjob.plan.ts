@@ -1,8 +1,8 @@
 import { fromTimestamp, toTimestamp } from '../../../lib/clock.ts'
-import type { BatchV1CronJob, BatchV1Job } from '../../api/generated/kinds.ts'
+import { BatchV1CronJob } from '../../api/generated/kinds.ts'
+import type { BatchV1Job } from '../../api/generated/kinds.ts'
 import type { Schedule } from '../../api/schedule.ts'
-import { apiVersionOf } from '../../api/object.ts'
-import { BatchV1CronJob as CronJobKind } from '../../api/generated/kinds.ts'
+import { controllerReference } from '../adoption.ts'
 
 /** Says on a Job for which time it was made. */
 const scheduledAnnotation = 'batch.kubernetes.io/cronjob-scheduled-timestamp'
@@ -63,16 +63,7 @@ export function jobOf(cronJob: BatchV1CronJob, scheduledAt: number): BatchV1Job 
       namespace: cronJob.metadata.namespace,
       ...(metadata?.labels === undefined ? {} : { labels: metadata.labels }),
       annotations: { ...metadata?.annotations, [scheduledAnnotation]: localTimestamp(scheduledAt, timeZone) },
-      ownerReferences: [
-        {
-          apiVersion: apiVersionOf(CronJobKind),
-          kind: 'CronJob',
-          name: cronJob.metadata.name!,
-          uid: cronJob.metadata.uid!,
-          controller: true,
-          blockOwnerDeletion: true,
-        },
-      ],
+      ownerReferences: [controllerReference(BatchV1CronJob, cronJob)],
     },
     spec: spec!,
   }

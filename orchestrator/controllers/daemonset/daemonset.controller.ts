@@ -1,8 +1,8 @@
 import { AppsV1ControllerRevision, AppsV1DaemonSet, CoreV1Node, CoreV1Pod } from '../../api/generated/kinds.ts'
 import { selectorFromObject } from '../../api/labels.ts'
 import { keyOf } from '../../api/object.ts'
-import { isNotFound } from '../../api/status-error.ts'
 import type { InformerFactory } from '../../client/informer.ts'
+import { reportStatus, withoutZeros } from '../status.ts'
 import { claim, controllerReference, planClaims } from '../adoption.ts'
 import { watch } from '../controller.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
@@ -11,7 +11,6 @@ import { podIndexes } from '../pod-state.ts'
 import { keepHistory, planHistoryCleanup, removeRevisions, revisionLabel } from '../revision-history.ts'
 import type { History } from '../revision-history.ts'
 import { slowStart } from '../slow-start.ts'
-import { isSameStatus, withoutZeros } from '../status.ts'
 import { daemonPodOf, nextDaemonAvailableMs, nodeOf, planDaemonSet, planDaemonSetStatus } from './daemonset.plan.ts'
 import type { DaemonView } from './daemonset.plan.ts'
 
@@ -124,8 +123,5 @@ async function report(view: DaemonView, collisionCount: number, { client }: Reco
   const computed = planDaemonSetStatus({ ...view, collisionCount })
   const conditions = set.status?.conditions
   const status = withoutZeros({ ...computed, ...(conditions === undefined ? {} : { conditions }) }, required)
-  if (isSameStatus(set.status, status)) return
-  await client.updateStatus(AppsV1DaemonSet, { ...set, status }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
+  await reportStatus(client, AppsV1DaemonSet, set, status)
 }

@@ -13,12 +13,12 @@ import type { Kind, KubeObject } from '../../api/object.ts'
 import { isNotFound } from '../../api/status-error.ts'
 import type { Client } from '../../client/client.ts'
 import type { InformerFactory } from '../../client/informer.ts'
+import { reportStatus } from '../status.ts'
 import { watch } from '../controller.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
 import { readTarget } from '../horizontal-pod-autoscaler/scale-target.ts'
 import { controllerOf, podIndexes } from '../pod-state.ts'
 import { messageOf } from '../refusal.ts'
-import { isSameStatus } from '../status.ts'
 import { needsScale, planBudget, planUnknown } from './disruption.plan.ts'
 
 /** Kinds whose size decides how many pods there should be; a change of one is looked at at once. */
@@ -107,8 +107,5 @@ async function report(
   status: NonNullable<PolicyV1PodDisruptionBudget['status']>,
   { client }: ReconcileContext,
 ): Promise<void> {
-  if (isSameStatus(budget.status, status)) return
-  await client.updateStatus(PolicyV1PodDisruptionBudget, { ...budget, status }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
+  await reportStatus(client, PolicyV1PodDisruptionBudget, budget, status)
 }

@@ -6,13 +6,14 @@ import { keyOf } from '../../api/object.ts'
 import { isNotFound } from '../../api/status-error.ts'
 import type { Client } from '../../client/client.ts'
 import type { InformerFactory } from '../../client/informer.ts'
+import { removeFinalizer } from '../finalizers.ts'
+import { isSameStatus, withoutZeros } from '../status.ts'
 import { claim, controllerReference, planClaims } from '../adoption.ts'
 import { watch } from '../controller.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
 import { createOwnedPod, deleteOwnedPod } from '../owned-pods.ts'
 import { controllerOf, podIndexes } from '../pod-state.ts'
 import { slowStart } from '../slow-start.ts'
-import { isSameStatus, withoutZeros } from '../status.ts'
 import { failureCountAnnotation, indexAnnotation, isHeld, isIndexed, trackingFinalizer } from './job-tally.ts'
 import { isFinished, planJob } from './job.plan.ts'
 import type { JobPlan, PodSlot } from './job.plan.ts'
@@ -69,17 +70,7 @@ function tell(job: BatchV1Job, { finished, suspension }: JobPlan, { events }: Re
 
 /** Takes the finalizer off pods. */
 async function letGo(pods: readonly CoreV1Pod[], client: Client): Promise<void> {
-  for (const pod of pods.filter(isHeld)) await releasePod(pod, client)
-}
-
-/** Takes the finalizer off exactly this pod; one that has gone is no trouble. */
-async function releasePod({ metadata }: CoreV1Pod, client: Client): Promise<void> {
-  const finalizers = (metadata.finalizers ?? []).filter((name) => name !== trackingFinalizer)
-  const body = { metadata: { uid: metadata.uid, resourceVersion: metadata.resourceVersion, finalizers } }
-  const key = { namespace: metadata.namespace, name: metadata.name! }
-  await client.patch(CoreV1Pod, key, { type: 'application/merge-patch+json', body }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
+  for (const pod of pods) await removeFinalizer(client, CoreV1Pod, pod, trackingFinalizer)
 }
 
 /** Lets pods go whose Job is gone: nobody counts them any more. */
@@ -94,7 +85,7 @@ export function createJobOrphanController({ informers }: { readonly informers: I
       if (!isHeld(pod)) return undefined
       const owner = controllerOf(pod)
       const job = owner?.kind === 'Job' ? jobs.get(`${pod.metadata.namespace}/${owner.name}`) : undefined
-      if (job?.metadata.uid !== owner?.uid || owner === undefined) await releasePod(pod, client)
+      if (job?.metadata.uid !== owner?.uid || owner === undefined) await removeFinalizer(client, CoreV1Pod, pod, trackingFinalizer)
       return undefined
     },
   }

@@ -9,13 +9,14 @@ import { currentProvisioner } from '../../api/migrated-drivers.ts'
 import { keyOf } from '../../api/object.ts'
 import { claimsOfPod, classOf, findVolume, localDriver, noProvisioner, waitsForConsumer } from '../../api/persistent-volumes.ts'
 import { compareQuantities, parseQuantity } from '../../api/quantity.ts'
-import { isAlreadyExists, isNotFound } from '../../api/status-error.ts'
+import { isAlreadyExists } from '../../api/status-error.ts'
 import type { Client } from '../../client/client.ts'
 import type { Informer, InformerFactory } from '../../client/informer.ts'
+import { removeFinalizer } from '../finalizers.ts'
+import { reportStatus } from '../status.ts'
 import { watch } from '../controller.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
 import { isTerminated, podIndexes } from '../pod-state.ts'
-import { isSameStatus } from '../status.ts'
 import { localVolumeOf } from './local-volume.ts'
 
 const protection = 'kubernetes.io/pvc-protection'
@@ -62,7 +63,7 @@ export function createClaimController({
     async reconcile(claim, context) {
       const users = [...caches.pods.byIndex('claim', keyOf(claim))].filter((pod) => !isTerminated(pod))
       if (claim.metadata.deletionTimestamp !== undefined) {
-        if (users.length === 0) await release(claim, context)
+        if (users.length === 0) await removeFinalizer(context.client, CoreV1PersistentVolumeClaim, claim, protection)
         return undefined
       }
       const named = claim.spec?.volumeName
@@ -71,13 +72,6 @@ export function createClaimController({
       return undefined
     },
   }
-}
-
-async function release({ metadata }: CoreV1PersistentVolumeClaim, { client }: ReconcileContext): Promise<void> {
-  const finalizers = metadata.finalizers ?? []
-  if (!finalizers.includes(protection)) return
-  const body = { metadata: { resourceVersion: metadata.resourceVersion, finalizers: finalizers.filter((name) => name !== protection) } }
-  await patchClaim(client, { metadata } as CoreV1PersistentVolumeClaim, body)
 }
 
 /** Looks for a volume for a claim that has none. */
@@ -236,8 +230,5 @@ async function report(
   { client }: ReconcileContext,
 ): Promise<void> {
   const wanted = { ...(claim.status?.conditions === undefined ? {} : { conditions: claim.status.conditions }), ...status }
-  if (isSameStatus(claim.status, wanted)) return
-  await client.updateStatus(CoreV1PersistentVolumeClaim, { ...claim, status: wanted }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
+  await reportStatus(client, CoreV1PersistentVolumeClaim, claim, wanted)
 }

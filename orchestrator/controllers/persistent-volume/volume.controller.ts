@@ -3,6 +3,8 @@ import { isBoundTo, localDriver } from '../../api/persistent-volumes.ts'
 import { isNotFound } from '../../api/status-error.ts'
 import type { InformerFactory } from '../../client/informer.ts'
 import { toTimestamp } from '../../../lib/clock.ts'
+import { removeFinalizer } from '../finalizers.ts'
+import { reportStatus } from '../status.ts'
 import { watch } from '../controller.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
 
@@ -29,7 +31,7 @@ export function createVolumeController({
       const claim = reference === undefined ? undefined : claims.get(`${reference.namespace}/${reference.name}`)
       const phase = phaseOf(volume, claim)
       if (volume.metadata.deletionTimestamp !== undefined) {
-        if (phase !== 'Bound') await letGo(volume, context)
+        if (phase !== 'Bound') await removeFinalizer(context.client, CoreV1PersistentVolume, volume, protection)
         return undefined
       }
       await report(volume, phase, context)
@@ -45,13 +47,6 @@ function phaseOf(volume: CoreV1PersistentVolume, claim: CoreV1PersistentVolumeCl
   if (reference === undefined || (reference.uid ?? '') === '') return 'Available'
   if (claim?.metadata.uid !== reference.uid) return 'Released'
   return isBoundTo(claim!, volume) ? 'Bound' : 'Available'
-}
-
-async function letGo({ metadata }: CoreV1PersistentVolume, { client }: ReconcileContext): Promise<void> {
-  const finalizers = metadata.finalizers ?? []
-  if (!finalizers.includes(protection)) return
-  const body = { metadata: { resourceVersion: metadata.resourceVersion, finalizers: finalizers.filter((name) => name !== protection) } }
-  await client.patch(CoreV1PersistentVolume, { name: metadata.name! }, { type: 'application/merge-patch+json', body })
 }
 
 async function reclaim(volume: CoreV1PersistentVolume, { client, events }: ReconcileContext): Promise<void> {
@@ -71,7 +66,5 @@ async function reclaim(volume: CoreV1PersistentVolume, { client, events }: Recon
 async function report(volume: CoreV1PersistentVolume, phase: string, { client, now }: ReconcileContext): Promise<void> {
   if (volume.status?.phase === phase) return
   const status = { phase, lastPhaseTransitionTime: toTimestamp(now) }
-  await client.updateStatus(CoreV1PersistentVolume, { ...volume, status }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
+  await reportStatus(client, CoreV1PersistentVolume, volume, status)
 }

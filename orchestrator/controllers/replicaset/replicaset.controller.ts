@@ -4,15 +4,14 @@ import { matchesLabels, selectorFromObject } from '../../api/labels.ts'
 import type { LabelSelector } from '../../api/labels.ts'
 import { keyOf } from '../../api/object.ts'
 import type { Kind } from '../../api/object.ts'
-import { isNotFound } from '../../api/status-error.ts'
 import type { InformerFactory } from '../../client/informer.ts'
+import { reportStatus, withoutZeros } from '../status.ts'
 import { claim, controllerReference, planClaims } from '../adoption.ts'
 import { watch } from '../controller.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
 import { controllerOf, isActive, podIndexes } from '../pod-state.ts'
 import { createOwnedPod, deleteOwnedPod } from '../owned-pods.ts'
 import { slowStart } from '../slow-start.ts'
-import { isSameStatus, withoutZeros } from '../status.ts'
 import { messageOf } from '../refusal.ts'
 import { nextAvailabilityMs, planReplicas, planReplicaStatus } from './replicaset.plan.ts'
 import type { ReplicaFailure, ReplicaPlan } from './replicaset.plan.ts'
@@ -140,8 +139,5 @@ async function report<T extends ReplicaOwner>(
     now,
   })
   const status = withoutZeros(owners.toStatus(computed), ['replicas'])
-  if (isSameStatus(owner.status, status)) return
-  await client.updateStatus(owners.kind, { ...owner, status }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
+  await reportStatus(client, owners.kind, owner, status)
 }

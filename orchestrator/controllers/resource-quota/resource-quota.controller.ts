@@ -4,11 +4,10 @@ import type { Kind, KubeObject } from '../../api/object.ts'
 import { formatQuantity, parseQuantity } from '../../api/quantity.ts'
 import type { Quantity } from '../../api/quantity.ts'
 import { addQuotaUsage, isCounted, isInScopes, quotaUsageOf } from '../../api/quota.ts'
-import { isNotFound } from '../../api/status-error.ts'
 import type { Informer, InformerFactory } from '../../client/informer.ts'
+import { reportStatus } from '../status.ts'
 import { watch } from '../controller.ts'
 import type { ControllerDeclaration } from '../controller.ts'
-import { isSameStatus } from '../status.ts'
 
 /** Keeps in each ResourceQuota's status what its namespace uses of what it limits. Admission counts for itself; this is for people and clients. */
 export function createResourceQuotaController({
@@ -44,10 +43,7 @@ export function createResourceQuotaController({
       }
       const used = Object.fromEntries(Object.keys(hard).map((name) => [name, formatQuantity(total.get(name) ?? parseQuantity('0'))]))
       const status = { hard, used }
-      if (isSameStatus(quota.status, status)) return undefined
-      await client.updateStatus(CoreV1ResourceQuota, { ...quota, status }).catch((error: unknown) => {
-        if (!isNotFound(error)) throw error
-      })
+      await reportStatus(client, CoreV1ResourceQuota, quota, status)
       return undefined
     },
   }

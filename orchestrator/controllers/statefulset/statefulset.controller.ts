@@ -3,6 +3,7 @@ import { selectorFromObject } from '../../api/labels.ts'
 import { apiVersionOf, keyOf } from '../../api/object.ts'
 import { isAlreadyExists, isNotFound } from '../../api/status-error.ts'
 import type { Informer, InformerFactory } from '../../client/informer.ts'
+import { reportStatus, withoutZeros } from '../status.ts'
 import { claim, controllerReference, planClaims } from '../adoption.ts'
 import { watch } from '../controller.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
@@ -10,7 +11,6 @@ import { podIndexes } from '../pod-state.ts'
 import { isNamespaceTerminating, messageOf } from '../refusal.ts'
 import { keepHistory, planHistoryCleanup, removeRevisions, revisionLabel, templateOf } from '../revision-history.ts'
 import type { History } from '../revision-history.ts'
-import { isSameStatus, withoutZeros } from '../status.ts'
 import {
   claimOwner,
   claimsOf,
@@ -181,8 +181,5 @@ async function report(view: StatefulView, collisionCount: number, { client }: Re
     'replicas',
     'availableReplicas',
   ])
-  if (isSameStatus(set.status, status)) return
-  await client.updateStatus(AppsV1StatefulSet, { ...set, status }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
+  await reportStatus(client, AppsV1StatefulSet, set, status)
 }
