@@ -29,7 +29,11 @@ export async function cleanAfterCrash(state: RunState, folder: DataFolder, conte
 
 /** An engine of ours that was killed left its containers running: only an engine on the same data can remove them. */
 async function withEngine(url: string, folder: DataFolder, context: CommandContext, work: () => Promise<void>): Promise<void> {
-  const supervisor = createSupervisor({ clock: systemClock, log: createLog({ level: 'warn', component: 'down' }) })
+  const supervisor = createSupervisor({
+    clock: systemClock,
+    log: createLog({ level: 'warn', component: 'down' }),
+    environment: context.environment,
+  })
   const program = findProgram('dockerd', context.searchPath) ?? 'dockerd'
   try {
     await supervisor.start(dockerEngineSpec({ folder, program, url, isSecond: true }), engineTimeoutMs)

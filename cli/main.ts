@@ -70,7 +70,7 @@ const commands: Readonly<Record<string, Command>> = {
       return runKubectl(
         folder.kubeconfig,
         args.filter((arg) => !ours.includes(arg)),
-        context.searchPath,
+        context,
       )
     },
   },
@@ -171,6 +171,7 @@ async function main(args: readonly string[]): Promise<number> {
     print: (line) => console.log(line),
     complain: (line) => console.error(line),
     searchPath: process.env['PATH'] ?? '',
+    environment: process.env,
     isRoot: process.getuid?.() === 0,
   }
   const [name, ...rest] = args

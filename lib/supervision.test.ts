@@ -18,7 +18,7 @@ describe('supervisor', () => {
   let supervisor: Supervisor
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'binnacle-supervision-'))
-    supervisor = createSupervisor({ clock: systemClock, log: silentLog })
+    supervisor = createSupervisor({ clock: systemClock, log: silentLog, environment: process.env })
   })
   afterEach(async () => {
     for (const { name } of supervisor.states()) await supervisor.stop(name)

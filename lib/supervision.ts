@@ -50,14 +50,19 @@ const defaultStopTimeoutMs = 10_000
 const maxLogBytes = 16 * 1024 * 1024
 const logCheckMs = 30_000
 
-export function createSupervisor(options: { readonly clock: Clock; readonly log: Log }): Supervisor {
+/** `environment` is what every process gets; a process may have more. */
+export function createSupervisor(options: {
+  readonly clock: Clock
+  readonly log: Log
+  readonly environment: NodeJS.ProcessEnv
+}): Supervisor {
   const processes = new Map<string, SupervisedProcess>()
   const handlers: (() => void)[] = []
   const notify = () => handlers.forEach((handler) => handler())
   return {
     start: async (spec, timeoutMs) => {
       if (processes.has(spec.name)) throw new Error(`process ${spec.name} is supervised already`)
-      const supervised = new SupervisedProcess(spec, options.clock, options.log.child({ process: spec.name }), notify)
+      const supervised = new SupervisedProcess(spec, { ...options, log: options.log.child({ process: spec.name }), notify })
       processes.set(spec.name, supervised)
       try {
         await supervised.startFirst(timeoutMs)
@@ -82,6 +87,7 @@ class SupervisedProcess {
   readonly #spec: ProcessSpec
   readonly #clock: Clock
   readonly #log: Log
+  readonly #environment: NodeJS.ProcessEnv
   readonly #notify: () => void
   #child: ChildProcess | undefined
   #identity: ProcessIdentity | undefined
@@ -95,11 +101,15 @@ class SupervisedProcess {
   #logTimer: Timer | undefined
   readonly #exits: (() => void)[] = []
 
-  constructor(spec: ProcessSpec, clock: Clock, log: Log, notify: () => void) {
+  constructor(
+    spec: ProcessSpec,
+    options: { readonly clock: Clock; readonly log: Log; readonly environment: NodeJS.ProcessEnv; readonly notify: () => void },
+  ) {
     this.#spec = spec
-    this.#clock = clock
-    this.#log = log
-    this.#notify = notify
+    this.#clock = options.clock
+    this.#log = options.log
+    this.#environment = options.environment
+    this.#notify = options.notify
   }
 
   state(): ProcessState {
@@ -164,7 +174,7 @@ class SupervisedProcess {
     const output = this.#openLog()
     const child = spawn(this.#spec.command, this.#spec.args, {
       stdio: ['ignore', output, output, ...(this.#spec.readiness === true ? (['ipc'] as const) : [])],
-      env: { ...process.env, ...this.#spec.env },
+      env: { ...this.#environment, ...this.#spec.env },
       // Its own group: a Ctrl-C at the terminal reaches only the supervisor, which then stops things in order.
       detached: true,
     })

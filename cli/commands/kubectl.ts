@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { unzipSync } from 'fflate'
+import type { CommandContext } from './start.ts'
 import { findProgram } from '../setup/packages.ts'
 
 const cacheFolder = fileURLToPath(new URL('../../.cache/tools', import.meta.url))
@@ -24,10 +25,14 @@ export function findClusterTool(name: 'kubectl' | 'helm', searchPath: string): s
 }
 
 /** Runs kubectl with the cluster's kubeconfig. Resolves with its exit code. */
-export function runKubectl(kubeconfig: string, args: readonly string[], searchPath: string): Promise<number> {
+export function runKubectl(
+  kubeconfig: string,
+  args: readonly string[],
+  { searchPath, environment }: Pick<CommandContext, 'searchPath' | 'environment'>,
+): Promise<number> {
   const program = findClusterTool('kubectl', searchPath)
   if (program === undefined) throw new Error('no kubectl: install one and put it on the PATH')
-  const child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, KUBECONFIG: kubeconfig } })
+  const child = spawn(program, args, { stdio: 'inherit', env: { ...environment, KUBECONFIG: kubeconfig } })
   process.on('SIGINT', () => {})
   return new Promise((resolve, reject) => {
     child.on('error', reject)

@@ -29,6 +29,8 @@ export interface CommandContext {
   /** For what went wrong: standard error. */
   readonly complain: (line: string) => void
   readonly searchPath: string
+  /** Of this process: what those that it starts inherit. */
+  readonly environment: NodeJS.ProcessEnv
   readonly isRoot: boolean
 }
 
@@ -85,7 +87,11 @@ class Start {
     this.#options = options
     this.#folder = folder
     this.#context = context
-    this.#supervisor = createSupervisor({ clock: systemClock, log: createLog({ level: 'warn', component: 'supervisor' }) })
+    this.#supervisor = createSupervisor({
+      clock: systemClock,
+      log: createLog({ level: 'warn', component: 'supervisor' }),
+      environment: context.environment,
+    })
     this.#supervisor.onChange(() => this.#save())
   }
 
