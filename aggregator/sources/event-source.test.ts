@@ -99,7 +99,11 @@ describe('the tracker of events', () => {
 
 describe('the source of events', () => {
   /** An API server whose lists and watches a test writes beforehand, one of each per connection. */
-  function createSource(lists: readonly (readonly CoreV1Event[])[], watches: readonly (readonly (WatchEvent<CoreV1Event> | Error)[])[]) {
+  function createSource(
+    lists: readonly (readonly CoreV1Event[])[],
+    watches: readonly (readonly (WatchEvent<CoreV1Event> | Error)[])[],
+    now = start,
+  ) {
     const asked: string[] = []
     let listed = 0
     let watched = 0
@@ -120,7 +124,7 @@ describe('the source of events', () => {
         }
       },
     } as unknown as Client
-    const clock = new FakeClock(start)
+    const clock = new FakeClock(now)
     const seen: string[] = []
     const told: [string, number][] = []
     const sink = {
@@ -176,5 +180,12 @@ describe('the source of events', () => {
       ['a', 2],
       ['b', 1],
     ])
+  })
+
+  it('tells what happens in the second of its start, though events carry whole seconds', async () => {
+    const { source, clock, told } = createSource([[createEvent('old', -1)]], [[added(createEvent('a', 0))]], start + 900)
+    source.start()
+    await clock.advance(1000)
+    expect(told).toEqual([['a', 1]])
   })
 })

@@ -38,7 +38,7 @@ const maxDelayMs = 30_000
 
 /**
  * Follows the events of the cluster. A watch that breaks goes on where it was; when the API server does not know that place any more all
- * events are listed, and only what nobody was told of yet is handed on. What was last seen before the start is not.
+ * events are listed, and only what nobody was told of yet is handed on. What was last seen before the second of the start is not.
  */
 export class EventSource {
   readonly #options: EventSourceOptions
@@ -49,7 +49,8 @@ export class EventSource {
 
   constructor(options: EventSourceOptions) {
     this.#options = options
-    this.#tracker = new EventTracker({ since: options.clock.now(), maxTracked })
+    // Events carry whole seconds: what happens in the second of the start bears a time from before it.
+    this.#tracker = new EventTracker({ since: Math.floor(options.clock.now() / 1000) * 1000, maxTracked })
   }
 
   start(): void {
