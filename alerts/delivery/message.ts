@@ -1,4 +1,4 @@
-import { formatDuration } from '../duration.ts'
+import { formatDuration } from '../../lib/duration.ts'
 import { commonLabels } from '../state/labels.ts'
 import type { Labels } from '../state/labels.ts'
 import type { TemplateScope } from '../rules/template.ts'

@@ -1,5 +1,5 @@
 import { parse, stringify } from 'yaml'
-import { durationForm, parseDuration } from '../duration.ts'
+import { durationForm, parseDuration } from '../../lib/duration.ts'
 import { DocumentReader, FileError } from '../../lib/document.ts'
 import type { Field } from '../../lib/document.ts'
 import type { InhibitRule } from './inhibition.ts'

@@ -1,4 +1,4 @@
-import { durationForm, parseDuration } from '../duration.ts'
+import { durationForm, parseDuration } from '../../lib/duration.ts'
 import type { DocumentReader, Field } from '../../lib/document.ts'
 
 /** Reads a file that a configuration names (`auth_password_file`, `ca_file`); throws an `Error` with a `code` where it cannot. */

@@ -1,4 +1,4 @@
-import { durationForm, parseDuration } from '../duration.ts'
+import { durationForm, parseDuration } from '../../lib/duration.ts'
 import type { DocumentReader, Field } from '../../lib/document.ts'
 import { compileTemplate } from '../rules/template.ts'
 import type { Template } from '../rules/template.ts'

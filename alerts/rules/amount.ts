@@ -1,5 +1,5 @@
 import type { Metric } from '../../aggregator/catalog.ts'
-import { durationForm, parseDuration } from '../duration.ts'
+import { durationForm, parseDuration } from '../../lib/duration.ts'
 
 /** What a number in a rule is measured in: a metric's unit, or a share for a ratio of two metrics. */
 export type AmountUnit = Metric['unit']

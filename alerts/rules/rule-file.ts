@@ -1,6 +1,6 @@
 import { findMetric, metrics } from '../../aggregator/catalog.ts'
 import type { Metric, MetricName } from '../../aggregator/catalog.ts'
-import { durationForm, formatDuration, parseDuration } from '../duration.ts'
+import { durationForm, formatDuration, parseDuration } from '../../lib/duration.ts'
 import { createMatcher, formatMatchers, parseMatcher } from '../routing/matcher.ts'
 import type { Matcher } from '../routing/matcher.ts'
 import { labelNamePattern } from '../state/labels.ts'

@@ -1,4 +1,4 @@
-import { formatDuration } from '../duration.ts'
+import { formatDuration } from '../../lib/duration.ts'
 
 /** Texts and numbers that a template can name. Absent values print as nothing. */
 export interface TemplateScope {
