@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import { createDeadLetters } from './dead-letters.ts'
+import { createDeadLetters } from '../../lib/delivery/dead-letters.ts'
 import { Delivery } from './delivery.ts'
 import type { DeliveryOptions } from './delivery.ts'
 import type { SinkContext } from './sink.ts'
-import { Spool } from './spool.ts'
+import { Spool } from '../../lib/delivery/spool.ts'
 
 const defaultSpoolBytes = 512 << 20
 /** Of the file of refused points; there is one older. */

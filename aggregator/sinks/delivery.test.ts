@@ -7,13 +7,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FakeClock } from '../../lib/fake-clock.ts'
 import { silentLog } from '../../lib/log.ts'
 import { seededRandom } from '../../lib/random.ts'
-import type { DeadLetters, Refusal } from './dead-letters.ts'
+import type { DeadLetters, Refusal } from '../../lib/delivery/dead-letters.ts'
 import { Delivery } from './delivery.ts'
 import type { DeliveryOptions } from './delivery.ts'
 import type { Destination, Outcome } from './destination.ts'
 import type { SinkStats } from './sink.ts'
-import { Spool } from './spool.ts'
-import type { Payload } from './spool.ts'
+import { Spool } from '../../lib/delivery/spool.ts'
+import type { Payload } from '../../lib/delivery/spool.ts'
 
 /** Items are lines; the body is their text. */
 class LineSource {

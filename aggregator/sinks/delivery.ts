@@ -2,11 +2,11 @@ import type { Clock, Timer } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { createBackoff } from '../../lib/retry.ts'
 import type { Random } from '../../lib/random.ts'
-import type { DeadLetters, Refusal } from './dead-letters.ts'
+import type { DeadLetters, Refusal } from '../../lib/delivery/dead-letters.ts'
 import type { Destination, Outcome, PayloadEncoder, Retry } from './destination.ts'
-import { RefusalLog } from './refusal-log.ts'
+import { RefusalLog } from '../../lib/delivery/refusal-log.ts'
 import type { SinkStats } from './sink.ts'
-import type { Payload, Spool, SpoolRecord } from './spool.ts'
+import type { Payload, Spool, SpoolRecord } from '../../lib/delivery/spool.ts'
 
 /** How long items wait for company. A kill costs at most what came in this time and what is on its way. */
 const lingerMs = 250

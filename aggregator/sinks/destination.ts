@@ -1,5 +1,6 @@
-import type { Refusal } from './dead-letters.ts'
-import type { Payload } from './spool.ts'
+import type { Refusal } from '../../lib/delivery/dead-letters.ts'
+import type { Payload } from '../../lib/delivery/spool.ts'
+import type { HttpAnswer } from '../../lib/http-poster.ts'
 
 /** What became of a payload that was sent. Nothing set: all of it is delivered. */
 export interface Outcome {
@@ -38,4 +39,10 @@ export interface PayloadEncoder {
    * reason.
    */
   take(): Payload & { readonly lost?: Readonly<Record<string, number>>; readonly release?: () => void }
+}
+
+/** Why an answer means to come again. */
+export function retryOf({ status, body, retryAfterMs }: HttpAnswer): Retry {
+  const message = `HTTP ${status}: ${body.slice(0, 400)}`
+  return retryAfterMs === undefined ? { message } : { message, afterMs: retryAfterMs }
 }

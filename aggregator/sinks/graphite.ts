@@ -3,11 +3,11 @@ import { connect as connectTls } from 'node:tls'
 import type { Clock } from '../../lib/clock.ts'
 import type { Destination, Outcome } from './destination.ts'
 import { createEncodedSink } from './encoded-sink.ts'
-import type { TlsSettings } from './http-poster.ts'
+import type { TlsSettings } from '../../lib/http-poster.ts'
 import { metricPath, plainNumber } from './metric-path.ts'
 import { readTls } from './sink-tls.ts'
 import type { SinkDeclaration } from './sinks.ts'
-import type { Payload } from './spool.ts'
+import type { Payload } from '../../lib/delivery/spool.ts'
 import { createTextEncoder } from './text-encoder.ts'
 
 const defaultPort = 2003

@@ -1,7 +1,7 @@
 import type { PointEncoder } from './encoded-sink.ts'
 import { outsideLabels } from './points.ts'
 import type { Point } from './points.ts'
-import type { Payload } from './spool.ts'
+import type { Payload } from '../../lib/delivery/spool.ts'
 
 /** Prometheus has no limit of its own for label values; what is longer than this helps nobody. */
 const maxLabelLength = 1024

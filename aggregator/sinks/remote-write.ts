@@ -1,14 +1,15 @@
 import type { Clock } from '../../lib/clock.ts'
+import { retryOf } from './destination.ts'
 import type { Destination, Outcome } from './destination.ts'
 import { createEncodedSink } from './encoded-sink.ts'
-import { authorizationHeader, HttpPoster, isTemporary, retryOf } from './http-poster.ts'
-import type { HttpPosterOptions } from './http-poster.ts'
+import { authorizationHeader, HttpPoster, isTemporary } from '../../lib/http-poster.ts'
+import type { HttpPosterOptions } from '../../lib/http-poster.ts'
 import { RemoteWriteEncoder } from './remote-write-encoder.ts'
 import { decompressSnappy, readLabels, splitSeries } from './remote-write-reader.ts'
 import { readTls } from './sink-tls.ts'
 import type { SinkDeclaration } from './sinks.ts'
 import { compressSnappy } from './snappy.ts'
-import type { Payload } from './spool.ts'
+import type { Payload } from '../../lib/delivery/spool.ts'
 
 const timeoutMs = 30_000
 const pointsPerRequest = 2000

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { TlsSettings } from './http-poster.ts'
+import type { TlsSettings } from '../../lib/http-poster.ts'
 import { SinkUriError } from './sink-uri.ts'
 import type { SinkUri } from './sink-uri.ts'
 

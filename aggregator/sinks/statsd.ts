@@ -7,7 +7,7 @@ import { metricPath, plainNumber } from './metric-path.ts'
 import { outsideLabels } from './points.ts'
 import type { Point } from './points.ts'
 import type { SinkDeclaration } from './sinks.ts'
-import type { Payload } from './spool.ts'
+import type { Payload } from '../../lib/delivery/spool.ts'
 import { createTextEncoder } from './text-encoder.ts'
 
 const defaultPort = 8125

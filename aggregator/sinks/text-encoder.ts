@@ -1,7 +1,7 @@
 import type { ClusterEvent } from '../events.ts'
 import type { PointEncoder } from './encoded-sink.ts'
 import type { Point } from './points.ts'
-import type { Payload } from './spool.ts'
+import type { Payload } from '../../lib/delivery/spool.ts'
 
 /** What a text encoding makes of points and events; without a text there is no place for the item, and nothing is counted. */
 export interface TextForm {

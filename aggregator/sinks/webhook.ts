@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
 import type { ClusterEvent } from '../events.ts'
+import { retryOf } from './destination.ts'
 import type { Destination, Outcome } from './destination.ts'
 import { createEncodedSink } from './encoded-sink.ts'
-import { authorizationHeader, HttpPoster, isTemporary, retryOf } from './http-poster.ts'
-import type { HttpPosterOptions } from './http-poster.ts'
+import { authorizationHeader, HttpPoster, isTemporary } from '../../lib/http-poster.ts'
+import type { HttpPosterOptions } from '../../lib/http-poster.ts'
 import { outsideLabels } from './points.ts'
 import type { Point } from './points.ts'
 import { readTls } from './sink-tls.ts'
 import type { SinkDeclaration } from './sinks.ts'
-import type { Payload } from './spool.ts'
+import type { Payload } from '../../lib/delivery/spool.ts'
 import { createTextEncoder } from './text-encoder.ts'
 
 const timeoutMs = 15_000

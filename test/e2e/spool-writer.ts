@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { Spool } from '../../aggregator/sinks/spool.ts'
+import { Spool } from '../../lib/delivery/spool.ts'
 
 /** Appends one point after the other to the spool in the folder of its argument, and prints a line for each that is on disk. To be killed. */
 const spool = new Spool({ dir: process.argv[2]!, maxBytes: 64 << 20, segmentBytes: 2048, now: () => Date.now() })

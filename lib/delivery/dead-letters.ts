@@ -1,19 +1,19 @@
 import { appendFile, mkdir, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { toTimestamp } from '../../lib/clock.ts'
-import type { Clock } from '../../lib/clock.ts'
+import { toTimestamp } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 
 /** What a destination refused for good, and what it said. */
 export interface Refusal {
   readonly reason: string
   readonly message: string
-  /** How many points or events were refused. */
+  /** How many points, events or lines were refused. */
   readonly items: number
   /** Those that are meant, as they were sent; a few where there are many, none where nobody can tell. */
   readonly samples: readonly string[]
 }
 
-/** Keeps refused points for a person to look at. */
+/** Keeps what was refused for a person to look at. */
 export interface DeadLetters {
   /** Rejects when the file can't be written. One call at a time. */
   add(refusal: Refusal): Promise<void>

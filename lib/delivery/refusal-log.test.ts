@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { FakeClock } from '../../lib/fake-clock.ts'
-import { silentLog } from '../../lib/log.ts'
+import { FakeClock } from '../fake-clock.ts'
+import { silentLog } from '../log.ts'
 import { RefusalLog } from './refusal-log.ts'
 
 it('a destination that refuses points for hours is a line per reason and minute, with the sum of what was refused', async () => {

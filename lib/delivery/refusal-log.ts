@@ -1,5 +1,5 @@
-import type { Clock } from '../../lib/clock.ts'
-import type { Log } from '../../lib/log.ts'
+import type { Clock } from '../clock.ts'
+import type { Log } from '../log.ts'
 import type { Refusal } from './dead-letters.ts'
 
 const quietMs = 60_000
@@ -28,7 +28,7 @@ export class RefusalLog {
       told.items += items
       return
     }
-    this.#log.warn({ items: items + (told?.items ?? 0), reason, err: message }, 'the destination refused points')
+    this.#log.warn({ items: items + (told?.items ?? 0), reason, err: message }, 'the other end refused for good what it was sent')
     this.#told.set(reason, { at: now, items: 0 })
   }
 }

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import { HttpAgent, httpRequest } from '../../lib/http.ts'
-import type { Clock } from '../../lib/clock.ts'
-import type { Retry } from './destination.ts'
+import { HttpAgent, httpRequest } from './http.ts'
+import type { Clock } from './clock.ts'
 
 /** An answer, its body cut to what is needed. */
 export interface HttpAnswer {
@@ -11,7 +10,7 @@ export interface HttpAnswer {
   readonly retryAfterMs: number | undefined
 }
 
-/** What a sink trusts, and how it shows who it is. */
+/** What a client trusts, and how it shows who it is. */
 export interface TlsSettings {
   /** PEM; absent: the system's authorities. */
   readonly ca?: string
@@ -19,6 +18,8 @@ export interface TlsSettings {
   readonly key?: string
   /** Any certificate will do. */
   readonly isUnverified?: boolean
+  /** The name that the certificate must be for; absent: the one of the address. */
+  readonly serverName?: string
 }
 
 export interface HttpPosterOptions {
@@ -33,6 +34,15 @@ export interface HttpPosterOptions {
   readonly maxAnswerBytes?: number
 }
 
+/** One request, where it is not a POST to the URL of the options. */
+export interface HttpRequest {
+  readonly method: 'POST' | 'PUT'
+  /** On the same host. */
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Buffer
+}
+
 /** Posts bodies to one URL over connections that are kept open, each under a deadline. Redirects are not followed. */
 export class HttpPoster {
   readonly #options: HttpPosterOptions
@@ -40,20 +50,25 @@ export class HttpPoster {
 
   constructor(options: HttpPosterOptions) {
     this.#options = options
-    const { ca, cert, key, isUnverified } = options.tls
+    const { ca, cert, key, isUnverified, serverName } = options.tls
     const isSecure = options.url.protocol === 'https:'
     this.#agent = isSecure
-      ? new HttpsAgent({ keepAlive: true, ca, cert, key, rejectUnauthorized: isUnverified !== true })
+      ? new HttpsAgent({ keepAlive: true, ca, cert, key, rejectUnauthorized: isUnverified !== true, servername: serverName })
       : new HttpAgent({ keepAlive: true })
   }
 
   /** `more` are header fields of this request only. Rejects when there is no answer before the deadline, or when `signal` aborts. */
   post(body: Buffer, signal: AbortSignal, more: Readonly<Record<string, string>> = {}): Promise<HttpAnswer> {
-    const { url, headers, clock, timeoutMs, maxAnswerBytes = 256 * 1024 } = this.#options
+    return this.request({ method: 'POST', url: this.#options.url, headers: more, body }, signal)
+  }
+
+  /** As `post`, of any request to the same host. */
+  request({ method, url, headers: more, body }: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    const { headers, clock, timeoutMs, maxAnswerBytes = 256 * 1024 } = this.#options
     return new Promise((resolve, reject) => {
       const send = url.protocol === 'https:' ? httpsRequest : httpRequest
       const request = send(url, {
-        method: 'POST',
+        method,
         agent: this.#agent,
         signal,
         headers: { ...headers, ...more, 'content-length': String(body.length) },
@@ -95,12 +110,6 @@ export function isTemporary(status: number): boolean {
   return status >= 500 || [401, 403, 404, 408, 425, 429].includes(status)
 }
 
-/** Why an answer means to come again. */
-export function retryOf({ status, body, retryAfterMs }: HttpAnswer): Retry {
-  const message = `HTTP ${status}: ${body.slice(0, 400)}`
-  return retryAfterMs === undefined ? { message } : { message, afterMs: retryAfterMs }
-}
-
 async function readAnswer(response: IncomingMessage, maxBytes: number): Promise<HttpAnswer> {
   const chunks: Buffer[] = []
   let length = 0
@@ -108,7 +117,13 @@ async function readAnswer(response: IncomingMessage, maxBytes: number): Promise<
     length += chunk.length
     if (length <= maxBytes) chunks.push(chunk)
   }
-  const seconds = Number(response.headers['retry-after'] ?? Number.NaN)
-  const retryAfterMs = Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined
-  return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString(), retryAfterMs }
+  return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString(), retryAfterMs: readRetryAfter(response) }
+}
+
+/** Seconds, or a date by the answer's own clock. */
+function readRetryAfter({ headers }: IncomingMessage): number | undefined {
+  const text = headers['retry-after']
+  if (text === undefined) return undefined
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.parse(headers.date ?? '')
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined
 }

@@ -6,8 +6,10 @@ import { crc32 } from 'node:zlib'
 export interface SpoolOptions {
   /** A folder that nothing else writes to; made if it is not there. */
   readonly dir: string
-  /** What all segments together may take; the oldest segment goes when more is needed. */
+  /** What all segments together may take. */
   readonly maxBytes: number
+  /** What makes room when more is needed: the oldest segment goes (default), or an append is refused. */
+  readonly whenFull?: 'drop-oldest' | 'refuse'
   /** A new segment is begun when the last one has reached this size. */
   readonly segmentBytes?: number
   /** The wall clock, ms. */
@@ -88,7 +90,7 @@ export class Spool {
 
   constructor(options: SpoolOptions) {
     // Several segments even in a small spool: the oldest can only go as a whole, and not while something of it is on its way.
-    this.#options = { segmentBytes: Math.min(8 << 20, Math.floor(options.maxBytes / segmentsInFull)), ...options }
+    this.#options = { segmentBytes: Math.min(8 << 20, Math.floor(options.maxBytes / segmentsInFull)), whenFull: 'drop-oldest', ...options }
   }
 
   /** Makes the folder if need be and reads what is there; to be called once, first. Rejects when the folder cannot be used. */
@@ -109,6 +111,11 @@ export class Spool {
   /** Whether nothing waits. */
   get isEmpty(): boolean {
     return this.#waiting === 0
+  }
+
+  /** Whether a record of so many bytes, its header among them, fits without anything being dropped. */
+  hasRoom(bytes: number): boolean {
+    return this.#size() + bytes + segmentHeaderBytes <= this.#options.maxBytes
   }
 
   stats(): SpoolStats {
@@ -213,7 +220,10 @@ export class Spool {
   async #write(payload: Payload, isLeased: boolean): Promise<SpoolRecord> {
     const bytes = recordHeaderBytes + payload.body.length
     if (bytes + segmentHeaderBytes > this.#options.maxBytes) throw new Error('larger than the whole spool may be')
-    while (this.#size() + bytes + segmentHeaderBytes > this.#options.maxBytes) await this.#dropOldest()
+    while (!this.hasRoom(bytes)) {
+      if (this.#options.whenFull === 'refuse') throw new Error('the spool is full')
+      await this.#dropOldest()
+    }
     const segment = await this.#segmentFor(bytes)
     const header = Buffer.allocUnsafe(recordHeaderBytes)
     header.writeUInt32LE(payload.body.length, 0)
