@@ -1,12 +1,18 @@
-import { connect } from 'node:http2'
 import type { Clock } from '../../../lib/clock.ts'
+import { GrpcError, grpcStatus, openGrpcChannel } from '../../../lib/grpc.ts'
+import type { UnaryMethod } from '../../../lib/grpc.ts'
+import { messageCodecs } from '../../../lib/protobuf-messages.ts'
 import type { ProbeOutcome } from './probe-executor.ts'
 
-/** grpc.health.v1 serving states by number. */
-const servingStates = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN']
+/** grpc.health.v1 by the standard protocol. */
+const codec = messageCodecs(
+  { Request: { service: 'string 1' }, Response: { status: 'ServingStatus 1' } },
+  { ServingStatus: { UNKNOWN: 0, SERVING: 1, NOT_SERVING: 2, SERVICE_UNKNOWN: 3 } },
+)
+const checkPath = '/grpc.health.v1.Health/Check'
 
-/** Asks a gRPC server for the health of a service by the standard protocol, without TLS. */
-export function checkGrpcHealth(options: {
+/** Asks a gRPC server for the health of a service, without TLS. Outcomes are worded as the kubelet's. */
+export async function checkGrpcHealth(options: {
   readonly clock: Clock
   readonly host: string
   readonly port: number
@@ -14,44 +20,29 @@ export function checkGrpcHealth(options: {
   readonly timeoutMs: number
 }): Promise<ProbeOutcome> {
   const { clock, host, port, service = '', timeoutMs } = options
-  return new Promise((resolve) => {
-    const session = connect(`http://${host}:${port}`)
-    const finish = (isSuccess: boolean, output: string) => {
-      timer.cancel()
-      session.destroy()
-      resolve({ isSuccess, output })
-    }
-    const timer = clock.setTimer(timeoutMs, () =>
-      finish(false, `timeout: failed to connect service "${host}:${port}" within ${timeoutMs}ms`),
-    )
-    session.on('error', (error) => finish(false, `error: failed to connect service "${host}:${port}": ${error.message}`))
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': '/grpc.health.v1.Health/Check',
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    })
-    const chunks: Buffer[] = []
-    stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-    stream.on('error', (error) => finish(false, `error: health rpc failed: ${error.message}`))
-    stream.on('end', () => {
-      const state = servingStates[statusIn(Buffer.concat(chunks))] ?? 'UNKNOWN'
-      finish(state === 'SERVING', state === 'SERVING' ? 'service healthy' : `service unhealthy (responded with "${state}")`)
-    })
-    stream.end(requestFrame(service))
-  })
+  const check: UnaryMethod = { path: checkPath, request: codec('Request'), response: codec('Response') }
+  const channel = openGrpcChannel(`${host.includes(':') ? `[${host}]` : host}:${port}`, clock)
+  try {
+    const { status = 'UNKNOWN' } = (await channel.call(check, { service }, timeoutMs)) as { status?: string }
+    if (status === 'SERVING') return { isSuccess: true, output: 'service healthy' }
+    return { isSuccess: false, output: `service unhealthy (responded with "${status}")` }
+  } catch (error) {
+    return { isSuccess: false, output: describeFailure(error, `${host}:${port}`, timeoutMs) }
+  } finally {
+    channel.close()
+  }
 }
 
-/** A gRPC frame (no compression, length) with a message of one string field. */
-function requestFrame(service: string): Buffer {
-  const name = Buffer.from(service)
-  const message = name.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from([0x0a, name.length]), name])
-  const header = Buffer.alloc(5)
-  header.writeUInt32BE(message.length, 1)
-  return Buffer.concat([header, message])
-}
-
-/** Field 1 of the answer, a small varint; 0 where it is absent. */
-function statusIn(frame: Buffer): number {
-  return frame.length >= 7 && frame[5] === 0x08 ? frame[6]! : 0
+function describeFailure(error: unknown, address: string, timeoutMs: number): string {
+  if (!(error instanceof GrpcError)) return (error as Error).message
+  switch (error.code) {
+    case grpcStatus.unimplemented:
+      return `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${error.details}`
+    case grpcStatus.deadlineExceeded:
+      return `timeout: health rpc did not complete within ${timeoutMs}ms`
+    case grpcStatus.unavailable:
+      return `error: failed to connect service "${address}": ${error.details}`
+    default:
+      return `error: health rpc failed: ${error.message}`
+  }
 }
