@@ -18,7 +18,7 @@ describe('matchers', () => {
     expect(parseMatcher(text).matches(labels as Record<string, string>)).toBe(expected)
   })
 
-  it.each(['a', '=b', 'a~b', 'a="b', 'a=b"', '1a=b', 'a=~"("', 'a=~"[[:alpha:]]"', `a=~"${'x'.repeat(1001)}"`])('refuses %s', (text) => {
+  it.each(['a', '=b', 'a~b', 'a="b', 'a=b"', '1a=b', 'a=~"("', 'a=~"(?=b)"', `a=~"${'x'.repeat(1001)}"`])('refuses %s', (text) => {
     expect(() => parseMatcher(text)).toThrow(MatcherError)
   })
 

@@ -1,5 +1,7 @@
 import { labelNamePattern } from '../state/labels.ts'
 import type { Labels } from '../state/labels.ts'
+import { PatternError, compilePattern } from './pattern.ts'
+import type { Pattern } from './pattern.ts'
 
 /** A condition on one label. An absent label has the empty value, as in Alertmanager. */
 export interface Matcher {
@@ -16,9 +18,6 @@ export class MatcherError extends Error {
   readonly code = 'EMATCHER'
 }
 
-/** Patterns come from outside; this bounds what one of them can cost to compile. */
-const maxPatternLength = 1000
-
 const matcherPattern = /^\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*([\s\S]*?)\s*$/
 
 /** A matcher from its parts. Regular expressions are anchored at both ends. */
@@ -31,20 +30,13 @@ export function createMatcher(name: string, operator: MatchOperator, value: stri
   return { name, operator, value, matches: (labels) => pattern.test(labels[name] ?? '') === (operator === '=~') }
 }
 
-/**
- * `^(?:text)$` as a regular expression; throws `MatcherError` where it is none. Go's flags at the beginning (`(?i)`) are taken; its POSIX classes,
- * which would mean something else here, are refused.
- */
-export function compileAnchored(text: string): RegExp {
-  if (text.length > maxPatternLength) throw new MatcherError(`bad regular expression: longer than ${maxPatternLength} characters`)
-  if (text.includes('[[:'))
-    throw new MatcherError(`bad regular expression ${JSON.stringify(text)}: classes such as [[:alpha:]] are not supported`)
-  const flagged = /^\(\?([ims]+)\)([\s\S]*)$/.exec(text)
-  const source = flagged === null ? `(?:${text})` : `(?${flagged[1]}:${flagged[2]})`
+/** `^(?:text)$` as `compilePattern` reads it; throws `MatcherError` where it is none. */
+export function compileAnchored(text: string): Pattern {
   try {
-    return new RegExp(`^${source}$`)
+    return compilePattern(text)
   } catch (err) {
-    throw new MatcherError(`bad regular expression ${JSON.stringify(text)}: ${(err as Error).message}`, { cause: err })
+    if (err instanceof PatternError) throw new MatcherError(err.message, { cause: err })
+    throw err
   }
 }
 
