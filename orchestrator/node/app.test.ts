@@ -11,7 +11,7 @@ import type { KeyPair } from '../../lib/pki.ts'
 import { seededRandom } from '../../lib/random.ts'
 import { CoordinationV1Lease, CoreV1Event, CoreV1Node, CoreV1Pod } from '../api/generated/kinds.ts'
 import { isNotFound } from '../api/status-error.ts'
-import type { Client } from '../client/client.ts'
+import type { Client, Transport } from '../client/client.ts'
 import { createFakeTransport } from '../client/fake-transport.ts'
 import { createClient } from '../client/rest-client.ts'
 import { createNodeAgent, createSimulatedRuntime } from './app.ts'
@@ -20,6 +20,7 @@ import type { NodeAgent, SimulatedRuntime } from './app.ts'
 let authority: KeyPair
 let server: KeyPair
 let clock: FakeClock
+let transport: Transport
 let client: Client
 let runtime: SimulatedRuntime
 let agent: NodeAgent
@@ -41,9 +42,10 @@ beforeAll(async () => {
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'node-agent-'))
   clock = new FakeClock()
-  client = createClient(createFakeTransport({ clock, random: seededRandom(1) }))
+  transport = createFakeTransport({ clock, random: seededRandom(1) })
+  client = createClient(transport)
   runtime = createSimulatedRuntime({ clock, nodeName: 'n1' })
-  agent = await startAgent()
+  agent = await startAgent(client)
 })
 
 afterEach(async () => {
@@ -51,9 +53,10 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true })
 })
 
-async function startAgent(): Promise<NodeAgent> {
+/** The agent sees the API through a client of its own. */
+async function startAgent(agentClient: Client): Promise<NodeAgent> {
   const next = createNodeAgent({
-    client,
+    client: agentClient,
     clock,
     random: seededRandom(2),
     log: silentLog,
@@ -126,7 +129,31 @@ describe('a node', () => {
   })
 })
 
+/** Sees every change as late as `lagMs` says at that moment. */
+function laggingClient(lagMs: () => number): Client {
+  async function* late<T>(changes: AsyncIterable<T>): AsyncGenerator<T> {
+    for await (const change of changes) {
+      if (lagMs() > 0) await clock.sleep(lagMs())
+      yield change
+    }
+  }
+  return Object.assign(createClient(transport), { watch: (...asked: Parameters<Client['watch']>) => late(client.watch(...asked)) })
+}
+
 describe('a pod', () => {
+  it('is told of once per change, however late the agent sees what it has written', async () => {
+    await agent.stop()
+    let lagMs = 0
+    agent = await startAgent(laggingClient(() => lagMs))
+    lagMs = 1_500
+    await create('web')
+    await clock.advance(8_000)
+    const { metadata, status } = await get('web')
+    expect(status?.phase).toBe('Running')
+    await clock.advance(8_000)
+    expect((await get('web')).metadata.resourceVersion).toBe(metadata.resourceVersion)
+  })
+
   it('runs, is ready, and has an address of the node', async () => {
     await create('web')
     expect((await get('web')).status).toMatchObject({ phase: 'Running', podIP: '10.1.0.1', hostIP: '127.0.0.1', qosClass: 'BestEffort' })
@@ -209,7 +236,7 @@ describe('an agent that starts again', () => {
     await create('web')
     const before = await stateOf('web')
     await agent.stop()
-    agent = await startAgent()
+    agent = await startAgent(client)
     await clock.advance(1_000)
     expect(await stateOf('web')).toEqual(before)
     await create('next')
@@ -222,7 +249,7 @@ describe('an agent that starts again', () => {
     await agent.stop()
     await client.delete(CoreV1Pod, { namespace: 'default', name: 'deleted' }, { gracePeriodSeconds: 5 })
     await client.delete(CoreV1Pod, { namespace: 'default', name: 'forced' }, { gracePeriodSeconds: 0 })
-    agent = await startAgent()
+    agent = await startAgent(client)
     await clock.advance(5_000)
     expect(await isGone('deleted')).toBe(true)
     expect(await runtime.list(owner)).toEqual([])

@@ -1,10 +1,10 @@
 import { toTimestamp } from '../../../lib/clock.ts'
-import type { CoreV1ContainerStatus, CoreV1Pod, CoreV1PodCondition } from '../../api/generated/kinds.ts'
-import { resizeConditions } from './resize.plan.ts'
+import type { CoreV1ContainerStatus, CoreV1Pod, CoreV1PodCondition, CoreV1PodStatus } from '../../api/generated/kinds.ts'
 import { initContainersOf, isSidecar } from './pod-view.ts'
 
 interface ConditionInput {
   readonly pod: CoreV1Pod
+  readonly told: CoreV1PodStatus | undefined
   readonly phase: string
   readonly initStatuses: readonly CoreV1ContainerStatus[]
   readonly statuses: readonly CoreV1ContainerStatus[]
@@ -18,9 +18,8 @@ type Verdict = Pick<CoreV1PodCondition, 'status' | 'reason' | 'message'>
 
 const yes: Verdict = { status: 'True' }
 
-/** The node's conditions of a pod, and after them, untouched, those that others have set. */
+/** The node's conditions of a pod. Those that others set are theirs and not among them. */
 export function podConditions(input: ConditionInput): CoreV1PodCondition[] {
-  const told = input.pod.status?.conditions ?? []
   const containersReady = readiness(input)
   const own: readonly (readonly [string, Verdict])[] = [
     ['PodReadyToStartContainers', { status: input.isSandboxReady ? 'True' : 'False' }],
@@ -31,30 +30,17 @@ export function podConditions(input: ConditionInput): CoreV1PodCondition[] {
     ...input.resize.map(([type, verdict]) => [type, verdict] as const),
     ...(input.eviction === undefined ? [] : [disruption(input.eviction)]),
   ]
-  const names = new Set([...own.map(([type]) => type), ...resizeConditions])
-  const conditions = own.map(([type, verdict]) =>
-    withTimes(
-      input,
-      type,
-      verdict,
-      told.find((each) => each.type === type),
-    ),
-  )
-  return [...conditions, ...told.filter(({ type }) => !names.has(type))]
+  return own.map(([type, verdict]) => withTimes(input, type, verdict))
 }
 
-function withTimes(
-  { pod, nowMs }: ConditionInput,
-  type: string,
-  verdict: Verdict,
-  told: CoreV1PodCondition | undefined,
-): CoreV1PodCondition {
+function withTimes({ pod, told, nowMs }: ConditionInput, type: string, verdict: Verdict): CoreV1PodCondition {
+  const before = told?.conditions?.find((each) => each.type === type)
   return {
     type,
     ...verdict,
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     lastTransitionTime:
-      told?.status === verdict.status && told.lastTransitionTime !== undefined ? told.lastTransitionTime : toTimestamp(nowMs),
+      before?.status === verdict.status && before.lastTransitionTime !== undefined ? before.lastTransitionTime : toTimestamp(nowMs),
   }
 }
 

@@ -43,6 +43,7 @@ export const sandbox = (state: ObservedContainer['state'] = 'running', more: Par
 export function view(more: Partial<PodView> = {}): PodView {
   return {
     pod: testPod(),
+    told: more.pod?.status,
     isGone: false,
     sandboxes: [sandbox()],
     containers: [],

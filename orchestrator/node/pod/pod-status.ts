@@ -12,18 +12,18 @@ import type { PodPlan } from './sync-pod.plan.ts'
 
 /** What the API is told of a pod: phase, conditions and a status per container, all derived from the view. */
 export function podStatus(view: PodView, plan: PodPlan, facts: StatusFacts): CoreV1PodStatus {
-  const { pod } = view
+  const { pod, told } = view
   const initStatuses = initContainersOf(pod).map((container) => containerStatus(container, view, facts, plan.hasEnded))
   const statuses = pod.spec.containers.map((container) => containerStatus(container, view, facts, plan.hasEnded))
   const ephemeralStatuses = ephemeralContainersOf(pod).map((container) => containerStatus(container, view, facts, plan.hasEnded))
-  const failure =
-    plan.failure ?? (pod.status?.reason === undefined ? undefined : { reason: pod.status.reason, message: pod.status.message ?? '' })
+  const failure = plan.failure ?? (told?.reason === undefined ? undefined : { reason: told.reason, message: told.message ?? '' })
   const phase = phaseOf(view, plan, initStatuses, statuses)
   const isRunning = newestSandbox(view)?.state === 'running'
   return {
     phase,
     conditions: podConditions({
       pod,
+      told,
       phase,
       initStatuses,
       statuses,
@@ -36,11 +36,11 @@ export function podStatus(view: PodView, plan: PodPlan, facts: StatusFacts): Cor
     hostIP: facts.hostIp,
     hostIPs: [{ ip: facts.hostIp }],
     ...addressOf(view, facts),
-    startTime: pod.status?.startTime ?? toTimestamp(view.firstSeenMs),
+    startTime: told?.startTime ?? toTimestamp(view.firstSeenMs),
     ...(initStatuses.length === 0 ? {} : { initContainerStatuses: initStatuses }),
     containerStatuses: statuses,
     ...(ephemeralStatuses.length === 0 ? {} : { ephemeralContainerStatuses: ephemeralStatuses }),
-    qosClass: pod.status?.qosClass ?? qosClassOf(pod),
+    qosClass: told?.qosClass ?? qosClassOf(pod),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
   }
 }
@@ -61,7 +61,7 @@ function resizeStateOf({ pod, pendingResize, applied, holds, ...view }: PodView)
 function addressOf(view: PodView, facts: StatusFacts): Pick<CoreV1PodStatus, 'podIP' | 'podIPs'> {
   const sandbox = newestSandbox(view)
   const ip = view.pod.spec.hostNetwork === true ? (sandbox === undefined ? undefined : facts.hostIp) : sandbox?.ip
-  const address = ip ?? view.pod.status?.podIP
+  const address = ip ?? view.told?.podIP
   return address === undefined ? {} : { podIP: address, podIPs: [{ ip: address }] }
 }
 
@@ -73,7 +73,7 @@ const endOf = ({ state, lastState }: CoreV1ContainerStatus) =>
 
 /** As the kubelet's `getPhase`. */
 function phaseOf(view: PodView, plan: PodPlan, initStatuses: Statuses, statuses: Statuses): string {
-  const told = view.pod.status?.phase
+  const told = view.told?.phase
   if (told === 'Succeeded' || told === 'Failed') return told
   if (plan.failure !== undefined) return 'Failed'
   return initPhase(view, plan, initStatuses, statuses) ?? mainPhase(view, plan, statuses)

@@ -32,6 +32,8 @@ export const sandboxKey = '/sandbox'
 /** Everything known of one pod at one moment: what plan and status are computed from. */
 export interface PodView {
   readonly pod: CoreV1Pod
+  /** The status that the API has, or is being told: `pod` may be older than what this agent wrote itself. */
+  readonly told: CoreV1PodStatus | undefined
   /** The API has no such pod any more. */
   readonly isGone: boolean
   readonly sandboxes: readonly ObservedContainer[]

@@ -205,6 +205,7 @@ export class PodWorker {
     )
     return {
       pod: this.#isStatic && this.#status !== undefined ? { ...this.#pod, status: this.#status } : this.#pod,
+      told: this.#services.statusWriter.told(this.#pod) ?? this.#status,
       isGone: this.#isGone,
       sandboxes: all.filter(({ kind }) => kind === 'sandbox'),
       containers: all.filter(({ kind }) => kind === 'container'),

@@ -23,6 +23,8 @@ interface Wanted {
 export interface StatusSink {
   /** Notes what a pod's status is to be. Cheap where it is so already. */
   set(pod: CoreV1Pod, status: CoreV1PodStatus): void
+  /** The newest status of a pod: what is being written, else what was written or what `pod` says, whichever is younger. */
+  told(pod: CoreV1Pod): CoreV1PodStatus | undefined
   /** Writes the last status of a pod and deletes it for good. */
   finish(pod: CoreV1Pod, status: CoreV1PodStatus): void
   /** Drops what is remembered of a pod that is gone. */
@@ -49,6 +51,11 @@ export class StatusWriter implements StatusSink {
     if (this.#wanted.get(uid)?.isFinal === true) return
     if (isSameStatus(this.#wanted.get(uid)?.status ?? this.#written.get(uid)?.status ?? pod.status, status)) return
     this.#submit({ pod, status, isFinal: false })
+  }
+
+  told(pod: CoreV1Pod): CoreV1PodStatus | undefined {
+    const uid = pod.metadata.uid!
+    return this.#wanted.get(uid)?.status ?? newest(pod, this.#written.get(uid)?.pod).status
   }
 
   finish(pod: CoreV1Pod, status: CoreV1PodStatus): void {

@@ -73,6 +73,10 @@ export class MirrorPods implements StatusSink {
     if (mirror !== undefined) this.#options.statuses.set(mirror, status)
   }
 
+  told({ metadata }: CoreV1Pod): CoreV1PodStatus | undefined {
+    return this.#statuses.get(metadata.uid!)
+  }
+
   /** A static pod ends with its file; the API has no say in it. */
   finish(): void {}
 
