@@ -20,6 +20,8 @@ import { createEndpointSliceMirroringController } from './endpointslice/mirrorin
 import { collectableKinds } from './garbage-collector/collectable-kinds.ts'
 import { createJobController, createJobOrphanController } from './job/job.controller.ts'
 import { createNamespaceController } from './namespace/namespace.controller.ts'
+import { createNodeIpamController } from './node-ipam/node-ipam.controller.ts'
+import type { PodRangesOptions } from './node-ipam/pod-ranges.plan.ts'
 import { createNodeLifecycleController } from './node-lifecycle/node-lifecycle.controller.ts'
 import { createClaimController } from './persistent-volume/claim.controller.ts'
 import { createEphemeralVolumeController } from './persistent-volume/ephemeral-volume.controller.ts'
@@ -39,6 +41,8 @@ export interface ControllerSettings {
   readonly rootCa?: string
   /** The cluster's authority, for certificate signing requests. Nothing is signed where absent. */
   readonly signCertificate?: SignCertificate
+  /** The pod network that nodes get their ranges of. Nodes are given none where absent. */
+  readonly podRanges?: PodRangesOptions
   /** A node silent for this long is not ready. 40 s. */
   readonly nodeGracePeriodMs?: number
   /** Terminated pods that are kept. 12,500. */
@@ -82,6 +86,7 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createCertificateApprovingController(),
     createCertificateCleaningController(),
     ...(sign === undefined ? [] : [createCertificateSigningController({ sign })]),
+    ...(options.podRanges === undefined ? [] : [createNodeIpamController({ ...options, ranges: options.podRanges })]),
     createNodeLifecycleController({ ...options, ...(gracePeriodMs === undefined ? {} : { gracePeriodMs }) }),
     createTaintEvictionController(options),
     createPodGarbageCollector({ ...options, ...(terminatedThreshold === undefined ? {} : { terminatedThreshold }) }),
