@@ -1,6 +1,6 @@
 import type { InfluxDB } from 'influx'
 import type { Clock } from '../../lib/clock.ts'
-import { storedTagValue } from '../../lib/line-writer.ts'
+import { storedTagValue } from '../../lib/line-protocol.ts'
 import { metrics } from '../catalog.ts'
 import type { MetricRow } from '../catalog.ts'
 import type { EntityType } from '../window.ts'

@@ -1,4 +1,5 @@
-import { encodeTags, escapeKey, escapeMeasurement, LineWriter, quoteString } from '../../lib/line-writer.ts'
+import { ByteWriter } from '../../lib/byte-writer.ts'
+import { encodeTags, escapeKey, escapeMeasurement, quoteString } from '../../lib/line-protocol.ts'
 import { metrics } from '../catalog.ts'
 import type { CustomSample } from '../custom-metrics.ts'
 import type { ClusterEvent } from '../events.ts'
@@ -45,7 +46,7 @@ export class LineEncoder {
   readonly #schema: SchemaName
   readonly #tagNames: ReadonlySet<string>
   readonly #guard: SeriesGuard | undefined
-  readonly #writer = new LineWriter()
+  readonly #writer = new ByteWriter()
   readonly #fieldKeys: readonly Buffer[]
   readonly #isInteger = metrics.map(({ valueType }) => valueType === 'int')
   readonly #isWritten: readonly boolean[]

@@ -1,4 +1,5 @@
-import { encodeTags, escapeMeasurement, LineWriter } from '../../lib/line-writer.ts'
+import { ByteWriter } from '../../lib/byte-writer.ts'
+import { encodeTags, escapeMeasurement } from '../../lib/line-protocol.ts'
 import type { ContainerSample, Driver, DriverOptions, EncodedBody, WriteOutcome } from './driver.ts'
 import { createPoster, isTemporary, type Answer } from './http-post.ts'
 
@@ -35,7 +36,7 @@ export function createInfluxDriver(options: Extract<DriverOptions, { kind: 'infl
 
 function encode(samples: readonly ContainerSample[]): EncodedBody[] {
   const bodies: EncodedBody[] = []
-  const writer = new LineWriter()
+  const writer = new ByteWriter()
   let points = 0
   const finish = () => {
     if (points > 0) bodies.push({ bytes: writer.take(), points })

@@ -1,22 +1,34 @@
-/** Longest tag value in UTF-16 units; longer ones are cut. InfluxDB refuses keys over 64 KiB, all tags of a point together. */
-const maxTagValueLength = 1024
-const maxTagKeyLength = 256
-/** A tag of labels may be longer. */
-const maxLabelsLength = 8192
-/** InfluxDB refuses string fields over 64 KiB. */
-const maxStringLength = 16_000
-
 /** Buffers that were given back wait for their next use; what lends and gives back in turn needs no more. */
 const maxSpares = 4
 
 const minus = 45
 const zero = 48
 
-/**
- * Bytes of InfluxDB's line protocol in one buffer that grows and is reused. Safe by construction for what went through the functions below: no
- * value can end a line, a tag or a field.
- */
-export class LineWriter {
+/** What stands for each byte that cannot stand for itself. */
+export class Escapes {
+  /** 1 where a byte has a replacement. */
+  readonly marks = new Uint8Array(256)
+  readonly replacements: readonly (Buffer | undefined)[]
+  /** Length of the longest replacement. */
+  readonly longest: number
+
+  /** Of bytes, all below 128: those of characters beyond ASCII are then never touched. */
+  constructor(replacements: ReadonlyMap<number, string>) {
+    const buffers: (Buffer | undefined)[] = Array.from({ length: 256 }, () => undefined)
+    let longest = 1
+    for (const [byte, text] of replacements) {
+      this.marks[byte] = 1
+      const buffer = Buffer.from(text)
+      buffers[byte] = buffer
+      longest = Math.max(longest, buffer.length)
+    }
+    this.replacements = buffers
+    this.longest = longest
+  }
+}
+
+/** Bytes in one buffer that grows and is reused. */
+export class ByteWriter {
   #bytes: Buffer = Buffer.allocUnsafe(1 << 20)
   #length = 0
   readonly #spares: Buffer[] = []
@@ -77,6 +89,46 @@ export class LineWriter {
     this.#length += part.copy(this.#bytes, this.#length, start, end)
   }
 
+  /** The bytes of `part` from `start` to before `end`, with `escapes`. Takes care of its room itself; what needs no escape is one copy. */
+  appendEscaped(part: Uint8Array, start: number, end: number, escapes: Escapes): void {
+    const { marks, replacements, longest } = escapes
+    this.reserve(end - start + longest)
+    let from = start
+    for (let at = start; at < end; at++) {
+      if (marks[part[at]!] === 0) continue
+      this.#copy(part, from, at)
+      this.append(replacements[part[at]!]!)
+      from = at + 1
+      this.reserve(end - from + longest)
+    }
+    this.#copy(part, from, end)
+  }
+
+  /** One byte; needs reserved room. */
+  appendByte(byte: number): void {
+    this.#bytes[this.#length++] = byte
+  }
+
+  /** `value`, whole, not negative and below 10^`digits`, with leading zeros; needs reserved room. */
+  appendDigits(value: number, digits: number): void {
+    const bytes = this.#bytes
+    let rest = value
+    for (let at = this.#length + digits - 1; at >= this.#length; at--) {
+      const next = Math.floor(rest / 10)
+      bytes[at] = zero + (rest - next * 10)
+      rest = next
+    }
+    this.#length += digits
+  }
+
+  #copy(part: Uint8Array, start: number, end: number): void {
+    const bytes = this.#bytes
+    let at = this.#length
+    if (end - start > 40) bytes.set(part.subarray(start, end), at)
+    else for (let index = start; index < end; index++) bytes[at++] = part[index]!
+    this.#length += end - start
+  }
+
   /** Takes care of its room itself. */
   appendText(text: string): void {
     this.reserve(text.length * 3)
@@ -118,51 +170,4 @@ export class LineWriter {
       small = next
     } while (small > 0)
   }
-}
-
-/** `,key=value` for every tag, sorted by key; tags with an empty value are left out. */
-export function encodeTags(tags: Readonly<Record<string, string>>): string {
-  let text = ''
-  for (const name of Object.keys(tags).sort()) {
-    const value = storedTagValue(name, tags[name]!)
-    if (value !== '') text += `,${escapeKey(cleanTagValue(name, maxTagKeyLength))}=${escapeKey(value)}`
-  }
-  return text
-}
-
-/** The value under which a tag's value is found in InfluxDB. */
-export function storedTagValue(name: string, value: string): string {
-  return cleanTagValue(value, name === 'labels' ? maxLabelsLength : maxTagValueLength)
-}
-
-/**
- * The nearest tag value that the line protocol can carry: control characters and line ends as spaces, lone surrogates as U+FFFD, cut to
- * `maxLength`, a space after a backslash at the end, which would swallow the separator behind it, and an even number of backslashes before a comma, an
- * equals sign or a space: where InfluxDB looks for the ends of lines it takes them in pairs, so that one too few would bare what is escaped behind it.
- */
-export function cleanTagValue(value: string, maxLength: number): string {
-  const clean = value.slice(0, maxLength).toWellFormed().replaceAll(unprintable, ' ')
-  const ended = clean.endsWith('\\') ? `${clean} ` : clean
-  return ended.replaceAll(unpaired, '$&\\')
-}
-
-/** A string field in its quotes. Control characters become spaces, so that a line stays a line; what is too long is cut. */
-export function quoteString(text: string): string {
-  return `"${text.slice(0, maxStringLength).toWellFormed().replaceAll(unprintable, ' ').replaceAll(/["\\]/g, '\\$&')}"`
-}
-
-/** An odd number of backslashes before something that is escaped. */
-const unpaired = /(?<!\\)(?:\\\\)*\\(?=[,= ])/g
-
-/** Control characters (Unicode's Cc) and the two line separators beyond them. */
-const unprintable = /[\p{Cc}\u2028\u2029]/gu
-
-/** A cleaned tag key, tag value or field key. */
-export function escapeKey(text: string): string {
-  return text.replaceAll(/[,= ]/g, '\\$&')
-}
-
-/** A cleaned measurement. */
-export function escapeMeasurement(name: string): string {
-  return name.replaceAll(/[, ]/g, '\\$&')
 }
