@@ -53,8 +53,8 @@ export interface NodeNetworkOptions {
   readonly clusterDns: string
   /** e.g. `cluster.local` */
   readonly clusterDomain: string
-  /** Where the API server listens, as seen from this host. */
-  readonly apiServer: { readonly host: string; readonly port: number }
+  /** Where the API server listens, as seen from this host, for pods that cannot reach it there. Absent: no proxy to it. */
+  readonly apiServer?: { readonly host: string; readonly port: number }
   /** Port of the API proxy on the gateway address. Default 6443. */
   readonly apiProxyPort?: number
   /** Default 53. */
@@ -177,7 +177,7 @@ async function runNetwork(options: NodeNetworkOptions, checked: CheckedOptions, 
   try {
     if (release === undefined) return
     await Promise.all([
-      publishEndpoints({ client, clock, log, endpoints: publishedEndpoints(options) }, signal),
+      publishEndpoints({ client, clock, log, endpoints: publishedEndpoints(options), node: () => nodes.get(nodeName) }, signal),
       ...listeners(options, checked, catalog).map((listener) => keepListening(listener, signal)),
       runRules(options, checked, { catalog, nodes }, signal),
     ])
@@ -195,6 +195,7 @@ function publishedEndpoints(options: NodeNetworkOptions): readonly PublishedEndp
       namespace: 'kube-system',
       service: 'kube-dns',
       address,
+      nodeName: options.nodeName,
       ports: [
         { name: 'dns', protocol: 'UDP', port },
         { name: 'dns-tcp', protocol: 'TCP', port },
@@ -217,7 +218,9 @@ function listeners(options: NodeNetworkOptions, checked: CheckedOptions, catalog
   return [
     kept('cluster DNS (UDP)', () => listenDnsUdp({ resolver, address, port })),
     kept('cluster DNS (TCP)', () => listenDnsTcp({ resolver, address, port })),
-    kept('API proxy', () => listenApiProxy({ address, port: options.apiProxyPort ?? apiProxyPort, apiServer })),
+    ...(apiServer === undefined
+      ? []
+      : [kept('API proxy', () => listenApiProxy({ address, port: options.apiProxyPort ?? apiProxyPort, apiServer }))]),
   ]
 }
 
@@ -238,14 +241,14 @@ async function runRules(
       ? 'Service rules: pods keep their own address when they reach each other through a Service'
       : 'Service rules: no br_netfilter, pods reach each other through a Service with the address of the host',
   )
-  const rules = { serviceCidr: serviceCidr.text, podSubnet: podSubnet.text, bridge, isBridgeFiltered }
+  const rules = { serviceCidr: serviceCidr.text, podSubnet: podSubnet.text, bridge, gateway, isBridgeFiltered }
   const canTakeAddress = (address: string) => !contains(serviceCidr, address) && !contains(podSubnet, address) && address !== gateway
   const udpFlows = createUdpFlows({ run: runCommand, log })
   const hairpinPorts = createHairpinPorts({ sysfs: '/sys', bridge })
   const nft = createNft(runCommand)
   const proxy = createServiceProxy({ catalog, nft, udpFlows, hairpinPorts, clock, log, table, rules, canTakeAddress })
   const permit = createForwardPermit({ run: runCommand, table, bridge, podSubnet: podSubnet.text })
-  const host = { clusterId, nodeName, nodeIp, bridge, gateway, serviceCidr: serviceCidr.text, hasAddress }
+  const host = { clusterId, nodeName, nodeIp, bridge, gateway, serviceCidr: serviceCidr.text, podSubnet, hasAddress }
   await Promise.all([
     proxy.run(signal),
     keepRoutes({ ...host, run: runCommand, settings: kernelSettings, permit, nodes, clock, log }, signal),

@@ -3,6 +3,7 @@ import type { Log } from '../../lib/log.ts'
 import type { CoreV1Node } from '../api/generated/kinds.ts'
 import type { Informer } from '../client/informer.ts'
 import type { RunCommand } from './command.ts'
+import type { Ipv4Network } from './ipv4.ts'
 import { planPodRoutes } from './pod-routes.plan.ts'
 import type { ForwardPermit } from './proxy/forward-permit.ts'
 import type { KernelSettings } from './proxy/kernel-settings.ts'
@@ -20,6 +21,7 @@ export interface HostRoutesOptions {
   readonly bridge: string
   readonly gateway: string
   readonly serviceCidr: string
+  readonly podSubnet: Ipv4Network
   readonly hasAddress: (address: string) => boolean
 }
 
@@ -39,18 +41,22 @@ export function metricOf(clusterId: string): number {
 
 /**
  * Keeps the host's routes until `signal` aborts: to Service addresses over the bridge with the gateway as source, so that the host
- * itself reaches Services even without a default route; and to the pods of other hosts. Looks at the bridge every few seconds, since
- * one that is made anew has lost its routes.
+ * itself reaches Services even without a default route; and to the pods of other hosts, as soon as their Nodes come, move and go. Looks at
+ * the bridge every few seconds, since one that is made anew has lost its routes. What an earlier process has left is taken over.
  */
 export async function keepRoutes(options: HostRoutesOptions, signal: AbortSignal): Promise<void> {
-  const { clock, log, nodes, nodeName, nodeIp, gateway, hasAddress } = options
-  const applied = new Map<string, string>()
+  const { clock, log, nodes, gateway, hasAddress } = options
   const permit = createPatientPermit(options)
+  const changes = wakeOnMoves(nodes)
+  let applied: Map<string, string> | undefined
   let reported = ''
   while (!signal.aborted) {
-    if (hasAddress(gateway)) {
-      const routes = planPodRoutes(nodes.list(), { nodeName, nodeIp })
+    const woken = changes.next()
+    if (!hasAddress(gateway)) applied = undefined
+    else {
+      const routes = planPodRoutes(nodes.list(), options)
       try {
+        applied ??= await presentRoutes(options)
         await applyRoutes(options, routes, applied)
         await permit(routes.length > 0)
         reported = ''
@@ -58,12 +64,32 @@ export async function keepRoutes(options: HostRoutesOptions, signal: AbortSignal
         const message = String(error)
         if (message !== reported) log.warn({ err: error }, 'routes could not be brought up to date')
         reported = message
-        applied.clear()
+        applied = undefined
       }
-    } else {
-      applied.clear()
     }
-    await clock.sleep(checkMs, signal)
+    await clock.sleep(checkMs, AbortSignal.any([signal, woken]))
+  }
+  changes.close()
+}
+
+/** Signals that abort when a Node comes or goes, or moves to another address or range. */
+function wakeOnMoves(nodes: Informer<CoreV1Node>): { next(): AbortSignal; close(): void } {
+  let wake = new AbortController()
+  const place = ({ spec, status }: CoreV1Node) =>
+    `${spec?.podCIDR} ${status?.addresses?.find(({ type }) => type === 'InternalIP')?.address}`
+  const close = nodes.onChange({
+    added: () => wake.abort(),
+    deleted: () => wake.abort(),
+    updated: (node, previous) => {
+      if (place(node) !== place(previous)) wake.abort()
+    },
+  })
+  return {
+    next: () => {
+      wake = new AbortController()
+      return wake.signal
+    },
+    close,
   }
 }
 
@@ -87,7 +113,8 @@ async function applyRoutes(
   const mark = ['proto', routeProtocol, 'metric', String(metricOf(clusterId))]
   const wanted = new Map([
     [serviceCidr, `dev ${bridge} src ${gateway}`],
-    ...podRoutes.map(({ podCidr, via }): [string, string] => [podCidr, `via ${via}`]),
+    // Other hosts let through what comes from pods' addresses, so the host itself has to use one, too.
+    ...podRoutes.map(({ podCidr, via }): [string, string] => [podCidr, `via ${via} src ${gateway}`]),
   ])
   for (const [network, path] of wanted) {
     if (applied.get(network) === path) continue
@@ -100,15 +127,25 @@ async function applyRoutes(
     applied.delete(network)
   }
   // The bridge's network covers all hosts' pods: the host answers for those that are elsewhere.
-  if (podRoutes.length > 0) await settings.write(`net/ipv4/conf/${bridge}/proxy_arp`, '1')
+  if (podRoutes.length === 0) return
+  await settings.write(`net/ipv4/conf/${bridge}/proxy_arp`, '1')
+  // Else the answer comes after a random time of up to 0.8 s.
+  await settings.write(`net/ipv4/neigh/${bridge}/proxy_delay`, '0')
+}
+
+/** The routes that carry the cluster's mark; how they lead is not asked, so that each is set anew or removed. */
+async function presentRoutes({ run, clusterId }: HostRoutesOptions): Promise<Map<string, string>> {
+  return new Map((await markedRoutes(run, clusterId)).map((network) => [network, '']))
+}
+
+async function markedRoutes(run: RunCommand, clusterId: string): Promise<string[]> {
+  const listing = await run('ip', ['-j', 'route', 'show', 'proto', routeProtocol])
+  const routes = JSON.parse(listing.trim() === '' ? '[]' : listing) as readonly { readonly dst: string; readonly metric?: number }[]
+  return routes.filter(({ metric }) => metric === metricOf(clusterId)).map(({ dst }) => dst)
 }
 
 /** Removes the cluster's routes, and no others. Rejects with a `CommandError` where one cannot be removed. */
 export async function removeRoutes(run: RunCommand, clusterId: string): Promise<void> {
-  const listing = await run('ip', ['-j', 'route', 'show', 'proto', routeProtocol])
-  const metric = metricOf(clusterId)
-  const routes = JSON.parse(listing.trim() === '' ? '[]' : listing) as readonly { readonly dst: string; readonly metric?: number }[]
-  for (const route of routes.filter((candidate) => candidate.metric === metric)) {
-    await run('ip', ['route', 'del', route.dst, 'proto', routeProtocol, 'metric', String(metric)])
-  }
+  const mark = ['proto', routeProtocol, 'metric', String(metricOf(clusterId))]
+  for (const network of await markedRoutes(run, clusterId)) await run('ip', ['route', 'del', network, ...mark])
 }

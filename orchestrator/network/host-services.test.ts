@@ -13,6 +13,7 @@ import { createNodeNetwork } from './app.ts'
 import { FakeInformerFactory } from './fake-informer.ts'
 import { keepRoutes, metricOf, removeRoutes } from './host-routes.ts'
 import { takeHostLock } from './host-lock.ts'
+import { parseNetwork } from './ipv4.ts'
 import { keepListening } from './kept-listener.ts'
 import type { Listener } from './kept-listener.ts'
 import { planPodRoutes } from './pod-routes.plan.ts'
@@ -130,8 +131,11 @@ describe('published endpoints', () => {
     namespace: 'kube-system',
     service: 'kube-dns',
     address: '10.244.0.1',
+    nodeName: 'node-1',
     ports: [{ name: 'dns', protocol: 'UDP', port: 53 }],
   } as const
+
+  const node: CoreV1Node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1', uid: 'uid-1' }, spec: {} }
 
   async function publish(addresses: readonly string[]) {
     const clock = new FakeClock()
@@ -139,7 +143,7 @@ describe('published endpoints', () => {
     const transport = createFakeTransport({ clock, random: seededRandom(1) })
     const client = createClient(transport)
     const runs = addresses.map((address) =>
-      publishEndpoints({ client, clock, log: silentLog, endpoints: [{ ...endpoint, address }] }, abort.signal),
+      publishEndpoints({ client, clock, log: silentLog, endpoints: [{ ...endpoint, address }], node: () => node }, abort.signal),
     )
     await clock.advance(10_000)
     return { client, clock, transport, end: async () => (abort.abort(), await Promise.all(runs)) }
@@ -155,6 +159,10 @@ describe('published endpoints', () => {
       '10.244.0.1',
       '10.244.1.1',
     ])
+    expect(slices.items[0]).toMatchObject({
+      metadata: { ownerReferences: [{ kind: 'Node', name: 'node-1', uid: 'uid-1' }] },
+      endpoints: [{ nodeName: 'node-1' }],
+    })
     const { subsets } = await client.get(CoreV1Endpoints, { namespace: 'kube-system', name: 'kube-dns' })
     expect(subsets).toHaveLength(1)
     expect(subsets?.[0]?.addresses?.map(({ ip }) => ip).sort()).toEqual(['10.244.0.1', '10.244.1.1'])
@@ -182,7 +190,7 @@ describe('routes', () => {
     spec: podCIDR === undefined ? {} : { podCIDR },
     status: { addresses: [{ type: 'InternalIP', address }] },
   })
-  const own = { nodeName: 'node-1', nodeIp: '192.0.2.1' }
+  const own = { nodeName: 'node-1', nodeIp: '192.0.2.1', podSubnet: parseNetwork('10.244.0.0/16', 'podSubnet') }
 
   test.each([
     ['this node', [nodeOf('node-1', '192.0.2.1', '10.244.0.0/24')], []],
@@ -190,6 +198,8 @@ describe('routes', () => {
     ['a node of another host', [nodeOf('node-3', '192.0.2.3', '10.244.2.0/24')], [{ podCidr: '10.244.2.0/24', via: '192.0.2.3' }]],
     ["a node without pods' network", [nodeOf('node-3', '192.0.2.3')], []],
     ['a node that claims everything', [nodeOf('node-3', '192.0.2.3', '0.0.0.0/0')], []],
+    ["a network that is not the pods'", [nodeOf('node-3', '192.0.2.3', '8.8.8.0/24')], []],
+    ['a node behind a bridge of pods', [nodeOf('node-3', '10.244.3.1', '10.244.3.0/24')], []],
     ['a node with a malformed network', [nodeOf('node-3', '192.0.2.3', '10.244.2.0/24 dev lo')], []],
     ['a node at a malformed address', [nodeOf('node-3', '127.0.0.1', '10.244.2.0/24')], []],
   ])('to %s', (_, nodes, routes) => {
@@ -202,13 +212,12 @@ describe('routes', () => {
     const informers = new FakeInformerFactory()
     const nodes = informers.fake(CoreV1Node)
     const calls: string[] = []
+    const present = ['10.96.0.0/16']
+    const show = 'ip -j route show proto 198'
     let isThere = false
     const run = async (program: string, args: readonly string[]) => {
       calls.push([program, ...args].join(' '))
-      return JSON.stringify([
-        { dst: '10.96.0.0/16', metric: metricOf('1') },
-        { dst: '10.97.0.0/16', metric: metricOf('2') },
-      ])
+      return JSON.stringify([...present.map((dst) => ({ dst, metric: metricOf('1') })), { dst: '10.97.0.0/16', metric: metricOf('2') }])
     }
     const running = keepRoutes(
       {
@@ -232,22 +241,33 @@ describe('routes', () => {
     isThere = true
     await clock.advance(10_000)
     const mark = `proto 198 metric ${metricOf('1')}`
-    expect(calls.splice(0)).toEqual([`ip route replace 10.96.0.0/16 dev bnc-1 src 10.244.0.1 ${mark}`])
+    expect(calls.splice(0)).toEqual([show, `ip route replace 10.96.0.0/16 dev bnc-1 src 10.244.0.1 ${mark}`])
     nodes.put(nodeOf('node-3', '192.0.2.3', '10.244.2.0/24'))
-    await clock.advance(2_000)
-    expect(calls.splice(0)).toEqual([`ip route replace 10.244.2.0/24 via 192.0.2.3 ${mark}`, 'write net/ipv4/conf/bnc-1/proxy_arp'])
+    await clock.advance(1)
+    expect(calls.splice(0)).toEqual([
+      `ip route replace 10.244.2.0/24 via 192.0.2.3 src 10.244.0.1 ${mark}`,
+      'write net/ipv4/conf/bnc-1/proxy_arp',
+      'write net/ipv4/neigh/bnc-1/proxy_delay',
+    ])
     nodes.remove('node-3')
-    await clock.advance(2_000)
+    await clock.advance(1)
     expect(calls.splice(0)).toEqual([`ip route del 10.244.2.0/24 ${mark}`])
+    present.push('10.244.9.0/24')
     isThere = false
     await clock.advance(2_000)
     isThere = true
     await clock.advance(2_000)
-    expect(calls.splice(0)).toEqual([`ip route replace 10.96.0.0/16 dev bnc-1 src 10.244.0.1 ${mark}`])
+    // What an earlier process has left and nobody wants goes.
+    expect(calls.splice(0)).toEqual([
+      show,
+      `ip route replace 10.96.0.0/16 dev bnc-1 src 10.244.0.1 ${mark}`,
+      `ip route del 10.244.9.0/24 ${mark}`,
+    ])
     abort.abort()
     await running
+    present.pop()
     await removeRoutes(run, '1')
-    expect(calls).toEqual(['ip -j route show proto 198', `ip route del 10.96.0.0/16 ${mark}`])
+    expect(calls).toEqual([show, `ip route del 10.96.0.0/16 ${mark}`])
   })
 })
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
-import type { CoreV1EndpointSubset } from '../api/generated/kinds.ts'
+import type { CoreV1EndpointSubset, CoreV1Node } from '../api/generated/kinds.ts'
 import { CoreV1Endpoints, DiscoveryV1EndpointSlice } from '../api/generated/kinds.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../api/status-error.ts'
 import type { Client } from '../client/client.ts'
@@ -11,6 +11,8 @@ export interface PublishedEndpoint {
   readonly namespace: string
   readonly service: string
   readonly address: string
+  /** The node whose host this is. */
+  readonly nodeName: string
   readonly ports: readonly { readonly name: string; readonly protocol: 'TCP' | 'UDP'; readonly port: number }[]
 }
 
@@ -19,6 +21,8 @@ export interface PublishedEndpointsOptions {
   readonly clock: Clock
   readonly log: Log
   readonly endpoints: readonly PublishedEndpoint[]
+  /** The node's object, once it is there: the slices go with it. */
+  readonly node: () => CoreV1Node | undefined
 }
 
 const managedByLabel = 'endpointslice.kubernetes.io/managed-by'
@@ -31,12 +35,15 @@ const maxRetryMs = 30_000
  * Keeps the Endpoints and an EndpointSlice of each Service naming this host's address, until `signal` aborts. Each host has a slice of
  * its own and adds its address to the common Endpoints, so several hosts, and several nodes of one host, do not undo each other.
  */
-export async function publishEndpoints({ client, clock, log, endpoints }: PublishedEndpointsOptions, signal: AbortSignal): Promise<void> {
+export async function publishEndpoints(
+  { client, clock, log, endpoints, node }: PublishedEndpointsOptions,
+  signal: AbortSignal,
+): Promise<void> {
   let retryMs = firstRetryMs
   while (!signal.aborted) {
     try {
       for (const endpoint of endpoints) {
-        await ensureSlice(client, endpoint)
+        await ensureSlice(client, endpoint, node())
         await ensureEndpoints(client, endpoint)
       }
       retryMs = firstRetryMs
@@ -51,7 +58,11 @@ export async function publishEndpoints({ client, clock, log, endpoints }: Publis
 }
 
 /** The slice of one host: named after its address, so that hosts do not meet. */
-function planSlice({ namespace, service, address, ports }: PublishedEndpoint): DiscoveryV1EndpointSlice {
+function planSlice(
+  { namespace, service, address, nodeName, ports }: PublishedEndpoint,
+  node: CoreV1Node | undefined,
+): DiscoveryV1EndpointSlice {
+  const uid = node?.metadata.uid
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -59,9 +70,10 @@ function planSlice({ namespace, service, address, ports }: PublishedEndpoint): D
       name: `${service}-${address.replaceAll('.', '-')}`,
       namespace,
       labels: { [serviceNameLabel]: service, [managedByLabel]: manager },
+      ...(uid === undefined ? {} : { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: nodeName, uid }] }),
     },
     addressType: 'IPv4',
-    endpoints: [{ addresses: [address], conditions: { ready: true, serving: true, terminating: false } }],
+    endpoints: [{ addresses: [address], nodeName, conditions: { ready: true, serving: true, terminating: false } }],
     ports: ports.map((port) => ({ ...port })),
   }
 }
@@ -81,13 +93,14 @@ function planSubsets(present: readonly CoreV1EndpointSubset[], { address, ports 
   return [...others, { ...match, addresses, ports: ports.map((port) => ({ ...port })) }]
 }
 
-async function ensureSlice(client: Client, endpoint: PublishedEndpoint): Promise<void> {
-  const wanted = planSlice(endpoint)
+async function ensureSlice(client: Client, endpoint: PublishedEndpoint, node: CoreV1Node | undefined): Promise<void> {
+  const wanted = planSlice(endpoint, node)
   const key = { namespace: endpoint.namespace, name: wanted.metadata.name! }
   const present = await getOrAbsent(() => client.get(DiscoveryV1EndpointSlice, key))
   if (present === undefined) return void (await client.create(DiscoveryV1EndpointSlice, wanted))
   if (isSameSlice(present, wanted)) return
-  const metadata = { ...present.metadata, labels: { ...present.metadata.labels, ...wanted.metadata.labels } }
+  const { ownerReferences = [] } = wanted.metadata
+  const metadata = { ...present.metadata, labels: { ...present.metadata.labels, ...wanted.metadata.labels }, ownerReferences }
   await client.update(DiscoveryV1EndpointSlice, { ...present, metadata, endpoints: wanted.endpoints, ports: wanted.ports! })
 }
 
@@ -95,7 +108,8 @@ function isSameSlice(present: DiscoveryV1EndpointSlice, wanted: DiscoveryV1Endpo
   const essence = (slice: DiscoveryV1EndpointSlice) =>
     JSON.stringify([
       slice.metadata.labels?.[serviceNameLabel],
-      slice.endpoints.map(({ addresses, conditions }) => [addresses, conditions?.ready]),
+      slice.metadata.ownerReferences?.map(({ uid }) => uid) ?? [],
+      slice.endpoints.map(({ addresses, nodeName, conditions }) => [addresses, nodeName, conditions?.ready]),
       (slice.ports ?? []).map(({ name, protocol, port }) => [name, protocol, port]),
     ])
   return essence(present) === essence(wanted)

@@ -74,12 +74,11 @@ function keepOtherData(present: KubeObject, wanted: KubeObject): KubeObject {
   return { ...present, data: { ...before, ...after } } as KubeObject
 }
 
-/** Ports and names follow the configuration; a cluster IP stays as it was given. */
+/** Ports, names and the way of traffic follow the configuration; a cluster IP stays as it was given. */
 function keepServices(present: KubeObject, wanted: KubeObject): KubeObject {
   const before = (present as { readonly spec?: object }).spec
-  const { spec } = wanted as { readonly spec?: { readonly ports?: unknown; readonly externalName?: unknown } }
-  const externalName = spec?.externalName === undefined ? {} : { externalName: spec.externalName }
-  return { ...present, spec: { ...before, ports: spec?.ports, ...externalName } } as KubeObject
+  const { clusterIP: _, type: __, ...followed } = (wanted as { readonly spec?: Readonly<Record<string, unknown>> }).spec ?? {}
+  return { ...present, spec: { ...before, ...followed } } as KubeObject
 }
 
 /** What is served here is always available. */

@@ -94,6 +94,8 @@ export function services({ clusterDnsIp, kubernetesIp, advertise, monitor }: Boo
     spec: {
       type: 'ClusterIP',
       clusterIP: clusterDnsIp,
+      // Every host answers its own pods.
+      internalTrafficPolicy: 'Local',
       ports: [
         { name: 'dns', protocol: 'UDP', port: 53, targetPort: 53 },
         { name: 'dns-tcp', protocol: 'TCP', port: 53, targetPort: 53 },

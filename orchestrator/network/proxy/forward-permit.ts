@@ -8,7 +8,8 @@ import type { RunCommand } from '../command.ts'
  */
 export interface ForwardPermit {
   /**
-   * Makes sure that translated connections reach the pods, and with `fromOtherHosts` also connections from pods elsewhere.
+   * Makes sure that translated connections reach the pods, and with `fromOtherHosts` also connections from pods elsewhere, which keep their
+   * address: Docker's engine would put the host's in its place.
    * Resolves with false where there is no such chain, so nothing that needs a permit.
    */
   ensure(wanted: { readonly fromOtherHosts: boolean }): Promise<boolean>
@@ -23,6 +24,8 @@ export interface ForwardPermitOptions {
 }
 
 const chain = 'DOCKER-USER'
+/** Of the table `nat`. */
+const translationChain = 'POSTROUTING'
 const patient = ['-w', '5']
 
 /** Permits through the `iptables` program, the one that Docker itself uses. */
@@ -30,7 +33,9 @@ export function createForwardPermit({ run, table, bridge, podSubnet }: ForwardPe
   const mark = ['-m', 'comment', '--comment', table, '-j', 'ACCEPT']
   const translated = ['-o', bridge, '-m', 'conntrack', '--ctstate', 'DNAT', ...mark]
   const fromPods = ['-s', podSubnet, '-o', bridge, ...mark]
+  const betweenPods = ['-s', podSubnet, '-d', podSubnet, ...mark]
   const iptables = (verb: string, rule: readonly string[]) => run('iptables', [...patient, verb, chain, ...rule])
+  const translate = (verb: string) => run('iptables', [...patient, '-t', 'nat', verb, translationChain, ...betweenPods])
   const has = async (rule: readonly string[]) => {
     try {
       await iptables('-C', rule)
@@ -40,32 +45,56 @@ export function createForwardPermit({ run, table, bridge, podSubnet }: ForwardPe
       throw error
     }
   }
+  const keepAddresses = async () => {
+    const place = placeOfExemption((await listChain(run, 'nat', translationChain)) ?? '', { table, bridge })
+    if (place === 'first') return
+    if (place === 'behind') await translate('-D')
+    await translate('-I')
+  }
   return {
     async ensure({ fromOtherHosts }) {
       if ((await listChain(run)) === undefined) return false
+      if (fromOtherHosts) await keepAddresses()
       for (const rule of fromOtherHosts ? [translated, fromPods] : [translated]) if (!(await has(rule))) await iptables('-I', rule)
       return true
     },
   }
 }
 
+/** Where the rule that exempts pods is: before the engine's rule for the bridge, behind it (the engine has made its rule anew), or nowhere. */
+export function placeOfExemption(
+  listing: string,
+  { table, bridge }: { readonly table: string; readonly bridge: string },
+): 'first' | 'behind' | 'absent' {
+  const rules = listing.split('\n').filter((line) => line.startsWith('-A'))
+  const ours = rules.findIndex((line) => markOf(wordsOf(line)) === table)
+  if (ours < 0) return 'absent'
+  const engines = rules.findIndex((line) => line.includes(` -o ${bridge} `) && line.includes('MASQUERADE'))
+  return engines < 0 || ours < engines ? 'first' : 'behind'
+}
+
 /** Removes every rule that carries the mark of `table`. Rejects with a `CommandError` where one cannot be removed. */
 export async function removeForwardPermits(run: RunCommand, table: string): Promise<void> {
   for (const rule of planPermitRemoval((await listChain(run)) ?? '', table)) await run('iptables', [...patient, ...rule])
+  const translations = planPermitRemoval((await listChain(run, 'nat', translationChain)) ?? '', table)
+  for (const rule of translations) await run('iptables', [...patient, '-t', 'nat', ...rule])
 }
 
-/** The `iptables` arguments that delete the marked rules out of an `iptables -S DOCKER-USER` listing. */
+/** The `iptables` arguments that delete the marked rules out of an `iptables -S` listing of a chain. */
 export function planPermitRemoval(listing: string, table: string): readonly (readonly string[])[] {
   return listing
     .split('\n')
-    .map((line) => line.split(' ').map((word) => word.replace(/^"(.*)"$/, '$1')))
-    .filter((words) => words[0] === '-A' && words[words.indexOf('--comment') + 1] === table)
+    .map(wordsOf)
+    .filter((words) => words[0] === '-A' && markOf(words) === table)
     .map((words) => ['-D', ...words.slice(1)])
 }
 
-async function listChain(run: RunCommand): Promise<string | undefined> {
+const wordsOf = (line: string) => line.split(' ').map((word) => word.replace(/^"(.*)"$/, '$1'))
+const markOf = (words: readonly string[]) => (words.includes('--comment') ? words[words.indexOf('--comment') + 1] : undefined)
+
+async function listChain(run: RunCommand, table = 'filter', name = chain): Promise<string | undefined> {
   try {
-    return await run('iptables', [...patient, '-S', chain])
+    return await run('iptables', [...patient, '-t', table, '-S', name])
   } catch {
     return undefined
   }

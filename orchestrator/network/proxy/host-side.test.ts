@@ -23,14 +23,20 @@ describe("the permit in Docker's chain", () => {
 
   test("is given once, for other hosts' pods only where there are any", async () => {
     const rules = new Set<string>()
+    const nat: string[] = []
     const calls: string[] = []
     const permit = createForwardPermit({
       ...options,
       async run(_, args) {
-        const [verb, ...rule] = [args[2], ...args.slice(4)]
+        const [table, verb, , ...rule] = args[2] === '-t' ? args.slice(3) : ['filter', ...args.slice(2)]
+        if (verb === '-S') return table === 'nat' ? nat.join('\n') : ''
         calls.push(String(verb))
-        if (verb === '-I') rules.add(rule.join(' '))
-        if (verb === '-C' && !rules.has(rule.join(' '))) throw failure('EXIT')
+        if (table === 'nat') {
+          const line = ['-A POSTROUTING', ...rule].join(' ')
+          if (verb === '-D') nat.splice(nat.indexOf(line), 1)
+          else nat.unshift(line)
+        } else if (verb === '-I') rules.add(rule.join(' '))
+        if (table === 'filter' && verb === '-C' && !rules.has(rule.join(' '))) throw failure('EXIT')
         return ''
       },
     })
@@ -40,6 +46,12 @@ describe("the permit in Docker's chain", () => {
     expect(calls.filter((verb) => verb === '-I')).toHaveLength(1)
     await permit.ensure({ fromOtherHosts: true })
     expect(rules.size).toBe(2)
+    const exemption = '-A POSTROUTING -s 10.244.0.0/16 -d 10.244.0.0/16 -m comment --comment binnacle-1 -j ACCEPT'
+    expect(nat).toEqual([exemption])
+    nat.unshift('-A POSTROUTING -s 10.244.0.0/16 ! -o bnc-1 -j MASQUERADE')
+    await permit.ensure({ fromOtherHosts: true })
+    await permit.ensure({ fromOtherHosts: true })
+    expect(nat).toEqual([exemption, '-A POSTROUTING -s 10.244.0.0/16 ! -o bnc-1 -j MASQUERADE'])
   })
 
   test('is not needed where Docker has no such chain', async () => {

@@ -15,6 +15,7 @@ const planned = planTable(ports.map(planPort), {
   serviceCidr: '10.96.0.0/16',
   podSubnet: '10.244.0.0/16',
   bridge: 'bnc-1',
+  gateway: '10.244.0.1',
   isBridgeFiltered: true,
 })
 

@@ -5,7 +5,13 @@ import { planPort, planTable } from './rules.plan.ts'
 import { planServicePorts } from './service-ports.plan.ts'
 import { planTransaction } from './table-state.ts'
 
-const options = { serviceCidr: '10.96.0.0/16', podSubnet: '10.244.0.0/16', bridge: 'bnc-0a0b0c0d', isBridgeFiltered: true }
+const options = {
+  serviceCidr: '10.96.0.0/16',
+  podSubnet: '10.244.0.0/16',
+  bridge: 'bnc-0a0b0c0d',
+  gateway: '10.244.0.1',
+  isBridgeFiltered: true,
+}
 const table = 'binnacle-0a0b0c0d'
 const planner = { isLocalNode: () => true, canTakeAddress: () => true }
 type Services = readonly (readonly [ReturnType<typeof serviceOf>, ...ReturnType<typeof sliceOf>[]])[]
@@ -153,6 +159,14 @@ describe('a table', () => {
     const rule = 'ct status dnat ip saddr 10.244.0.0/16 oifname "bnc-0a0b0c0d" masquerade'
     expect(rulesOf(true)).not.toContain(rule)
     expect(rulesOf(false)).toContain(rule)
+  })
+
+  test('gives what is no pod and goes to a pod of another host the address of the gateway', () => {
+    expect(
+      planTable([], options)
+        .chains.get('postrouting')
+        ?.rules.map(({ text }) => text),
+    ).toContain('ct status dnat ip saddr != 10.244.0.0/16 ip daddr 10.244.0.0/16 oifname != "bnc-0a0b0c0d" snat to 10.244.0.1')
   })
 
   test('holds nothing of the texts that users choose, whatever they are', () => {

@@ -9,6 +9,8 @@ export interface RulesOptions {
   readonly podSubnet: string
   /** The pods' bridge interface. */
   readonly bridge: string
+  /** The host's address on that bridge. */
+  readonly gateway: string
   /**
    * Whether frames that the bridge switches between two pods pass the packet filter. If they do not, the reply to a translated
    * packet would reach the client untranslated, so traffic from pod to Service to pod is masqueraded.
@@ -128,7 +130,7 @@ function translation(protocol: Protocol, backends: readonly Backend[]): string {
   return `meta l4proto ${protocol} dnat ip to numgen random mod ${backends.length} map { ${choice} }`
 }
 
-function fixedChains({ serviceCidr, podSubnet, bridge, isBridgeFiltered }: RulesOptions): Map<string, Chain> {
+function fixedChains({ serviceCidr, podSubnet, bridge, gateway, isBridgeFiltered }: RulesOptions): Map<string, Chain> {
   const toService = 'ip daddr . meta l4proto . th dport'
   const toNodePort = 'ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport'
   const redirect = [`${toService} vmap @services`, `${toNodePort} vmap @nodeports`]
@@ -145,8 +147,8 @@ function fixedChains({ serviceCidr, podSubnet, bridge, isBridgeFiltered }: Rules
           // A pod that reached itself through a Service must answer to the host, else it would answer itself directly.
           'ct status dnat ip saddr . ip daddr @hairpin masquerade',
           ...fromAnyPod,
-          // An endpoint on another host answers through this one, where the translation is known.
-          `ct status dnat ip daddr ${podSubnet} oifname != "${bridge}" masquerade`,
+          // An endpoint on another host answers a client that is no pod through this host, where the translation is known, and lets in only pods' addresses.
+          `ct status dnat ip saddr != ${podSubnet} ip daddr ${podSubnet} oifname != "${bridge}" snat to ${gateway}`,
         ],
         { type: 'nat', hook: 'postrouting', priority: sourcePriority },
       ),

@@ -33,7 +33,7 @@ beforeEach(async () => {
     clock,
     log: silentLog,
     table: 'binnacle-1',
-    rules: { serviceCidr: '10.96.0.0/16', podSubnet: '10.244.0.0/16', bridge: 'bnc-1', isBridgeFiltered: true },
+    rules: { serviceCidr: '10.96.0.0/16', podSubnet: '10.244.0.0/16', bridge: 'bnc-1', gateway: '10.244.0.1', isBridgeFiltered: true },
     canTakeAddress: () => true,
   })
   running = proxy.run(abort.signal)
