@@ -5,6 +5,7 @@ import type { Informer, InformerFactory } from '../client/informer.ts'
 import type { Client } from '../client/client.ts'
 import type { EventRecorder } from '../client/events.ts'
 import { createEventRecorder } from '../client/events.ts'
+import { removedAnnotation } from '../api/node-annotations.ts'
 import { CoreV1Node, CoreV1PersistentVolume, CoreV1Pod, CoreV1Service } from '../api/generated/kinds.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
@@ -65,6 +66,12 @@ export interface NodeAgentOptions {
   readonly addresses: readonly { readonly type: 'InternalIP' | 'Hostname' | 'ExternalIP'; readonly address: string }[]
   /** The node's share of the pod network, e.g. `10.244.0.0/24`. Absent: the Node object's `spec.podCIDR` is waited for. */
   readonly podCidr?: string
+  /** The range to ask for when the node is registered; that of another node is not given. */
+  readonly preferredPodCidr?: string
+  /** The API gives another range than the one in use: an agent that starts anew takes it. Called once. */
+  readonly onPodCidrChange?: (podCidr: string) => void
+  /** The node was taken out of the cluster for good: its object was deleted with the annotation that says so. It is not registered again. */
+  readonly onRemoved?: () => void
   /** Addresses of the cluster's DNS; empty: pods use the machine's. */
   readonly clusterDns: readonly string[]
   readonly clusterDomain: string
@@ -144,6 +151,8 @@ class ComposedAgent implements NodeAgent {
   #informerRun: Promise<void> | undefined
   #machine: RuntimeInfo | undefined
   #pool: AddressPool | undefined
+  #podCidr: string | undefined
+  #isOutOfRange = false
 
   constructor(options: NodeAgentOptions, internalIp: string) {
     this.#options = options
@@ -297,6 +306,7 @@ class ComposedAgent implements NodeAgent {
         capacity: options.capacity ?? {},
       },
       onNode: (node) => this.#noteNode(node),
+      podCidr: () => this.#podCidr ?? options.preferredPodCidr,
       hasPodCidr: () => this.#pool !== undefined,
     })
   }
@@ -306,8 +316,15 @@ class ComposedAgent implements NodeAgent {
     node.onChange({
       added: (object) => this.#noteNode(object),
       updated: (object) => this.#noteNode(object),
-      deleted: () => this.#registrar?.reportSoon(),
+      deleted: (object) => this.#noteDeletion(object),
     })
+  }
+
+  #noteDeletion(node: CoreV1Node): void {
+    if (node.metadata.annotations?.[removedAnnotation] === undefined) return this.#registrar?.reportSoon()
+    this.#options.log.info({ name: node.metadata.name }, 'the node was removed from the cluster')
+    this.#registrar?.retire()
+    this.#options.onRemoved?.()
   }
 
   #createMirrors(pods: Informer<CoreV1Pod>, statuses: StatusSink): MirrorPods {
@@ -354,14 +371,23 @@ class ComposedAgent implements NodeAgent {
   #noteNode(node: CoreV1Node): void {
     this.#nodeUid = node.metadata.uid
     const { podCIDR } = node.spec
-    if (this.#pool !== undefined || podCIDR === undefined || podCIDR === '') return
+    if (podCIDR === undefined || podCIDR === '' || podCIDR === this.#podCidr) return
+    if (this.#podCidr !== undefined) return this.#noteOtherPodCidr(podCIDR)
     this.#setPodCidr(podCIDR)
     this.#registrar?.reportSoon()
     this.#manager?.wakeAll()
   }
 
+  #noteOtherPodCidr(podCidr: string): void {
+    if (this.#isOutOfRange) return
+    this.#isOutOfRange = true
+    this.#options.log.warn({ podCidr, inUse: this.#podCidr }, 'the node has another range of the pod network than the one in use')
+    this.#options.onPodCidrChange?.(podCidr)
+  }
+
   #setPodCidr(cidr: string): void {
     const { network } = this.#options
+    this.#podCidr = cidr
     this.#pool = new AddressPool(cidr, network === undefined ? [] : [network.gateway])
   }
 }

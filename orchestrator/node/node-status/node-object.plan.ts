@@ -1,5 +1,6 @@
 import { toTimestamp } from '../../../lib/clock.ts'
 import type { CoreV1Node, CoreV1NodeCondition, CoreV1NodeStatus } from '../../api/generated/kinds.ts'
+import { preferredPodCidrAnnotation } from '../../api/node-annotations.ts'
 import type { RuntimeState } from '../pod/pod-manager.ts'
 import type { ImageFacts } from '../runtime/runtime.ts'
 import type { MachineFacts } from './machine.ts'
@@ -54,6 +55,15 @@ export function nodeLabels({
     'kubernetes.io/hostname': nodeName,
     ...labels,
   }
+}
+
+/** A Node to be registered. */
+export function newNode(name: string, labels: Readonly<Record<string, string>>, preferredPodCidr: string | undefined): CoreV1Node {
+  const annotations = {
+    'volumes.kubernetes.io/controller-managed-attach-detach': 'true',
+    ...(preferredPodCidr === undefined ? {} : { [preferredPodCidrAnnotation]: preferredPodCidr }),
+  }
+  return { apiVersion: 'v1', kind: 'Node', metadata: { name, labels: { ...labels }, annotations }, spec: {} }
 }
 
 /** A node's status from what is known; condition times are kept from `told` where nothing has changed. */

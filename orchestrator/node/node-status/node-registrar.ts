@@ -9,7 +9,7 @@ import type { Client } from '../../client/client.ts'
 import type { EventRecorder } from '../../client/events.ts'
 import type { RuntimeState } from '../pod/pod-manager.ts'
 import type { ImageService } from '../runtime/runtime.ts'
-import { hasChanged, nodeLabels, nodeStatus } from './node-object.plan.ts'
+import { hasChanged, newNode, nodeLabels, nodeStatus } from './node-object.plan.ts'
 import type { NodeFacts } from './node-object.plan.ts'
 
 const leaseNamespace = 'kube-node-lease'
@@ -33,6 +33,8 @@ export interface NodeRegistrarOptions {
   /** Called with every version of the node object that is read or written. */
   readonly onNode: (node: CoreV1Node) => void
   readonly hasPodCidr: () => boolean
+  /** The range of the pod network that the node has had, or would like. */
+  readonly podCidr: () => string | undefined
 }
 
 /**
@@ -58,9 +60,14 @@ export class NodeRegistrar {
   }
 
   async stop(): Promise<void> {
+    this.retire()
+    await this.#loops
+  }
+
+  /** Tells nothing more: the node is no part of the cluster any longer. */
+  retire(): void {
     this.#abort.abort()
     this.#wakeReporter?.()
-    await this.#loops
   }
 
   /** The runtime came or went: told at once. */
@@ -171,14 +178,9 @@ export class NodeRegistrar {
   }
 
   async #create(labels: Record<string, string>): Promise<CoreV1Node> {
-    const { client, facts, recorder } = this.#options
+    const { client, facts, recorder, podCidr } = this.#options
     const name = facts.nodeName
-    const node: CoreV1Node = {
-      apiVersion: 'v1',
-      kind: 'Node',
-      metadata: { name, labels, annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' } },
-      spec: {},
-    }
+    const node = newNode(name, labels, podCidr())
     try {
       const created = await client.create(CoreV1Node, node)
       recorder.event({ kind: 'Node', apiVersion: 'v1', name, uid: name }, 'Normal', 'Starting', 'Starting kubelet.')
