@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Random } from '../../lib/random.ts'
+import type { ClusterSettings } from '../api/cluster-settings.ts'
 import type { KubeObject } from '../api/object.ts'
 import type { Transport } from '../client/client.ts'
 import type { Store } from '../store/store.ts'
@@ -54,6 +55,8 @@ export interface ApiServerOptions {
   readonly staticTokens?: Readonly<Record<string, User>>
   /** The server of metrics.k8s.io; `host` is what its certificate is for, `caBundle` its authority. */
   readonly monitor?: { readonly host: string; readonly port: number; readonly caBundle: string }
+  /** What hosts that join have to know of the cluster. */
+  readonly settings?: ClusterSettings
 }
 
 /** A running (or startable) API server. */
@@ -150,7 +153,7 @@ function finderOf(store: Store) {
 }
 
 function factsOf(options: ApiServerOptions, listening: number) {
-  const { clusterDnsIp, serviceCidr, tls, frontProxy, monitor, advertise, hosts } = options
+  const { clusterDnsIp, serviceCidr, tls, frontProxy, monitor, advertise, hosts, settings } = options
   const octets = serviceCidr.split('/')[0]!.split('.')
   return {
     clusterDnsIp,
@@ -159,5 +162,6 @@ function factsOf(options: ApiServerOptions, listening: number) {
     clientCa: tls.clientCa,
     frontProxy: { ca: frontProxy.ca, allowedNames: frontProxy.allowedNames },
     ...(monitor === undefined ? {} : { monitor }),
+    ...(settings === undefined ? {} : { settings }),
   }
 }

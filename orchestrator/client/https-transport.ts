@@ -51,6 +51,8 @@ export class TransportError extends Error {
 
 /** A transport that can give its connections back. */
 export interface HttpsTransport extends Transport {
+  /** Shows another client certificate from now on. Requests and watches that run end as they are. */
+  useCertificate(pair: { readonly cert: string; readonly key: string }): void
   /** Closes idle and busy connections. */
   close(): void
 }
@@ -63,25 +65,39 @@ export function createHttpsTransport(options: HttpsTransportOptions): HttpsTrans
 class NodeHttpsTransport implements HttpsTransport {
   readonly #options: HttpsTransportOptions
   readonly #base: URL
-  readonly #agent: HttpsAgent | HttpAgent
   readonly #isTls: boolean
+  #agent: HttpsAgent | HttpAgent
 
   constructor(options: HttpsTransportOptions) {
     this.#options = options
     this.#base = parseServer(options.server)
     this.#isTls = this.#base.protocol === 'https:'
-    const tls = {
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
-      ...(options.cert === undefined ? {} : { cert: options.cert, key: options.key }),
-      ...(options.tlsServerName === undefined ? {} : { servername: options.tlsServerName }),
-      rejectUnauthorized: options.isInsecure !== true,
-    }
-    const keepAlive = { keepAlive: true, maxSockets: Infinity, maxFreeSockets: 64, timeout: 0, scheduling: 'lifo' as const }
-    this.#agent = this.#isTls ? new HttpsAgent({ ...keepAlive, ...tls }) : new HttpAgent(keepAlive)
+    this.#agent = this.#createAgent(options)
+  }
+
+  useCertificate(pair: { readonly cert: string; readonly key: string }): void {
+    const before = this.#agent
+    this.#agent = this.#createAgent(pair)
+    // Connections with the old certificate go as soon as nobody uses them.
+    before.maxFreeSockets = 0
+    for (const sockets of Object.values(before.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
   }
 
   close(): void {
     this.#agent.destroy()
+  }
+
+  #createAgent({ cert, key }: Pick<HttpsTransportOptions, 'cert' | 'key'>): HttpsAgent | HttpAgent {
+    const { ca, tlsServerName, isInsecure } = this.#options
+    const keepAlive = { keepAlive: true, maxSockets: Infinity, maxFreeSockets: 64, timeout: 0, scheduling: 'lifo' as const }
+    if (!this.#isTls) return new HttpAgent(keepAlive)
+    return new HttpsAgent({
+      ...keepAlive,
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert, key }),
+      ...(tlsServerName === undefined ? {} : { servername: tlsServerName }),
+      rejectUnauthorized: isInsecure !== true,
+    })
   }
 
   async request(request: TransportRequest): Promise<unknown> {

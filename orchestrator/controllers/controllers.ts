@@ -5,6 +5,7 @@ import type { AnyController } from './controller.ts'
 import { createBootstrapSignerController } from './bootstrap-token/bootstrap-signer.controller.ts'
 import { createTokenCleanerController } from './bootstrap-token/token-cleaner.controller.ts'
 import { createCertificateApprovingController } from './certificate-signing-request/approving.controller.ts'
+import type { ServingRules } from './certificate-signing-request/approving.controller.ts'
 import { createCertificateCleaningController } from './certificate-signing-request/cleaning.controller.ts'
 import { createCertificateSigningController } from './certificate-signing-request/signing.controller.ts'
 import type { SignCertificate } from './certificate-signing-request/signing.controller.ts'
@@ -36,7 +37,7 @@ import { createStatefulSetController } from './statefulset/statefulset.controlle
 import { createTaintEvictionController } from './taint-eviction/taint-eviction.controller.ts'
 
 /** What the controllers are told about their cluster. */
-export interface ControllerSettings {
+export interface ControllerSettings extends ServingRules {
   /** PEM of the cluster's certificate authority, for `kube-root-ca.crt`. Not published where absent. */
   readonly rootCa?: string
   /** The cluster's authority, for certificate signing requests. Nothing is signed where absent. */
@@ -83,7 +84,7 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createClusterRoleAggregationController(options),
     createBootstrapSignerController(options),
     createTokenCleanerController(),
-    createCertificateApprovingController(),
+    createCertificateApprovingController(options),
     createCertificateCleaningController(),
     ...(sign === undefined ? [] : [createCertificateSigningController({ sign })]),
     ...(options.podRanges === undefined ? [] : [createNodeIpamController({ ...options, ranges: options.podRanges })]),

@@ -40,6 +40,7 @@ import { MirrorPods } from './static-pods/mirror-pods.ts'
 import { createAuthenticator } from './server/node-authentication.ts'
 import { NodeServer } from './server/node-server.ts'
 import type { NodeServerOptions, StatsSource } from './server/node-server.ts'
+import { CsiNode } from './volumes/csi/csi-node.ts'
 import { LocalVolumes } from './volumes/local-volumes.ts'
 import { ObjectSource } from './volumes/object-source.ts'
 import { createTokenSource } from './volumes/service-account-tokens.ts'
@@ -93,6 +94,10 @@ export interface NodeAgentOptions {
   readonly imageCollection?: ImageCollection
   /** A folder of files with pods that this node runs by itself. Default with a real runtime: `manifests` in the data folder. */
   readonly podManifestPath?: string
+  /** Where CSI drivers put their registration sockets. Default: `plugins_registry` in the data folder. */
+  readonly pluginRegistryPath?: string
+  /** CSI drivers that need no registration: `unix:/path` by name. */
+  readonly csiEndpoints?: Readonly<Record<string, string>>
   /** The machine's resolver configuration file. */
   readonly resolvConfPath?: string
 }
@@ -103,6 +108,8 @@ export interface NodeAgent {
   start(): Promise<void>
   /** Stops all of it. Containers go on, and the next agent of the same name finds them. */
   stop(): Promise<void>
+  /** Shows another certificate of the server's from now on. */
+  useCertificate(pair: { readonly cert: string; readonly key: string }): void
   /** The port that the server listens on, once started. */
   readonly port: number
 }
@@ -143,6 +150,7 @@ class ComposedAgent implements NodeAgent {
   #server: NodeServer | undefined
   #stopParts: (() => void) | undefined
   #localVolumes: LocalVolumes | undefined
+  readonly #csi: CsiNode
   #manifests: ManifestFolder | undefined
   #mirrors: MirrorPods | undefined
   #images: ImageCollector | undefined
@@ -157,11 +165,21 @@ class ComposedAgent implements NodeAgent {
   constructor(options: NodeAgentOptions, internalIp: string) {
     this.#options = options
     this.#internalIp = internalIp
+    this.#csi = new CsiNode({
+      ...options,
+      log: options.log.child({ part: 'csi' }),
+      onArrival: () => this.#manager?.retryVolumes(),
+      onUseChange: () => this.#registrar?.reportSoon(),
+    })
     if (options.podCidr !== undefined) this.#setPodCidr(options.podCidr)
   }
 
   get port(): number {
     return this.#server?.port ?? this.#options.server.port
+  }
+
+  useCertificate(pair: { readonly cert: string; readonly key: string }): void {
+    this.#server?.useCertificate(pair)
   }
 
   async start(): Promise<void> {
@@ -202,6 +220,7 @@ class ComposedAgent implements NodeAgent {
     this.#registrar = this.#createRegistrar(facts, recorder)
     this.#registrar.start()
     this.#followNode(node)
+    if (options.runtime.traits.isReal) this.#csi.start()
     this.#localVolumes = new LocalVolumes({ ...options, volumes: persistentVolumes })
     // Nobody waits for what is removed.
     this.#localVolumes.start(this.#abort.signal).catch((error: unknown) => {
@@ -222,6 +241,7 @@ class ComposedAgent implements NodeAgent {
       this.#mirrors?.stop(),
       this.#images?.stop(),
       this.#eviction?.stop(),
+      this.#csi.stop(),
     ])
     this.#stopParts?.()
     this.#localVolumes?.stop()
@@ -273,7 +293,7 @@ class ComposedAgent implements NodeAgent {
       log: log.child({ part: 'pods' }),
       recorder,
       images: new ImageManager({ images: runtime.images, clock, recorder, source: objects.forPod('image-pull-secrets') }),
-      volumes: new VolumeManager({ dataDir, clock }),
+      volumes: new VolumeManager({ dataDir, clock, csi: this.#csi.volumes }),
       objects,
       tokens: createTokenSource({ client, clock }),
       prober,
@@ -308,6 +328,7 @@ class ComposedAgent implements NodeAgent {
       onNode: (node) => this.#noteNode(node),
       podCidr: () => this.#podCidr ?? options.preferredPodCidr,
       hasPodCidr: () => this.#pool !== undefined,
+      volumesInUse: () => this.#csi.volumes.volumesInUse,
     })
   }
 

@@ -1,4 +1,5 @@
 import { toTimestamp } from '../../../lib/clock.ts'
+import { clusterSettingsObject } from '../../api/cluster-settings.ts'
 import { findKindByName } from '../../api/kinds.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { isAlreadyExists } from '../../api/status-error.ts'
@@ -23,6 +24,7 @@ export async function bootstrap(core: Core, facts: objects.BootstrapFacts): Prom
     ensureAll(core, [...objects.serviceAccounts(), ...objects.priorityClasses()]),
     ensureAll(core, [objects.authenticationConfig(facts)], replaceField('data')),
     ensureAll(core, [objects.clusterInfo(facts)], keepOtherData),
+    ensureAll(core, facts.settings === undefined ? [] : [clusterSettingsObject(facts.settings)], replaceField('data')),
     ensureAll(core, objects.services(facts), keepServices),
     ensureAll(core, objects.kubernetesEndpoints(facts), (present, wanted) => ({ ...present, ...wanted, metadata: present.metadata })),
     ensureAll(core, objects.apiServices(facts), replaceField('spec')),

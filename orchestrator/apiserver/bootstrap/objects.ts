@@ -10,6 +10,7 @@ import type {
   SchedulingV1PriorityClass,
   StorageV1StorageClass,
 } from '../../api/generated/kinds.ts'
+import type { ClusterSettings } from '../../api/cluster-settings.ts'
 import { kinds } from '../../api/kinds.ts'
 import { localDriver } from '../../api/persistent-volumes.ts'
 
@@ -25,6 +26,8 @@ export interface BootstrapFacts {
   readonly frontProxy: { readonly ca: string; readonly allowedNames: readonly string[] }
   /** The metrics API's server; absent without one. */
   readonly monitor?: { readonly host: string; readonly port: number; readonly caBundle: string }
+  /** What hosts that join have to know; told to none where absent. */
+  readonly settings?: ClusterSettings
 }
 
 export const namespaceNames = ['default', 'kube-system', 'kube-public', 'kube-node-lease'] as const

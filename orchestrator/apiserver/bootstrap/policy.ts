@@ -1,3 +1,4 @@
+import { clusterSettingsKey } from '../../api/cluster-settings.ts'
 import type {
   RbacV1ClusterRole,
   RbacV1ClusterRoleBinding,
@@ -285,6 +286,9 @@ const clusterInfoReader = 'system:cluster-info-reader'
 /** Monitors that share the nodes of a cluster find each other by Leases. */
 const monitorLeases = 'system:binnacle:monitor-leases'
 
+/** Hosts that join read here what the cluster's networks are. */
+const settingsReader = 'system:binnacle:cluster-settings-reader'
+
 /** Roles within a namespace: API servers behind ours read here how we show ourselves, monitors find each other. */
 export const roles: readonly RbacV1Role[] = [
   {
@@ -298,6 +302,12 @@ export const roles: readonly RbacV1Role[] = [
     kind: 'Role',
     metadata: { name: authenticationReader, namespace: 'kube-system', labels: bootstrapLabels, annotations: autoUpdate },
     rules: [{ ...rule([''], ['configmaps'], read), resourceNames: ['extension-apiserver-authentication'] }],
+  },
+  {
+    apiVersion,
+    kind: 'Role',
+    metadata: { name: settingsReader, namespace: 'kube-system', labels: bootstrapLabels, annotations: autoUpdate },
+    rules: [{ ...rule([''], ['configmaps'], ['get']), resourceNames: [clusterSettingsKey.name] }],
   },
   {
     apiVersion,
@@ -321,6 +331,13 @@ export const roleBindings: readonly RbacV1RoleBinding[] = [
     metadata: { name: `system::${authenticationReader}`, namespace: 'kube-system', labels: bootstrapLabels, annotations: autoUpdate },
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: authenticationReader },
     subjects: [user('system:binnacle:monitor'), user('system:kube-controller-manager'), user('system:kube-scheduler')],
+  },
+  {
+    apiVersion,
+    kind: 'RoleBinding',
+    metadata: { name: settingsReader, namespace: 'kube-system', labels: bootstrapLabels, annotations: autoUpdate },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: settingsReader },
+    subjects: [group('system:nodes')],
   },
   {
     apiVersion,

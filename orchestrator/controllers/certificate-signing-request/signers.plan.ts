@@ -8,12 +8,13 @@ const nodePrefix = 'system:node:'
 type Rule = (identity: RequestedIdentity, usages: readonly string[]) => string | undefined
 
 export const nodeClientSigner = 'kubernetes.io/kube-apiserver-client-kubelet'
+export const nodeServerSigner = 'kubernetes.io/kubelet-serving'
 
 /** The cluster's own signers. Requests for others are somebody else's. */
 const signers: Readonly<Record<string, Rule>> = {
   'kubernetes.io/kube-apiserver-client': (_, usages) => refuseUsages(usages, 'client auth'),
   [nodeClientSigner]: refuseNodeClient,
-  'kubernetes.io/kubelet-serving': refuseNodeServer,
+  [nodeServerSigner]: refuseNodeServer,
 }
 
 export const isOurSigner = (name: string): boolean => Object.hasOwn(signers, name)

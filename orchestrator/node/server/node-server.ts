@@ -51,9 +51,11 @@ export class NodeServer {
   readonly #servers: Server[] = []
   readonly #abort = new AbortController()
   #port: number
+  #tls: NodeServerOptions['tls']
 
   constructor(options: Dependencies) {
     this.#options = options
+    this.#tls = options.tls
     this.#port = options.port
     this.#streams = new StreamServer(options)
   }
@@ -68,6 +70,12 @@ export class NodeServer {
     if (first === undefined) throw new RangeError('server.hosts: at least one address is needed')
     await this.#listen(first)
     for (const host of others) void this.#listenWhenPossible(host)
+  }
+
+  /** Shows another certificate to whoever connects from now on. */
+  useCertificate(pair: { readonly cert: string; readonly key: string }): void {
+    this.#tls = { ...this.#tls, ...pair }
+    for (const server of this.#servers) server.setSecureContext({ ...pair, ca: this.#tls.clientCa })
   }
 
   async stop(): Promise<void> {
@@ -95,7 +103,7 @@ export class NodeServer {
   }
 
   async #listen(host: string): Promise<void> {
-    const { tls } = this.#options
+    const tls = this.#tls
     // Every client is let in so far that its request can be answered with 401.
     const server = createServer({ cert: tls.cert, key: tls.key, ca: tls.clientCa, requestCert: true, rejectUnauthorized: false })
     // Longer than anybody waits between two scrapes: Node's five seconds would cost a handshake for each.
