@@ -78,8 +78,8 @@ export function openGrpcChannel(target: string, clock: Clock): GrpcChannel {
     'grpc.enable_http_proxy': 0,
     'grpc.enable_retries': 0,
     'grpc.service_config_disable_resolution': 1,
-    // Servers on sockets of files expect no other name.
-    'grpc.default_authority': 'localhost',
+    // A socket's path is no name that a server would know itself by.
+    ...(target.startsWith('unix:') ? { 'grpc.default_authority': 'localhost' } : {}),
     'grpc.use_local_subchannel_pool': 1,
   })
   return {

@@ -18,8 +18,9 @@ export async function serveGrpc(target: string, methods: readonly (readonly [Una
     server.register(
       path,
       (call: { readonly request: object }, callback: (error: Error | null, answer?: object) => void) => {
-        void Promise.try(handler, call.request).then(
-          (answer) => callback(null, answer),
+        const answer = async () => handler(call.request)
+        answer().then(
+          (value) => callback(null, value),
           (error: unknown) => callback(error as Error),
         )
       },

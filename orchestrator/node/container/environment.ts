@@ -7,6 +7,8 @@ import type {
   CoreV1Pod,
   CoreV1Secret,
   CoreV1Service,
+  StorageV1CSIDriver,
+  StorageV1VolumeAttachment,
 } from '../../api/generated/kinds.ts'
 import { ConfigurationError } from './configuration-error.ts'
 import { expandVariables } from './expansion.ts'
@@ -24,6 +26,8 @@ export interface ConfigSource {
 export interface StorageSource {
   claim(namespace: string, name: string): Promise<CoreV1PersistentVolumeClaim | undefined>
   volume(name: string): Promise<CoreV1PersistentVolume | undefined>
+  driver(name: string): Promise<StorageV1CSIDriver | undefined>
+  attachment(name: string): Promise<StorageV1VolumeAttachment | undefined>
 }
 
 export interface EnvironmentInput {

@@ -25,6 +25,8 @@ export interface NodeFacts {
   readonly hasPodCidr: boolean
   /** What the node is short of: conditions of these types are true. */
   readonly pressures: ReadonlySet<string>
+  /** Volumes that are mounted here and must not be detached. */
+  readonly volumesInUse: readonly string[]
   readonly images: readonly ImageFacts[]
   readonly nowMs: number
 }
@@ -89,6 +91,7 @@ export function nodeStatus(facts: NodeFacts, told: CoreV1NodeStatus | undefined)
       operatingSystem: 'linux',
       architecture: facts.architecture,
     },
+    volumesInUse: [...facts.volumesInUse],
     images: [...facts.images]
       .sort((a, b) => b.sizeBytes - a.sizeBytes)
       .slice(0, maxImages)
@@ -156,6 +159,7 @@ export function hasChanged(told: CoreV1Node['status'], next: CoreV1NodeStatus): 
       status?.addresses,
       status?.daemonEndpoints,
       status?.nodeInfo,
+      status?.volumesInUse ?? [],
       status?.images?.map(({ names }) => (names?.length === 0 ? [] : names)),
     ])
   return strip(told) !== strip(next)

@@ -29,10 +29,12 @@ export interface NodeRegistrarOptions {
   readonly recorder: EventRecorder
   readonly images: Pick<ImageService, 'list'>
   /** Everything about the node that does not change while it runs. */
-  readonly facts: Omit<NodeFacts, 'runtime' | 'hasPodCidr' | 'images' | 'pressures' | 'nowMs'>
+  readonly facts: Omit<NodeFacts, 'runtime' | 'hasPodCidr' | 'images' | 'pressures' | 'volumesInUse' | 'nowMs'>
   /** Called with every version of the node object that is read or written. */
   readonly onNode: (node: CoreV1Node) => void
   readonly hasPodCidr: () => boolean
+  /** Volumes that must not be detached from the node. */
+  readonly volumesInUse: () => readonly string[]
   /** The range of the pod network that the node has had, or would like. */
   readonly podCidr: () => string | undefined
 }
@@ -119,11 +121,19 @@ export class NodeRegistrar {
   }
 
   async #report(): Promise<void> {
-    const { client, facts, clock, hasPodCidr, images } = this.#options
+    const { client, facts, clock, hasPodCidr, volumesInUse, images } = this.#options
     const node = await this.#ensureNode()
     const present = this.#runtime.isUp ? await images.list().catch(() => []) : []
     const status = nodeStatus(
-      { ...facts, runtime: this.#runtime, hasPodCidr: hasPodCidr(), images: present, pressures: this.#pressures, nowMs: clock.now() },
+      {
+        ...facts,
+        runtime: this.#runtime,
+        hasPodCidr: hasPodCidr(),
+        volumesInUse: volumesInUse(),
+        images: present,
+        pressures: this.#pressures,
+        nowMs: clock.now(),
+      },
       node.status,
     )
     const isHeartbeatDue = clock.now() - this.#heartbeatMs(node) >= statusReportMs

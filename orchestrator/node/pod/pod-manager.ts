@@ -3,6 +3,7 @@ import type { Log } from '../../../lib/log.ts'
 import { createBackoff } from '../../../lib/retry.ts'
 import type { Random } from '../../../lib/random.ts'
 import type { CoreV1Pod } from '../../api/generated/kinds.ts'
+import { driverOf } from '../../api/migrated-drivers.ts'
 import type { Informer } from '../../client/informer.ts'
 import { mergeObserved } from '../runtime/merge-observed.ts'
 import type { NetworkConfig, ObservedContainer, Owner, RuntimeChange, RuntimeInfo } from '../runtime/runtime.ts'
@@ -104,6 +105,14 @@ export class PodManager {
   /** What a pod's volumes are made from has changed. */
   refreshVolumes(podUid: string): void {
     this.#workers.get(podUid)?.refreshVolumes()
+  }
+
+  /** Volumes that could not be had may be there now. */
+  retryVolumes(): void {
+    for (const worker of this.#workers.values())
+      if (worker.pod.spec.volumes?.some((each) => each.csi ?? each.persistentVolumeClaim ?? each.ephemeral ?? driverOf(each)))
+        worker.refreshVolumes()
+    this.#retryStaleDirectories()
   }
 
   /** Something that every pod depends on has changed. */
@@ -238,6 +247,11 @@ export class PodManager {
     if (!this.#isListed || this.#hasRemovedStale) return
     this.#hasRemovedStale = true
     void this.#removeStaleDirectories(new Set([...byPod.keys(), ...this.#workers.keys()]))
+  }
+
+  /** What could not be removed then may be now. */
+  #retryStaleDirectories(): void {
+    if (this.#hasRemovedStale) void this.#removeStaleDirectories(new Set(this.#workers.keys()))
   }
 
   /** All that has been observed, of whatever pod. */

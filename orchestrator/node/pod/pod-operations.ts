@@ -7,7 +7,6 @@ import { makeEnvironment } from '../container/environment.ts'
 import type { NodeFacts } from '../container/field-reference.ts'
 import { cgroupParentOf, containerResources } from '../container/resources.ts'
 import { containerReference } from '../images/image-manager.ts'
-import { requireDrivers } from '../volumes/volume-manager.ts'
 import { RuntimeUnavailableError } from '../runtime/runtime.ts'
 import type { Mount, ObservedContainer, PortMapping, RuntimeInfo, SandboxConfig } from '../runtime/runtime.ts'
 import { runHook } from './lifecycle-hooks.ts'
@@ -38,7 +37,7 @@ export class PodOperations {
   async createSandbox(pod: CoreV1Pod, attempt: number): Promise<{ readonly sandbox: ObservedContainer; readonly refreshAtMs?: number }> {
     const { runtime, settings } = this.#services
     const machine = this.#machine()
-    requireDrivers(pod)
+    this.#services.volumes.requireDrivers(pod)
     const network = this.#networkOf(pod)
     await this.#makeCgroup(pod, machine)
     const podIp = network.kind === 'host' ? settings.hostIp : network.ip

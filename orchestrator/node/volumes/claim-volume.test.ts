@@ -7,13 +7,14 @@ import type { CoreV1PersistentVolume, CoreV1PersistentVolumeClaim } from '../../
 import { localDriver } from '../../api/persistent-volumes.ts'
 import { testContainer, testPod } from '../pod/pod-fixtures.ts'
 import type { ContentInput } from './volume-content.ts'
+import { noDrivers, testSource, testTokens } from './volume-fixtures.ts'
 import { VolumeManager } from './volume-manager.ts'
 
 let directory: string
 let volumes: VolumeManager
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'claims-'))
-  volumes = new VolumeManager({ dataDir: directory, clock: new FakeClock() })
+  volumes = new VolumeManager({ dataDir: directory, clock: new FakeClock(), csi: noDrivers })
 })
 afterEach(() => rm(directory, { recursive: true }))
 
@@ -37,8 +38,8 @@ const volume = (spec: NonNullable<CoreV1PersistentVolume['spec']>): CoreV1Persis
 const input = (claim: CoreV1PersistentVolumeClaim | undefined, bound?: CoreV1PersistentVolume): ContentInput => ({
   pod,
   facts: { hostIp: '', podIp: '', allocatable: {} },
-  source: { configMap: async () => undefined, secret: async () => undefined, claim: async () => claim, volume: async () => bound },
-  tokens: { token: async () => ({ token: '', refreshAtMs: 0 }), forget: () => {} },
+  source: testSource({ claim: async () => claim, volume: async () => bound }),
+  tokens: testTokens(),
 })
 const placeOf = async () => (await volumes.mountsOf(pod, pod.spec.containers[0]!, new Map()))[0]!.hostPath
 

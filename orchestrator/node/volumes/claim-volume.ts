@@ -7,6 +7,7 @@ import { driverOf } from '../../api/migrated-drivers.ts'
 import { ephemeralClaimName, isBoundTo, isClaimOfPod, localDriver } from '../../api/persistent-volumes.ts'
 import { ConfigurationError } from '../container/configuration-error.ts'
 import type { StorageSource } from '../container/environment.ts'
+import { missingDriver } from './csi/csi-volumes.ts'
 import { prepareHostPath } from './host-path.ts'
 import { isMountPoint } from './mount-point.ts'
 
@@ -23,11 +24,19 @@ export interface ClaimVolumeInput {
   readonly storage: StorageSource
   readonly dataDir: string
   readonly path: string
+  /** Mounts what a CSI driver carries, and answers where. */
+  readonly publish: (
+    volume: CoreV1PersistentVolume,
+    claim: CoreV1PersistentVolumeClaim,
+  ) => Promise<{ readonly path: string; readonly refreshAtMs?: number }>
 }
 
-/** Brings the volume behind a claim to its place in the pod's folder. Rejects with what is missing; safe to repeat. */
-export async function prepareClaimVolume(input: ClaimVolumeInput): Promise<void> {
-  const volume = await boundVolume(input)
+/**
+ * Brings the volume behind a claim to its place in the pod's folder; answers when to do it again although nothing changed. Rejects with what is
+ * missing; safe to repeat.
+ */
+export async function prepareClaimVolume(input: ClaimVolumeInput): Promise<number | undefined> {
+  const { volume, claim } = await boundVolume(input)
   const { hostPath, local, csi, nfs } = volume.spec ?? {}
   if (hostPath !== undefined) {
     await prepareHostPath(hostPath)
@@ -37,11 +46,20 @@ export async function prepareClaimVolume(input: ClaimVolumeInput): Promise<void>
     await link(local.path, input.path)
   } else if (csi?.driver === localDriver) {
     await link(await makeFolder(csi.volumeHandle, input), input.path)
+  } else if (csi !== undefined) {
+    const { path, refreshAtMs } = await input.publish(volume, claim)
+    await link(path, input.path)
+    return refreshAtMs
   } else if (nfs !== undefined) await mountNfs(nfs, volume.spec?.mountOptions ?? [], input.path)
   else throw new ConfigurationError(unsupported(volume))
+  return undefined
 }
 
-async function boundVolume({ pod, volume, storage }: ClaimVolumeInput): Promise<CoreV1PersistentVolume> {
+async function boundVolume({
+  pod,
+  volume,
+  storage,
+}: ClaimVolumeInput): Promise<{ readonly volume: CoreV1PersistentVolume; readonly claim: CoreV1PersistentVolumeClaim }> {
   const name = volume.persistentVolumeClaim?.claimName ?? ephemeralClaimName(pod.metadata.name!, volume.name)
   const claim = await storage.claim(pod.metadata.namespace!, name)
   if (claim === undefined) throw new ConfigurationError(`persistentvolumeclaim "${name}" not found`)
@@ -52,14 +70,11 @@ async function boundVolume({ pod, volume, storage }: ClaimVolumeInput): Promise<
   const bound = await storage.volume(volumeName)
   if (bound === undefined) throw new ConfigurationError(`persistentvolume "${volumeName}" not found`)
   if (!isBoundTo(claim, bound)) throw new ConfigurationError(`persistentvolume "${volumeName}" is bound to another claim`)
-  return bound
+  return { volume: bound, claim }
 }
 
 const unbound = ({ metadata, status }: CoreV1PersistentVolumeClaim) =>
   `persistentvolumeclaim "${metadata.name}" is not bound to a volume yet (phase ${status?.phase ?? 'Pending'})`
-
-/** Why a volume of a driver can't be had, in upstream's words. */
-export const missingDriver = (driver: string) => `driver name ${driver} not found in the list of registered CSI drivers`
 
 function unsupported({ metadata, spec }: CoreV1PersistentVolume): string {
   const driver = spec === undefined ? undefined : driverOf(spec)

@@ -1,6 +1,13 @@
 import type { Clock } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
-import { CoreV1ConfigMap, CoreV1PersistentVolume, CoreV1PersistentVolumeClaim, CoreV1Secret } from '../../api/generated/kinds.ts'
+import {
+  CoreV1ConfigMap,
+  CoreV1PersistentVolume,
+  CoreV1PersistentVolumeClaim,
+  CoreV1Secret,
+  StorageV1CSIDriver,
+  StorageV1VolumeAttachment,
+} from '../../api/generated/kinds.ts'
 import type { Kind, KubeObject } from '../../api/object.ts'
 import type { Client } from '../../client/client.ts'
 import { createInformerFactory } from '../../client/informer-factory.ts'
@@ -37,6 +44,8 @@ export class ObjectSource {
       secret: (namespace, name) => this.#get(CoreV1Secret, namespace, name, podUid),
       claim: (namespace, name) => this.#get(CoreV1PersistentVolumeClaim, namespace, name, podUid),
       volume: (name) => this.#get(CoreV1PersistentVolume, '', name, podUid),
+      driver: (name) => this.#get(StorageV1CSIDriver, '', name, podUid),
+      attachment: (name) => this.#get(StorageV1VolumeAttachment, '', name, podUid),
     }
   }
 

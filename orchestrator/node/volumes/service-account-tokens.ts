@@ -7,6 +7,7 @@ import type { Client } from '../../client/client.ts'
 /** A token and when it is due for the next one. */
 export interface BoundToken {
   readonly token: string
+  readonly expiresAtMs: number
   readonly refreshAtMs: number
 }
 
@@ -66,5 +67,5 @@ async function request(
     throw new Error(`the API server answered a token request for service account ${namespace}/${account} without a token`)
   const now = clock.now()
   const expiresAtMs = fromTimestamp(answer.status.expirationTimestamp) ?? now + wanted.expirationSeconds * 1000
-  return { token: answer.status.token, refreshAtMs: Math.min(now + (expiresAtMs - now) * refreshFraction, now + maxAgeMs) }
+  return { token: answer.status.token, expiresAtMs, refreshAtMs: Math.min(now + (expiresAtMs - now) * refreshFraction, now + maxAgeMs) }
 }

@@ -1,8 +1,15 @@
 import { execFile } from 'node:child_process'
-import { lstat, mkdir, readdir, realpath, rm, writeFile, chmod, chown } from 'node:fs/promises'
+import { chmod, chown, lstat, mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { promisify } from 'node:util'
-import type { CoreV1Container, CoreV1Pod, CoreV1Volume, CoreV1VolumeMount } from '../../api/generated/kinds.ts'
+import type {
+  CoreV1Container,
+  CoreV1PersistentVolume,
+  CoreV1PersistentVolumeClaim,
+  CoreV1Pod,
+  CoreV1Volume,
+  CoreV1VolumeMount,
+} from '../../api/generated/kinds.ts'
 import { driverOf } from '../../api/migrated-drivers.ts'
 import { valueOf } from '../../api/quantity.ts'
 import type { Clock } from '../../../lib/clock.ts'
@@ -10,9 +17,13 @@ import { ConfigurationError } from '../container/configuration-error.ts'
 import { expandVariables } from '../container/expansion.ts'
 import type { Mount } from '../runtime/runtime.ts'
 import { writeAtomically } from './atomic-directory.ts'
-import { missingDriver, prepareClaimVolume } from './claim-volume.ts'
+import { prepareClaimVolume } from './claim-volume.ts'
+import { csiFolder } from './csi/csi-paths.ts'
+import { missingDriver } from './csi/csi-volumes.ts'
+import { NotAttachedError } from './csi/mount-request.ts'
+import type { CsiVolumeInput, CsiVolumes } from './csi/csi-volumes.ts'
 import { prepareHostPath } from './host-path.ts'
-import { isMountPoint } from './mount-point.ts'
+import { isMountPoint, unmountAllIn } from './mount-point.ts'
 import { volumeContent } from './volume-content.ts'
 import type { ContentInput } from './volume-content.ts'
 
@@ -37,9 +48,15 @@ export class VolumeManager {
   readonly #dataDir: string
   readonly #podsDirectory: string
   readonly #clock: Clock
+  readonly #csi: Pick<CsiVolumes, 'publish' | 'remove' | 'hasDriver'>
   #generation = 0
 
-  constructor(options: { readonly dataDir: string; readonly clock: Clock }) {
+  constructor(options: {
+    readonly dataDir: string
+    readonly clock: Clock
+    readonly csi: Pick<CsiVolumes, 'publish' | 'remove' | 'hasDriver'>
+  }) {
+    this.#csi = options.csi
     this.#dataDir = options.dataDir
     this.#podsDirectory = join(options.dataDir, 'pods')
     this.#clock = options.clock
@@ -112,17 +129,19 @@ export class VolumeManager {
     )
   }
 
-  /** Unmounts and deletes all of a pod. Absent is success. */
+  /** Throws, as `prepare` does, for a volume whose driver is not on this node: nothing needs to be made for such a pod. */
+  requireDrivers(pod: CoreV1Pod): void {
+    for (const volume of pod.spec.volumes ?? []) {
+      const driver = driverOf(volume)
+      if (driver !== undefined && !this.#csi.hasDriver(driver)) throw setUpFailed(volume, new ConfigurationError(missingDriver(driver)))
+    }
+  }
+
+  /** Unmounts and deletes all of a pod. Absent is success. Nothing is deleted while something is still mounted: it would be the data of others. */
   async remove(uid: string): Promise<void> {
     const directory = this.podDirectory(uid)
-    for (const folder of [pluginFolder.emptyDir, pluginFolder.persistentVolumeClaim]) {
-      const volumes = join(directory, 'volumes', folder)
-      for (const name of await readdir(volumes).catch(() => [])) {
-        // A link leads to data that stays.
-        const isLink = (await lstat(join(volumes, name))).isSymbolicLink()
-        if (!isLink && (await isMountPoint(join(volumes, name)))) await run('umount', [join(volumes, name)])
-      }
-    }
+    await this.#csi.remove(uid, directory)
+    await unmountAllIn(directory)
     await rm(directory, { recursive: true, force: true })
   }
 
@@ -142,13 +161,20 @@ export class VolumeManager {
       return undefined
     }
     if (volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined) {
-      await prepareClaimVolume({ pod: input.pod, volume, storage: input.source, dataDir: this.#dataDir, path })
-      return undefined
+      const publish = (persistentVolume: CoreV1PersistentVolume, claim: CoreV1PersistentVolumeClaim) =>
+        this.#publish(input, volume, { volume: persistentVolume, claim })
+      return prepareClaimVolume({ pod: input.pod, volume, storage: input.source, dataDir: this.#dataDir, path, publish })
     }
+    if (volume.csi !== undefined) return (await this.#publish(input, volume)).refreshAtMs
     const content = await volumeContent(volume, input)
     if (content === undefined) throw new ConfigurationError(unsupported(volume))
     await writeAtomically(path, content.files, this.#nextGeneration())
     return content.refreshAtMs
+  }
+
+  #publish(input: ContentInput, volume: CoreV1Volume, persistent?: CsiVolumeInput['persistent']): ReturnType<CsiVolumes['publish']> {
+    const podDirectory = this.podDirectory(input.pod.metadata.uid!)
+    return this.#csi.publish({ ...input, podDirectory, volume, ...(persistent === undefined ? {} : { persistent }) })
   }
 
   /** Where a volume's data is. Rejects for a claim that was not prepared. */
@@ -159,6 +185,7 @@ export class VolumeManager {
 
   #pathOf(pod: CoreV1Pod, volume: CoreV1Volume): string {
     if (volume.hostPath !== undefined) return volume.hostPath.path
+    if (volume.csi !== undefined) return join(this.podDirectory(pod.metadata.uid!), 'volumes', csiFolder, volume.name, 'mount')
     const kind = (Object.keys(pluginFolder) as (keyof typeof pluginFolder)[]).find((each) => volume[each] !== undefined)
     if (kind === undefined) throw new ConfigurationError(unsupported(volume))
     return join(this.podDirectory(pod.metadata.uid!), 'volumes', pluginFolder[kind], volume.name)
@@ -170,15 +197,8 @@ export class VolumeManager {
 }
 
 function setUpFailed({ name }: CoreV1Volume, cause: Error): ConfigurationError {
+  if (cause instanceof NotAttachedError) return cause
   return new ConfigurationError(`MountVolume.SetUp failed for volume "${name}" : ${cause.message}`, { cause })
-}
-
-/** Throws, as `prepare` does, for a volume whose driver is not on this node: nothing needs to be made for such a pod. */
-export function requireDrivers(pod: CoreV1Pod): void {
-  for (const volume of pod.spec.volumes ?? []) {
-    const driver = driverOf(volume)
-    if (driver !== undefined) throw setUpFailed(volume, new Error(missingDriver(driver)))
-  }
 }
 
 function unsupported(volume: CoreV1Volume): string {

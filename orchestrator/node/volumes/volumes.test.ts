@@ -6,6 +6,7 @@ import { FakeClock } from '../../../lib/fake-clock.ts'
 import { testContainer, testPod } from '../pod/pod-fixtures.ts'
 import { writeAtomically } from './atomic-directory.ts'
 import type { ContentInput } from './volume-content.ts'
+import { noDrivers, testSource, testTokens } from './volume-fixtures.ts'
 import { VolumeManager } from './volume-manager.ts'
 
 let directory: string
@@ -14,7 +15,7 @@ const clock = new FakeClock()
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'volumes-'))
-  volumes = new VolumeManager({ dataDir: directory, clock })
+  volumes = new VolumeManager({ dataDir: directory, clock, csi: noDrivers })
 })
 afterEach(() => rm(directory, { recursive: true }))
 
@@ -23,13 +24,11 @@ const files = (entries: Record<string, string>) =>
 const input = (pod: ReturnType<typeof testPod>, data: Record<string, string> | undefined): ContentInput => ({
   pod,
   facts: { hostIp: '', podIp: '10.0.0.5', allocatable: {} },
-  source: {
+  source: testSource({
     configMap: async () => (data === undefined ? undefined : { apiVersion: 'v1', kind: 'ConfigMap', metadata: {}, data }),
-    claim: async () => undefined,
-    volume: async () => undefined,
     secret: async () => ({ apiVersion: 'v1', kind: 'Secret', metadata: {}, data: { key: Buffer.from('s3').toString('base64') } }),
-  },
-  tokens: { token: async () => ({ token: 'jwt', refreshAtMs: 4_000 }), forget: () => {} },
+  }),
+  tokens: testTokens(),
 })
 
 describe('an atomic directory', () => {
