@@ -1,0 +1,72 @@
+/** Why lines or bytes did not go on. Each is counted for its origin. */
+export const lossReasons = [
+  'truncated',
+  'held',
+  'gone',
+  'unreadable',
+  'undrained',
+  'stopped',
+  'limit',
+  'drop',
+  'sample',
+  'exclude',
+] as const
+export type LossReason = (typeof lossReasons)[number]
+
+/** What was read, handed on and lost of one origin, or of all. Lines that never were read are unknown in number: there the bytes count. */
+export class Account {
+  readBytes = 0
+  readLines = 0
+  acknowledgedLines = 0
+  acknowledgedBytes = 0
+  /** Lines that were not in the form in which their source writes. */
+  oddLines = 0
+  cutLines = 0
+  cutBytes = 0
+  truncations = 0
+  readonly lostLines: Record<string, number> = {}
+  readonly lostBytes: Record<string, number> = {}
+  readonly #total: Account | undefined
+
+  constructor(total?: Account) {
+    this.#total = total
+  }
+
+  read(bytes: number): void {
+    this.readBytes += bytes
+    this.#total?.read(bytes)
+  }
+
+  line(): void {
+    this.readLines++
+    this.#total?.line()
+  }
+
+  odd(): void {
+    this.oddLines++
+    this.#total?.odd()
+  }
+
+  cut(bytes: number): void {
+    this.cutLines++
+    this.cutBytes += bytes
+    this.#total?.cut(bytes)
+  }
+
+  truncated(): void {
+    this.truncations++
+    this.#total?.truncated()
+  }
+
+  acknowledge(lines: number, bytes: number): void {
+    this.acknowledgedLines += lines
+    this.acknowledgedBytes += bytes
+    this.#total?.acknowledge(lines, bytes)
+  }
+
+  lose(reason: LossReason, lines: number, bytes: number): void {
+    this.lostLines[reason] = (this.lostLines[reason] ?? 0) + lines
+    this.lostBytes[reason] = (this.lostBytes[reason] ?? 0) + bytes
+    this.#total?.lose(reason, lines, bytes)
+  }
+}

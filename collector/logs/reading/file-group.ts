@@ -1,0 +1,394 @@
+import { closeSync, constants, fstatSync, openSync } from 'node:fs'
+import type { BigIntStats } from 'node:fs'
+import type { Clock, Timer } from '../../../lib/clock.ts'
+import type { Log } from '../../../lib/log.ts'
+import type { BatchWriter } from './batch-writer.ts'
+import { hasFingerprint, inodeName } from './fingerprint.ts'
+import { FollowedFile, type QueuedFile } from './followed-file.ts'
+import { GzipFile, isSameContent } from './gzip-file.ts'
+import type { Ledger, LedgerEntry } from './ledger.ts'
+import type { LineContext } from './line-chain.ts'
+import { Progress } from './progress.ts'
+import { listSiblings, type Sibling } from './siblings.ts'
+
+export interface FileGroupOptions {
+  readonly path: string
+  /** Where a file that nothing is known of begins. */
+  readonly from: 'beginning' | 'end'
+  /** Whether the path may be a symbolic link. */
+  readonly followsLinks: boolean
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly log: Log
+  readonly context: LineContext
+  /** There may be something to read. */
+  readonly wake: (group: FileGroup) => void
+  /** All of the path was read, and it was ended. */
+  readonly onDone: (group: FileGroup) => void
+}
+
+/** A renamed file to which nothing was written for so long has no writer any more. */
+const quietMs = 2000
+/** A compressed file that is younger may still be in the making. */
+const youngMs = 2000
+
+/** Content that was read in part and is not where it was. */
+interface Orphan {
+  readonly progress: Progress
+  /** Bytes that are known to have been there and were not read. */
+  readonly lostBytes: number
+}
+
+/**
+ * One followed path: the file that is there now, those that were there before and are not read to their end, oldest first. Each is held
+ * open, so that neither renaming nor removal takes anything away. What rotation left beside the path is found by inode, and copies and
+ * compressed forms by their content.
+ */
+export class FileGroup {
+  readonly path: string
+  readonly #options: FileGroupOptions
+  readonly #files: QueuedFile[] = []
+  #active: FollowedFile | undefined
+  #orphans: Orphan[] = []
+  readonly #retired = new Set<Progress>()
+  #scan: Promise<void> | undefined
+  #isScanWanted = false
+  #hasScanned = false
+  #isEnding = false
+  #isClosed = false
+  #timer: Timer | undefined
+
+  constructor(options: FileGroupOptions) {
+    this.#options = options
+    this.path = options.path
+    for (const entry of options.ledger.entriesOf(this.path))
+      this.#orphans.push({ progress: new Progress(options.ledger, entry), lostBytes: 0 })
+  }
+
+  get files(): readonly QueuedFile[] {
+    return this.#files
+  }
+
+  get context(): LineContext {
+    return this.#options.context
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** Whether the kernel tells when its file grows. */
+  get isWatched(): boolean {
+    return this.#active?.isWatched ?? true
+  }
+
+  /** Looks at what the path leads to, at once, and at what lies beside it, soon. To be called when its folder has changed, and now and then. */
+  look(): void {
+    if (this.#isClosed) return
+    const opened = openRegular(this.path, this.#options.followsLinks)
+    if (opened === undefined) this.#detach()
+    else if (this.#files.some(({ inode }) => inode === opened.inode)) {
+      closeSync(opened.fd)
+      this.#reattach(opened.inode)
+    } else {
+      this.#detach()
+      this.#adoptActive(opened)
+      this.#isScanWanted = true
+    }
+    if (!this.#hasScanned || this.#isScanWanted) this.#scanSoon()
+    this.#options.wake(this)
+  }
+
+  /** Looks beside the path even if nothing seems to have changed. */
+  sweep(): void {
+    this.#isScanWanted = true
+    this.look()
+  }
+
+  /** Nothing more will be written: what is there is read to its end, then all is closed. */
+  end(): void {
+    this.look()
+    this.#isEnding = true
+    this.#options.wake(this)
+  }
+
+  /** It is written again. */
+  resume(): void {
+    this.#isEnding = false
+    this.look()
+  }
+
+  /** Reads a block of the oldest file that has something. `false` when all is read. */
+  async pull(maxBytes: number, writer: BatchWriter): Promise<boolean> {
+    if (this.#isClosed || !this.#hasScanned) return false
+    const now = this.#options.clock.monotonic()
+    for (const file of [...this.#files]) {
+      if (await file.pull(maxBytes, writer)) return true
+      if (file.dueAt <= now) file.flushHeld(writer)
+      if ((file.isDetached || this.#isEnding) && now - file.lastGrowth >= quietMs) this.#finish(file, writer)
+    }
+    this.#arm(now)
+    if (this.#isEnding && this.#files.length === 0 && this.#scan === undefined) this.close()
+    return false
+  }
+
+  backlog(): number {
+    return this.#files.reduce((sum, file) => sum + file.backlog(), 0)
+  }
+
+  /** Gives up the oldest file, if there is more than the current one; what was not read of it is lost. Returns whether there was one. */
+  giveUpOldest(): boolean {
+    const file = this.#files.find(({ isDetached }) => isDetached)
+    if (file === undefined) return false
+    this.#options.context.account.lose('held', 0, file.backlog())
+    this.#retire(file)
+    return true
+  }
+
+  /** Closes every file. What was not read stays for the next start. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#timer?.cancel()
+    for (const file of this.#files) {
+      file.close()
+      this.#retired.add(file.progress)
+    }
+    this.#files.length = 0
+    this.#active = undefined
+    this.#options.onDone(this)
+  }
+
+  /** Whether everything that was handed on is safe. */
+  get isSettled(): boolean {
+    for (const progress of this.#retired) if (!progress.hasUnacknowledged) this.#retired.delete(progress)
+    return this.#retired.size === 0 && this.#files.every(({ progress }) => !progress.hasUnacknowledged)
+  }
+
+  #detach(): void {
+    if (this.#active === undefined) return
+    this.#active.isDetached = true
+    this.#active.lastGrowth = this.#options.clock.monotonic()
+    this.#active = undefined
+    this.#isScanWanted = true
+  }
+
+  /** A name that was given back. */
+  #reattach(inode: string): void {
+    if (this.#active?.inode === inode) return
+    const file = this.#files.find((one) => one.inode === inode)
+    if (!(file instanceof FollowedFile)) return
+    this.#detach()
+    file.isDetached = false
+    this.#active = file
+  }
+
+  #adoptActive({ fd, inode, size }: Opened): void {
+    const { ledger, from } = this.#options
+    const known = this.#takeOrphan((orphan) => orphan.progress.entry.inode === inode)
+    let progress = known?.progress
+    if (progress !== undefined && !isWhereItWas(fd, size, progress)) {
+      // Emptied and written again while nobody looked.
+      this.#options.context.account.truncated()
+      this.#loseTrackOf(progress, 0)
+      progress = this.#nextGeneration(progress.entry)
+    }
+    if (progress === undefined) {
+      progress = new Progress(ledger, { path: this.path, inode, file: inode, generation: 0 })
+      const isFirstLook = !this.#hasScanned && known === undefined && this.#orphans.length === 0
+      if (from === 'end' && isFirstLook) progress.skipTo(size, { ...progress.handedPrint, end: size })
+    }
+    this.#active = this.#follow(fd, inode, progress)
+    this.#files.push(this.#active)
+  }
+
+  #follow(fd: number, inode: string, progress: Progress): FollowedFile {
+    const { clock, context } = this.#options
+    return new FollowedFile({
+      fd,
+      inode,
+      progress,
+      context,
+      monotonic: () => clock.monotonic(),
+      onChange: () => this.#options.wake(this),
+      onTruncated: (file, lostBytes) => {
+        context.account.truncated()
+        this.#loseTrackOf(file.progress, lostBytes)
+        this.#isScanWanted = true
+        this.#scanSoon()
+        return this.#nextGeneration(file.progress.entry)
+      },
+    })
+  }
+
+  #loseTrackOf(progress: Progress, lostBytes: number): void {
+    progress.moveTo(undefined)
+    this.#orphans.push({ progress, lostBytes })
+  }
+
+  #nextGeneration({ file, generation, inode, path }: LedgerEntry): Progress {
+    const original = generation === 0 ? file : file.slice(0, file.lastIndexOf('-'))
+    const next = generation + 1
+    return new Progress(this.#options.ledger, {
+      path,
+      inode: inode === '' ? original : inode,
+      file: `${original}-${next.toString(36)}`,
+      generation: next,
+    })
+  }
+
+  #finish(file: QueuedFile, writer: BatchWriter): void {
+    file.flushAll(writer)
+    // The file of an ended container may go on after a restart of the container.
+    if (file.isDetached) file.progress.finish()
+    this.#retire(file)
+  }
+
+  #retire(file: QueuedFile): void {
+    this.#files.splice(this.#files.indexOf(file), 1)
+    if (this.#active === file) this.#active = undefined
+    this.#retired.add(file.progress)
+    if (file.progress.entry.isFinished) this.#orphans.push({ progress: file.progress, lostBytes: 0 })
+    file.close()
+  }
+
+  /** Wakes the reader when there will be something to do though nothing is written. */
+  #arm(now: number): void {
+    this.#timer?.cancel()
+    let dueAt = Number.POSITIVE_INFINITY
+    for (const file of this.#files) {
+      dueAt = Math.min(dueAt, file.dueAt)
+      if (file.isDetached || this.#isEnding) dueAt = Math.min(dueAt, file.lastGrowth + quietMs)
+    }
+    if (dueAt === Number.POSITIVE_INFINITY) return
+    this.#timer = this.#options.clock.setTimer(Math.max(1, dueAt - now), () => this.#options.wake(this))
+  }
+
+  #scanSoon(): void {
+    if (this.#scan !== undefined) return
+    this.#isScanWanted = false
+    this.#scan = this.#scanSiblings()
+      .catch((err: unknown) => this.#options.log.warn({ err, path: this.path }, 'rotated files can not be looked at'))
+      .finally(() => {
+        this.#scan = undefined
+        this.#hasScanned = true
+        if (this.#isScanWanted) this.#scanSoon()
+        this.#options.wake(this)
+      })
+  }
+
+  async #scanSiblings(): Promise<void> {
+    let insertAt = 0
+    let hasYoung = false
+    for (const sibling of listSiblings(this.path)) {
+      if (this.#isClosed) return
+      const opened = openRegular(sibling.path, this.#options.followsLinks)
+      if (opened === undefined) continue
+      const held = this.#files.findIndex(({ inode }) => inode === opened.inode)
+      if (held >= 0) insertAt = held + 1
+      const isYoung = sibling.isCompressed && this.#options.clock.now() - opened.modifiedMs < youngMs
+      hasYoung ||= isYoung
+      const file = held >= 0 || isYoung ? undefined : await this.#openSibling(sibling, opened)
+      if (file === undefined) closeSync(opened.fd)
+      else this.#files.splice(insertAt++, 0, file)
+    }
+    if (hasYoung) this.#options.clock.setTimer(youngMs, () => this.sweep())
+    else this.#mournOrphans()
+  }
+
+  /** A file for what is to be read of a rotated file; `undefined` where that is nothing. */
+  async #openSibling({ isCompressed }: Sibling, { fd, inode, size }: Opened): Promise<QueuedFile | undefined> {
+    const { ledger, from, context, clock } = this.#options
+    let orphan = this.#orphans.find(({ progress }) => progress.entry.inode === inode)
+    orphan ??= await this.#findByContent(fd, isCompressed)
+    if (orphan === undefined) {
+      const isSkipped =
+        from === 'end' && !this.#hasScanned && ledger.entriesOf(this.path).every((entry) => entry.inode === this.#active?.inode)
+      const progress = new Progress(ledger, { path: this.path, inode, file: inode, generation: 0 })
+      if (isSkipped) {
+        progress.finish()
+        this.#orphans.push({ progress, lostBytes: 0 })
+        return undefined
+      }
+      orphan = { progress, lostBytes: 0 }
+    }
+    const { progress } = orphan
+    if (progress.entry.inode !== inode) progress.moveTo(inode)
+    if (progress.entry.isFinished) return undefined
+    this.#orphans = this.#orphans.filter((one) => one !== orphan)
+    if (isCompressed) {
+      const onDamaged = (err: Error) => {
+        this.#options.log.warn({ err, path: this.path }, 'a compressed log can not be read to its end')
+        context.account.lose('unreadable', 0, Math.max(0, size))
+      }
+      return new GzipFile({ fd, inode, progress, context, monotonic: () => clock.monotonic(), onDamaged })
+    }
+    const file = this.#follow(fd, inode, progress)
+    file.isDetached = true
+    return file
+  }
+
+  /** Content that was read before under another inode: a copy, or its compressed form. */
+  async #findByContent(fd: number, isCompressed: boolean): Promise<Orphan | undefined> {
+    for (const orphan of this.#orphans) {
+      const { handedPrint, entry } = orphan.progress
+      if (
+        handedPrint.end > 0 &&
+        handedPrint.tail.length > 0 &&
+        !this.#isBeside(entry) &&
+        (await isSameContent(fd, isCompressed, handedPrint))
+      )
+        return orphan
+    }
+    return undefined
+  }
+
+  /** Whether the file itself is still there, so that another one can't be what became of it. */
+  #isBeside({ inode }: LedgerEntry): boolean {
+    return inode !== '' && this.#files.some((file) => file.inode === inode)
+  }
+
+  /** What was not read of content that is nowhere any more is lost. */
+  #mournOrphans(): void {
+    const { account } = this.#options.context
+    for (const { progress, lostBytes } of this.#orphans) {
+      if (progress.entry.isFinished) continue
+      if (lostBytes > 0) account.lose('truncated', 0, lostBytes)
+      else if (progress.entry.inode !== '') account.lose('gone', 0, 0)
+      progress.finish()
+    }
+    this.#orphans = this.#orphans.slice(-24)
+  }
+
+  #takeOrphan(isWanted: (orphan: Orphan) => boolean): Orphan | undefined {
+    const index = this.#orphans.findIndex(isWanted)
+    return index < 0 ? undefined : this.#orphans.splice(index, 1)[0]
+  }
+}
+
+interface Opened {
+  readonly fd: number
+  readonly inode: string
+  readonly size: number
+  readonly modifiedMs: number
+}
+
+/** Opens a regular file; anything else is nothing, and is not waited for. */
+function openRegular(path: string, followsLinks: boolean): Opened | undefined {
+  let fd
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | (followsLinks ? 0 : constants.O_NOFOLLOW))
+  } catch {
+    return undefined
+  }
+  const stat: BigIntStats = fstatSync(fd, { bigint: true })
+  if (!stat.isFile()) {
+    closeSync(fd)
+    return undefined
+  }
+  return { fd, inode: inodeName(stat), size: Number(stat.size), modifiedMs: Number(stat.mtimeMs) }
+}
+
+function isWhereItWas(fd: number, size: number, { handed, handedPrint }: Progress): boolean {
+  return size >= handed && size >= handedPrint.end && hasFingerprint(fd, handedPrint)
+}

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto'
+import { readSync } from 'node:fs'
+import type { BigIntStats } from 'node:fs'
+
+/** Some bytes of a file by their hash. */
+export interface Mark {
+  readonly length: number
+  readonly hash: string
+}
+
+/** What a file looks like to somebody who has read its first `end` bytes. */
+export interface Fingerprint {
+  readonly end: number
+  /** Of the first bytes. */
+  readonly head: Mark
+  /** Of the bytes before `end`. */
+  readonly tail: Mark
+}
+
+const headBytes = 1024
+const tailBytes = 256
+const noMark: Mark = { length: 0, hash: '' }
+
+export const noFingerprint: Fingerprint = { end: 0, head: noMark, tail: noMark }
+
+/** A name for an inode that no later one on the machine has, as far as its file system tells when it was born. */
+export function inodeName({ dev, ino, birthtimeNs }: Pick<BigIntStats, 'dev' | 'ino' | 'birthtimeNs'>): string {
+  return `${dev.toString(36)}-${ino.toString(36)}-${birthtimeNs.toString(36)}`
+}
+
+/** Whether the open file may be the one of which the fingerprint was taken: what was read of it is still there. */
+export function hasFingerprint(fd: number, { end, head, tail }: Fingerprint): boolean {
+  return isSame(head, hashBytes(readAt(fd, 0, head.length))) && isSame(tail, hashBytes(readAt(fd, end - tail.length, tail.length)))
+}
+
+function isSame(a: Mark, b: Mark): boolean {
+  return a.length === b.length && a.hash === b.hash
+}
+
+function hashBytes(bytes: Buffer): Mark {
+  if (bytes.length === 0) return noMark
+  return { length: bytes.length, hash: createHash('sha256').update(bytes).digest('hex').slice(0, 24) }
+}
+
+function readAt(fd: number, from: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length)
+  return bytes.subarray(0, length === 0 ? 0 : readSync(fd, bytes, 0, length, from))
+}
+
+/** Takes the fingerprint of bytes on their way. */
+export class Fingerprinter {
+  #end: number
+  #head: Mark
+  #headLength: number
+  /** The first bytes until there are enough of them; undefined where reading did not begin with the first. */
+  #headBytes: Buffer | undefined
+  readonly #tail = Buffer.alloc(tailBytes)
+  #tailLength = 0
+
+  /** Goes on from a fingerprint of the bytes before; nothing is known of what was read between it and `position`. */
+  constructor(position: number, before: Fingerprint = noFingerprint) {
+    this.#end = position
+    this.#head = before.head
+    this.#headLength = before.head.length
+    this.#headBytes = position === 0 ? Buffer.alloc(headBytes) : undefined
+    if (position === 0) this.#headLength = 0
+  }
+
+  /** The next bytes, as Latin 1. */
+  feed(bytes: string): void {
+    if (this.#headBytes !== undefined) {
+      this.#headLength += this.#headBytes.write(bytes, this.#headLength, 'latin1')
+      this.#head = hashBytes(this.#headBytes.subarray(0, this.#headLength))
+      if (this.#headLength === headBytes) this.#headBytes = undefined
+    }
+    this.#end += bytes.length
+    if (bytes.length >= tailBytes) {
+      this.#tail.write(bytes.slice(-tailBytes), 0, 'latin1')
+      this.#tailLength = tailBytes
+      return
+    }
+    const kept = Math.min(this.#tailLength, tailBytes - bytes.length)
+    this.#tail.copyWithin(0, this.#tailLength - kept, this.#tailLength)
+    this.#tail.write(bytes, kept, 'latin1')
+    this.#tailLength = kept + bytes.length
+  }
+
+  take(): Fingerprint {
+    return { end: this.#end, head: this.#head, tail: hashBytes(this.#tail.subarray(0, this.#tailLength)) }
+  }
+
+  /** Whether the last bytes that came are still where they were in the file. */
+  isStillIn(fd: number): boolean {
+    const length = Math.min(this.#tailLength, 64)
+    return readAt(fd, this.#end - length, length).equals(this.#tail.subarray(this.#tailLength - length, this.#tailLength))
+  }
+}
