@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { StringDecoder } from 'node:string_decoder'
+import { createSecureContext, type SecureContext } from 'node:tls'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { HttpAgent, httpRequest } from '../../lib/http.ts'
@@ -93,8 +94,7 @@ class NodeHttpsTransport implements HttpsTransport {
     if (!this.#isTls) return new HttpAgent(keepAlive)
     return new HttpsAgent({
       ...keepAlive,
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert, key }),
+      secureContext: readCertificates({ ca, cert, key }),
       ...(tlsServerName === undefined ? {} : { servername: tlsServerName }),
       rejectUnauthorized: isInsecure !== true,
     })
@@ -209,6 +209,15 @@ class NodeHttpsTransport implements HttpsTransport {
           ? new TransportError(`${describe(request)}: no answer within ${ms} ms`, 'ETIMEDOUT', { cause: error })
           : wrap(request, error),
     }
+  }
+}
+
+/** Parses the certificates, once for all connections. */
+function readCertificates({ ca, cert, key }: Pick<HttpsTransportOptions, 'ca' | 'cert' | 'key'>): SecureContext {
+  try {
+    return createSecureContext({ ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert, key }) })
+  } catch (error) {
+    throw new TransportError(`the certificates cannot be used: ${(error as Error).message}`, 'EINVALIDCERTIFICATE', { cause: error })
   }
 }
 

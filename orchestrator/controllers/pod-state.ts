@@ -22,8 +22,12 @@ export const isReady = (pod: CoreV1Pod) => conditionOf(pod, 'Ready')?.status ===
 export const readySince = (pod: CoreV1Pod) =>
   isReady(pod) ? (fromTimestamp(conditionOf(pod, 'Ready')?.lastTransitionTime) ?? 0) : undefined
 
-/** When a ready pod is or becomes available, milliseconds since the epoch: after `minReadySeconds` of being ready. `undefined` while it isn't ready. */
+/**
+ * When a ready pod is or becomes available, milliseconds since the epoch: after `minReadySeconds` of being ready, always (0) where that is 0.
+ * `undefined` while it isn't ready.
+ */
 export function availableFrom(pod: CoreV1Pod, minReadySeconds: number): number | undefined {
+  if (minReadySeconds === 0) return isReady(pod) ? 0 : undefined
   const since = readySince(pod)
   return since === undefined ? undefined : since + minReadySeconds * 1000
 }

@@ -73,7 +73,7 @@ export function createReplicaController<T extends ReplicaOwner>(
       const claims = planClaims(owner, owners.selectorOf(owner), candidates)
       const mine = await claim({ client: context.client, kind: CoreV1Pod, owner, ownerKind: owners.kind, plan: claims })
 
-      const plan = planReplicas({ replicas: owner.spec.replicas ?? 1, pods: mine, related: relatedTo(owner), now: context.now })
+      const plan = planReplicas({ replicas: owner.spec.replicas ?? 1, pods: mine, related: () => relatedTo(owner), now: context.now })
 
       const outcome = deletionTimestamp === undefined ? await act(owners.kind, owner, plan, context) : {}
 

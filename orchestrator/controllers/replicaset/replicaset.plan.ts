@@ -19,13 +19,13 @@ export interface ReplicaPlan {
 export function planReplicas(input: {
   readonly replicas: number
   readonly pods: readonly CoreV1Pod[]
-  readonly related?: readonly CoreV1Pod[]
+  readonly related?: () => readonly CoreV1Pod[]
   readonly now: number
 }): ReplicaPlan {
   const active = input.pods.filter(isActive)
   const missing = input.replicas - active.length
   if (missing >= 0) return { create: Math.min(missing, burstReplicas), remove: [] }
-  const ordered = orderForDeletion(active, input.related ?? active, input.now)
+  const ordered = orderForDeletion(active, input.related?.() ?? active, input.now)
   return { create: 0, remove: ordered.slice(0, Math.min(-missing, burstReplicas)) }
 }
 
