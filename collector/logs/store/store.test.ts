@@ -1,0 +1,232 @@
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { assert as check, asyncProperty, array, constantFrom, integer, record } from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { systemClock } from '../../../lib/clock.ts'
+import { silentLog } from '../../../lib/log.ts'
+import { batchOf, originOf, type TestLine } from './fixture.ts'
+import { parseLogQuery, type LogParameters } from './log-query.ts'
+import type { LineRecord } from './log-records.ts'
+import { createLogStore, type LogStore } from './store.ts'
+
+const never = new AbortController().signal
+const second = 1_000_000_000n
+const start = 1_700_000_000n * second
+let folder: string
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'binnacle-store-'))
+})
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+async function open(options: { readonly folder?: string; readonly maxBytes?: number } = {}): Promise<LogStore> {
+  const store = createLogStore({ folder, clock: systemClock, log: silentLog, maxBytes: 64 << 20, ...options })
+  await store.sink.start()
+  return store
+}
+
+async function find(store: Pick<LogStore, 'query'>, parameters: LogParameters = {}): Promise<LineRecord[]> {
+  const found: LineRecord[] = []
+  for await (const records of store.query(parseLogQuery(parameters, systemClock.now()), never))
+    for (const each of records) if ('text' in each) found.push(each)
+  return found
+}
+
+/** `count` lines, a second apart, with their number. */
+function numbered(count: number, from = 0): TestLine[] {
+  return Array.from({ length: count }, (_, index) => ({
+    time: start + BigInt(from + index) * second,
+    text: `line ${String(from + index).padStart(6, '0')}`,
+    position: (from + index) * 100,
+  }))
+}
+
+const texts = (lines: readonly LineRecord[]) => lines.map(({ text }) => text)
+
+describe('the log store', () => {
+  it('finds a line that was delivered, with everything that is known of it', async () => {
+    const store = await open()
+    await store.sink.deliver(batchOf(originOf('web'), [{ time: start + 1n, text: 'hällo', position: 36, level: 4 }]), never)
+    expect(await find(store)).toEqual([
+      {
+        time: '2023-11-14T22:13:20.000000001Z',
+        node: 'node-a',
+        namespace: 'default',
+        pod: 'web',
+        container: 'main',
+        level: 'warn',
+        text: 'hällo',
+        id: 'file-web-10',
+      },
+    ])
+    await store.sink.stop()
+  })
+
+  it('does not store a line twice that is delivered again, in other batches and after a restart', async () => {
+    const origin = originOf('web')
+    let store = await open()
+    await store.sink.deliver(batchOf(origin, numbered(10)), never)
+    await store.sink.stop()
+    store = await open()
+    await Promise.all([
+      store.sink.deliver(batchOf(origin, numbered(8, 5)), never),
+      store.sink.deliver(batchOf(origin, numbered(20)), never),
+    ])
+    expect(texts(await find(store))).toEqual(numbered(20).map(({ text }) => text))
+    await store.sink.stop()
+  })
+
+  it('stores lines that come behind later lines of their file', async () => {
+    const origin = originOf('web')
+    const store = await open()
+    await store.sink.deliver(batchOf(origin, numbered(5, 10)), never)
+    await store.sink.deliver(batchOf(origin, numbered(5)), never)
+    expect(await find(store)).toHaveLength(10)
+    await store.sink.stop()
+  })
+
+  it('compresses full journals, removes the oldest beyond its size, and finds the rest', async () => {
+    const store = await open({ maxBytes: 4 << 20 })
+    const origin = originOf('web')
+    const noise = (index: number) =>
+      Array.from({ length: 40 }, (_, at) => ((index * 2_654_435_761 + at * 40_503) >>> 0).toString(36)).join(' ')
+    for (let round = 0; round < 60; round++) {
+      const lines = numbered(1000, round * 1000).map((line, index) => ({
+        ...line,
+        position: line.position * 10,
+        text: `${line.text} ${noise(round * 1000 + index)}`,
+      }))
+      await store.sink.room(never)
+      await store.sink.deliver(batchOf(origin, lines), never)
+    }
+    await store.sink.stop()
+    const names = readdirSync(folder)
+    expect(names.filter((name) => name.endsWith('.segment')).length).toBeGreaterThan(1)
+    expect(names.reduce((total, name) => total + statSync(join(folder, name)).size, 0)).toBeLessThan(6 << 20)
+    const again = await open({ maxBytes: 4 << 20 })
+    expect(texts(await find(again, { direction: 'backward', limit: '1' }))[0]).toMatch(/^line 059999 /)
+    expect(texts(await find(again))[0]).not.toMatch(/^line 000000 /)
+    expect(again.sink.stats().dropped).toEqual({})
+    await again.sink.stop()
+  })
+
+  it('follows what comes, also what comes while a journal becomes a segment', async () => {
+    const store = await open()
+    const origin = originOf('web')
+    await store.sink.deliver(batchOf(origin, numbered(3)), never)
+    const over = new AbortController()
+    const seen: string[] = []
+    const began = Promise.withResolvers<void>()
+    const following = (async () => {
+      for await (const records of store.query(parseLogQuery({ follow: 'true', tail: '2' }, systemClock.now()), over.signal)) {
+        seen.push(...records.flatMap((each) => ('text' in each ? [each.text] : [])))
+        began.resolve()
+        if (seen.length >= 20_002) over.abort()
+      }
+    })()
+    await began.promise
+    for (let line = 3; line < 20_003; line++) void store.sink.deliver(batchOf(origin, numbered(1, line)), never)
+    await following
+    expect(seen.toSorted()).toEqual(numbered(20_002, 1).map(({ text }) => text))
+    await store.sink.stop()
+    expect(readdirSync(folder).some((name) => name.endsWith('.segment'))).toBe(true)
+  })
+
+  it('keeps every acknowledged line and no half of one, wherever a crash cuts the journal', async () => {
+    const store = await open()
+    const sizes: number[] = []
+    for (let line = 0; line < 20; line++) {
+      await store.sink.deliver(batchOf(originOf(`pod-${line % 3}`), numbered(2, line * 2)), never)
+      sizes.push(statSync(join(folder, '0000000001.journal')).size)
+    }
+    await store.sink.stop()
+    const length = sizes.at(-1)!
+    for (let cut = 0; cut <= length; cut += cut < 600 ? 3 : 61) {
+      const copy = join(folder, `cut-${cut}`)
+      mkdirSync(copy)
+      copyFileSync(join(folder, '0000000001.journal'), join(copy, '0000000001.journal'))
+      truncateSync(join(copy, '0000000001.journal'), cut)
+      const after = await open({ folder: copy })
+      const acknowledged = sizes.filter((size) => size <= cut).length
+      expect((await find(after)).length).toBe(acknowledged * 2)
+      // What was not acknowledged comes again, and all of it is there once.
+      for (let line = 0; line < 20; line++) await after.sink.deliver(batchOf(originOf(`pod-${line % 3}`), numbered(2, line * 2)), never)
+      expect(texts(await find(after))).toEqual(numbered(40).map(({ text }) => text))
+      await after.sink.stop()
+    }
+  })
+
+  it('finds the same as a list that is searched line by line', async () => {
+    const lineArbitrary = record({
+      pod: constantFrom('web', 'db', 'cache'),
+      at: integer({ min: 0, max: 50 }),
+      level: integer({ min: 0, max: 6 }),
+      text: constantFrom('', 'a', 'aa', 'ab', 'ba', 'needle', 'nee', 'dle', 'xneedley', 'ü', 'two\nlines'),
+    })
+    const queryArbitrary = record({
+      pod: constantFrom(undefined, 'web', 'db'),
+      selector: constantFrom(undefined, 'app=web', 'app in (db,cache)', '!app'),
+      level: constantFrom(undefined, 'warn', 'trace'),
+      match: constantFrom(undefined, 'needle', 'a', 'ü', 'ab'),
+      regex: constantFrom(undefined, 'n.*e', '^a+$', 'needle', 'a|ü', 'needle.'),
+      direction: constantFrom('forward' as const, 'backward' as const),
+      limit: integer({ min: 1, max: 30 }),
+      since: constantFrom(undefined, 10),
+      until: constantFrom(undefined, 40),
+    })
+    await check(
+      asyncProperty(
+        array(array(lineArbitrary, { minLength: 1, maxLength: 8 }), { maxLength: 12 }),
+        queryArbitrary,
+        async (groups, query) => {
+          const own = mkdtempSync(join(folder, 'model-'))
+          const store = await open({ folder: own })
+          const known: { readonly pod: string; readonly time: bigint; readonly level: number; readonly text: string }[] = []
+          let position = 0
+          for (const group of groups) {
+            for (const pod of ['web', 'db', 'cache']) {
+              const lines = group
+                .filter((line) => line.pod === pod)
+                .map(({ at, level, text }) => ({ time: start + BigInt(at) * second, level, text, position: (position += 100) }))
+              if (lines.length === 0) continue
+              await store.sink.deliver(batchOf(originOf(pod), lines), never)
+              known.push(...lines.map((line) => ({ ...line, pod })))
+            }
+          }
+          const { since, until, limit, ...rest } = query
+          const time = (at: number) => new Date(Number((start + BigInt(at) * second) / 1_000_000n)).toISOString()
+          const found = await find(store, {
+            ...rest,
+            limit: String(limit),
+            ...(since === undefined ? {} : { since: time(since) }),
+            ...(until === undefined ? {} : { until: time(until) }),
+          })
+          const selected: Record<string, (pod: string) => boolean> = {
+            'app=web': (pod) => pod === 'web',
+            'app in (db,cache)': (pod) => pod !== 'web',
+            '!app': () => false,
+          }
+          const at = (seconds: number) => start + BigInt(seconds) * second
+          const wanted = known.filter(
+            ({ pod, time: when, level, text }) =>
+              (query.pod === undefined || pod === query.pod) &&
+              (query.selector === undefined || selected[query.selector]!(pod)) &&
+              (query.level === undefined || level >= { warn: 4, trace: 1 }[query.level]!) &&
+              (query.match === undefined || text.includes(query.match)) &&
+              (query.regex === undefined || new RegExp(query.regex).test(text)) &&
+              (since === undefined || when >= at(since)) &&
+              (until === undefined || when < at(until)),
+          )
+          const times = wanted.map((line) => line.time).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+          if (query.direction === 'backward') times.reverse()
+          expect(found.map((line) => BigInt(Date.parse(line.time)) * 1_000_000n)).toEqual(times.slice(0, limit))
+          if (wanted.length <= limit) expect(texts(found).sort()).toEqual(wanted.map(({ text }) => text).sort())
+          await store.sink.stop()
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+})
