@@ -19,8 +19,12 @@ export interface DeadLetters {
   add(refusal: Refusal): Promise<void>
 }
 
-const fileName = 'refused.jsonl'
-const olderFileName = 'refused.old.jsonl'
+export interface DeadLetterOptions {
+  readonly dir: string
+  readonly maxBytes: number
+  readonly clock: Clock
+}
+
 /** A type conflict refuses thousands of lines alike: a few tell as much. */
 const maxSamples = 50
 const maxSampleLength = 2000
@@ -30,20 +34,30 @@ const maxMessageLength = 4000
  * Appends a JSON object per refusal to `refused.jsonl` in `dir`: time, reason, the destination's words, count, and up to 50 samples. The file takes
  * `maxBytes`, then becomes `refused.old.jsonl`, so that both together stay below twice that and one entry.
  */
-export function createDeadLetters(options: { readonly dir: string; readonly maxBytes: number; readonly clock: Clock }): DeadLetters {
-  const { dir, maxBytes, clock } = options
-  const path = join(dir, fileName)
+export function createDeadLetters(options: DeadLetterOptions): DeadLetters {
+  const append = createRefusedFile(options)
   return {
     add: async ({ reason, message, items, samples }) => {
-      await mkdir(dir, { recursive: true, mode: 0o700 })
-      const size = await stat(path).then(
-        (found) => found.size,
-        () => 0,
-      )
-      if (size >= maxBytes) await rename(path, join(dir, olderFileName))
       const kept = samples.slice(0, maxSamples).map((sample) => sample.slice(0, maxSampleLength))
-      const entry = { time: toTimestamp(clock.now()), reason, items, message: message.slice(0, maxMessageLength), samples: kept }
-      await appendFile(path, `${JSON.stringify(entry)}\n`, { mode: 0o600 })
+      const entry = { time: toTimestamp(options.clock.now()), reason, items, message: message.slice(0, maxMessageLength), samples: kept }
+      await append(`${JSON.stringify(entry)}\n`)
     },
+  }
+}
+
+/** Appends to `refused.jsonl` in a folder, which becomes `refused.old.jsonl` when it has `maxBytes`. One call at a time. */
+export function createRefusedFile({
+  dir,
+  maxBytes,
+}: Pick<DeadLetterOptions, 'dir' | 'maxBytes'>): (lines: string | Buffer) => Promise<void> {
+  const path = join(dir, 'refused.jsonl')
+  return async (lines) => {
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    const size = await stat(path).then(
+      (found) => found.size,
+      () => 0,
+    )
+    if (size >= maxBytes) await rename(path, join(dir, 'refused.old.jsonl'))
+    await appendFile(path, lines, { mode: 0o600 })
   }
 }
