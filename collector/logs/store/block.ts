@@ -229,6 +229,11 @@ export function readHeader(bytes: Buffer, offset: number): BlockHeader {
   }
 }
 
+/** Bytes of a block's payload before it is compressed. */
+export function payloadBytes({ count, partCount, textBytes, fieldsBytes }: BlockHeader): number {
+  return count * bytesPerLine + partCount * 8 + textBytes + fieldsBytes
+}
+
 /** The lines of a payload that is not compressed any more. Text is a view of it. Throws a `RangeError` where lengths don't fit. */
 export function decodeLines(header: BlockHeader, payload: Buffer): BlockLines {
   const { count, partCount, textBytes, fieldsBytes } = header

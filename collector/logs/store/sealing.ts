@@ -55,7 +55,7 @@ async function writeSegment(journal: Buffer, part: JournalPart, path: string): P
     let at = magic.length
     await output.write(magic, 0, magic.length, 0)
     for await (const { header, payload } of mergedBlocks(journal, part)) {
-      const packed = await compress(payload, { params })
+      const packed = await compress(payload, { params, chunkSize: Math.max(payload.length, 1024) })
       const isSmaller = packed.length < payload.length
       const final: BlockHeader = { ...header, codec: isSmaller ? codecs.zstd : codecs.raw }
       const record = frameBlock(final, isSmaller ? packed : payload)

@@ -33,6 +33,8 @@ export interface LogSearchRequest {
 const maxDecodedBytes = 32 << 20
 /** Lines that are handed on together. */
 const chunkLines = 512
+/** Blocks that are decompressed while one is searched. */
+const blocksAhead = 2
 /** A search that finds nothing says so now and then, by an empty chunk. */
 const blocksPerSign = 64
 /** What is written within this time after the first line is read and ordered together while following. */
@@ -44,7 +46,7 @@ export async function* searchLogs(view: LogView, request: LogSearchRequest, sign
   try {
     yield* mergeBlocks(candidatesOf(view, request), request, { reader, signal })
   } finally {
-    reader.close()
+    await reader.close()
   }
 }
 
@@ -97,6 +99,7 @@ async function* mergeBlocks(
   }
   while (left > 0 && !signal.aborted) {
     while (mustOpen() && !signal.aborted) {
+      for (let ahead = opened + 1; ahead <= opened + blocksAhead && ahead < blocks.length; ahead++) reader.prefetch(blocks[ahead]!)
       const cursor = await openCursor(blocks[opened]!, { scanner, reader, isForward, rank: opened++ })
       if (cursor !== undefined) heap.push(cursor)
       if (opened % blocksPerSign === 0) yield chunk.splice(0)
@@ -224,7 +227,7 @@ async function* linesBehind(
     }
     yield { ...take(), place }
   } finally {
-    reader.close()
+    await reader.close()
   }
 }
 
@@ -238,26 +241,42 @@ function firstLineBehind({ parts, header }: BlockLines, offset: number): number 
 class BlockReader {
   readonly #decoded = new Map<ArchivedBlock, BlockLines>()
   /** File → whether it is there. */
-  readonly #files = new Map<ArchivedFile, boolean>()
+  readonly #files = new Map<ArchivedFile, Promise<boolean>>()
+  readonly #ahead = new Map<ArchivedBlock, Promise<BlockLines | undefined>>()
   #bytes = 0
+
+  /** Begins to read what is needed soon. */
+  prefetch(block: ArchivedBlock): void {
+    if (this.#ahead.has(block) || this.#decoded.has(block)) return
+    const reading = this.#read(block)
+    // Whoever asks for it gets the error.
+    reading.catch(() => {})
+    this.#ahead.set(block, reading)
+  }
 
   /** `undefined` where the file has been removed or the block is damaged. */
   async read(block: ArchivedBlock): Promise<BlockLines | undefined> {
+    const decoded = await (this.#ahead.get(block) ?? this.#read(block))
+    this.#ahead.delete(block)
+    if (decoded === undefined) return undefined
+    this.#decoded.set(block, decoded)
+    this.#bytes += decoded.text.length
+    for (const [oldest] of this.#decoded) {
+      if (this.#bytes <= maxDecodedBytes || oldest === block) break
+      this.drop(oldest)
+    }
+    return decoded
+  }
+
+  async #read(block: ArchivedBlock): Promise<BlockLines | undefined> {
     let isThere = this.#files.get(block.file)
     if (isThere === undefined) {
-      isThere = await block.file.acquire()
+      isThere = block.file.acquire()
       this.#files.set(block.file, isThere)
     }
-    if (!isThere) return undefined
+    if (!(await isThere)) return undefined
     try {
-      const decoded = await block.file.read(block)
-      this.#decoded.set(block, decoded)
-      this.#bytes += decoded.text.length
-      for (const [oldest] of this.#decoded) {
-        if (this.#bytes <= maxDecodedBytes || oldest === block) break
-        this.drop(oldest)
-      }
-      return decoded
+      return await block.file.read(block)
     } catch (error) {
       if (error instanceof LogFileError) return undefined
       throw error
@@ -273,8 +292,9 @@ class BlockReader {
     this.#decoded.delete(block)
   }
 
-  close(): void {
-    for (const [file, isThere] of this.#files) if (isThere) file.release()
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#ahead.values())
+    for (const [file, isThere] of this.#files) if (await isThere) file.release()
   }
 }
 

@@ -213,7 +213,7 @@ describe('the log store', () => {
             ({ pod, time: when, level, text }) =>
               (query.pod === undefined || pod === query.pod) &&
               (query.selector === undefined || selected[query.selector]!(pod)) &&
-              (query.level === undefined || level >= { warn: 4, trace: 1 }[query.level]!) &&
+              (query.level === undefined || level >= { warn: 4, trace: 1 }[query.level]) &&
               (query.match === undefined || text.includes(query.match)) &&
               (query.regex === undefined || new RegExp(query.regex).test(text)) &&
               (since === undefined || when >= at(since)) &&
