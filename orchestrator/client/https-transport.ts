@@ -129,6 +129,7 @@ class NodeHttpsTransport implements HttpsTransport {
       if (!signal.aborted) throw silence.explain(error)
     } finally {
       silence.cancel()
+      silence.abort()
     }
   }
 
@@ -202,8 +203,8 @@ class NodeHttpsTransport implements HttpsTransport {
       cancel: () => {
         timer.cancel()
         request.signal?.removeEventListener('abort', onAbort)
-        abort.abort()
       },
+      abort: onAbort,
       explain: (error: unknown) =>
         isLate
           ? new TransportError(`${describe(request)}: no answer within ${ms} ms`, 'ETIMEDOUT', { cause: error })

@@ -101,19 +101,24 @@ function mainPhase({ pod }: PodView, plan: PodPlan, statuses: Statuses): string 
 
 /** Do two statuses say the same? Nothing is written where they do. */
 export function isSameStatus(a: CoreV1PodStatus | undefined, b: CoreV1PodStatus): boolean {
-  return canonical(a) === canonical(b)
+  return isSame(a, b)
 }
 
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, each: unknown) =>
-    each !== null && typeof each === 'object' && !Array.isArray(each)
-      ? Object.fromEntries(
-          Object.entries(each)
-            .filter(([, inner]) => inner !== undefined && !isEmpty(inner))
-            .sort(([x], [y]) => (x < y ? -1 : 1)),
-        )
-      : each,
-  )
+/** Members that are absent or empty make no difference, nor does their order. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (Array.isArray(a) || Array.isArray(b))
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((each, index) => isSame(each, b[index]))
+  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>]
+  for (const name in left) if (!isEmpty(left[name]) && !isSame(left[name], right[name])) return false
+  for (const name in right) if (!isEmpty(right[name]) && isEmpty(left[name])) return false
+  return true
 }
 
-const isEmpty = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0
+function isEmpty(value: unknown): boolean {
+  if (value === undefined) return true
+  if (typeof value !== 'object' || value === null) return false
+  for (const _ in value) return false
+  return true
+}
