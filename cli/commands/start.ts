@@ -44,6 +44,7 @@ export async function start(options: ClusterOptions, context: CommandContext, is
   if (options.aggregatorConfig !== undefined) {
     ;(await import('../aggregator-configuration.ts')).readAggregatorConfiguration(options.aggregatorConfig)
   }
+  if (options.schedulerConfig !== undefined) (await import('../scheduler-configuration.ts')).schedulerSettings(options.schedulerConfig)
   const folder = openDataFolder(options.dataDir)
   const ownership = await takeOwnership(folder)
   const previous = readRunState(folder)

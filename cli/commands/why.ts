@@ -8,12 +8,18 @@ import { defaultSchedulerName } from '../../orchestrator/scheduler/pod-phase.ts'
 import { CommandError, connectionFlags, withCluster } from '../cluster-connection.ts'
 import { describeFlagTable, parseCommandLine, parseSwitch } from '../flag-table.ts'
 import { UsageError } from '../options.ts'
+import { schedulerSettings } from '../scheduler-configuration.ts'
 import type { CommandContext } from './start.ts'
 
 const waitMs = 15_000
 
 const flags = {
   ...connectionFlags,
+  'scheduler-config': {
+    placeholder: 'FILE',
+    help: "the scheduler's configuration, where it was started with one",
+    parse: (text: string) => text,
+  },
   json: { fallback: 'false', help: 'all of it as JSON', parse: parseSwitch },
 } as const
 
@@ -25,13 +31,14 @@ export async function runWhy(args: readonly string[], context: CommandContext): 
   const { values, words } = parseCommandLine(args, flags)
   const [name, ...more] = words.map((word) => word.replace(/^pods?\//, ''))
   if (name === undefined || more.length > 0) throw new UsageError('name one pod: why POD [-n NAMESPACE]')
+  const settings = schedulerSettings(values['scheduler-config'])
   return withCluster(values, context.complain, async ({ client, namespace, signal }) => {
     const log = createLog({ level: 'error', component: 'why' })
     const patience = AbortSignal.any([signal, AbortSignal.timeout(waitMs)])
     // First what can be refused at once: no such pod, no such server.
     await client.get(CoreV1Pod, { namespace, name })
     const services = { client, clock: systemClock, random: systemRandom, log }
-    const explanation = await explainPod({ ...services, namespace, name, signal: patience }).catch((error: unknown) => {
+    const explanation = await explainPod({ ...services, ...settings, namespace, name, signal: patience }).catch((error: unknown) => {
       if (patience.aborted) throw new CommandError(`not all that a decision looks at could be read within ${waitMs / 1000} s`)
       throw error
     })

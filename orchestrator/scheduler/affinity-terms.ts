@@ -1,11 +1,15 @@
 import type { CoreV1Pod, CoreV1PodAffinityTerm } from '../api/generated/kinds.ts'
 import { formatLabelSelector, matchesLabels, selectorFromObject } from '../api/labels.ts'
 import type { Labels, LabelSelector } from '../api/labels.ts'
+import { DomainTally } from './domain-tally.ts'
+import type { TalliedNodes } from './domain-tally.ts'
 
 /** A wish of a pod for, or against, the company of others in a domain of nodes. */
 export interface AffinityTerm {
   /** The same for all pods that wish the same. */
   readonly id: string
+  /** The same for all terms that speak of the same pods. */
+  readonly subjectId: string
   readonly topologyKey: string
   /** The pods that are meant; `undefined` means none. */
   readonly selector: LabelSelector | undefined
@@ -54,14 +58,14 @@ function readTerm({ metadata }: CoreV1Pod, term: CoreV1PodAffinityTerm, isAnti: 
   const isOwn = (term.namespaces ?? []).length === 0 && namespaceSelector === undefined
   const namespaces = new Set(isOwn ? [metadata.namespace!] : term.namespaces)
   const format = (each: LabelSelector | undefined) => (each === undefined ? '-' : formatLabelSelector(each))
-  const id = JSON.stringify([isAnti, weight, term.topologyKey, format(selector), [...namespaces].sort(), format(namespaceSelector)])
-  return { id, topologyKey: term.topologyKey, selector, namespaces, namespaceSelector, isAnti, weight }
+  const subjectId = JSON.stringify([format(selector), [...namespaces].sort(), format(namespaceSelector)])
+  const id = `${isAnti ? '-' : '+'}${weight ?? ''} ${term.topologyKey} ${subjectId}`
+  return { id, subjectId, topologyKey: term.topologyKey, selector, namespaces, namespaceSelector, isAnti, weight }
 }
 
 /** What is known of namespaces. */
 export interface Namespaces {
   labelsOf(name: string): Labels | undefined
-  matching(selector: LabelSelector): readonly string[]
 }
 
 /** Whether a term speaks of this pod. */
@@ -75,41 +79,75 @@ export function isMeant(
   return namespaceSelector !== undefined && matchesLabels(namespaceSelector, namespaces.labelsOf(metadata.namespace!))
 }
 
-/** The namespaces in which a term looks for pods. */
-export function namespacesOf({ namespaces: named, namespaceSelector }: AffinityTerm, namespaces: Namespaces): ReadonlySet<string> {
-  return namespaceSelector === undefined ? named : new Set([...named, ...namespaces.matching(namespaceSelector)])
-}
-
-/** A term that assigned pods have, and how many of them are on each node. */
+/** A term that assigned pods have, and how many of them each domain has. */
 export interface HeldTerm {
   readonly term: AffinityTerm
-  readonly perNode: ReadonlyMap<string, number>
+  readonly tally: DomainTally
 }
 
 /** The terms of all assigned pods, each once however many pods have it. */
 export class HeldTerms {
-  readonly #held = new Map<string, { readonly term: AffinityTerm; readonly perNode: Map<string, number> }>()
+  readonly #nodes: TalliedNodes
+  readonly #held = new Map<string, HeldTerm>()
+  /** Those that name the namespaces of which they speak, by name; the others may speak of any. */
+  readonly #byNamespace = new Map<string, Set<HeldTerm>>()
+  readonly #anywhere = new Set<HeldTerm>()
+  /** Those that nobody has any more. They stay until somebody asks, because pods that left for a moment come back to them. */
+  readonly #empty = new Set<HeldTerm>()
+
+  constructor(nodes: TalliedNodes) {
+    this.#nodes = nodes
+  }
 
   add(pod: CoreV1Pod, nodeName: string): void {
     for (const term of affinityTermsOf(pod)) {
-      let held = this.#held.get(term.id)
-      if (held === undefined) this.#held.set(term.id, (held = { term, perNode: new Map() }))
-      held.perNode.set(nodeName, (held.perNode.get(nodeName) ?? 0) + 1)
+      const held = this.#held.get(term.id) ?? this.#hold(term)
+      this.#empty.delete(held)
+      held.tally.add(nodeName, 1)
     }
   }
 
   remove(pod: CoreV1Pod, nodeName: string): void {
     for (const { id } of affinityTermsOf(pod)) {
       const held = this.#held.get(id)
-      if (held === undefined) continue
-      const count = (held.perNode.get(nodeName) ?? 0) - 1
-      if (count > 0) held.perNode.set(nodeName, count)
-      else held.perNode.delete(nodeName)
-      if (held.perNode.size === 0) this.#held.delete(id)
+      held?.tally.add(nodeName, -1)
+      if (held?.tally.isEmpty === true) this.#empty.add(held)
     }
   }
 
-  list(): Iterable<HeldTerm> {
-    return this.#held.values()
+  /** The terms that speak of a pod. */
+  about(pod: CoreV1Pod, namespaces: Namespaces): readonly HeldTerm[] {
+    if (this.#held.size === 0) return []
+    for (const held of this.#empty) this.#release(held)
+    const found: HeldTerm[] = []
+    const here = this.#byNamespace.get(pod.metadata.namespace!)
+    if (here !== undefined) for (const held of here) if (isMeant(held.term, pod, namespaces)) found.push(held)
+    for (const held of this.#anywhere) if (isMeant(held.term, pod, namespaces)) found.push(held)
+    return found
+  }
+
+  #hold(term: AffinityTerm): HeldTerm {
+    const held = { term, tally: new DomainTally(this.#nodes, term.topologyKey) }
+    this.#held.set(term.id, held)
+    if (term.namespaceSelector !== undefined) this.#anywhere.add(held)
+    else {
+      for (const namespace of term.namespaces) {
+        const here = this.#byNamespace.get(namespace)
+        if (here === undefined) this.#byNamespace.set(namespace, new Set([held]))
+        else here.add(held)
+      }
+    }
+    return held
+  }
+
+  #release(held: HeldTerm): void {
+    this.#empty.delete(held)
+    this.#held.delete(held.term.id)
+    this.#anywhere.delete(held)
+    for (const namespace of held.term.namespaces) {
+      const here = this.#byNamespace.get(namespace)
+      here?.delete(held)
+      if (here?.size === 0) this.#byNamespace.delete(namespace)
+    }
   }
 }

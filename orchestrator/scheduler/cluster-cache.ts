@@ -1,25 +1,26 @@
 import type { CoreV1Node, CoreV1Pod } from '../api/generated/kinds.ts'
-import type { LabelSelector } from '../api/labels.ts'
+import { claimsOfPod } from '../api/persistent-volumes.ts'
 import { HeldTerms } from './affinity-terms.ts'
-import type { HeldTerm } from './affinity-terms.ts'
-import { isTerminated } from './pod-phase.ts'
+import type { HeldTerm, Namespaces } from './affinity-terms.ts'
+import type { DomainTally } from './domain-tally.ts'
 import { NodeInfo } from './node-info.ts'
-import { SelectorCounts } from './selector-counts.ts'
-
-/** A pod's importance; 0 where it has none. */
-export const priorityOf = ({ spec }: CoreV1Pod) => spec.priority ?? 0
+import { isTerminated, priorityOf } from './pod-phase.ts'
+import { PodTallies } from './pod-tallies.ts'
+import type { TallyRequest } from './pod-tallies.ts'
 
 /** What a decision looks at. It stays the same for the whole of a decision, because decisions don't wait for anything. */
 export interface Snapshot {
   /** Nodes with an object, in no particular order. */
   readonly nodes: readonly NodeInfo[]
-  /** How many matching pods each node has; nodes without any are absent. */
-  countPods(namespace: string, selector: LabelSelector): ReadonlyMap<string, number>
+  node(name: string): NodeInfo | undefined
+  /** How many assigned pods of a kind each domain has. The tally lives on and follows the cluster. */
+  tally(request: TallyRequest): DomainTally
+  /** The affinity terms of assigned pods that speak of this one. */
+  termsAbout(pod: CoreV1Pod, namespaces: Namespaces): readonly HeldTerm[]
   /** How many nodes have an image. */
   nodesWithImage(image: string): number
-  node(name: string): NodeInfo | undefined
-  /** The affinity terms of assigned pods. */
-  affinityTerms(): Iterable<HeldTerm>
+  /** How many assigned pods use a claim, by `namespace/name`. */
+  claimUsers(key: string): number
 }
 
 interface Place {
@@ -36,14 +37,23 @@ export class ClusterCache implements Snapshot {
   readonly #nodes: NodeInfo[] = []
   readonly #positions = new Map<string, number>()
   readonly #places = new Map<string, Place>()
+  readonly #byNamespace = new Map<string, Map<string, Place>>()
   readonly #assumed = new Set<string>()
   readonly #nominated = new Map<string, Place>()
-  readonly #counts = new SelectorCounts()
-  readonly #terms = new HeldTerms()
+  /** Nominated pods by the node on which room is made for them. */
+  readonly #guests = new Map<string, Map<string, CoreV1Pod>>()
+  readonly #tallies = new PodTallies(this, (namespaces) => this.#placesIn(namespaces))
+  readonly #terms = new HeldTerms(this)
   readonly #images = new Map<string, number>()
+  readonly #claims = new Map<string, number>()
+  #nodesVersion = 0
 
   get nodes(): readonly NodeInfo[] {
     return this.#nodes
+  }
+
+  get nodesVersion(): number {
+    return this.#nodesVersion
   }
 
   node(name: string): NodeInfo | undefined {
@@ -54,12 +64,16 @@ export class ClusterCache implements Snapshot {
     return this.#images.get(image) ?? 0
   }
 
-  countPods(namespace: string, selector: LabelSelector): ReadonlyMap<string, number> {
-    return this.#counts.count(namespace, selector, () => this.#assignedPods())
+  claimUsers(key: string): number {
+    return this.#claims.get(key) ?? 0
   }
 
-  affinityTerms(): Iterable<HeldTerm> {
-    return this.#terms.list()
+  tally(request: TallyRequest): DomainTally {
+    return this.#tallies.get(request)
+  }
+
+  termsAbout(pod: CoreV1Pod, namespaces: Namespaces): readonly HeldTerm[] {
+    return this.#terms.about(pod, namespaces)
   }
 
   isAssumed(uid: string): boolean {
@@ -68,9 +82,11 @@ export class ClusterCache implements Snapshot {
 
   setNode(node: CoreV1Node): void {
     const info = this.#info(node.metadata.name!)
+    const previous = info.node
     this.#countImages(info, -1)
     info.node = node
     this.#countImages(info, 1)
+    if (previous === undefined || isPlaceChanged(previous, node)) this.#nodesVersion++
     if (this.#positions.has(info.name)) return
     this.#positions.set(info.name, this.#nodes.length)
     this.#nodes.push(info)
@@ -80,6 +96,7 @@ export class ClusterCache implements Snapshot {
     const info = this.#infos.get(name)
     const position = this.#positions.get(name)
     if (info === undefined || position === undefined) return
+    this.#nodesVersion++
     this.#countImages(info, -1)
     info.node = undefined
     this.#positions.delete(name)
@@ -89,6 +106,11 @@ export class ClusterCache implements Snapshot {
       this.#positions.set(last.name, position)
     }
     this.#forgetEmpty(info)
+  }
+
+  /** Namespaces have other labels than before. */
+  namespacesChanged(): void {
+    this.#tallies.dropAnywhere()
   }
 
   /** Takes in what the cache says of an assigned pod; it confirms an assumption. */
@@ -117,21 +139,42 @@ export class ClusterCache implements Snapshot {
 
   /** Remembers that room is being made for a waiting pod on a node, or that it isn't any more. */
   nominate(pod: CoreV1Pod, nodeName: string | undefined): void {
-    if (nodeName === undefined) this.#nominated.delete(pod.metadata.uid!)
-    else this.#nominated.set(pod.metadata.uid!, { pod, nodeName })
+    const uid = pod.metadata.uid!
+    const previous = this.#nominated.get(uid)
+    if (previous !== undefined) {
+      this.#nominated.delete(uid)
+      const guests = this.#guests.get(previous.nodeName)
+      guests?.delete(uid)
+      if (guests?.size === 0) this.#guests.delete(previous.nodeName)
+    }
+    if (nodeName === undefined || nodeName === '') return
+    this.#nominated.set(uid, { pod, nodeName })
+    const guests = this.#guests.get(nodeName)
+    if (guests === undefined) this.#guests.set(nodeName, new Map([[uid, pod]]))
+    else guests.set(uid, pod)
   }
 
-  /** What `look` finds while the pods for which room is being made count as if they had it, but for `pod` and those less important than it. */
-  withNominated<T>(pod: CoreV1Pod, look: () => T): T {
-    const guests = [...this.#nominated.values()].filter(
-      ({ pod: other }) =>
-        other.metadata.uid !== pod.metadata.uid && priorityOf(other) >= priorityOf(pod) && !this.#places.has(other.metadata.uid!),
+  /** The node on which room is being made for a pod. */
+  nominatedNode(uid: string): string | undefined {
+    return this.#nominated.get(uid)?.nodeName
+  }
+
+  /** The pods for which room is being made on a node and that go before `pod`: at least as important, and not there yet. */
+  guestsBefore(pod: CoreV1Pod, nodeName: string): readonly CoreV1Pod[] {
+    const guests = this.#guests.get(nodeName)
+    if (guests === undefined) return []
+    return [...guests.values()].filter(
+      ({ metadata: { uid }, spec }) => uid !== pod.metadata.uid && (spec.priority ?? 0) >= priorityOf(pod) && !this.#places.has(uid!),
     )
-    for (const { pod: guest, nodeName } of guests) this.#put(guest, nodeName)
+  }
+
+  /** What `look` finds while pods count as if they were on a node. */
+  withGuests<T>(guests: readonly CoreV1Pod[], nodeName: string, look: () => T): T {
+    for (const guest of guests) this.#put(guest, nodeName)
     try {
       return look()
     } finally {
-      for (const { pod: guest } of guests) this.#take(guest.metadata.uid!)
+      for (const guest of guests) this.#take(guest.metadata.uid!)
     }
   }
 
@@ -152,21 +195,41 @@ export class ClusterCache implements Snapshot {
   }
 
   #put(pod: CoreV1Pod, nodeName: string): void {
-    this.#places.set(pod.metadata.uid!, { pod, nodeName })
+    const { uid, namespace } = pod.metadata
+    const place = { pod, nodeName }
+    this.#places.set(uid!, place)
+    const here = this.#byNamespace.get(namespace!)
+    if (here === undefined) this.#byNamespace.set(namespace!, new Map([[uid!, place]]))
+    else here.set(uid!, place)
     this.#info(nodeName).addPod(pod)
-    this.#counts.add(pod, nodeName)
-    this.#terms.add(pod, nodeName)
+    this.#countElsewhere(place, 1)
   }
 
   #take(uid: string): void {
     const place = this.#places.get(uid)
     if (place === undefined) return
     this.#places.delete(uid)
+    const namespace = place.pod.metadata.namespace!
+    const here = this.#byNamespace.get(namespace)!
+    here.delete(uid)
+    if (here.size === 0) this.#byNamespace.delete(namespace)
     const info = this.#infos.get(place.nodeName)!
     info.removePod(uid)
-    this.#counts.remove(place.pod, place.nodeName)
-    this.#terms.remove(place.pod, place.nodeName)
+    this.#countElsewhere(place, -1)
     this.#forgetEmpty(info)
+  }
+
+  #countElsewhere({ pod, nodeName }: Place, sign: 1 | -1): void {
+    this.#tallies.add(pod, nodeName, sign)
+    if (sign === 1) this.#terms.add(pod, nodeName)
+    else this.#terms.remove(pod, nodeName)
+    if (pod.spec.volumes === undefined) return
+    for (const claim of claimsOfPod(pod.metadata.name!, pod.spec)) {
+      const key = `${pod.metadata.namespace}/${claim}`
+      const users = this.claimUsers(key) + sign
+      if (users === 0) this.#claims.delete(key)
+      else this.#claims.set(key, users)
+    }
   }
 
   #info(name: string): NodeInfo {
@@ -187,9 +250,14 @@ export class ClusterCache implements Snapshot {
     }
   }
 
-  *#assignedPods(): Iterable<CoreV1Pod> {
-    for (const { pod, nodeName } of this.#places.values()) {
-      yield pod.spec.nodeName === undefined ? { ...pod, spec: { ...pod.spec, nodeName } } : pod
-    }
+  *#placesIn(namespaces: ReadonlySet<string> | undefined): Iterable<Place> {
+    if (namespaces === undefined) yield* this.#places.values()
+    else for (const namespace of namespaces) yield* this.#byNamespace.get(namespace)?.values() ?? []
   }
+}
+
+/** Whether a node counts for other domains than before. */
+function isPlaceChanged(a: CoreV1Node, b: CoreV1Node): boolean {
+  const parts = ({ metadata, spec }: CoreV1Node) => JSON.stringify([metadata.labels, spec.taints])
+  return parts(a) !== parts(b)
 }

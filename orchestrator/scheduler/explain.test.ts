@@ -53,7 +53,8 @@ test('every filter is asked on every node, also after one has refused', async ()
   await add('web', '1', { nodeSelector: { disk: 'hdd' } })
   const { message, nodes, candidates } = (await why('web'))!
   expect(message).toBe(
-    "0/3 nodes are available: 1 node(s) had untolerated taint {gpu: yes}, 2 node(s) didn't match Pod's node affinity/selector.",
+    "0/3 nodes are available: 1 node(s) had untolerated taint {gpu: yes}, 2 node(s) didn't match Pod's node affinity/selector. " +
+      'preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.',
   )
   const refusals = nodes.map(({ name, verdicts }) => [
     name,

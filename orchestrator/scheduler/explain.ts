@@ -7,11 +7,13 @@ import { createInformerFactory } from '../client/informer-factory.ts'
 import { ClusterCache } from './cluster-cache.ts'
 import { decide, explain } from './decide.plan.ts'
 import type { NodeExplanation } from './decide.plan.ts'
-import type { AnyPlugin } from './framework.ts'
-import { isTerminated } from './pod-phase.ts'
-import { listCandidates, mayPreempt } from './preemption.plan.ts'
+import type { Profile } from './framework.ts'
+import { isTerminated, schedulerOf } from './pod-phase.ts'
+import { listCandidates, planPreemption } from './preemption.plan.ts'
 import type { Candidate } from './preemption.plan.ts'
-import { createAllPlugins, watchedKinds } from './registry.ts'
+import { createProfile, defaultConfiguration } from './profile.ts'
+import type { SchedulerConfiguration } from './profile.ts'
+import { createPluginServices, watchedKinds } from './registry.ts'
 
 /** Why a pod is, or is not, where it is: what the plugins say of the cluster as it is now. */
 export interface PodExplanation {
@@ -32,6 +34,8 @@ export interface ExplainOptions {
   readonly log: Log
   readonly namespace: string
   readonly name: string
+  /** The scheduler's; upstream's defaults where absent. A pod of a scheduler without a profile is looked at by the first one. */
+  readonly configuration?: SchedulerConfiguration
   /** Ends the wait for the caches; the explanation is rejected then. */
   readonly signal: AbortSignal
 }
@@ -41,9 +45,9 @@ export interface ExplainOptions {
  * waited. Answers `undefined` when there is no such pod.
  */
 export async function explainPod(options: ExplainOptions): Promise<PodExplanation | undefined> {
-  const { client, random, namespace, name, signal } = options
+  const { client, random, namespace, name, signal, configuration = defaultConfiguration() } = options
   const informers = createInformerFactory(options)
-  const plugins = createAllPlugins({ client, informers })
+  const services = createPluginServices({ client, informers })
   const abort = new AbortController()
   const running = informers.run(abort.signal)
   try {
@@ -54,7 +58,8 @@ export async function explainPod(options: ExplainOptions): Promise<PodExplanatio
     for (const node of informers.informer(CoreV1Node).list()) cache.setNode(node)
     for (const other of informers.informer(CoreV1Pod).list()) takeIn(cache, other, pod)
     const budgets = [...informers.informer(PolicyV1PodDisruptionBudget).list()]
-    return cache.withNominated(pod, () => judge({ pod, cache, plugins, budgets, random }))
+    const chosen = configuration.profiles.find(({ schedulerName }) => schedulerName === schedulerOf(pod)) ?? configuration.profiles[0]!
+    return judge({ pod, cache, profile: createProfile(chosen, services), budgets, random })
   } finally {
     abort.abort()
     await running
@@ -71,19 +76,26 @@ function takeIn(cache: ClusterCache, other: CoreV1Pod, pod: CoreV1Pod): void {
 interface Judged {
   readonly pod: CoreV1Pod
   readonly cache: ClusterCache
-  readonly plugins: readonly AnyPlugin[]
+  readonly profile: Profile
   readonly budgets: readonly PolicyV1PodDisruptionBudget[]
   readonly random: Random
 }
 
-function judge({ pod, cache, plugins, budgets, random }: Judged): PodExplanation {
-  const decision = decide({ pod, snapshot: cache, plugins, start: 0, random })
-  const isStuck = decision.nodeName === undefined
+function judge({ pod: given, cache, profile, budgets, random }: Judged): PodExplanation {
+  // As if it still waited: where it is already is no wish of it.
+  const { nodeName: _, ...spec } = given.spec
+  const pod: CoreV1Pod = { ...given, spec }
+  const decision = decide({ pod, cache, profile, start: 0, random })
+  const { failure } = { failure: undefined, ...decision }
+  const input = { pod, cache, profile, budgets, start: 0, resolvable: failure?.resolvable ?? [] }
+  const limits = failure === undefined || failure.refusedBy.size === 0 ? undefined : profile.preemption
+  const plan = limits === undefined ? undefined : planPreemption({ ...input, limits })
+  const message = typeof plan === 'string' ? `${failure!.message} preemption: ${plan}` : failure?.message
   return {
-    pod,
-    gates: plugins.map((plugin) => plugin.preEnqueue?.(pod)).filter((gate) => gate !== undefined),
-    message: isStuck ? decision.message : undefined,
-    nodes: [...explain({ pod, snapshot: cache, plugins })].sort((a, b) => (a.name < b.name ? -1 : 1)),
-    candidates: isStuck && mayPreempt(pod, cache) ? listCandidates({ pod, cache, plugins, budgets, start: 0 }) : [],
+    pod: given,
+    gates: profile.preEnqueue.map((plugin) => plugin.preEnqueue?.(pod)).filter((gate) => gate !== undefined),
+    message,
+    nodes: [...explain({ pod, cache, profile })].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    candidates: limits === undefined || typeof plan === 'string' ? [] : listCandidates({ ...input, limits }),
   }
 }

@@ -1,19 +1,31 @@
 import type { CoreV1ContainerPort, CoreV1Node, CoreV1Pod } from '../api/generated/kinds.ts'
 import { parseResources, podRequests } from './pod-requests.ts'
-import type { Resources } from './pod-requests.ts'
+import { priorityOf } from './pod-phase.ts'
+
+/** Pods that fit on a node that doesn't say how many do. */
+const defaultMaxPods = 110
+const nothing: ReadonlyMap<string, number> = new Map()
 
 /** A node with the pods that are, or are about to be, on it, and their sums: kept up to date pod by pod. */
 export class NodeInfo {
   readonly name: string
   readonly pods = new Map<string, CoreV1Pod>()
-  readonly requested = new Map<string, number>()
+  requestedCpu = 0
+  requestedMemory = 0
+  /** Neither CPU nor memory. */
+  readonly requestedOthers = new Map<string, number>()
   scoredCpuMillicores = 0
   scoredMemoryBytes = 0
+  allocatableCpu = 0
+  allocatableMemory = 0
+  maxPods = defaultMaxPods
   /** `protocol/ip/port` of host ports in use, with how many pods use each. */
   readonly hostPorts = new Map<string, number>()
   #node: CoreV1Node | undefined
-  #allocatable: Resources = new Map()
-  #images: ReadonlyMap<string, number> = new Map()
+  #allocatable = nothing
+  #images = nothing
+  /** The least important pod's; `undefined` until somebody asks again. */
+  #lowestPriority: number | undefined
 
   constructor(name: string) {
     this.name = name
@@ -24,27 +36,47 @@ export class NodeInfo {
     return this.#node
   }
 
-  get allocatable(): Resources {
-    return this.#allocatable
-  }
-
   /** Bytes of each image that the node has, by every name of it. */
   get images(): ReadonlyMap<string, number> {
     return this.#images
   }
 
   set node(node: CoreV1Node | undefined) {
+    const previous = this.#node
     this.#node = node
-    this.#allocatable = parseResources(node?.status?.allocatable)
-    this.#images = new Map(
-      (node?.status?.images ?? []).flatMap(({ names = [], sizeBytes = 0 }) =>
-        names.map((name) => [normalizeImage(name), sizeBytes] as const),
-      ),
-    )
+    if (node?.status?.allocatable !== previous?.status?.allocatable || node === undefined) {
+      this.#allocatable = parseResources(node?.status?.allocatable)
+      this.allocatableCpu = this.#allocatable.get('cpu') ?? 0
+      this.allocatableMemory = this.#allocatable.get('memory') ?? 0
+      this.maxPods = this.#allocatable.get('pods') ?? defaultMaxPods
+    }
+    if (node?.status?.images !== previous?.status?.images) this.#images = readImages(node)
+  }
+
+  /** What the node offers of a resource; 0 where it has none. */
+  allocatable(name: string): number {
+    return this.#allocatable.get(name) ?? 0
+  }
+
+  /** What its pods ask for. */
+  requested(name: string): number {
+    if (name === 'cpu') return this.requestedCpu
+    return name === 'memory' ? this.requestedMemory : (this.requestedOthers.get(name) ?? 0)
+  }
+
+  /** The priority of the least important pod; `Infinity` without pods. */
+  get lowestPriority(): number {
+    if (this.#lowestPriority === undefined) {
+      let lowest = Infinity
+      for (const pod of this.pods.values()) lowest = Math.min(lowest, priorityOf(pod))
+      this.#lowestPriority = lowest
+    }
+    return this.#lowestPriority
   }
 
   addPod(pod: CoreV1Pod): void {
     this.pods.set(pod.metadata.uid!, pod)
+    if (this.#lowestPriority !== undefined) this.#lowestPriority = Math.min(this.#lowestPriority, priorityOf(pod))
     this.#count(pod, 1)
   }
 
@@ -52,12 +84,15 @@ export class NodeInfo {
     const pod = this.pods.get(uid)
     if (pod === undefined) return
     this.pods.delete(uid)
+    if (priorityOf(pod) === this.#lowestPriority) this.#lowestPriority = undefined
     this.#count(pod, -1)
   }
 
   #count(pod: CoreV1Pod, sign: 1 | -1): void {
     const { requests, scoredCpuMillicores, scoredMemoryBytes } = podRequests(pod)
-    for (const [name, amount] of requests) this.requested.set(name, (this.requested.get(name) ?? 0) + sign * amount)
+    this.requestedCpu += sign * requests.cpu
+    this.requestedMemory += sign * requests.memory
+    for (const [name, amount] of requests.others) this.requestedOthers.set(name, (this.requestedOthers.get(name) ?? 0) + sign * amount)
     this.scoredCpuMillicores += sign * scoredCpuMillicores
     this.scoredMemoryBytes += sign * scoredMemoryBytes
     for (const port of hostPortsOf(pod)) {
@@ -68,16 +103,33 @@ export class NodeInfo {
   }
 }
 
+function readImages(node: CoreV1Node | undefined): ReadonlyMap<string, number> {
+  const images = node?.status?.images ?? []
+  if (images.length === 0) return nothing
+  return new Map(
+    images.flatMap(({ names = [], sizeBytes = 0 }) => names.map((name): [string, number] => [normalizeImage(name), sizeBytes])),
+  )
+}
+
 /** The image with the tag that a runtime would add. */
 export function normalizeImage(image: string): string {
   return image.lastIndexOf(':') <= image.lastIndexOf('/') && !image.includes('@') ? `${image}:latest` : image
 }
 
-/** The ports that a pod wants of its node. */
+const noPorts: readonly CoreV1ContainerPort[] = []
+
+/** The ports that a pod wants of its node: its containers' and its sidecars'. */
 export function hostPortsOf({ spec }: CoreV1Pod): readonly CoreV1ContainerPort[] {
-  const ports: CoreV1ContainerPort[] = []
-  for (const { ports: declared = [] } of spec.containers) for (const port of declared) if ((port.hostPort ?? 0) > 0) ports.push(port)
-  return ports
+  let found: CoreV1ContainerPort[] | undefined
+  for (const { ports } of spec.containers) if (ports !== undefined) found = collect(ports, found)
+  for (const { ports, restartPolicy } of spec.initContainers ?? [])
+    if (ports !== undefined && restartPolicy === 'Always') found = collect(ports, found)
+  return found ?? noPorts
+}
+
+function collect(ports: readonly CoreV1ContainerPort[], found: CoreV1ContainerPort[] | undefined): CoreV1ContainerPort[] | undefined {
+  for (const port of ports) if ((port.hostPort ?? 0) > 0) (found ??= []).push(port)
+  return found
 }
 
 /** How `hostPorts` names a port; all addresses is 0.0.0.0. */

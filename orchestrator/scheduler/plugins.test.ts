@@ -4,7 +4,7 @@ import { seededRandom } from '../../lib/random.ts'
 import { ClusterCache } from './cluster-cache.ts'
 import { countWanted, decide } from './decide.plan.ts'
 import type { Decision } from './decide.plan.ts'
-import { createPlugins } from './plugins.ts'
+import { testProfile } from './testing.ts'
 import { podRequests } from './pod-requests.ts'
 
 const node = (
@@ -44,8 +44,8 @@ function place(
   for (const item of nodes) cache.setNode(item)
   for (const item of existing) cache.setPod(item)
   const own = Object.entries(selector ?? {}).map(([key, value]) => ({ key, operator: 'In' as const, values: [value] }))
-  const plugins = createPlugins({ findOwnSelector: () => (selector === undefined ? undefined : own) })
-  return decide({ pod: incoming, snapshot: cache, plugins, start: 0, random: seededRandom(1) })
+  const profile = testProfile({ findOwnSelector: () => (selector === undefined ? undefined : own) })
+  return decide({ pod: incoming, cache, profile, start: 0, random: seededRandom(1) })
 }
 
 describe('what a node refuses', () => {
@@ -75,7 +75,7 @@ describe('what a node refuses', () => {
         }),
       ),
       nodes: [node('n')],
-      message: "1 node(s) didn't match the requested node name",
+      message: "1 node(s) didn't satisfy plugin(s) [NodeAffinity]",
     },
     {
       name: 'ports in use',
@@ -117,7 +117,7 @@ describe('what a node refuses', () => {
       message: "1 node(s) didn't match pod topology spread constraints, 1 node(s) were unschedulable",
     },
   ])('$name', ({ pod: incoming, nodes, existing, message }) => {
-    expect(place(incoming, nodes, existing)).toMatchObject({ message: `0/${nodes.length} nodes are available: ${message}.` })
+    expect(place(incoming, nodes, existing)).toMatchObject({ failure: { message: `0/${nodes.length} nodes are available: ${message}.` } })
   })
 })
 
@@ -236,7 +236,7 @@ test('a pod takes the larger of its containers together and each init container,
     resources: { requests: { cpu } },
     ...(restartPolicy === undefined ? {} : { restartPolicy }),
   })
-  const requests = (spec: Partial<CoreV1Pod['spec']>) => podRequests(pod(spec)).requests.get('cpu')
+  const requests = (spec: Partial<CoreV1Pod['spec']>) => podRequests(pod(spec)).requests.cpu
   expect(requests({ containers: [container('1'), container('500m')] })).toBe(1500)
   expect(requests({ containers: [container('1')], initContainers: [container('3')] })).toBe(3000)
   expect(requests({ containers: [container('1')], initContainers: [container('200m', 'Always'), container('2')] })).toBe(2200)
@@ -247,7 +247,6 @@ test('a pod takes the larger of its containers together and each init container,
 test('a decision begins where the last one ended', () => {
   const cache = new ClusterCache()
   for (let index = 0; index < 300; index++) cache.setNode(node(`n${index}`))
-  const plugins = createPlugins({ findOwnSelector: () => undefined })
-  const first = decide({ pod: pod(), snapshot: cache, plugins, start: 0, random: seededRandom(1) })
+  const first = decide({ pod: pod(), cache, profile: testProfile(), start: 0, random: seededRandom(1) })
   expect(first.nextStart).toBe(countWanted(300))
 })

@@ -1,12 +1,24 @@
 import type { CoreV1Container, CoreV1Pod } from '../api/generated/kinds.ts'
 import { milliValueOf, valueOf } from '../api/quantity.ts'
 
-/** Amounts of resources: CPU in millicores, all else in whole units (bytes, devices). */
-export type Resources = ReadonlyMap<string, number>
-
 /** What a pod that asks for nothing is taken to need when nodes are compared, as upstream. */
 const defaultCpuMillicores = 100
 const defaultMemoryBytes = 200 * 1024 * 1024
+
+/** Amounts of resources: CPU in millicores, all else in whole units (bytes, devices). */
+export interface Resources {
+  readonly cpu: number
+  readonly memory: number
+  readonly others: readonly (readonly [name: string, amount: number])[]
+}
+
+/** The amount of one resource; 0 where there is none. */
+export function amountOf({ cpu, memory, others }: Resources, name: string): number {
+  if (name === 'cpu') return cpu
+  if (name === 'memory') return memory
+  for (const [other, amount] of others) if (other === name) return amount
+  return 0
+}
 
 /** What a pod takes from a node. */
 export interface PodRequests {
@@ -40,7 +52,12 @@ function computeRequests({ spec }: CoreV1Pod): PodRequests {
     for (const [name, amount] of parseResources(spec.resources?.requests)) total.set(name, amount)
     add(total, parseResources(spec.overhead))
   }
-  return { requests, scoredCpuMillicores: scored.get('cpu') ?? 0, scoredMemoryBytes: scored.get('memory') ?? 0 }
+  const others = [...requests].filter(([name, amount]) => name !== 'cpu' && name !== 'memory' && amount !== 0)
+  return {
+    requests: { cpu: requests.get('cpu') ?? 0, memory: requests.get('memory') ?? 0, others },
+    scoredCpuMillicores: scored.get('cpu') ?? 0,
+    scoredMemoryBytes: scored.get('memory') ?? 0,
+  }
 }
 
 function scoredRequests(container: CoreV1Container): Map<string, number> {
@@ -71,6 +88,6 @@ function sumContainers(
   return total
 }
 
-function add(total: Map<string, number>, more: Resources): void {
+function add(total: Map<string, number>, more: ReadonlyMap<string, number>): void {
   for (const [name, amount] of more) total.set(name, amount + (total.get(name) ?? 0))
 }

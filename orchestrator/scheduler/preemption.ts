@@ -4,6 +4,7 @@ import { CoreV1Pod } from '../api/generated/kinds.ts'
 import { isNotFound } from '../api/status-error.ts'
 import type { Client } from '../client/client.ts'
 import type { EventRecorder } from '../client/events.ts'
+import { isLeaving, schedulerOf } from './pod-phase.ts'
 import type { PreemptionPlan } from './preemption.plan.ts'
 
 const mergePatch = 'application/merge-patch+json'
@@ -20,7 +21,7 @@ export async function carryOut(options: {
   const key = { namespace: pod.metadata.namespace, name: pod.metadata.name! }
   const body = { metadata: { uid: pod.metadata.uid }, status: { nominatedNodeName: plan.nodeName } }
   await client.patch(CoreV1Pod, key, { type: mergePatch, body, subresource: 'status' })
-  for (const victim of plan.victims) if (victim.metadata.deletionTimestamp === undefined) await endVictim(victim, options)
+  await Promise.all(plan.victims.filter((victim) => !isLeaving(victim)).map((victim) => endVictim(victim, options)))
 }
 
 async function endVictim(
@@ -44,7 +45,7 @@ async function endVictim(
     type: 'DisruptionTarget',
     status: 'True',
     reason: 'PreemptionByScheduler',
-    message: 'default-scheduler: preempting to accommodate a higher priority pod',
+    message: `${schedulerOf(pod)}: preempting to accommodate a higher priority pod`,
     lastTransitionTime: toTimestamp(clock.now()),
   }
   const conditions = [...(victim.status?.conditions ?? []).filter(({ type }) => type !== condition.type), condition]

@@ -9,22 +9,143 @@ import {
   CoreV1ReplicationController,
   CoreV1Service,
   PolicyV1PodDisruptionBudget,
+  ResourceV1ResourceClaim,
+  StorageV1CSINode,
   StorageV1StorageClass,
 } from '../api/generated/kinds.ts'
-import { matchesLabels } from '../api/labels.ts'
 import type { Kind } from '../api/object.ts'
 import type { Client } from '../client/client.ts'
 import type { InformerFactory } from '../client/informer.ts'
 import type { Namespaces } from './affinity-terms.ts'
-import type { AnyPlugin } from './framework.ts'
+import type { AnyPlugin, PreemptionLimits } from './framework.ts'
 import { createOwnSelectorFinder } from './own-selector.ts'
-import { createPlugins } from './plugins.ts'
 import { createDefaultBinder } from './plugins/default-binder.ts'
+import { createDynamicResources } from './plugins/dynamic-resources.ts'
+import { imageLocality } from './plugins/image-locality.ts'
 import { createInterPodAffinity } from './plugins/inter-pod-affinity.ts'
+import type { InterPodAffinityArgs } from './plugins/inter-pod-affinity.ts'
+import { createNodeAffinity } from './plugins/node-affinity.ts'
+import type { NodeAffinityArgs } from './plugins/node-affinity.ts'
+import { nodeName } from './plugins/node-name.ts'
+import { nodePorts } from './plugins/node-ports.ts'
+import { createNodeResourcesBalancedAllocation } from './plugins/node-resources-balanced-allocation.ts'
+import type { NodeResourcesBalancedAllocationArgs } from './plugins/node-resources-balanced-allocation.ts'
+import { createNodeResourcesFit } from './plugins/node-resources-fit.ts'
+import type { NodeResourcesFitArgs } from './plugins/node-resources-fit.ts'
+import { nodeUnschedulable } from './plugins/node-unschedulable.ts'
+import { createNodeVolumeLimits } from './plugins/node-volume-limits.ts'
+import { createPodTopologySpread } from './plugins/pod-topology-spread.ts'
+import type { FindOwnSelector, PodTopologySpreadArgs } from './plugins/pod-topology-spread.ts'
+import { prioritySort } from './plugins/priority-sort.ts'
+import { schedulingGates } from './plugins/scheduling-gates.ts'
+import { taintToleration } from './plugins/taint-toleration.ts'
 import { createVolumeBinding } from './plugins/volume-binding.ts'
+import { createVolumeRestrictions } from './plugins/volume-restrictions.ts'
+import { createVolumeZone } from './plugins/volume-zone.ts'
 
-/** A change of one of these may let a pod with volumes go ahead. */
-export const storageKinds: readonly Kind[] = [CoreV1PersistentVolumeClaim, CoreV1PersistentVolume, StorageV1StorageClass]
+/** The points that a configuration can name. Of those after `reserve`, plugins implement `bind` alone; volumes are bound after their pods. */
+export const points = [
+  'preEnqueue',
+  'queueSort',
+  'preFilter',
+  'filter',
+  'postFilter',
+  'preScore',
+  'score',
+  'reserve',
+  'permit',
+  'preBind',
+  'bind',
+  'postBind',
+] as const
+export type Point = (typeof points)[number]
+
+/** The arguments that plugins take, by plugin. */
+export interface PluginArguments {
+  readonly DefaultPreemption?: Partial<PreemptionLimits>
+  readonly InterPodAffinity?: InterPodAffinityArgs
+  readonly NodeAffinity?: NodeAffinityArgs
+  readonly NodeResourcesBalancedAllocation?: NodeResourcesBalancedAllocationArgs
+  readonly NodeResourcesFit?: NodeResourcesFitArgs
+  readonly PodTopologySpread?: PodTopologySpreadArgs
+}
+
+/** What plugins look into. */
+export interface PluginServices {
+  readonly client: Client
+  readonly informers: InformerFactory
+  readonly namespaces: Namespaces
+  readonly findOwnSelector: FindOwnSelector
+}
+
+interface Entry {
+  /** The points at which upstream's plugin of that name is enabled. */
+  readonly points: readonly Point[]
+  /** Of its scores, by default. */
+  readonly weight?: number
+  create(services: PluginServices, args: PluginArguments): AnyPlugin
+}
+
+const filtering = ['preFilter', 'filter'] as const
+const scoring = ['preScore', 'score'] as const
+const preemption: AnyPlugin = { name: 'DefaultPreemption' }
+
+/** Every plugin, in upstream's order, which is the order in which filters are asked. */
+export const registry = {
+  SchedulingGates: { points: ['preEnqueue'], create: () => schedulingGates },
+  PrioritySort: { points: ['queueSort'], create: () => prioritySort },
+  NodeUnschedulable: { points: filtering, create: () => nodeUnschedulable },
+  NodeName: { points: filtering, create: () => nodeName },
+  TaintToleration: { points: ['filter', ...scoring], weight: 3, create: () => taintToleration },
+  NodeAffinity: {
+    points: [...filtering, ...scoring],
+    weight: 2,
+    create: (_, args) => createNodeAffinity(args.NodeAffinity ?? {}),
+  },
+  NodePorts: { points: filtering, create: () => nodePorts },
+  NodeResourcesFit: {
+    points: [...filtering, ...scoring],
+    weight: 1,
+    create: (_, args) => createNodeResourcesFit(args.NodeResourcesFit ?? {}),
+  },
+  VolumeRestrictions: { points: filtering, create: ({ informers }) => createVolumeRestrictions(informers) },
+  NodeVolumeLimits: { points: filtering, create: ({ informers }) => createNodeVolumeLimits(informers) },
+  VolumeBinding: { points: [...filtering, 'reserve', 'preBind'], create: ({ informers }) => createVolumeBinding(informers) },
+  VolumeZone: { points: filtering, create: ({ informers }) => createVolumeZone(informers) },
+  PodTopologySpread: {
+    points: [...filtering, ...scoring],
+    weight: 2,
+    create: ({ findOwnSelector }, args) => createPodTopologySpread(findOwnSelector, args.PodTopologySpread ?? {}),
+  },
+  InterPodAffinity: {
+    points: [...filtering, ...scoring],
+    weight: 2,
+    create: ({ namespaces }, args) => createInterPodAffinity(namespaces, args.InterPodAffinity ?? {}),
+  },
+  DynamicResources: { points: filtering, create: ({ informers }) => createDynamicResources(informers) },
+  DefaultPreemption: { points: ['postFilter'], create: () => preemption },
+  NodeResourcesBalancedAllocation: {
+    points: scoring,
+    weight: 1,
+    create: (_, args) => createNodeResourcesBalancedAllocation(args.NodeResourcesBalancedAllocation ?? {}),
+  },
+  ImageLocality: { points: scoring, weight: 1, create: () => imageLocality },
+  DefaultBinder: { points: ['bind'], create: ({ client }) => createDefaultBinder({ client }) },
+} as const satisfies Record<string, Entry>
+export type PluginName = keyof typeof registry
+
+/** The plugins by name, widened to what they have in common. */
+export const entryOf = (name: PluginName): Entry => registry[name]
+export const pluginNames = Object.keys(registry) as PluginName[]
+
+/** A change of one of these may let a pod with volumes or resource claims go ahead. */
+export const storageKinds: readonly Kind[] = [
+  CoreV1PersistentVolumeClaim,
+  CoreV1PersistentVolume,
+  StorageV1StorageClass,
+  StorageV1CSINode,
+  ResourceV1ResourceClaim,
+]
 
 /** All that decisions look at. */
 export const watchedKinds: readonly Kind[] = [
@@ -39,28 +160,14 @@ export const watchedKinds: readonly Kind[] = [
   PolicyV1PodDisruptionBudget,
 ]
 
-/** Every plugin over the caches of `informers`, and asks for the caches that they need. */
-export function createAllPlugins({
-  client,
-  informers,
-}: {
-  readonly client: Client
-  readonly informers: InformerFactory
-}): readonly AnyPlugin[] {
+/** What plugins look into, over the caches of `informers`; asks for the caches that they need. */
+export function createPluginServices({ client, informers }: Pick<PluginServices, 'client' | 'informers'>): PluginServices {
   for (const kind of watchedKinds) informers.informer(kind)
-  return [
-    ...createPlugins({ findOwnSelector: createOwnSelectorFinder(informers) }),
-    createVolumeBinding(informers),
-    createInterPodAffinity(createNamespaces(informers)),
-    createDefaultBinder({ client }),
-  ]
-}
-
-function createNamespaces(informers: InformerFactory): Namespaces {
   const namespaces = informers.informer(CoreV1Namespace)
   return {
-    labelsOf: (name) => namespaces.get(name)?.metadata.labels,
-    matching: (selector) =>
-      [...namespaces.list()].filter(({ metadata }) => matchesLabels(selector, metadata.labels)).map(({ metadata }) => metadata.name!),
+    client,
+    informers,
+    namespaces: { labelsOf: (name) => namespaces.get(name)?.metadata.labels },
+    findOwnSelector: createOwnSelectorFinder(informers),
   }
 }

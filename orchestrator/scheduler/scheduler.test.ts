@@ -80,11 +80,15 @@ test('a pod that fits nowhere says why, in its condition and an event', async ()
   await addNode('n1', {}, {}, '1')
   await addNode('n2', { taints: [{ key: 'gpu', value: 'yes', effect: 'NoSchedule' }] })
   await addNode('n3', { taints: [{ key: 'gpu', value: 'yes', effect: 'NoSchedule' }] })
-  await addPod('a', asking('1500m'))
+  await addPod('small', asking('200m'))
   await clock.advance(100)
-  const message = '0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {gpu: yes}.'
+  await addPod('a', asking('900m'))
+  await clock.advance(100)
+  const message =
+    '0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {gpu: yes}. preemption: 0/3 nodes are available: ' +
+    '1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.'
   expect((await read('a')).status?.conditions).toMatchObject([{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }])
-  expect(await events()).toEqual([`FailedScheduling: ${message}`])
+  expect(await events()).toContain(`FailedScheduling: ${message}`)
   expect(scheduler.pending().unschedulable).toBe(1)
 })
 
@@ -371,10 +375,12 @@ test('a pod goes where its volume is, and waits for a claim that is not there or
   await addVolume('v', 'b', 'Bound')
   await addPod('p', volumes('data'))
   await clock.advance(1_000)
-  expect(await events()).toContain('FailedScheduling: 0/2 nodes are available: 2 persistentvolumeclaim "data" not found.')
+  expect(await events()).toContain(
+    'FailedScheduling: 0/2 nodes are available: persistentvolumeclaim "data" not found. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.',
+  )
   const claim = await addClaim('data', {})
   await clock.advance(60_000)
-  expect((await events()).join()).toContain('2 pod has unbound immediate PersistentVolumeClaims')
+  expect((await events()).join()).toContain('0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.')
   await client.update(CoreV1PersistentVolumeClaim, { ...claim, spec: { ...claim.spec, volumeName: 'v' }, status: { phase: 'Bound' } })
   await clock.advance(60_000)
   expect(await nodeOf('p')).toBe('b')

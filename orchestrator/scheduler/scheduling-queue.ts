@@ -1,15 +1,14 @@
 import type { Clock, Timer } from '../../lib/clock.ts'
 import type { CoreV1Pod } from '../api/generated/kinds.ts'
-import type { AnyPlugin, ClusterEvent, QueuedPod } from './framework.ts'
+import type { AnyPlugin, Change, ClusterEvent, Profile, QueuedPod } from './framework.ts'
 import { Heap } from './heap.ts'
 
-/** A pod that was refused waits at least this long before it is tried again; the wait doubles up to the maximum. As upstream. */
-const firstBackoffMs = 1_000
-const lastBackoffMs = 10_000
 /** A pod that no event woke is tried again after this long, in case an event was misjudged. */
 const forgottenAfterMs = 300_000
 /** Events are taken together for this long, so that a storm of them looks through the waiting pods once. */
 const gatherMs = 10
+/** Of each kind of event so many are looked at one by one; when there are more, all of the kind count as helpful. */
+const maxGathered = 64
 
 type State = 'active' | 'backing-off' | 'unschedulable' | 'gated' | 'in-flight'
 
@@ -23,15 +22,27 @@ interface Entry extends QueuedPod {
   /** How much had happened when it was refused: only what comes later can help. */
   refusedAfter: number
   timer?: Timer
-  /** Set when the pod changed, or its room did, while it was being tried. */
+  /** Set when the pod changed while it was being tried. */
   isStale: boolean
   /** Set when the pod is gone; the heap drops it when it comes up. */
   isRemoved: boolean
 }
 
+/** What happened lately of one kind. */
+interface Gathered {
+  /** The number of the last occurrence. */
+  last: number
+  readonly changes: { readonly change: Change; readonly number: number }[]
+}
+
 export interface SchedulingQueueOptions {
   readonly clock: Clock
-  readonly plugins: readonly AnyPlugin[]
+  /** The profile that a pod is for; all have the same order of the queue. */
+  readonly profileOf: (pod: CoreV1Pod) => Profile
+  readonly queueSort: AnyPlugin
+  /** A pod that was refused waits at least this long before it is tried again; the wait doubles up to the maximum. */
+  readonly firstBackoffMs: number
+  readonly lastBackoffMs: number
 }
 
 /**
@@ -39,22 +50,23 @@ export interface SchedulingQueueOptions {
  * refused them (and their backoff is over), gated ones until they change. Bounded by the number of pods without a node.
  */
 export class SchedulingQueue {
+  readonly #options: SchedulingQueueOptions
   readonly #clock: Clock
-  readonly #plugins: readonly AnyPlugin[]
   readonly #entries = new Map<string, Entry>()
+  /** Those that wait for an event. */
+  readonly #unschedulable = new Set<Entry>()
   readonly #active: Heap<Entry>
-  /** What happened lately, each with the number of its last occurrence. */
-  readonly #events = new Map<ClusterEvent, number>()
+  readonly #gathered = new Map<ClusterEvent, Gathered>()
   #occurrences = 0
   #gathering: Timer | undefined
   #taker: ((entry: QueuedPod | undefined) => void) | undefined
   #isClosed = false
 
-  constructor({ clock, plugins }: SchedulingQueueOptions) {
-    this.#clock = clock
-    this.#plugins = plugins
-    const sorter = plugins.find((plugin) => plugin.queueSort !== undefined)
-    this.#active = new Heap((a, b) => sorter?.queueSort?.(a, b) ?? a.since - b.since)
+  constructor(options: SchedulingQueueOptions) {
+    this.#options = options
+    this.#clock = options.clock
+    const { queueSort } = options
+    this.#active = new Heap((a, b) => queueSort.queueSort!(a, b))
   }
 
   /** How many pods wait in each state. */
@@ -81,6 +93,7 @@ export class SchedulingQueue {
     if (entry === undefined) return
     entry.timer?.cancel()
     entry.isRemoved = true
+    this.#unschedulable.delete(entry)
     this.#entries.delete(uid)
   }
 
@@ -100,6 +113,7 @@ export class SchedulingQueue {
     entry.refusedAt = this.#clock.monotonic()
     if (entry.isStale) return this.#activate(entry)
     entry.state = 'unschedulable'
+    this.#unschedulable.add(entry)
     entry.timer = this.#clock.setTimer(forgottenAfterMs, () => this.#activate(entry))
   }
 
@@ -112,9 +126,15 @@ export class SchedulingQueue {
   }
 
   /** Says what happened in the cluster. */
-  wake(event: ClusterEvent): void {
+  wake(change: Change): void {
     if (this.#isClosed) return
-    this.#events.set(event, ++this.#occurrences)
+    const number = ++this.#occurrences
+    const gathered = this.#gathered.get(change.event)
+    if (gathered === undefined) this.#gathered.set(change.event, { last: number, changes: [{ change, number }] })
+    else {
+      gathered.last = number
+      if (gathered.changes.length <= maxGathered) gathered.changes.push({ change, number })
+    }
     this.#gathering ??= this.#clock.setTimer(gatherMs, () => this.#wakeRefused())
   }
 
@@ -128,16 +148,23 @@ export class SchedulingQueue {
 
   #wakeRefused(): void {
     this.#gathering = undefined
+    for (const entry of this.#unschedulable) if (this.#isHelped(entry)) this.#activate(entry)
+    this.#gathered.clear()
+  }
+
+  #isHelped(entry: Entry): boolean {
     // Refused by nobody means that there was no node at all.
-    const helpedAt = new Map([['', this.#events.get('node-added') ?? 0]])
-    for (const { name, wakesOn = [] } of this.#plugins)
-      helpedAt.set(name, Math.max(0, ...wakesOn.map((event) => this.#events.get(event) ?? 0)))
-    this.#events.clear()
-    for (const entry of this.#entries.values()) {
-      if (entry.state !== 'unschedulable') continue
-      const refusers = entry.refusedBy.size === 0 ? [''] : [...entry.refusedBy]
-      if (refusers.some((name) => helpedAt.get(name)! > entry.refusedAfter)) this.#activate(entry)
-    }
+    if (entry.refusedBy.size === 0) return (this.#gathered.get('node-added')?.last ?? 0) > entry.refusedAfter
+    return this.#options
+      .profileOf(entry.pod)
+      .plugins.some((plugin) => entry.refusedBy.has(plugin.name) && plugin.wakesOn?.some((event) => this.#helps(entry, plugin, event)))
+  }
+
+  #helps(entry: Entry, plugin: AnyPlugin, event: ClusterEvent): boolean {
+    const gathered = this.#gathered.get(event)
+    if (gathered === undefined || gathered.last <= entry.refusedAfter) return false
+    if (plugin.isHelped === undefined || gathered.changes.length > maxGathered) return true
+    return gathered.changes.some(({ change, number }) => number > entry.refusedAfter && plugin.isHelped!(entry.pod, change))
   }
 
   #insert(uid: string, pod: CoreV1Pod): void {
@@ -160,13 +187,14 @@ export class SchedulingQueue {
   #activate(entry: Entry): void {
     entry.timer?.cancel()
     delete entry.timer
+    this.#unschedulable.delete(entry)
     entry.isStale = false
     if (entry.isRemoved || this.#isClosed) return
-    if (this.#plugins.some((plugin) => plugin.preEnqueue?.(entry.pod) !== undefined)) {
+    if (this.#options.profileOf(entry.pod).preEnqueue.some((plugin) => plugin.preEnqueue?.(entry.pod) !== undefined)) {
       entry.state = 'gated'
       return
     }
-    const waitMs = entry.refusedAt + backoffMs(entry.attempts) - this.#clock.monotonic()
+    const waitMs = entry.refusedAt + this.#backoffMs(entry.attempts) - this.#clock.monotonic()
     if (waitMs > 0) {
       entry.state = 'backing-off'
       entry.timer = this.#clock.setTimer(waitMs, () => this.#activate(entry))
@@ -176,6 +204,11 @@ export class SchedulingQueue {
     this.#active.push(entry)
     // Served a moment later, so that of pods made ready together the first in order goes first.
     if (this.#taker !== undefined) queueMicrotask(() => this.#serve())
+  }
+
+  #backoffMs(attempts: number): number {
+    const { firstBackoffMs, lastBackoffMs } = this.#options
+    return attempts === 0 ? 0 : Math.min(firstBackoffMs * 2 ** (attempts - 1), lastBackoffMs)
   }
 
   #serve(): void {
@@ -197,8 +230,8 @@ export class SchedulingQueue {
   }
 }
 
-const backoffMs = (attempts: number) => (attempts === 0 ? 0 : Math.min(firstBackoffMs * 2 ** (attempts - 1), lastBackoffMs))
-
 /** A pod's spec is replaced as a whole when it changes, and its labels matter for spreading; the status doesn't. */
 const isSpecChanged = (before: CoreV1Pod, after: CoreV1Pod) =>
-  JSON.stringify([before.spec, before.metadata.labels]) !== JSON.stringify([after.spec, after.metadata.labels])
+  before !== after &&
+  JSON.stringify([before.spec, before.metadata.labels, before.status?.resourceClaimStatuses]) !==
+    JSON.stringify([after.spec, after.metadata.labels, after.status?.resourceClaimStatuses])

@@ -14,13 +14,20 @@ interface WantedImage {
 }
 
 /** Prefers nodes that have the pod's images already, in proportion to their size and to how many nodes have them. */
-export const imageLocality: Plugin<readonly WantedImage[]> = {
+export const imageLocality: Plugin<never, readonly WantedImage[]> = {
   name: 'ImageLocality',
-  weight: 1,
-  preFilter: ({ spec }, snapshot) => {
-    const names = [...(spec.initContainers ?? []), ...spec.containers].map(({ image = '' }) => normalizeImage(image))
-    const images = names.map((name) => ({ name, spread: snapshot.nodesWithImage(name) / snapshot.nodes.length }))
-    return images.some(({ spread }) => spread > 0) ? images : undefined
+  preScore: ({ spec }, snapshot) => {
+    let isAnywhere = false
+    const wanted = (image: string | undefined): WantedImage => {
+      const name = normalizeImage(image ?? '')
+      const spread = snapshot.nodesWithImage(name) / snapshot.nodes.length
+      isAnywhere ||= spread > 0
+      return { name, spread }
+    }
+    const images = spec.containers.map(({ image }) => wanted(image))
+    for (const { image } of spec.initContainers ?? []) images.push(wanted(image))
+    for (const { image } of spec.volumes ?? []) if (image !== undefined) images.push(wanted(image.reference))
+    return isAnywhere ? images : undefined
   },
   score: (_pod, { images }, wanted) => {
     let bytes = 0

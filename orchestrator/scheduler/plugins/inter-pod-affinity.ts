@@ -1,113 +1,142 @@
 import type { CoreV1Pod } from '../../api/generated/kinds.ts'
-import { affinityTermsOf, isMeant, namespacesOf } from '../affinity-terms.ts'
+import { affinityTermsOf, isMeant } from '../affinity-terms.ts'
 import type { AffinityTerm, Namespaces } from '../affinity-terms.ts'
 import type { Snapshot } from '../cluster-cache.ts'
-import { maxNodeScore } from '../framework.ts'
-import type { Plugin } from '../framework.ts'
+import type { DomainTally } from '../domain-tally.ts'
+import { finalRefusal, maxNodeScore, refusal } from '../framework.ts'
+import type { Change, Plugin, Refusal } from '../framework.ts'
 import type { NodeInfo } from '../node-info.ts'
 
-/** What a pod that requires company adds for those it requires, when nodes are compared. As upstream's `hardPodAffinityWeight`. */
-const requiredWeight = 1
+const affinityRefusal = finalRefusal("node(s) didn't match pod affinity rules")
+const antiAffinityRefusal = refusal("node(s) didn't match pod anti-affinity rules")
+const existingRefusal = refusal("node(s) didn't satisfy existing pods anti-affinity rules")
 
-const affinityRefusal = ["node(s) didn't match pod affinity rules"]
-const antiAffinityRefusal = ["node(s) didn't match pod anti-affinity rules"]
-const existingRefusal = ["node(s) didn't satisfy existing pods anti-affinity rules"]
-
-/** Numbers by a topology label's value. */
-interface Domains {
-  readonly topologyKey: string
-  readonly perDomain: ReadonlyMap<string, number>
+export interface InterPodAffinityArgs {
+  /** What a pod that requires company adds for those it requires, when nodes are compared; 0 … 100. */
+  readonly hardPodAffinityWeight?: number
+  /** What assigned pods prefer counts only for pods that prefer something themselves. */
+  readonly ignorePreferredTermsOfExistingPods?: boolean
 }
 
 interface AffinityState {
-  readonly wanted: readonly Domains[]
-  /** No pod that is wanted is anywhere, and the pod is one itself: it may be the first. */
-  readonly isFirst: boolean
-  readonly unwanted: readonly Domains[]
+  readonly wanted: readonly DomainTally[]
+  /** The pod is one of those that it wants: it may be the first. */
+  readonly wantsItself: boolean
+  readonly unwanted: readonly DomainTally[]
   /** Where pods are that want nothing to do with this one. */
-  readonly closed: readonly Domains[]
-  /** Weights of company, summed: above zero where it is welcome. */
-  readonly scores: readonly Domains[]
+  readonly closed: readonly DomainTally[]
+}
+
+interface Weighted {
+  readonly tally: DomainTally
+  readonly weight: number
 }
 
 /** Brings pods together and keeps them apart, as their own and the others' affinity terms say, by the domains of topology labels. */
-export function createInterPodAffinity(namespaces: Namespaces): Plugin<AffinityState> {
+export function createInterPodAffinity(namespaces: Namespaces, args: InterPodAffinityArgs): Plugin<AffinityState, readonly Weighted[]> {
+  const { hardPodAffinityWeight = 1, ignorePreferredTermsOfExistingPods = false } = args
   return {
     name: 'InterPodAffinity',
-    weight: 2,
     wakesOn: ['node-added', 'node-changed', 'pod-assigned', 'pod-removed', 'pod-changed'],
-    preFilter: (pod, snapshot) => prepare(pod, snapshot, namespaces),
+    isHelped: (pod, change) => isHelped(pod, change, namespaces),
+    preFilter: (pod, snapshot) => {
+      const state = prepareFilter(pod, snapshot, namespaces)
+      return state === undefined ? undefined : { state }
+    },
     filter: (_, node, state) => refuse(node, state),
-    score: (_, node, { scores }) => scores.reduce((sum, domains) => sum + (numberAt(node, domains) ?? 0), 0),
+    preScore: (pod, snapshot) => {
+      const own = affinityTermsOf(pod).filter(({ weight }) => weight !== undefined)
+      const weighted = own.map((term): Weighted => ({ tally: tallyOf(term, snapshot, namespaces), weight: signed(term, term.weight!) }))
+      if (own.length > 0 || !ignorePreferredTermsOfExistingPods) {
+        for (const { term, tally } of snapshot.termsAbout(pod, namespaces)) {
+          if (term.weight !== undefined) weighted.push({ tally, weight: signed(term, term.weight) })
+          else if (!term.isAnti && hardPodAffinityWeight > 0) weighted.push({ tally, weight: hardPodAffinityWeight })
+        }
+      }
+      return weighted.length === 0 ? undefined : weighted
+    },
+    score: (_, { node }, weighted) => {
+      let sum = 0
+      for (const { tally, weight } of weighted) {
+        const domain = node!.metadata.labels?.[tally.topologyKey]
+        if (domain !== undefined) sum += weight * tally.count(domain)
+      }
+      return sum
+    },
     normalize: spreadScores,
   }
 }
 
-function prepare(pod: CoreV1Pod, snapshot: Snapshot, namespaces: Namespaces): AffinityState | undefined {
-  const own = affinityTermsOf(pod)
-  const held = [...snapshot.affinityTerms()].filter(({ term }) => isMeant(term, pod, namespaces))
-  if (own.length === 0 && held.length === 0) return undefined
-  const domainsOf = (term: AffinityTerm, perNode: ReadonlyMap<string, number>, factor: number): Domains => ({
-    topologyKey: term.topologyKey,
-    perDomain: sumByDomain(snapshot, perNode, term.topologyKey, factor),
-  })
-  const counted = (term: AffinityTerm, factor = 1) => domainsOf(term, countMeant(term, snapshot, namespaces), factor)
-  const required = own.filter(({ weight }) => weight === undefined)
-  const wantedTerms = required.filter(({ isAnti }) => !isAnti)
-  const wanted = wantedTerms.map((term) => counted(term))
+const signed = ({ isAnti }: AffinityTerm, weight: number) => (isAnti ? -weight : weight)
+const isRequired = ({ weight }: AffinityTerm) => weight === undefined
+
+function prepareFilter(pod: CoreV1Pod, snapshot: Snapshot, namespaces: Namespaces): AffinityState | undefined {
+  const required = affinityTermsOf(pod).filter(isRequired)
+  const closed = snapshot.termsAbout(pod, namespaces).filter(({ term }) => term.isAnti && isRequired(term))
+  if (required.length === 0 && closed.length === 0) return undefined
+  const wanted = required.filter(({ isAnti }) => !isAnti)
   return {
-    wanted,
-    isFirst: wanted.every(({ perDomain }) => perDomain.size === 0) && wantedTerms.every((term) => isMeant(term, pod, namespaces)),
-    unwanted: required.filter(({ isAnti }) => isAnti).map((term) => counted(term)),
-    closed: held.filter(({ term }) => term.isAnti && term.weight === undefined).map(({ term, perNode }) => domainsOf(term, perNode, 1)),
-    scores: [
-      ...own.filter(({ weight }) => weight !== undefined).map((term) => counted(term, signedWeight(term))),
-      ...held
-        .filter(({ term }) => term.weight !== undefined || !term.isAnti)
-        .map(({ term, perNode }) => domainsOf(term, perNode, signedWeight(term))),
-    ],
+    wanted: wanted.map((term) => tallyOf(term, snapshot, namespaces, wanted)),
+    wantsItself: wanted.every((term) => isMeant(term, pod, namespaces)),
+    unwanted: required.filter(({ isAnti }) => isAnti).map((term) => tallyOf(term, snapshot, namespaces)),
+    closed: closed.map(({ tally }) => tally),
   }
 }
 
-const signedWeight = ({ weight = requiredWeight, isAnti }: AffinityTerm) => (isAnti ? -weight : weight)
-
-/** How many pods that a term speaks of each node has. */
-function countMeant(term: AffinityTerm, snapshot: Snapshot, namespaces: Namespaces): ReadonlyMap<string, number> {
-  const { selector } = term
-  if (selector === undefined) return new Map()
-  const [first, ...others] = [...namespacesOf(term, namespaces)].map((namespace) => snapshot.countPods(namespace, selector))
-  if (first === undefined || others.length === 0) return first ?? new Map()
-  const total = new Map(first)
-  for (const perNode of others) for (const [node, count] of perNode) total.set(node, count + (total.get(node) ?? 0))
-  return total
+/** Where the pods are of which all of `together` speak; as upstream, a pod that is wanted satisfies every term of the affinity. */
+function tallyOf(term: AffinityTerm, snapshot: Snapshot, namespaces: Namespaces, together: readonly AffinityTerm[] = [term]): DomainTally {
+  const named = together.find(({ namespaceSelector }) => namespaceSelector === undefined)
+  return snapshot.tally({
+    id: `affinity ${term.topologyKey} ${together.map(({ subjectId }) => subjectId).join()}`,
+    topologyKey: term.topologyKey,
+    namespaces: named?.namespaces,
+    matches: (other) => together.every((each) => isMeant(each, other, namespaces)),
+  })
 }
 
-function sumByDomain(snapshot: Snapshot, perNode: ReadonlyMap<string, number>, topologyKey: string, factor: number): Map<string, number> {
-  const perDomain = new Map<string, number>()
-  for (const [name, count] of perNode) {
-    const domain = snapshot.node(name)?.node?.metadata.labels?.[topologyKey]
-    if (domain !== undefined) perDomain.set(domain, (perDomain.get(domain) ?? 0) + count * factor)
+function refuse({ node }: NodeInfo, { wanted, wantsItself, unwanted, closed }: AffinityState): Refusal | undefined {
+  const labels = node!.metadata.labels
+  if (wanted.length > 0) {
+    let isThere = true
+    for (const tally of wanted) {
+      const domain = labels?.[tally.topologyKey]
+      if (domain === undefined) return affinityRefusal
+      isThere &&= tally.count(domain) > 0
+    }
+    if (!isThere && !(wantsItself && wanted.every(({ domains }) => domains === 0))) return affinityRefusal
   }
-  return perDomain
+  if (isAnyThere(unwanted, labels)) return antiAffinityRefusal
+  return isAnyThere(closed, labels) ? existingRefusal : undefined
 }
 
-/** `undefined` for a node without the label, or without a number in its domain. */
-function numberAt({ node }: NodeInfo, { topologyKey, perDomain }: Domains): number | undefined {
-  const domain = node?.metadata.labels?.[topologyKey]
-  return domain === undefined ? undefined : perDomain.get(domain)
+function isAnyThere(tallies: readonly DomainTally[], labels: Readonly<Record<string, string>> | undefined): boolean {
+  for (const tally of tallies) {
+    const domain = labels?.[tally.topologyKey]
+    if (domain !== undefined && tally.count(domain) > 0) return true
+  }
+  return false
 }
 
-function refuse(info: NodeInfo, { wanted, isFirst, unwanted, closed }: AffinityState): readonly string[] | undefined {
-  const hasLabels = wanted.every(({ topologyKey }) => info.node?.metadata.labels?.[topologyKey] !== undefined)
-  if (wanted.length > 0 && !(hasLabels && (isFirst || wanted.every((domains) => numberAt(info, domains) !== undefined))))
-    return affinityRefusal
-  if (unwanted.some((domains) => numberAt(info, domains) !== undefined)) return antiAffinityRefusal
-  return closed.some((domains) => numberAt(info, domains) !== undefined) ? existingRefusal : undefined
+/** A pod that comes helps who wants it; one that goes, or becomes another, who doesn't, or whom it didn't want. */
+function isHelped(pod: CoreV1Pod, change: Change, namespaces: Namespaces): boolean {
+  if (!('pod' in change)) return true
+  const own = affinityTermsOf(pod).filter(isRequired)
+  const speaks = (other: CoreV1Pod, isAnti: boolean) => own.some((term) => term.isAnti === isAnti && isMeant(term, other, namespaces))
+  const keepsOut = (other: CoreV1Pod) =>
+    affinityTermsOf(other).some((term) => term.isAnti && isRequired(term) && isMeant(term, pod, namespaces))
+  if (change.event === 'pod-assigned') return speaks(change.pod, false)
+  if (change.event === 'pod-removed') return speaks(change.pod, true) || keepsOut(change.pod)
+  return speaks(change.pod, false) || speaks(change.previous, true)
 }
 
 /** The lowest sum becomes 0, the highest `maxNodeScore`. */
 function spreadScores(scores: number[]): void {
-  const min = Math.min(...scores)
-  const range = Math.max(...scores) - min
+  let min = Infinity
+  let max = -Infinity
+  for (const score of scores) {
+    min = Math.min(min, score)
+    max = Math.max(max, score)
+  }
+  const range = max - min
   for (let at = 0; at < scores.length; at++) scores[at] = range === 0 ? 0 : Math.trunc((maxNodeScore * (scores[at]! - min)) / range)
 }

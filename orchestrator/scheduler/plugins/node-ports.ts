@@ -1,9 +1,10 @@
 import type { CoreV1ContainerPort } from '../../api/generated/kinds.ts'
+import { refusal } from '../framework.ts'
 import type { Plugin } from '../framework.ts'
 import { hostPortsOf, portKey } from '../node-info.ts'
 import type { NodeInfo } from '../node-info.ts'
 
-const refusal = ["node(s) didn't have free ports for the requested pod ports"]
+const taken = refusal("node(s) didn't have free ports for the requested pod ports")
 
 /** The wildcard address takes a port on every address, and any address in use takes it from the wildcard. */
 function isTaken({ hostPorts }: NodeInfo, port: CoreV1ContainerPort): boolean {
@@ -18,9 +19,14 @@ function isTaken({ hostPorts }: NodeInfo, port: CoreV1ContainerPort): boolean {
 export const nodePorts: Plugin<readonly CoreV1ContainerPort[]> = {
   name: 'NodePorts',
   wakesOn: ['node-added', 'pod-removed'],
+  isHelped: (pod, change) => {
+    if (change.event !== 'pod-removed') return true
+    const freed = new Set(hostPortsOf(change.pod).map(({ hostPort }) => hostPort))
+    return hostPortsOf(pod).some(({ hostPort }) => freed.has(hostPort))
+  },
   preFilter: (pod) => {
     const ports = hostPortsOf(pod)
-    return ports.length === 0 ? undefined : ports
+    return ports.length === 0 ? undefined : { state: ports }
   },
-  filter: (_pod, node, ports) => (node.hostPorts.size > 0 && ports.some((port) => isTaken(node, port)) ? refusal : undefined),
+  filter: (_pod, node, ports) => (node.hostPorts.size > 0 && ports.some((port) => isTaken(node, port)) ? taken : undefined),
 }

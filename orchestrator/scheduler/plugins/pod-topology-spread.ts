@@ -1,145 +1,218 @@
-import type { CoreV1Pod, CoreV1TopologySpreadConstraint } from '../../api/generated/kinds.ts'
-import { matchesLabels, selectorFromObject } from '../../api/labels.ts'
+import type { CoreV1Node, CoreV1Pod, CoreV1TopologySpreadConstraint } from '../../api/generated/kinds.ts'
+import { formatLabelSelector, matchesLabels, selectorFromObject } from '../../api/labels.ts'
 import type { LabelSelector } from '../../api/labels.ts'
-import type { Snapshot } from '../cluster-cache.ts'
-import { maxNodeScore } from '../framework.ts'
-import type { Plugin } from '../framework.ts'
-import type { NodeInfo } from '../node-info.ts'
 import { matchesNodeRequirements } from '../../api/node-requirements.ts'
 import { findUntolerated } from '../../api/taints.ts'
+import type { Snapshot } from '../cluster-cache.ts'
+import type { DomainTally } from '../domain-tally.ts'
+import { finalRefusal, maxNodeScore, refusal } from '../framework.ts'
+import type { Change, Plugin, Refusal } from '../framework.ts'
+import type { NodeInfo } from '../node-info.ts'
+import { isLeaving } from '../pod-phase.ts'
 
 const hostname = 'kubernetes.io/hostname'
-const refusal = ["node(s) didn't match pod topology spread constraints"]
-const labelRefusal = ["node(s) didn't match pod topology spread constraints (missing required label)"]
+const skewRefusal = refusal("node(s) didn't match pod topology spread constraints")
+const labelRefusal = finalRefusal("node(s) didn't match pod topology spread constraints (missing required label)")
+
+/** A constraint for pods without any of their own. It has no selector: they are spread with what they belong to. */
+export type DefaultConstraint = Pick<CoreV1TopologySpreadConstraint, 'maxSkew' | 'topologyKey' | 'whenUnsatisfiable'>
+
+export interface PodTopologySpreadArgs {
+  /** `undefined`: the system's. */
+  readonly defaultConstraints?: readonly DefaultConstraint[]
+}
 
 /** What pods without constraints of their own are spread by, as upstream's system defaults. */
-const systemDefaults = [
-  { topologyKey: hostname, maxSkew: 3 },
-  { topologyKey: 'topology.kubernetes.io/zone', maxSkew: 5 },
+const systemDefaults: readonly DefaultConstraint[] = [
+  { topologyKey: hostname, maxSkew: 3, whenUnsatisfiable: 'ScheduleAnyway' },
+  { topologyKey: 'topology.kubernetes.io/zone', maxSkew: 5, whenUnsatisfiable: 'ScheduleAnyway' },
 ]
 
 interface Constraint {
   readonly topologyKey: string
   readonly maxSkew: number
-  readonly isRequired: boolean
+  readonly minDomains: number
   /** Whether the incoming pod counts itself. */
   readonly self: 0 | 1
-  /** Matching pods of a domain (the label's value). */
-  readonly perDomain: ReadonlyMap<string, number>
-  readonly min: number
+  readonly tally: DomainTally
+}
+
+interface Scored {
+  readonly topologyKey: string
+  readonly maxSkew: number
+  readonly tally: DomainTally
   /** Weight of the domain's count in a score: fewer domains, less weight. */
   readonly weight: number
 }
 
-interface SpreadState {
-  readonly constraints: readonly Constraint[]
-  /** Whether a node must have all topology keys to be scored; not so for system defaults. */
+interface ScoreState {
+  readonly constraints: readonly Scored[]
+  /** A node has to have all topology keys to be scored; not so for system defaults. */
   readonly isStrict: boolean
 }
 
 /** Finds the selector of what a pod belongs to (Services, ReplicationControllers, ReplicaSets, StatefulSets) when it has no constraints of its own. */
 export type FindOwnSelector = (pod: CoreV1Pod) => LabelSelector | undefined
 
+/** What a pod is to be spread by: its own constraints, or the profile's with the selector of what it belongs to. */
+interface Wish {
+  readonly constraint: CoreV1TopologySpreadConstraint
+  readonly selector: LabelSelector | undefined
+}
+
 /** Spreads pods over the domains of topology labels: as required by constraints, as preferred by them, or else by node and zone with their kind. */
-export function createPodTopologySpread({ findOwnSelector }: { readonly findOwnSelector: FindOwnSelector }): Plugin<SpreadState> {
+export function createPodTopologySpread(
+  findOwnSelector: FindOwnSelector,
+  { defaultConstraints }: PodTopologySpreadArgs,
+): Plugin<readonly Constraint[], ScoreState> {
+  const wishesOf = (pod: CoreV1Pod, action: DefaultConstraint['whenUnsatisfiable']): readonly Wish[] => {
+    const own = pod.spec.topologySpreadConstraints ?? []
+    const chosen = own.length > 0 ? own : (defaultConstraints ?? systemDefaults)
+    const wanted = chosen.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === action)
+    if (wanted.length === 0) return []
+    if (own.length > 0) return wanted.map((constraint) => ({ constraint, selector: readSelector(pod, constraint) }))
+    const selector = findOwnSelector(pod)
+    return selector === undefined || selector.length === 0 ? [] : wanted.map((constraint) => ({ constraint, selector }))
+  }
   return {
     name: 'PodTopologySpread',
-    weight: 2,
     wakesOn: ['node-added', 'node-changed', 'pod-assigned', 'pod-removed', 'pod-changed'],
-    preFilter: (pod, snapshot) => prepare(pod, snapshot, findOwnSelector),
-    filter: (_pod, node, state) => refuse(node, state),
+    isHelped: (pod, change) => isHelped(pod, change, wishesOf(pod, 'DoNotSchedule')),
+    preFilter: (pod, snapshot) => {
+      const wishes = wishesOf(pod, 'DoNotSchedule')
+      return wishes.length === 0 ? undefined : { state: prepareFilter(pod, snapshot, wishes) }
+    },
+    filter: (_pod, node, constraints) => refuse(node, constraints),
+    preScore: (pod, snapshot, nodes) => {
+      const wishes = wishesOf(pod, 'ScheduleAnyway')
+      if (wishes.length === 0) return undefined
+      const isStrict = defaultConstraints !== undefined || (pod.spec.topologySpreadConstraints ?? []).length > 0
+      return prepareScore({ pod, snapshot, nodes, wishes, isStrict })
+    },
     score: (_pod, node, state) => scoreOf(node, state),
     normalize,
   }
 }
 
-function prepare(pod: CoreV1Pod, snapshot: Snapshot, findOwnSelector: FindOwnSelector): SpreadState | undefined {
-  const declared = pod.spec.topologySpreadConstraints ?? []
-  if (declared.length > 0) return { isStrict: true, constraints: declared.map((constraint) => countDeclared(pod, snapshot, constraint)) }
-  const selector = findOwnSelector(pod)
-  if (selector === undefined || selector.length === 0) return undefined
-  const perNode = snapshot.countPods(pod.metadata.namespace!, selector)
-  const constraints = systemDefaults.map(({ topologyKey, maxSkew }) => {
-    const perDomain = topologyKey === hostname ? perNode : sumByDomain(snapshot, perNode, topologyKey)
-    const domains = topologyKey === hostname ? snapshot.nodes.length : perDomain.size
-    return { topologyKey, maxSkew, isRequired: false, self: 1 as const, perDomain, min: 0, weight: Math.log(domains + 2) }
+function readSelector({ metadata }: CoreV1Pod, { labelSelector, matchLabelKeys = [] }: CoreV1TopologySpreadConstraint) {
+  const base = selectorFromObject(labelSelector)
+  const labels = metadata.labels ?? {}
+  const keys = matchLabelKeys.filter((key) => Object.hasOwn(labels, key))
+  return base === undefined ? undefined : [...base, ...keys.map((key) => ({ key, operator: 'In' as const, values: [labels[key]!] }))]
+}
+
+/** The tally of a wish over nodes that have all of `keys`. */
+function tallyOf(pod: CoreV1Pod, snapshot: Snapshot, { constraint, selector }: Wish, keys: readonly string[]): DomainTally {
+  const namespace = pod.metadata.namespace!
+  const { topologyKey, nodeAffinityPolicy, nodeTaintsPolicy } = constraint
+  const { nodeSelector, affinity, tolerations } = pod.spec
+  // By default only nodes count that the pod's selector allows; taints only when asked for.
+  const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+  const isChoosy = nodeAffinityPolicy !== 'Ignore' && (nodeSelector !== undefined || required !== undefined)
+  const isHonoring = nodeTaintsPolicy === 'Honor'
+  const eligibility = `${isChoosy ? JSON.stringify([nodeSelector, required]) : ''} ${isHonoring ? JSON.stringify(tolerations ?? []) : '-'}`
+  return snapshot.tally({
+    id: `spread ${namespace} ${topologyKey} ${keys.join()} ${selector === undefined ? '-' : `(${formatLabelSelector(selector)})`} ${eligibility}`,
+    topologyKey,
+    namespaces: new Set([namespace]),
+    matches: (other) => selector !== undefined && !isLeaving(other) && matchesLabels(selector, other.metadata.labels),
+    isEligible: (node) =>
+      hasAll(node, keys) &&
+      (!isChoosy || matchesNodeRequirements(pod, node)) &&
+      (!isHonoring || findUntolerated(node.spec.taints, tolerations, ['NoSchedule', 'NoExecute']) === undefined),
   })
-  return { isStrict: false, constraints }
 }
 
-function countDeclared(pod: CoreV1Pod, snapshot: Snapshot, constraint: CoreV1TopologySpreadConstraint): Constraint {
-  const labels = pod.metadata.labels ?? {}
-  const keys = (constraint.matchLabelKeys ?? []).filter((key) => Object.hasOwn(labels, key))
-  const added: LabelSelector = keys.map((key) => ({ key, operator: 'In', values: [labels[key]!] }))
-  const base = selectorFromObject(constraint.labelSelector)
-  const selector = base === undefined ? undefined : [...base, ...added]
-  const perNode = selector === undefined ? new Map<string, number>() : snapshot.countPods(pod.metadata.namespace!, selector)
-  const perDomain = new Map<string, number>()
-  for (const info of snapshot.nodes) {
-    const domain = domainOf(info, constraint.topologyKey)
-    if (domain === undefined || !isEligible(pod, info, constraint)) continue
-    perDomain.set(domain, (perDomain.get(domain) ?? 0) + (perNode.get(info.name) ?? 0))
-  }
-  const isTooFew = perDomain.size < (constraint.minDomains ?? 1)
-  return {
-    topologyKey: constraint.topologyKey,
-    maxSkew: constraint.maxSkew,
-    isRequired: constraint.whenUnsatisfiable === 'DoNotSchedule',
-    self: selector !== undefined && matchesLabels(selector, labels) ? 1 : 0,
-    perDomain,
-    min: isTooFew || perDomain.size === 0 ? 0 : Math.min(...perDomain.values()),
-    weight: Math.log(perDomain.size + 2),
-  }
+const hasAll = (node: CoreV1Node, keys: readonly string[]) => keys.every((key) => node.metadata.labels?.[key] !== undefined)
+
+function prepareFilter(pod: CoreV1Pod, snapshot: Snapshot, wishes: readonly Wish[]): readonly Constraint[] {
+  const keys = wishes.map(({ constraint }) => constraint.topologyKey)
+  return wishes.map((wish) => ({
+    topologyKey: wish.constraint.topologyKey,
+    maxSkew: wish.constraint.maxSkew,
+    minDomains: wish.constraint.minDomains ?? 1,
+    self: wish.selector !== undefined && matchesLabels(wish.selector, pod.metadata.labels) ? 1 : 0,
+    tally: tallyOf(pod, snapshot, wish, keys),
+  }))
 }
 
-/** Whether a node's domain counts: by default only nodes that the pod's selector allows; taints only when asked for. */
-function isEligible(pod: CoreV1Pod, { node }: NodeInfo, { nodeAffinityPolicy, nodeTaintsPolicy }: CoreV1TopologySpreadConstraint): boolean {
-  if (nodeAffinityPolicy !== 'Ignore' && !matchesNodeRequirements(pod, node!)) return false
-  return nodeTaintsPolicy !== 'Honor' || findUntolerated(node!.spec.taints, pod.spec.tolerations, ['NoSchedule', 'NoExecute']) === undefined
-}
-
-const domainOf = (info: NodeInfo, topologyKey: string) => info.node?.metadata.labels?.[topologyKey]
-
-function sumByDomain(snapshot: Snapshot, perNode: ReadonlyMap<string, number>, topologyKey: string): Map<string, number> {
-  const perDomain = new Map<string, number>()
-  for (const [name, count] of perNode) {
-    const info = snapshot.node(name)
-    const domain = info === undefined ? undefined : domainOf(info, topologyKey)
-    if (domain !== undefined) perDomain.set(domain, (perDomain.get(domain) ?? 0) + count)
-  }
-  return perDomain
-}
-
-function refuse(node: NodeInfo, { constraints }: SpreadState): readonly string[] | undefined {
-  for (const { isRequired, topologyKey, perDomain, self, min, maxSkew } of constraints) {
-    if (!isRequired) continue
-    const domain = domainOf(node, topologyKey)
+function refuse({ node }: NodeInfo, constraints: readonly Constraint[]): Refusal | undefined {
+  for (const { topologyKey, maxSkew, minDomains, self, tally } of constraints) {
+    const domain = node!.metadata.labels?.[topologyKey]
     if (domain === undefined) return labelRefusal
-    if ((perDomain.get(domain) ?? 0) + self - min > maxSkew) return refusal
+    const least = tally.domains < minDomains ? 0 : tally.min
+    if (tally.count(domain) + self - least > maxSkew) return skewRefusal
   }
   return undefined
 }
 
+interface ScoreInput {
+  readonly pod: CoreV1Pod
+  readonly snapshot: Snapshot
+  readonly nodes: readonly NodeInfo[]
+  readonly wishes: readonly Wish[]
+  readonly isStrict: boolean
+}
+
+function prepareScore({ pod, snapshot, nodes, wishes, isStrict }: ScoreInput): ScoreState {
+  const keys = wishes.map(({ constraint }) => constraint.topologyKey)
+  const scored = isStrict ? nodes.filter(({ node }) => hasAll(node!, keys)) : nodes
+  return {
+    isStrict,
+    constraints: wishes.map((wish) => {
+      const { topologyKey, maxSkew } = wish.constraint
+      return {
+        topologyKey,
+        maxSkew,
+        tally: tallyOf(pod, snapshot, wish, isStrict ? keys : []),
+        weight: Math.log(countDomains(scored, topologyKey) + 2),
+      }
+    }),
+  }
+}
+
+function countDomains(nodes: readonly NodeInfo[], topologyKey: string): number {
+  if (topologyKey === hostname) return nodes.length
+  const domains = new Set<string>()
+  for (const { node } of nodes) {
+    const domain = node!.metadata.labels?.[topologyKey]
+    if (domain !== undefined) domains.add(domain)
+  }
+  return domains.size
+}
+
 /** The crowd that the pod would meet; -1 marks a node that isn't scored. */
-function scoreOf(node: NodeInfo, { constraints, isStrict }: SpreadState): number {
+function scoreOf({ node }: NodeInfo, { constraints, isStrict }: ScoreState): number {
   let score = 0
-  for (const { isRequired, topologyKey, perDomain, maxSkew, weight } of constraints) {
-    if (isRequired) continue
-    // System defaults count by node name, so that nodes without the label are spread over too.
-    const domain = !isStrict && topologyKey === hostname ? node.name : domainOf(node, topologyKey)
-    if (domain !== undefined) score += (perDomain.get(domain) ?? 0) * weight + (maxSkew - 1)
+  for (const { topologyKey, tally, maxSkew, weight } of constraints) {
+    const domain = node!.metadata.labels?.[topologyKey]
+    if (domain !== undefined) score += tally.count(domain) * weight + (maxSkew - 1)
     else if (isStrict) return -1
   }
   return Math.round(score)
 }
 
 function normalize(scores: number[]): void {
-  const scored = scores.filter((score) => score >= 0)
-  const min = Math.min(...scored)
-  const max = Math.max(...scored)
+  let min = Infinity
+  let max = 0
+  for (const score of scores) {
+    if (score < 0) continue
+    min = Math.min(min, score)
+    max = Math.max(max, score)
+  }
   for (let at = 0; at < scores.length; at++) {
     const score = scores[at]!
     if (score < 0) scores[at] = 0
     else scores[at] = max === 0 ? maxNodeScore : Math.trunc((maxNodeScore * (max + min - score)) / max)
   }
+}
+
+/** A pod that comes or goes shifts the balance when it is one of those that are spread; a node when it is in a domain. */
+function isHelped(pod: CoreV1Pod, change: Change, wishes: readonly Wish[]): boolean {
+  if ('node' in change) return wishes.every(({ constraint }) => hasAll(change.node, [constraint.topologyKey]))
+  if (!('pod' in change)) return false
+  if (change.pod.metadata.namespace !== pod.metadata.namespace) return false
+  const counts = ({ metadata }: CoreV1Pod) =>
+    wishes.some(({ selector }) => selector !== undefined && matchesLabels(selector, metadata.labels))
+  return counts(change.pod) || (change.event === 'pod-changed' && counts(change.previous))
 }

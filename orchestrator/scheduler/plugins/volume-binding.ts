@@ -10,10 +10,11 @@ import {
   waitsForConsumer,
 } from '../../api/persistent-volumes.ts'
 import type { InformerFactory } from '../../client/informer.ts'
-import type { Plugin } from '../framework.ts'
+import { finalRefusal } from '../framework.ts'
+import type { Change, Plugin } from '../framework.ts'
 
-/** What a pod's claims ask of a node: why it can't be had, or `undefined`. */
-type Demand = (node: CoreV1Node) => string | undefined
+/** What a pod's claims ask of a node: why it can't be had, or `undefined`; a text says that no node can. */
+type Demand = ((node: CoreV1Node) => string | undefined) | string
 
 const affinityConflict = 'node(s) had volume node affinity conflict'
 const noVolumes = "node(s) didn't find available persistent volumes to bind"
@@ -22,7 +23,7 @@ const noVolumes = "node(s) didn't find available persistent volumes to bind"
  * Keeps a pod where its volumes can be reached. A claim that waits for its first consumer goes where the pod goes, but for a class whose volumes are
  * made by hand: there one has to be free. Two pods of an unbound claim of folders come to the same node.
  */
-export function createVolumeBinding(informers: InformerFactory): Plugin<readonly Demand[]> {
+export function createVolumeBinding(informers: InformerFactory): Plugin<readonly ((node: CoreV1Node) => string | undefined)[]> {
   const claims = informers.informer(CoreV1PersistentVolumeClaim)
   const volumes = informers.informer(CoreV1PersistentVolume)
   const classes = informers.informer(StorageV1StorageClass)
@@ -32,18 +33,18 @@ export function createVolumeBinding(informers: InformerFactory): Plugin<readonly
   function demandOf(key: string, pod: CoreV1Pod): Demand {
     const claim = claims.get(key)
     const name = key.slice(key.indexOf('/') + 1)
-    if (claim === undefined) return () => `persistentvolumeclaim "${name}" not found`
-    if (claim.metadata.deletionTimestamp !== undefined) return () => `persistentvolumeclaim "${name}" is being deleted`
+    if (claim === undefined) return `persistentvolumeclaim "${name}" not found`
+    if (claim.metadata.deletionTimestamp !== undefined) return `persistentvolumeclaim "${name}" is being deleted`
     if (claim.status?.phase === 'Lost')
-      return () => `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${claim.spec?.volumeName}"`
+      return `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${claim.spec?.volumeName}"`
     const volumeName = claim.spec?.volumeName ?? ''
     if (volumeName !== '') {
       const volume = volumes.get(volumeName)
-      if (volume === undefined) return () => `persistentvolume "${volumeName}" not found`
+      if (volume === undefined) return `persistentvolume "${volumeName}" not found`
       return (node) => (isReachable(volume, node) ? undefined : affinityConflict)
     }
     const storageClass = classes.get(classOf(claim))
-    if (!waitsForConsumer(storageClass)) return () => 'pod has unbound immediate PersistentVolumeClaims'
+    if (!waitsForConsumer(storageClass)) return 'pod has unbound immediate PersistentVolumeClaims'
     const place = storageClass?.provisioner === localDriver ? placeOf(key, pod) : undefined
     return (node) => {
       if (place !== undefined && place !== node.metadata.name) return affinityConflict
@@ -59,16 +60,30 @@ export function createVolumeBinding(informers: InformerFactory): Plugin<readonly
     return undefined
   }
 
+  function isHelped(pod: CoreV1Pod, change: Change): boolean {
+    if (change.event !== 'storage-changed')
+      return change.event !== 'pod-assigned' || claimKeys(change.pod).some((key) => claimKeys(pod).includes(key))
+    if (change.object.kind !== CoreV1PersistentVolumeClaim.kind) return true
+    return claimKeys(pod).includes(`${change.object.metadata.namespace}/${change.object.metadata.name}`)
+  }
+
   return {
     name: 'VolumeBinding',
     wakesOn: ['storage-changed', 'node-added', 'node-changed', 'pod-assigned'],
+    isHelped,
     preFilter: (pod) => {
-      const keys = claimKeys(pod)
-      return keys.length === 0 ? undefined : keys.map((key) => demandOf(key, pod))
+      if (pod.spec.volumes === undefined) return undefined
+      const demands: ((node: CoreV1Node) => string | undefined)[] = []
+      for (const key of claimKeys(pod)) {
+        const demand = demandOf(key, pod)
+        if (typeof demand === 'string') return { refusal: finalRefusal(demand) }
+        demands.push(demand)
+      }
+      return demands.length === 0 ? undefined : { state: demands }
     },
     filter: (_, { node }, demands) => {
       const refusals = demands.map((demand) => demand(node!)).filter((refusal) => refusal !== undefined)
-      return refusals.length === 0 ? undefined : [...new Set(refusals)]
+      return refusals.length === 0 ? undefined : finalRefusal(...new Set(refusals))
     },
   }
 }
