@@ -21,6 +21,8 @@ export interface ClusterOptions {
   readonly rules: readonly string[]
   readonly alertsConfig: string | undefined
   readonly aggregatorConfig: string | undefined
+  /** A KubeSchedulerConfiguration; `undefined`: one profile with upstream's defaults. */
+  readonly schedulerConfig: string | undefined
   readonly logLevel: string
   /** The name of the first node; further ones get `-2`, `-3`, … behind it. */
   readonly nodeName: string
@@ -96,6 +98,7 @@ export const flags = {
   'image-gc': { help: "remove unused images when the engine's disk runs full; they may be somebody else's" },
   'image-gc-high-threshold': { value: 'PERCENT', fallback: '85', help: 'use of the disk above which unused images go' },
   'image-gc-low-threshold': { value: 'PERCENT', fallback: '80', help: 'use of the disk down to which they go' },
+  'scheduler-config': { value: 'FILE', help: 'profiles and plugins of the scheduler (KubeSchedulerConfiguration v1)' },
   'log-level': { value: 'LEVEL', fallback: 'info', help: 'debug, info, warn or error' },
 } satisfies Record<string, Flag>
 
@@ -140,6 +143,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     rules: ((values['rules'] as string[] | undefined) ?? []).map((file) => resolve(file)),
     alertsConfig: optional('alerts-config') === undefined ? undefined : resolve(optional('alerts-config')!),
     aggregatorConfig: optional('aggregator-config') === undefined ? undefined : resolve(optional('aggregator-config')!),
+    schedulerConfig: optional('scheduler-config') === undefined ? undefined : resolve(optional('scheduler-config')!),
     logLevel: oneOf('log-level', text('log-level'), ['debug', 'info', 'warn', 'error'] as const)!,
     nodeName: nodeNameOf(optional('node-name')),
     evictionHard: evictionOf(optional('eviction-hard')),
@@ -174,6 +178,7 @@ export function toFlags(options: ClusterOptions): string[] {
     ['resolution', options.resolutionMs / 1000],
     ['alerts-config', options.alertsConfig],
     ['aggregator-config', options.aggregatorConfig],
+    ['scheduler-config', options.schedulerConfig],
     ['node-name', options.nodeName],
     ['pod-manifest-path', options.podManifestPath],
     ['eviction-hard', options.evictionHard],

@@ -11,6 +11,7 @@ import { openSqliteStore } from '../../orchestrator/store/sqlite.ts'
 import { readPair } from '../key-pair.ts'
 import { gatewayOf, serviceAddress } from '../network-layout.ts'
 import type { ClusterOptions } from '../options.ts'
+import { schedulerSettings } from '../scheduler-configuration.ts'
 import { runProcess, type Process, type ProcessContext } from './lifecycle.ts'
 
 const loopback = '127.0.0.1'
@@ -54,7 +55,13 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
   })
   const client = createClient(server.transport)
   const informers = createInformerFactory({ client, ...shared, log: log.child({ part: 'informers' }) })
-  const scheduler = createScheduler({ client, informers, ...shared, log: log.child({ part: 'scheduler' }) })
+  const scheduler = createScheduler({
+    client,
+    informers,
+    ...shared,
+    log: log.child({ part: 'scheduler' }),
+    ...schedulerSettings(options.schedulerConfig),
+  })
   const controllers = createControllers({
     client,
     informers,
