@@ -20,6 +20,8 @@ export interface CredentialOptions {
   readonly nodes: readonly string[]
   /** Addresses at which the API server and the node agents are reached, beside localhost. */
   readonly addresses: readonly string[]
+  /** Names and addresses of the API server alone. */
+  readonly serverNames: readonly string[]
   readonly apiPort: number
 }
 
@@ -42,6 +44,7 @@ export async function ensureCredentials(options: CredentialOptions): Promise<voi
       'kubernetes.default.svc',
       'kubernetes.default.svc.cluster.local',
       ...addresses,
+      ...options.serverNames,
     ],
   })
   await leaf(ca, 'apiserver-kubelet-client', {

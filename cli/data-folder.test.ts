@@ -36,7 +36,7 @@ describe('data folder', () => {
 
   it('gets credentials once, readable by the owner only, and new ones where an address is new', async () => {
     const folder = openDataFolder(root)
-    const options = { folder, now: Date.now(), nodes: ['a'], addresses: ['10.244.0.1'], apiPort: 6443 }
+    const options = { folder, now: Date.now(), nodes: ['a'], addresses: ['10.244.0.1'], apiPort: 6443, serverNames: [] }
     await ensureCredentials(options)
     const first = readPair(folder, 'apiserver')
     expect(statSync(folder.path('pki', 'ca.key')).mode & 0o077).toBe(0)

@@ -1,5 +1,6 @@
 import type { CommandContext } from './commands/start.ts'
 import { DataFolderError, findDataFolder } from './data-folder.ts'
+import { JoinError } from './hosts/join-error.ts'
 import { takeoverSwitch } from './launch.ts'
 import { describeFlags, parseOptions, UsageError } from './options.ts'
 
@@ -120,9 +121,15 @@ const commands: Readonly<Record<string, Command>> = {
     run: async (args) => (await import('./processes/server.ts')).runServer(parseOptions(args)),
   },
   node: {
-    usage: 'node [--index=N] [FLAGS]',
-    help: 'node agent, service network and collector alone',
-    run: async (args) => {
+    usage: 'node --server URL --token ID.SECRET --ca-hash HASH',
+    help: 'make this host a node of a running cluster; see node --help. With --index=N the process of one node of this host alone',
+    run: async (args, context) => {
+      const { describeJoin, isAboutJoining, joinAndStart } = await import('./commands/join.ts')
+      if (args.includes('--help')) {
+        context.print(describeJoin())
+        return 0
+      }
+      if (isAboutJoining(args)) return joinAndStart(args, context)
       const index = args.find((arg) => arg.startsWith('--index='))
       return (await import('./processes/node.ts')).runNode(
         parseOptions(args.filter((arg) => arg !== index)),
@@ -159,7 +166,7 @@ const commands: Readonly<Record<string, Command>> = {
 }
 
 /** Commands that answer `--help` themselves. */
-const withOwnHelp = ['kubectl', 'collector', 'aggregator', 'doctor', 'rolling-update', 'stop', 'why']
+const withOwnHelp = ['kubectl', 'collector', 'aggregator', 'doctor', 'rolling-update', 'stop', 'why', 'node']
 
 function helpText(): string {
   const rows = Object.values(commands).map(({ usage, help }) => `  ${usage.padEnd(40)}${help}`)
@@ -190,7 +197,10 @@ try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   const isExpected =
-    error instanceof UsageError || error instanceof DataFolderError || (error as NodeJS.ErrnoException).syscall === 'listen'
+    error instanceof UsageError ||
+    error instanceof DataFolderError ||
+    error instanceof JoinError ||
+    (error as NodeJS.ErrnoException).syscall === 'listen'
   console.error(`binnacle: ${isExpected ? (error as Error).message : ((error as Error).stack ?? String(error))}`)
   // What had begun before the failure (servers, informers) must not keep the process alive.
   process.exit(error instanceof UsageError ? 2 : 1)

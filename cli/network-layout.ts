@@ -1,3 +1,10 @@
+import type { ClusterSettings } from '../orchestrator/api/cluster-settings.ts'
+import type { ClusterOptions } from './options.ts'
+
+/** The cluster's DNS has the tenth service address, as everywhere. */
+const dnsIndex = 10
+const clusterDomain = 'cluster.local'
+
 /** The first address of an IPv4 network: the gateway of pods. */
 export function gatewayOf(cidr: string): string {
   return addressAt(cidr, 1)
@@ -11,6 +18,17 @@ export function serviceAddress(cidr: string, index: number): string {
 /** The /24 of the `index`-th node: inside the pods' /16 for the first 256, behind it for more (simulated nodes, whose addresses reach nobody). */
 export function podCidrOfNode(cidr: string, index: number): string {
   return `${addressAt(cidr, index * 256)}/24`
+}
+
+/** What every host of the cluster has to know of it. */
+export function clusterSettingsOf({ podCidr, serviceCidr, advertiseAddress, ports }: ClusterOptions): ClusterSettings {
+  return {
+    podCidr,
+    serviceCidr,
+    clusterDns: serviceAddress(serviceCidr, dnsIndex),
+    clusterDomain,
+    ...(advertiseAddress === undefined ? {} : { server: `https://${advertiseAddress}:${ports.api}` }),
+  }
 }
 
 function addressAt(cidr: string, index: number): string {

@@ -1,4 +1,5 @@
-import { hostname } from 'node:os'
+import { isIPv4 } from 'node:net'
+import { hostname, networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
@@ -35,6 +36,16 @@ export interface ClusterOptions {
   readonly collectsImages: boolean
   readonly imageHighPercent: number
   readonly imageLowPercent: number
+  /** Where API server and node agents listen beside loopback; `127.0.0.1`: nowhere else. */
+  readonly bindAddress: string
+  /** The address at which other hosts reach this one; `undefined`: they don't. */
+  readonly advertiseAddress: string | undefined
+  /** Further names and addresses in the API server's certificate. */
+  readonly tlsSans: readonly string[]
+  /** A node silent for this long is not ready. */
+  readonly nodeGracePeriodMs: number
+  /** The cluster that this host belongs to; `undefined`: one of its own. */
+  readonly server: string | undefined
 }
 
 export interface Ports {
@@ -50,6 +61,8 @@ export interface Ports {
 
 /** Where an engine listens that the distribution starts. */
 export const defaultDockerHost = 'unix:///var/run/docker.sock'
+export const loopback = '127.0.0.1'
+const everywhere = '0.0.0.0'
 /** What a socket's address has room for. */
 const maxSocketPath = 107
 
@@ -98,6 +111,14 @@ export const flags = {
   'image-gc': { help: "remove unused images when the engine's disk runs full; they may be somebody else's" },
   'image-gc-high-threshold': { value: 'PERCENT', fallback: '85', help: 'use of the disk above which unused images go' },
   'image-gc-low-threshold': { value: 'PERCENT', fallback: '80', help: 'use of the disk down to which they go' },
+  'advertise-address': { value: 'IP', help: 'the address at which other hosts reach this one (default: they do not)' },
+  'bind-address': {
+    value: 'IP',
+    help: 'where API server and node agent listen beside 127.0.0.1 (default: --advertise-address; 0.0.0.0: everywhere)',
+  },
+  'tls-san': { value: 'NAME', isRepeatable: true, help: "another name or address for the API server's certificate" },
+  'node-monitor-grace-period': { value: 'SECONDS', fallback: '40', help: 'a node that is silent for so long is not ready' },
+  server: { value: 'URL', help: 'with `node`: the cluster to join' },
   'scheduler-config': { value: 'FILE', help: 'profiles and plugins of the scheduler (KubeSchedulerConfiguration v1)' },
   'log-level': { value: 'LEVEL', fallback: 'info', help: 'debug, info, warn or error' },
 } satisfies Record<string, Flag>
@@ -152,6 +173,10 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     imageHighPercent,
     imageLowPercent: integer('image-gc-low-threshold', text('image-gc-low-threshold'), 0, imageHighPercent),
     podManifestPath: optional('pod-manifest-path') === undefined ? undefined : resolve(optional('pod-manifest-path')!),
+    ...addressesOf(optional('bind-address'), optional('advertise-address')),
+    tlsSans: ((values['tls-san'] as string[] | undefined) ?? []).map(subjectOf),
+    nodeGracePeriodMs: seconds('node-monitor-grace-period', text('node-monitor-grace-period'), 12, 3600),
+    server: serverOf(optional('server')),
   }
 }
 
@@ -185,10 +210,15 @@ export function toFlags(options: ClusterOptions): string[] {
     ['eviction-pressure-transition-period', options.evictionTransitionMs / 1000],
     ['image-gc-high-threshold', options.imageHighPercent],
     ['image-gc-low-threshold', options.imageLowPercent],
+    ['advertise-address', options.advertiseAddress],
+    ['bind-address', options.bindAddress === loopback ? undefined : options.bindAddress],
+    ['node-monitor-grace-period', options.nodeGracePeriodMs / 1000],
+    ['server', options.server],
     ['log-level', options.logLevel],
   ]
   const given = pairs.filter(([, value]) => value !== undefined).map(([name, value]) => `--${name}=${value}`)
-  return [...given, ...(options.collectsImages ? ['--image-gc'] : []), ...options.rules.map((file) => `--rules=${file}`)]
+  const repeated = [...options.rules.map((file) => `--rules=${file}`), ...options.tlsSans.map((name) => `--tls-san=${name}`)]
+  return [...given, ...(options.collectsImages ? ['--image-gc'] : []), ...repeated]
 }
 
 /** The names of all nodes of this host. */
@@ -263,6 +293,48 @@ function cidr(name: string, text: string): string {
     throw new UsageError(`--${name}: ${JSON.stringify(text)} is not an IPv4 network of 16 bits such as 10.244.0.0/16`)
   }
   return text
+}
+
+/** Without either address the cluster is this machine's alone. */
+function addressesOf(bind: string | undefined, advertise: string | undefined): Pick<ClusterOptions, 'bindAddress' | 'advertiseAddress'> {
+  for (const [name, address] of [
+    ['bind-address', bind],
+    ['advertise-address', advertise],
+  ] as const) {
+    if (address !== undefined && !isIPv4(address))
+      throw new UsageError(`--${name}: ${JSON.stringify(address)} is not an IPv4 address such as 192.168.1.10`)
+  }
+  if (advertise !== undefined && (advertise === everywhere || advertise.startsWith('127.')))
+    throw new UsageError(`--advertise-address: ${JSON.stringify(advertise)} is not an address at which other hosts reach this one`)
+  const bindAddress = bind ?? advertise ?? loopback
+  if (advertise !== undefined || bindAddress.startsWith('127.')) return { bindAddress, advertiseAddress: advertise }
+  return { bindAddress, advertiseAddress: bindAddress === everywhere ? onlyAddress() : bindAddress }
+}
+
+/** The machine's address where it has only one; bridges of containers do not count. */
+function onlyAddress(): string {
+  const addresses = Object.entries(networkInterfaces())
+    .filter(([name]) => !/^(docker|br-|bnc-|bnd-|veth)/.test(name))
+    .flatMap(([, list]) => (list ?? []).filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => address))
+  if (addresses.length !== 1) {
+    const choice = addresses.length === 0 ? 'this machine has none' : `one of ${addresses.join(', ')}`
+    throw new UsageError(`--advertise-address is needed with --bind-address=0.0.0.0: the address for other hosts, ${choice}`)
+  }
+  return addresses[0]!
+}
+
+function subjectOf(text: string): string {
+  if (!isIPv4(text) && !/^(\*\.)?[a-zA-Z0-9]([a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?$/.test(text))
+    throw new UsageError(`--tls-san: ${JSON.stringify(text)} is not a host name or IPv4 address`)
+  return text
+}
+
+function serverOf(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol !== 'https:' || url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '')
+    throw new UsageError(`--server: ${JSON.stringify(text)} is not https://HOST:PORT`)
+  return `https://${url.host}`
 }
 
 function dockerHostOf(text: string): string {

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { systemClock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
 import { signalProcess } from '../../lib/process-identity.ts'
@@ -6,7 +5,9 @@ import { createSupervisor, endLeftover, type ProcessSpec, type ProcessState, typ
 import { cleanAfterCrash } from '../crash.ts'
 import { findDataFolder, openDataFolder, type DataFolder } from '../data-folder.ts'
 import { defaultDockerHost, nodeNames, toFlags, UsageError, type ClusterOptions } from '../options.ts'
+import { JoinError } from '../hosts/join-error.ts'
 import { takeOwnership } from '../ownership.ts'
+import { runCredentials } from '../run-credentials.ts'
 import { dockerEngineSpec, dockerVersion, removeEngineFolder } from '../setup/docker.ts'
 import { influxdbSpec, influxdbVersion } from '../setup/influxdb.ts'
 import { createPackageInstaller, findProgram, type PackageInstaller } from '../setup/packages.ts'
@@ -64,7 +65,8 @@ export function printReady(state: RunState, folder: DataFolder, context: Command
   const width = Math.max(...state.addresses.map(({ what }) => what.length))
   for (const { what, url } of state.addresses) context.print(`  ${what.padEnd(width)}  ${url}`)
   for (const notice of state.notices) context.print(`  ! ${notice}`)
-  context.print(`Binnacle is ready. kubeconfig: ${folder.kubeconfig}`)
+  const isJoined = state.addresses.some(({ what }) => what === 'Cluster')
+  context.print(isJoined ? 'Binnacle is ready: this host is a node of the cluster' : `Binnacle is ready. kubeconfig: ${folder.kubeconfig}`)
 }
 
 /** One run of the stack, from set-up to the last process stopped. */
@@ -192,7 +194,8 @@ class Start {
   }
 
   async #startInfluxdb(installer: PackageInstaller): Promise<void> {
-    const { influxdb, ports } = this.#options
+    const { influxdb, ports, server } = this.#options
+    if (server !== undefined) return
     if (influxdb === 'none') {
       this.#notices.push('no InfluxDB: metrics are kept in the memory window only')
       return
@@ -241,14 +244,11 @@ class Start {
     await this.#supervisor.start(spec, timeoutMs)
   }
 
-  /** In a process of its own: the certificate library would stay in this one's memory for good. */
   async #makeCredentials(): Promise<void> {
     this.#abort.signal.throwIfAborted()
-    const args = programArguments('credentials', toFlags(this.#options))
-    await new Promise<void>((resolve, reject) => {
-      execFile(process.execPath, args, { env: programEnvironment(), signal: this.#abort.signal }, (error, _, stderr) =>
-        error === null ? resolve() : reject(new Error(`the certificates cannot be made: ${stderr.trim() || error.message}`)),
-      )
+    const isJoined = this.#options.server !== undefined
+    await runCredentials(this.#options, { signal: this.#abort.signal }).catch((error: Error) => {
+      throw isJoined ? new JoinError(error.message) : new Error(`the certificates cannot be made: ${error.message}`)
     })
   }
 
@@ -268,6 +268,7 @@ class Start {
       }
       await this.#supervise(spec, processTimeoutMs)
     }
+    if (this.#options.server !== undefined) return launch('node-0', ['node', '--index=0', ...shared])
     await launch('server', ['server', ...shared])
     const nodes = this.#runtime === 'docker' ? nodeNames(this.#options).map((_, index) => index) : [0]
     await Promise.all([
@@ -326,15 +327,19 @@ class Start {
   }
 
   #addresses(): Address[] {
-    const { ports } = this.#options
+    const { ports, server, advertiseAddress } = this.#options
+    const runtime = { what: 'Runtime', url: this.#runtime === 'docker' ? `Docker at ${this.#options.dockerHost}` : 'simulated' }
+    const collector = { what: 'Collector', url: `http://127.0.0.1:${ports.collector}` }
+    if (server !== undefined) return [{ what: 'Cluster', url: server }, collector, runtime]
     return [
       { what: 'API server', url: `https://127.0.0.1:${ports.api}` },
+      ...(advertiseAddress === undefined ? [] : [{ what: 'Other hosts', url: `https://${advertiseAddress}:${ports.api}` }]),
       { what: 'Page', url: `http://127.0.0.1:${ports.web}` },
       { what: 'Model API', url: `http://127.0.0.1:${ports.aggregator}/api/v1/model/` },
-      { what: 'Collector', url: `http://127.0.0.1:${ports.collector}` },
+      collector,
       { what: 'Alerts', url: `http://127.0.0.1:${ports.alerts}` },
       ...(this.#influxdb === undefined ? [] : [{ what: 'InfluxDB', url: `${this.#influxdb} (database k8s)` }]),
-      { what: 'Runtime', url: this.#runtime === 'docker' ? `Docker at ${this.#options.dockerHost}` : 'simulated' },
+      runtime,
     ]
   }
 }

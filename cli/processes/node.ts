@@ -7,7 +7,7 @@ import type { Log } from '../../lib/log.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { CoreV1Node } from '../../orchestrator/api/generated/kinds.ts'
 import type { Client } from '../../orchestrator/client/client.ts'
-import { createHttpsTransport } from '../../orchestrator/client/https-transport.ts'
+import { createHttpsTransport, type HttpsTransport } from '../../orchestrator/client/https-transport.ts'
 import { createInformerFactory } from '../../orchestrator/client/informer-factory.ts'
 import type { InformerFactory } from '../../orchestrator/client/informer.ts'
 import { createClient } from '../../orchestrator/client/rest-client.ts'
@@ -20,32 +20,37 @@ import {
   type ContainerRuntime,
   type NodeAgent,
 } from '../../orchestrator/node/app.ts'
-import { readPair } from '../key-pair.ts'
+import { signalProcess } from '../../lib/process-identity.ts'
 import type { DataFolder } from '../data-folder.ts'
-import { gatewayOf, podCidrOfNode, serviceAddress } from '../network-layout.ts'
-import { nodeNames, UsageError, type ClusterOptions } from '../options.ts'
-import { runProcess, type Process } from './lifecycle.ts'
+import { createCertificateRotation, type CertificateRotation } from '../hosts/certificate-rotation.ts'
+import { readJoinedHost, writeJoinedHost } from '../hosts/joined-host.ts'
+import { loopback, nodeNames, UsageError, type ClusterOptions } from '../options.ts'
+import { runCredentials } from '../run-credentials.ts'
+import { readRunState } from '../state.ts'
+import { runProcess, type Process, type ProcessContext } from './lifecycle.ts'
+import { joinedPlace, localPlace, type NodePlace } from './node-place.ts'
 
-const loopback = '127.0.0.1'
-const clusterDomain = 'cluster.local'
-/** The cluster's DNS has the tenth service address, as everywhere. */
-const dnsIndex = 10
 const readyTimeoutMs = 20_000
 const readyPollMs = 50
 /** Images that were in use less than this ago stay. */
 const imageMinAgeMs = 120_000
+/** The exit code of a node that has to begin anew, in another range of the pod network. */
+const movedExitCode = 75
 
 /** `binnacle node`: with Docker the node of that index, with the simulated runtime all nodes of this host. Resolves with the exit code. */
 export function runNode(options: ClusterOptions, index: number): Promise<number> {
   const names = nodeNames(options)
   if (names[index] === undefined) throw new UsageError(`--index: ${index} is not one of the ${names.length} nodes of this host`)
-  const isDocker = options.runtime === 'docker'
-  return runProcess(`node-${index}`, options, async ({ folder, log }) => {
-    const parts = isDocker
-      ? [dockerNode({ options, folder, log, name: names[index]!, index })]
-      : names.map((name, position) => simulatedNode({ options, folder, log, name, index: position }))
-    return together(parts)
-  })
+  const isSimulated = options.runtime === 'simulated'
+  const isJoined = options.server !== undefined
+  const build = async ({ folder, log }: ProcessContext) => {
+    const one = (name: string, position: number) => {
+      const place = isJoined ? joinedPlace(options, folder) : localPlace(options, folder, { name, index: position, isSimulated })
+      return buildNode({ options, folder, log, name, index: position, place, isSimulated })
+    }
+    return isSimulated ? together(names.map(one)) : one(names[index]!, index)
+  }
+  return runProcess(`node-${index}`, options, build, isJoined)
 }
 
 interface NodeContext {
@@ -54,18 +59,27 @@ interface NodeContext {
   readonly log: Log
   readonly name: string
   readonly index: number
+  readonly place: NodePlace
+  readonly isSimulated: boolean
 }
 
-function dockerNode(context: NodeContext): Process {
-  const { options, folder, log, name, index } = context
-  const { podCidr, serviceCidr, ports } = options
-  const gateway = gatewayOf(podCidr)
+function buildNode(context: NodeContext): Process {
+  const access = connect(context)
+  const { log, name } = context
+  const parts = context.isSimulated ? simulatedParts(context, access) : dockerParts(context, access)
+  const rotation = context.options.server === undefined ? undefined : certificateRotation(context, access, parts.agent)
+  return nodeProcess({ ...access, ...parts, name, log, ...(rotation === undefined ? {} : { rotation }) })
+}
+
+function dockerParts(context: NodeContext, access: Access): Parts {
+  const { options, folder, log, name, index, place } = context
+  const { gateway, settings } = place
   const collector = createCollector({
     clock: systemClock,
     log: log.child({ part: 'collector' }),
     nodeName: name,
     docker: { url: options.dockerHost },
-    port: ports.collector + index,
+    port: options.ports.collector + index,
     intervalMs: options.collectorIntervalMs,
     nodeFilter: name,
     clusterFilter: folder.clusterId,
@@ -73,10 +87,9 @@ function dockerNode(context: NodeContext): Process {
       ? {}
       : { nodeCgroup: { paths: nodeCgroupPaths(folder.clusterId, name), memoryBytes: Math.floor(totalmem() / options.nodes) } }),
   })
-  const access = connect(context)
   const runtime = createDockerRuntime({ url: options.dockerHost, clock: systemClock, nodePath: process.execPath })
-  const network = { name: `binnacle-${folder.clusterId}`, bridge: `bnc-${folder.clusterId}`, subnet: podCidr, gateway }
-  const agent = nodeAgent({ ...context, ...access, runtime, collector, internalIp: gateway, network })
+  const network = { name: `binnacle-${folder.clusterId}`, bridge: `bnc-${folder.clusterId}`, subnet: settings.podCidr, gateway }
+  const agent = nodeAgent({ ...context, ...access, runtime, collector, network })
   const services = createNodeNetwork({
     client: access.client,
     informers: access.informers,
@@ -85,19 +98,19 @@ function dockerNode(context: NodeContext): Process {
     log: log.child({ part: 'network' }),
     clusterId: folder.clusterId,
     nodeName: name,
-    nodeIp: gateway,
-    podSubnet: podCidr,
-    serviceCidr,
+    nodeIp: place.address,
+    podSubnet: settings.podCidr,
+    serviceCidr: settings.serviceCidr,
     gateway,
-    clusterDns: serviceAddress(serviceCidr, dnsIndex),
-    clusterDomain,
-    apiServer: { host: loopback, port: ports.api },
+    clusterDns: settings.clusterDns,
+    clusterDomain: settings.clusterDomain,
+    ...(place.needsApiProxy ? { apiServer: { host: loopback, port: options.ports.api } } : {}),
     upstreamResolvers: readResolvers(),
   })
-  return nodeProcess({ ...access, name, log, collector, agent, services })
+  return { collector, agent, services }
 }
 
-function simulatedNode(context: NodeContext): Process {
+function simulatedParts(context: NodeContext, access: Access): Parts {
   const { options, log, name, index } = context
   const runtime = createSimulatedRuntime({ clock: systemClock, nodeName: name })
   const collector = createCollector({
@@ -107,39 +120,41 @@ function simulatedNode(context: NodeContext): Process {
     port: options.ports.collector + index,
     source: createSimulatedSource({ report: () => runtime.usage(), clock: systemClock, intervalMs: options.collectorIntervalMs }),
   })
-  const access = connect(context)
-  const agent = nodeAgent({ ...context, ...access, runtime, collector, internalIp: loopback })
-  return nodeProcess({ ...access, name, log, collector, agent })
+  return { collector, agent: nodeAgent({ ...context, ...access, runtime, collector }) }
 }
 
 interface Access {
   readonly client: Client
   readonly informers: InformerFactory
-  readonly close: () => void
+  readonly transport: HttpsTransport
 }
 
-function connect({ options, folder, log, name }: NodeContext): Access {
+function connect({ place, log, name }: NodeContext): Access {
   const transport = createHttpsTransport({
-    server: `https://${loopback}:${options.ports.api}`,
-    ca: readPair(folder, 'ca').cert,
-    ...readPair(folder, `node-${name}`),
+    server: place.server,
+    ca: place.ca,
+    ...place.client(),
     clock: systemClock,
     userAgent: 'binnacle-node',
   })
   const client = createClient(transport)
-  const informers = createInformerFactory({ client, clock: systemClock, random: systemRandom, log: log.child({ part: 'informers' }) })
-  return { client, informers, close: () => transport.close() }
+  const informers = createInformerFactory({
+    client,
+    clock: systemClock,
+    random: systemRandom,
+    log: log.child({ part: 'informers', node: name }),
+  })
+  return { client, informers, transport }
 }
 
 interface AgentContext extends NodeContext, Access {
   readonly runtime: ContainerRuntime
   readonly collector: Collector
-  readonly internalIp: string
   readonly network?: { readonly name: string; readonly bridge: string; readonly subnet: string; readonly gateway: string }
 }
 
 function nodeAgent(context: AgentContext): NodeAgent {
-  const { options, folder, log, name, index, client, informers, runtime, collector, internalIp, network } = context
+  const { options, folder, log, name, index, client, informers, runtime, collector, network, place } = context
   return createNodeAgent({
     client,
     informers,
@@ -151,12 +166,14 @@ function nodeAgent(context: AgentContext): NodeAgent {
     dataDir: folder.path('nodes', name),
     clusterId: folder.clusterId,
     addresses: [
-      { type: 'InternalIP', address: internalIp },
+      { type: 'InternalIP', address: place.address },
       { type: 'Hostname', address: name },
     ],
-    podCidr: podCidrOfNode(options.podCidr, index),
-    clusterDns: [serviceAddress(options.serviceCidr, dnsIndex)],
-    clusterDomain,
+    preferredPodCidr: place.preferredPodCidr,
+    onPodCidrChange: (podCidr) => beginAnew(context, podCidr),
+    ...(options.server === undefined ? {} : { onRemoved: () => leaveCluster(context) }),
+    clusterDns: [place.settings.clusterDns],
+    clusterDomain: place.settings.clusterDomain,
     ...(options.evictionHard === undefined ? {} : { evictionHard: options.evictionHard }),
     evictionTransitionMs: options.evictionTransitionMs,
     ...(options.collectsImages
@@ -165,12 +182,40 @@ function nodeAgent(context: AgentContext): NodeAgent {
     ...(options.podManifestPath === undefined ? {} : { podManifestPath: options.podManifestPath }),
     ...(network === undefined ? {} : { network }),
     ...(network === undefined || options.nodes === 1 ? {} : { capacity: shareOfMachine(options.nodes, folder) }),
-    server: {
-      hosts: internalIp === loopback ? [loopback] : [loopback, internalIp],
-      port: options.ports.nodeAgent + index,
-      tls: { ...readPair(folder, `node-${name}`), clientCa: readPair(folder, 'ca').cert },
-    },
+    server: { hosts: place.hosts, port: options.ports.nodeAgent + index, tls: { ...place.serving(), clientCa: place.ca } },
     stats: collector,
+  })
+}
+
+/** Addresses of pods come from the range that the agent started with: another one takes another agent. */
+function beginAnew({ options, folder, log }: NodeContext, podCidr: string): void {
+  const joined = options.server === undefined ? undefined : readJoinedHost(folder)
+  if (joined !== undefined) writeJoinedHost(folder, { ...joined, podCidr })
+  log.warn({ podCidr }, 'ending, to begin anew in another range of the pod network')
+  process.exit(movedExitCode)
+}
+
+/** The host is no part of the cluster any longer: what runs here ends with its supervisor, and does not come back by itself. */
+function leaveCluster({ folder, log }: NodeContext): void {
+  const joined = readJoinedHost(folder)
+  if (joined !== undefined) writeJoinedHost(folder, { ...joined, isRemoved: true })
+  log.warn({}, 'this host was removed from the cluster')
+  const supervisor = readRunState(folder)?.supervisor
+  if (supervisor !== undefined) signalProcess(supervisor, 'SIGTERM')
+}
+
+function certificateRotation({ options, log, place }: NodeContext, { transport }: Access, agent: NodeAgent): CertificateRotation {
+  return createCertificateRotation({
+    clock: systemClock,
+    random: systemRandom,
+    log: log.child({ part: 'certificates' }),
+    // In a process of its own: the certificate library would stay in this one's memory for good.
+    renew: () => runCredentials(options),
+    read: () => ({ client: place.client(), serving: place.serving() }),
+    use: ({ client, serving }) => {
+      transport.useCertificate(client)
+      agent.useCertificate(serving)
+    },
   })
 }
 
@@ -184,20 +229,24 @@ function shareOfMachine(nodes: number, folder: DataFolder): Record<string, strin
   }
 }
 
-interface NodeParts extends Access {
-  readonly name: string
-  readonly log: Log
+interface Parts {
   readonly collector: Collector
   readonly agent: NodeAgent
   readonly services?: NodeNetwork
 }
 
-function nodeProcess({ client, name, informers, close, log, collector, agent, services }: NodeParts): Process {
+interface NodeParts extends Access, Parts {
+  readonly name: string
+  readonly log: Log
+  readonly rotation?: CertificateRotation
+}
+
+function nodeProcess({ client, name, informers, transport, log, collector, agent, services, rotation }: NodeParts): Process {
   const abort = new AbortController()
-  let running: Promise<void> | undefined
+  let running: Promise<unknown> | undefined
   return {
     start: async () => {
-      running = informers.run(abort.signal)
+      running = Promise.all([informers.run(abort.signal), rotation?.run(abort.signal)])
       const problem = services === undefined ? undefined : await whyNoServiceRules()
       if (problem !== undefined) log.warn({}, problem)
       services?.start()
@@ -208,7 +257,7 @@ function nodeProcess({ client, name, informers, close, log, collector, agent, se
       await Promise.all([agent.stop(), services?.stop(), collector.stop()])
       abort.abort()
       await running
-      close()
+      transport.close()
     },
   }
 }

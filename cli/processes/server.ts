@@ -9,13 +9,11 @@ import { createControllers } from '../../orchestrator/controllers/app.ts'
 import { createScheduler } from '../../orchestrator/scheduler/app.ts'
 import { openSqliteStore } from '../../orchestrator/store/sqlite.ts'
 import { readPair } from '../key-pair.ts'
-import { gatewayOf, serviceAddress } from '../network-layout.ts'
-import type { ClusterOptions } from '../options.ts'
+import { clusterSettingsOf, gatewayOf, serviceAddress } from '../network-layout.ts'
+import { loopback, type ClusterOptions } from '../options.ts'
 import { schedulerSettings } from '../scheduler-configuration.ts'
 import { runProcess, type Process, type ProcessContext } from './lifecycle.ts'
 
-const loopback = '127.0.0.1'
-const dnsIndex = 10
 /** The port of the proxy through which pods reach the API server, on their gateway's address. */
 const apiProxyPort = 6443
 
@@ -26,6 +24,7 @@ export function runServer(options: ClusterOptions): Promise<number> {
 
 async function buildServer({ options, folder, log }: ProcessContext): Promise<Process> {
   const { ports, serviceCidr } = options
+  const settings = clusterSettingsOf(options)
   const shared = { clock: systemClock, random: systemRandom }
   const authority = readPair(folder, 'ca')
   const ca = authority.cert
@@ -34,7 +33,7 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
     store,
     ...shared,
     log: log.child({ part: 'apiserver' }),
-    hosts: [loopback],
+    hosts: listenersOf(options),
     port: ports.api,
     tls: { ...readPair(folder, 'apiserver'), clientCa: ca },
     kubeletClient: { ...readPair(folder, 'apiserver-kubelet-client'), ca },
@@ -48,9 +47,9 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
       issuer: 'https://kubernetes.default.svc.cluster.local',
     },
     serviceCidr,
-    clusterDnsIp: serviceAddress(serviceCidr, dnsIndex),
-    advertise:
-      options.runtime === 'docker' ? { host: gatewayOf(options.podCidr), port: apiProxyPort } : { host: loopback, port: ports.api },
+    clusterDnsIp: settings.clusterDns,
+    advertise: advertisedAt(options),
+    settings,
     monitor: { host: 'localhost', port: ports.metricsApi, caBundle: ca },
   })
   const client = createClient(server.transport)
@@ -69,6 +68,9 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
     log: log.child({ part: 'controllers' }),
     rootCa: ca,
     signCertificate: (terms) => signCertificateRequest(authority, terms),
+    podRanges: { podCidr: options.podCidr, firstNode: options.nodeName, goesBeyond: options.runtime === 'simulated' },
+    nodeGracePeriodMs: options.nodeGracePeriodMs,
+    reservedAddresses: [gatewayOf(options.podCidr), serviceAddress(serviceCidr, 1), options.advertiseAddress ?? loopback],
     autoscaler: { downscaleStabilizationMs: options.downscaleStabilizationMs },
   })
   const abort = new AbortController()
@@ -85,4 +87,15 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
       await store.stop()
     },
   }
+}
+
+/** Loopback is always there: the parts of the stack on this machine use it. */
+function listenersOf({ bindAddress }: ClusterOptions): string[] {
+  return bindAddress === '0.0.0.0' ? [bindAddress] : [...new Set([loopback, bindAddress])]
+}
+
+/** Where pods reach the API server: through the proxy on their bridge, unless it listens where they get by themselves. */
+function advertisedAt({ advertiseAddress, runtime, podCidr, ports }: ClusterOptions): { readonly host: string; readonly port: number } {
+  if (advertiseAddress !== undefined) return { host: advertiseAddress, port: ports.api }
+  return runtime === 'docker' ? { host: gatewayOf(podCidr), port: apiProxyPort } : { host: loopback, port: ports.api }
 }
