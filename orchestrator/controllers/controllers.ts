@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Client } from '../client/client.ts'
 import type { InformerFactory } from '../client/informer.ts'
 import type { AnyController } from './controller.ts'
+import { createAttachDetachController, createAttachmentCleanupController } from './attach-detach/attach-detach.controller.ts'
 import { createBootstrapSignerController } from './bootstrap-token/bootstrap-signer.controller.ts'
 import { createTokenCleanerController } from './bootstrap-token/token-cleaner.controller.ts'
 import { createCertificateApprovingController } from './certificate-signing-request/approving.controller.ts'
@@ -10,6 +11,7 @@ import { createCertificateCleaningController } from './certificate-signing-reque
 import { createCertificateSigningController } from './certificate-signing-request/signing.controller.ts'
 import type { SignCertificate } from './certificate-signing-request/signing.controller.ts'
 import { createClusterRoleAggregationController } from './clusterrole-aggregation/clusterrole-aggregation.controller.ts'
+import { createCsiControllers } from './csi/csi-controllers.ts'
 import { createCronJobController } from './cronjob/cronjob.controller.ts'
 import { createDaemonSetController } from './daemonset/daemonset.controller.ts'
 import { createDeploymentController } from './deployment/deployment.controller.ts'
@@ -46,6 +48,8 @@ export interface ControllerSettings extends ServingRules {
   readonly podRanges?: PodRangesOptions
   /** A node silent for this long is not ready. 40 s. */
   readonly nodeGracePeriodMs?: number
+  /** CSI drivers whose controller part is called from here, in place of sidecars: `unix:/path` by name. */
+  readonly csiEndpoints?: Readonly<Record<string, string>>
   /** Terminated pods that are kept. 12,500. */
   readonly terminatedPodThreshold?: number
 }
@@ -77,6 +81,9 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createClaimController(options),
     createVolumeController(options),
     createEphemeralVolumeController(options),
+    createAttachDetachController(options),
+    createAttachmentCleanupController(options),
+    ...createCsiControllers(options),
     createNamespaceController(options),
     createResourceQuotaController({ ...options, kinds: collectableKinds() }),
     createServiceAccountController(options),

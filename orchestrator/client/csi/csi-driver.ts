@@ -146,7 +146,7 @@ export function openCsiDriver(endpoint: string, clock: Clock): CsiDriver {
   const channel = openGrpcChannel(endpoint, clock)
   return {
     call: async <M extends CsiMethod>(method: M, request: CsiRequest<M>) =>
-      (await channel.call(csiMethods[method], request, callTimeoutMs)) as CsiResponse<M>,
+      await channel.call(csiMethods[method], request, callTimeoutMs),
     close: () => channel.close(),
   }
 }

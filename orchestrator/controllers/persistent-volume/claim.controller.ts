@@ -181,7 +181,7 @@ async function confirm(
       (reference.namespace === claim.metadata.namespace && reference.name === claim.metadata.name && (reference.uid ?? '') === ''))
   if (volume !== undefined && (isOurs || isFree)) {
     if (!isOurs || !wasBound) return join(claim, volume, context)
-    return report(claim, boundStatus(await expand(claim, volume, caches, context)), context)
+    return report(claim, { ...boundStatus(await expand(claim, volume, caches, context)), ...toldSize(claim, volume) }, context)
   }
   if (!wasBound) return report(claim, { phase: 'Pending' }, context)
   const isGone = volume === undefined
@@ -201,6 +201,12 @@ const boundStatus = ({ spec }: CoreV1PersistentVolume): NonNullable<CoreV1Persis
   ...(spec?.accessModes === undefined ? {} : { accessModes: spec.accessModes }),
   ...(spec?.capacity === undefined ? {} : { capacity: spec.capacity }),
 })
+
+/** What a bound claim has been told of its size stands until who enlarges the volume has done so. Folders have no other size than their object's. */
+function toldSize({ status }: CoreV1PersistentVolumeClaim, { spec }: CoreV1PersistentVolume): NonNullable<CoreV1PersistentVolumeClaim['status']> {
+  if (spec.csi?.driver === localDriver || status?.phase !== 'Bound') return {}
+  return status.capacity === undefined ? {} : { capacity: status.capacity }
+}
 
 /** A folder has no size of its own: a larger request is a larger volume at once. Other drivers' resizers do it themselves. */
 async function expand(
@@ -229,6 +235,8 @@ async function report(
   status: NonNullable<CoreV1PersistentVolumeClaim['status']>,
   { client }: ReconcileContext,
 ): Promise<void> {
-  const wanted = { ...(claim.status?.conditions === undefined ? {} : { conditions: claim.status.conditions }), ...status }
+  // What others have written beside stays.
+  const { phase: _phase, accessModes: _modes, capacity: _capacity, ...others } = claim.status ?? {}
+  const wanted = { ...others, ...status }
   await reportStatus(client, CoreV1PersistentVolumeClaim, claim, wanted)
 }

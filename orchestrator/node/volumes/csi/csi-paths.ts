@@ -17,8 +17,5 @@ export const stagingFolder = (dataDir: string, driver: string, handle: string) =
 export const devicePath = (dataDir: string, volumeName: string, podUid: string) =>
   join(dataDir, 'plugins', 'kubernetes.io', 'csi', 'volumeDevices', 'publish', volumeName, podUid)
 
-/** The name of the VolumeAttachment of a volume on a node, as upstream makes it. */
-export const attachmentName = (handle: string, driver: string, nodeName: string) => `csi-${sha256(`${handle}${driver}${nodeName}`)}`
-
 /** The handle of a volume that lives as long as its pod. */
 export const inlineHandle = (podUid: string, volume: string) => `csi-${sha256(`${podUid}${volume}`)}`

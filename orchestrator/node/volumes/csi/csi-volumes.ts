@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import type { Clock } from '../../../../lib/clock.ts'
 import { GrpcError, grpcStatus } from '../../../../lib/grpc.ts'
 import type { CoreV1PersistentVolume, CoreV1PersistentVolumeClaim, CoreV1Pod, CoreV1Volume } from '../../../api/generated/kinds.ts'
+import { inUseName } from '../../../api/volume-attachments.ts'
 import type { Client } from '../../../client/client.ts'
 import type { CsiDriver } from '../../../client/csi/csi-driver.ts'
 import { ConfigurationError } from '../../container/configuration-error.ts'
@@ -84,7 +85,7 @@ export class CsiVolumes {
     if (plugin === undefined) throw new ConfigurationError(missingDriver(driverName))
     const request = await mountRequest(input, { dataDir, nodeName, plugin })
     return this.#inTurn(`${driverName}/${request.handle}`, async () => {
-      if (request.isAttachable) this.#use(input.pod.metadata.uid!, `kubernetes.io/csi/${driverName}^${request.handle}`)
+      if (request.isAttachable) this.#use(input.pod.metadata.uid!, inUseName(request.handle, driverName))
       await record(input.pod, request)
       if (request.staging !== undefined) await this.#stage(plugin, request)
       await this.#publish(plugin, request)

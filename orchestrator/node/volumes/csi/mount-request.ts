@@ -6,11 +6,12 @@ import type {
   StorageV1CSIDriver,
   StorageV1VolumeAttachment,
 } from '../../../api/generated/kinds.ts'
+import { attachmentName } from '../../../api/volume-attachments.ts'
 import type { VolumeCapability } from '../../../client/csi/csi-driver.ts'
 import { volumeCapability } from '../../../client/csi/volume-capability.ts'
 import { ConfigurationError } from '../../container/configuration-error.ts'
 import { toTimestamp } from '../../../../lib/clock.ts'
-import { attachmentName, csiFolder, devicePath, inlineHandle, stagingFolder } from './csi-paths.ts'
+import { csiFolder, devicePath, inlineHandle, stagingFolder } from './csi-paths.ts'
 import type { CsiPlugin } from './csi-plugins.ts'
 import type { CsiVolumeInput } from './csi-volumes.ts'
 
@@ -61,7 +62,7 @@ async function persistentRequest(
   { dataDir, nodeName, plugin }: Place,
 ): Promise<MountRequest> {
   const { pod, source } = input
-  const spec = volume.spec!
+  const spec = volume.spec
   const csi = spec.csi!
   const name = volume.metadata.name!
   const driver = await source.driver(csi.driver)

@@ -8,9 +8,13 @@ import type { MountRequest } from './mount-request.ts'
 /** What a claim says of an expansion that is not over; it goes when the node has done its part. */
 const resizeConditions = new Set(['FileSystemResizePending', 'Resizing', 'NodeResizeError'])
 
-/** Is the volume larger than its claim has been told? Then its file system has to follow, which its node does. */
-export function isExpansionPending(volume: CoreV1PersistentVolume, claim: CoreV1PersistentVolumeClaim): boolean {
-  const [size, told] = [volume.spec?.capacity?.['storage'], claim.status?.capacity?.['storage']]
+/** Is the volume larger than its claim has been told, and the rest its node's part? */
+export function isExpansionPending(volume: CoreV1PersistentVolume, { status }: CoreV1PersistentVolumeClaim): boolean {
+  const isNodesPart =
+    status?.conditions?.some(({ type }) => type === 'FileSystemResizePending') === true ||
+    status?.allocatedResourceStatuses?.['storage']?.startsWith('NodeResize') === true
+  if (!isNodesPart) return false
+  const [size, told] = [volume.spec?.capacity?.['storage'], status?.capacity?.['storage']]
   return size !== undefined && told !== undefined && compareQuantities(parseQuantity(size), parseQuantity(told)) > 0
 }
 
@@ -24,7 +28,7 @@ export async function expandOnNode(options: {
   readonly secrets: Readonly<Record<string, string>>
 }): Promise<void> {
   const { client, plugin, request, volume, claim, secrets } = options
-  const storage = volume.spec!.capacity!['storage']!
+  const storage = volume.spec.capacity!['storage']!
   if (plugin.capabilities.has('EXPAND_VOLUME')) {
     await plugin.driver.call('NodeExpandVolume', {
       volumeId: request.handle,

@@ -1,0 +1,66 @@
+import { CoreV1PersistentVolume, StorageV1VolumeAttachment } from '../../api/generated/kinds.ts'
+import { isNotFound } from '../../api/status-error.ts'
+import type { InformerFactory } from '../../client/informer.ts'
+import { watch } from '../controller.ts'
+import type { ControllerDeclaration } from '../controller.ts'
+import { removeFinalizer } from '../finalizers.ts'
+import type { CsiDrivers } from './csi-drivers.ts'
+import { provisionerFinalizer } from './provision.plan.ts'
+import { readSecret } from './secret-reference.ts'
+
+const provisionedBy = 'pv.kubernetes.io/provisioned-by'
+const secretAnnotation = 'volume.kubernetes.io/provisioner-deletion-secret'
+
+/**
+ * Has a driver delete the volumes that were made by it, when nobody claims them any more and their policy is Delete. The object goes after the volume, so that
+ * none is forgotten.
+ */
+export function createCsiVolumeDeleter({
+  informers,
+  drivers,
+}: {
+  readonly informers: InformerFactory
+  readonly drivers: CsiDrivers
+}): ControllerDeclaration<CoreV1PersistentVolume> {
+  const attachments = informers.informer(StorageV1VolumeAttachment, {
+    indexes: { volume: ({ spec }) => (spec.source.persistentVolumeName === undefined ? [] : [spec.source.persistentVolumeName]) },
+  })
+  return {
+    name: 'csi-volume-deleter',
+    for: CoreV1PersistentVolume,
+    watches: [watch(StorageV1VolumeAttachment, ({ spec }) => (spec.source.persistentVolumeName === undefined ? [] : [spec.source.persistentVolumeName]))],
+    async reconcile(volume, { client, events }) {
+      const { metadata, spec, status } = volume
+      const name = metadata.annotations?.[provisionedBy]
+      if (name === undefined || !drivers.names.has(name) || spec.csi?.driver !== name) return undefined
+      const isGoing = metadata.deletionTimestamp !== undefined
+      if (spec.persistentVolumeReclaimPolicy !== 'Delete') {
+        if (isGoing) await removeFinalizer(client, CoreV1PersistentVolume, volume, provisionerFinalizer)
+        return undefined
+      }
+      // One that is claimed stays although somebody deletes its object: the binder holds it.
+      const isFree = status?.phase === 'Released' || status?.phase === 'Failed' || (isGoing && status?.phase !== 'Bound')
+      if (!isFree || (isGoing && metadata.finalizers?.includes(provisionerFinalizer) !== true)) return undefined
+      // It goes on when the last one is detached.
+      if ([...attachments.byIndex('volume', metadata.name!)].length > 0) return undefined
+      try {
+        const { driver, capabilities } = await drivers.get(name)
+        const reference = {
+          name: metadata.annotations?.[`${secretAnnotation}-name`] ?? '',
+          namespace: metadata.annotations?.[`${secretAnnotation}-namespace`] ?? '',
+        }
+        if (capabilities.has('CREATE_DELETE_VOLUME'))
+          await driver.call('DeleteVolume', { volumeId: spec.csi.volumeHandle, secrets: await readSecret(client, reference) })
+      } catch (error) {
+        events.event(volume, 'Warning', 'VolumeFailedDelete', (error as Error).message)
+        throw error
+      }
+      if (isGoing) await removeFinalizer(client, CoreV1PersistentVolume, volume, provisionerFinalizer)
+      else
+        await client.delete(CoreV1PersistentVolume, { name: metadata.name! }, { preconditions: { uid: metadata.uid! } }).catch((error: unknown) => {
+          if (!isNotFound(error)) throw error
+        })
+      return undefined
+    },
+  }
+}
