@@ -137,6 +137,16 @@ const commands: Readonly<Record<string, Command>> = {
       )
     },
   },
+  token: {
+    usage: 'token create [--ttl 24h] | list | delete ID',
+    help: 'tokens with which other hosts join; see token --help',
+    run: async (args, context) => {
+      const { describeToken, runToken } = await import('./commands/token.ts')
+      if (!args.includes('--help')) return runToken(args, context)
+      context.print(describeToken())
+      return 0
+    },
+  },
   collector: {
     usage: 'collector [FLAGS]',
     help: 'figures of the containers of any Docker host, without a cluster; flags of its own, see collector --help',
@@ -166,7 +176,7 @@ const commands: Readonly<Record<string, Command>> = {
 }
 
 /** Commands that answer `--help` themselves. */
-const withOwnHelp = ['kubectl', 'collector', 'aggregator', 'doctor', 'rolling-update', 'stop', 'why', 'node']
+const withOwnHelp = ['kubectl', 'collector', 'aggregator', 'doctor', 'rolling-update', 'stop', 'why', 'node', 'token']
 
 function helpText(): string {
   const rows = Object.values(commands).map(({ usage, help }) => `  ${usage.padEnd(40)}${help}`)

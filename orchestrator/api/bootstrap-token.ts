@@ -45,3 +45,24 @@ export function readBootstrapToken({ type, metadata, data = {} }: CoreV1Secret):
 
 /** Whether a token's time is over. */
 export const isExpired = ({ expiresAtMs }: BootstrapToken, now: number): boolean => expiresAtMs !== undefined && expiresAtMs <= now
+
+/** The Secret of a token that joins hosts: it authenticates, and vouches for the cluster. */
+export function newBootstrapToken(token: {
+  readonly id: string
+  readonly secret: string
+  /** RFC 3339; `undefined` for one that stays. */
+  readonly expiresAt: string | undefined
+  readonly description: string | undefined
+}): CoreV1Secret {
+  const { id, secret, expiresAt, description } = token
+  const fields = {
+    'token-id': id,
+    'token-secret': secret,
+    'usage-bootstrap-authentication': 'true',
+    'usage-bootstrap-signing': 'true',
+    ...(expiresAt === undefined ? {} : { expiration: expiresAt }),
+    ...(description === undefined ? {} : { description }),
+  }
+  const data = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, Buffer.from(value).toString('base64')]))
+  return { apiVersion: 'v1', kind: 'Secret', type: secretType, metadata: bootstrapTokenKey(id), data }
+}
