@@ -25,7 +25,7 @@ const closeMs = 2000
 /** What is read from the spool ahead of its turn. */
 const readAheadBytes = 8 << 20
 /** One record of the spool, unless one batch alone is larger. */
-const recordBytes = 4 << 20
+const maxRecordBytes = 4 << 20
 /** A receiver that refuses so many lines one after the other, each alone and none taken between, is set up wrongly: lines wait then. */
 const maxRefusalsInRow = 20
 
@@ -362,7 +362,7 @@ export class Delivery implements LogSink {
   async #store(parts: Part[]): Promise<void> {
     this.#spillingParts = parts
     while (this.#spillingParts.length > 0) {
-      const count = countFitting(this.#spillingParts, recordBytes)
+      const count = countFitting(this.#spillingParts, Math.min(maxRecordBytes, this.#settings.spoolBytes / 16))
       const chunk = this.#spillingParts.slice(0, count)
       const isStored = await this.#parts.spool!.append(chunk.map(({ batch }) => batch))
       if (!isStored) break
@@ -376,10 +376,16 @@ export class Delivery implements LogSink {
     for (const [lane, own] of rest) lane.putBack(own)
   }
 
+  /** What has been read from the spool cannot be dropped from it: while the receiver fails, no more is read than a request needs. */
+  get #hasReadAheadRoom(): boolean {
+    const limit = this.#accounts.isHealthy ? Math.min(readAheadBytes, this.#settings.spoolBytes / 4) : 1
+    return this.#storedBytes < limit
+  }
+
   /** Reads ahead from the spool. One at a time. */
   #refill(): void {
     const { spool } = this.#parts
-    if (spool === undefined || spool.isEmpty || !this.#isStarted || this.#isStopping || this.#storedBytes >= readAheadBytes) return
+    if (spool === undefined || spool.isEmpty || !this.#isStarted || this.#isStopping || !this.#hasReadAheadRoom) return
     this.#refilling ??= this.#readFromSpool(spool).finally(() => {
       this.#refilling = undefined
       this.#pump()
@@ -387,7 +393,7 @@ export class Delivery implements LogSink {
   }
 
   async #readFromSpool(spool: BatchSpool): Promise<void> {
-    while (this.#storedBytes < readAheadBytes && !this.#isStopping) {
+    while (this.#hasReadAheadRoom && !this.#isStopping) {
       const found = await spool.lease()
       if (found === undefined) return
       const lines = found.batches.reduce((sum, { count }) => sum + count, 0)
