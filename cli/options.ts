@@ -2,6 +2,11 @@ import { isIPv4 } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { nodeAgentFlags, nodeAgentSettings, toNodeAgentFlags } from './node-agent-flags.ts'
+import type { NodeAgentSettings } from './node-agent-flags.ts'
+import { UsageError } from './usage-error.ts'
+
+export { UsageError } from './usage-error.ts'
 
 /** Everything that can be set about a cluster on this host. One table for `start` and for the processes it starts. */
 export interface ClusterOptions {
@@ -32,6 +37,8 @@ export interface ClusterOptions {
   /** `undefined`: upstream's thresholds. */
   readonly evictionHard: string | undefined
   readonly evictionTransitionMs: number
+  /** What is set about node agents beside. */
+  readonly nodeAgent: NodeAgentSettings
   /** Unused images are removed from an engine that is not the cluster's own, too. */
   readonly collectsImages: boolean
   readonly imageHighPercent: number
@@ -108,6 +115,7 @@ export const flags = {
     fallback: '300',
     help: 'how long a node stays under pressure after it was last met',
   },
+  ...nodeAgentFlags,
   'image-gc': { help: "remove unused images when the engine's disk runs full; they may be somebody else's" },
   'image-gc-high-threshold': { value: 'PERCENT', fallback: '85', help: 'use of the disk above which unused images go' },
   'image-gc-low-threshold': { value: 'PERCENT', fallback: '80', help: 'use of the disk down to which they go' },
@@ -122,11 +130,6 @@ export const flags = {
   'scheduler-config': { value: 'FILE', help: 'profiles and plugins of the scheduler (KubeSchedulerConfiguration v1)' },
   'log-level': { value: 'LEVEL', fallback: 'info', help: 'debug, info, warn or error' },
 } satisfies Record<string, Flag>
-
-/** A mistake in what was typed: shown as one line, exit code 2. */
-export class UsageError extends Error {
-  readonly code = 'USAGE'
-}
 
 /** Parses flags. Throws `UsageError` naming the flag, the value and what is allowed. */
 export function parseOptions(args: readonly string[]): ClusterOptions {
@@ -169,6 +172,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     nodeName: nodeNameOf(optional('node-name')),
     evictionHard: evictionOf(optional('eviction-hard')),
     evictionTransitionMs: seconds('eviction-pressure-transition-period', text('eviction-pressure-transition-period'), 0, 86_400),
+    nodeAgent: nodeAgentSettings(values),
     collectsImages: values['image-gc'] === true,
     imageHighPercent,
     imageLowPercent: integer('image-gc-low-threshold', text('image-gc-low-threshold'), 0, imageHighPercent),
@@ -217,7 +221,11 @@ export function toFlags(options: ClusterOptions): string[] {
     ['log-level', options.logLevel],
   ]
   const given = pairs.filter(([, value]) => value !== undefined).map(([name, value]) => `--${name}=${value}`)
-  const repeated = [...options.rules.map((file) => `--rules=${file}`), ...options.tlsSans.map((name) => `--tls-san=${name}`)]
+  const repeated = [
+    ...toNodeAgentFlags(options.nodeAgent),
+    ...options.rules.map((file) => `--rules=${file}`),
+    ...options.tlsSans.map((name) => `--tls-san=${name}`),
+  ]
   return [...given, ...(options.collectsImages ? ['--image-gc'] : []), ...repeated]
 }
 

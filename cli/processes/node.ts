@@ -179,6 +179,7 @@ function nodeAgent(context: AgentContext): NodeAgent {
     ...(options.collectsImages
       ? { imageCollection: { highPercent: options.imageHighPercent, lowPercent: options.imageLowPercent, minAgeMs: imageMinAgeMs } }
       : {}),
+    ...definedOf(options.nodeAgent),
     ...(options.podManifestPath === undefined ? {} : { podManifestPath: options.podManifestPath }),
     ...(network === undefined ? {} : { network }),
     ...(network === undefined || options.nodes === 1 ? {} : { capacity: shareOfMachine(options.nodes, folder) }),
@@ -186,6 +187,10 @@ function nodeAgent(context: AgentContext): NodeAgent {
     stats: collector,
   })
 }
+
+/** Settings without those that nobody has given. */
+const definedOf = <T extends object>(settings: T) =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
 
 /** Addresses of pods come from the range that the agent started with: another one takes another agent. */
 function beginAnew({ options, folder, log }: NodeContext, podCidr: string): void {

@@ -67,6 +67,7 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
     ...shared,
     log: log.child({ part: 'controllers' }),
     rootCa: ca,
+    csiEndpoints: options.nodeAgent.csiEndpoints,
     signCertificate: (terms) => signCertificateRequest(authority, terms),
     podRanges: { podCidr: options.podCidr, firstNode: options.nodeName, goesBeyond: options.runtime === 'simulated' },
     nodeGracePeriodMs: options.nodeGracePeriodMs,

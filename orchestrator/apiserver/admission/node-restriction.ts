@@ -14,6 +14,9 @@ export const nodeRestriction: AdmissionPlugin = {
       case 'nodes':
         if (name !== node) throw refuse(`is not allowed to create node ${JSON.stringify(name)}`)
         return
+      case 'csinodes.storage.k8s.io':
+        if (name !== node) throw refuse(`is not allowed to create CSINode ${JSON.stringify(name)}`)
+        return
       case 'endpoints':
       case 'endpointslices.discovery.k8s.io':
         if (!isNodeServedEndpoint(namespace, name)) throw refuse('can only create the endpoints of services that nodes themselves serve')

@@ -1,4 +1,4 @@
-import type { CoreV1Container, CoreV1Pod, CoreV1PodSpec, CoreV1Volume } from '../../api/generated/kinds.ts'
+import type { CoreV1Container, CoreV1PersistentVolume, CoreV1Pod, CoreV1PodSpec, CoreV1Volume } from '../../api/generated/kinds.ts'
 import { claimsOfPod } from '../../api/persistent-volumes.ts'
 import type { Store } from '../../store/store.ts'
 import type { AccessAttributes, Authorizer, Decision } from './authorizer.ts'
@@ -95,8 +95,8 @@ export class NodeAuthorizer implements Authorizer {
     if (qualified === 'pods') return this.#mayWritePod(node, attributes)
     if (endpointKinds.has(qualified)) return verb === 'create' || (updates.has(verb) && isNodeServedEndpoint(namespace, name))
     if (group !== '' || !ownedByPods.has(resource)) return false
-    const isToken = resource === 'serviceaccounts' && subresource === 'token' && verb === 'create'
-    return (isToken || (subresource === '' && reads.has(verb))) && this.#refers(node, attributes)
+    const verbs = subresource === '' ? reads : subresourceVerbs.get(`${resource}/${subresource}`)
+    return verbs?.has(verb) === true && this.#refers(node, attributes)
   }
 
   #mayWritePod(node: string, { verb, subresource, namespace, name }: AccessAttributes): boolean {
@@ -115,9 +115,30 @@ export class NodeAuthorizer implements Authorizer {
       const { metadata, spec } = object as CoreV1Pod
       if (spec?.nodeName === node && namesOf(metadata.name ?? '', spec, resource).has(name)) return true
     }
+    return resource === 'secrets' && this.#isOfVolume(node, namespace, name)
+  }
+
+  /** Whether a volume that a pod of the node claims names the secret, for its node to mount it with. */
+  #isOfVolume(node: string, namespace: string, name: string): boolean {
+    for (const { object } of this.#store.list('core/persistentvolumes/').entries) {
+      const { csi, claimRef } = (object as CoreV1PersistentVolume).spec
+      const secrets = [csi?.nodeStageSecretRef, csi?.nodePublishSecretRef, csi?.nodeExpandSecretRef]
+      if (!secrets.some((secret) => secret?.name === name && secret.namespace === namespace)) continue
+      const { namespace: claimNamespace = '', name: claimName = '' } = claimRef ?? {}
+      for (const { object: pod } of this.#store.list(`core/pods/${claimNamespace}/`).entries) {
+        const { metadata, spec } = pod as CoreV1Pod
+        if (spec?.nodeName === node && claimsOfPod(metadata.name ?? '', spec).includes(claimName)) return true
+      }
+    }
     return false
   }
 }
+
+/** What a node may do beside reading: tokens for its pods, and telling a claim that its file system has grown. */
+const subresourceVerbs: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ['serviceaccounts/token', new Set(['create'])],
+  ['persistentvolumeclaims/status', updates],
+])
 
 const ownedByPods = new Set(['secrets', 'configmaps', 'persistentvolumeclaims', 'serviceaccounts'])
 
@@ -151,7 +172,7 @@ function namesOfVolume(volume: CoreV1Volume, resource: string): (string | undefi
   const sources = volume.projected?.sources ?? []
   switch (resource) {
     case 'secrets':
-      return [volume.secret?.secretName, ...sources.map(({ secret }) => secret?.name)]
+      return [volume.secret?.secretName, volume.csi?.nodePublishSecretRef?.name, ...sources.map(({ secret }) => secret?.name)]
     case 'configmaps':
       return [volume.configMap?.name, ...sources.map(({ configMap }) => configMap?.name)]
     default:

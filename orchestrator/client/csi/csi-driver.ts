@@ -145,8 +145,7 @@ const callTimeoutMs = 120_000
 export function openCsiDriver(endpoint: string, clock: Clock): CsiDriver {
   const channel = openGrpcChannel(endpoint, clock)
   return {
-    call: async <M extends CsiMethod>(method: M, request: CsiRequest<M>) =>
-      await channel.call(csiMethods[method], request, callTimeoutMs),
+    call: async <M extends CsiMethod>(method: M, request: CsiRequest<M>) => await channel.call(csiMethods[method], request, callTimeoutMs),
     close: () => channel.close(),
   }
 }

@@ -83,10 +83,15 @@ export function createAttachmentCleanupController({
   return {
     name: 'attachment-cleanup',
     for: StorageV1VolumeAttachment,
-    watches: [watch(CoreV1PersistentVolume, ({ metadata }) => [...attachments.byIndex('volume', metadata.name!)].map((each) => each.metadata.name!))],
+    watches: [
+      watch(CoreV1PersistentVolume, ({ metadata }) =>
+        [...attachments.byIndex('volume', metadata.name!)].map((each) => each.metadata.name!),
+      ),
+    ],
     async reconcile({ metadata, spec }, context) {
       const name = spec.source.persistentVolumeName
-      if (name !== undefined && volumes.get(name) === undefined && metadata.deletionTimestamp === undefined) await remove(metadata.name!, context)
+      if (name !== undefined && volumes.get(name) === undefined && metadata.deletionTimestamp === undefined)
+        await remove(metadata.name!, context)
       return undefined
     },
   }

@@ -33,12 +33,15 @@ export function createCsiAttacher({
   return {
     name: 'csi-attacher',
     for: StorageV1VolumeAttachment,
-    watches: [watch(StorageV1CSINode, ({ metadata }) => [...attachments.byIndex('node', metadata.name!)].map((each) => each.metadata.name!))],
+    watches: [
+      watch(StorageV1CSINode, ({ metadata }) => [...attachments.byIndex('node', metadata.name!)].map((each) => each.metadata.name!)),
+    ],
     async reconcile(attachment, context) {
       const { attacher } = attachment.spec
       if (!drivers.names.has(attacher)) return undefined
       const isGoing = attachment.metadata.deletionTimestamp !== undefined
-      if (isGoing ? attachment.metadata.finalizers?.includes(finalizerOf(attacher)) !== true : attachment.status?.attached === true) return undefined
+      if (isGoing ? attachment.metadata.finalizers?.includes(finalizerOf(attacher)) !== true : attachment.status?.attached === true)
+        return undefined
       try {
         const driver = await drivers.get(attacher)
         await (isGoing ? detach(attachment, driver, caches, context) : attach(attachment, driver, caches, context))
@@ -48,7 +51,10 @@ export function createCsiAttacher({
         // The time of the first of a row of equal failures stays, so that telling it does not wake this again.
         const told = isGoing ? status.detachError : status.attachError
         if (told?.message !== problem.message)
-          await reportStatus(context.client, StorageV1VolumeAttachment, attachment, { ...status, [isGoing ? 'detachError' : 'attachError']: problem })
+          await reportStatus(context.client, StorageV1VolumeAttachment, attachment, {
+            ...status,
+            [isGoing ? 'detachError' : 'attachError']: problem,
+          })
         throw error
       }
       return undefined

@@ -85,9 +85,16 @@ export function volumeOf({ claim, storageClass, driver }: ProvisionInput, create
       accessModes: claim.spec?.accessModes ?? [],
       // A driver that knows no size gives what was asked for.
       capacity: {
-        storage: (created.capacityBytes ?? 0) > 0 ? quantityOf(created.capacityBytes!) : (claim.spec?.resources?.requests?.['storage'] ?? '0'),
+        storage:
+          (created.capacityBytes ?? 0) > 0 ? quantityOf(created.capacityBytes!) : (claim.spec?.resources?.requests?.['storage'] ?? '0'),
       },
-      claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace: claim.metadata.namespace!, name: claim.metadata.name!, uid: claim.metadata.uid! },
+      claimRef: {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        namespace: claim.metadata.namespace!,
+        name: claim.metadata.name!,
+        uid: claim.metadata.uid!,
+      },
       csi: {
         driver,
         volumeHandle: created.volumeId ?? '',
@@ -137,7 +144,9 @@ export function topologiesFor(options: {
   const { driver, node, nodes, csiNode, allowed } = options
   const keysOf = (name: string) => csiNode(name)?.spec.drivers?.find((each) => each.name === driver)?.topologyKeys ?? []
   const placeOf = ({ metadata }: CoreV1Node): Topology => ({
-    segments: Object.fromEntries(keysOf(metadata.name!).flatMap((key) => (metadata.labels?.[key] === undefined ? [] : [[key, metadata.labels[key]]]))),
+    segments: Object.fromEntries(
+      keysOf(metadata.name!).flatMap((key) => (metadata.labels?.[key] === undefined ? [] : [[key, metadata.labels[key]]])),
+    ),
   })
   const places = (node === undefined ? [...nodes] : [node]).map(placeOf).filter(({ segments }) => Object.keys(segments).length > 0)
   const fits = ({ segments }: Topology) =>

@@ -1,4 +1,10 @@
-import { CoreV1Node, CoreV1PersistentVolume, CoreV1PersistentVolumeClaim, StorageV1CSINode, StorageV1StorageClass } from '../../api/generated/kinds.ts'
+import {
+  CoreV1Node,
+  CoreV1PersistentVolume,
+  CoreV1PersistentVolumeClaim,
+  StorageV1CSINode,
+  StorageV1StorageClass,
+} from '../../api/generated/kinds.ts'
 import { classOf } from '../../api/persistent-volumes.ts'
 import { isAlreadyExists } from '../../api/status-error.ts'
 import type { Informer, InformerFactory } from '../../client/informer.ts'
@@ -44,7 +50,8 @@ export function createCsiProvisioner({
       if (name === undefined || !drivers.names.has(name) || storageClass === undefined) return undefined
       if (metadata.deletionTimestamp !== undefined || (spec?.volumeName ?? '') !== '') return undefined
       if (caches.volumes.get(volumeNameOf(claim)) !== undefined) return undefined
-      const isWaiting = storageClass.volumeBindingMode === 'WaitForFirstConsumer' && metadata.annotations?.[selectedNodeAnnotation] === undefined
+      const isWaiting =
+        storageClass.volumeBindingMode === 'WaitForFirstConsumer' && metadata.annotations?.[selectedNodeAnnotation] === undefined
       if (isWaiting) return undefined
       try {
         await provision({ claim, storageClass, driver: name }, await drivers.get(name), { caches, context })

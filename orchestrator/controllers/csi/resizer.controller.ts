@@ -7,7 +7,6 @@ import type { InformerFactory } from '../../client/informer.ts'
 import { toTimestamp } from '../../../lib/clock.ts'
 import { watch } from '../controller.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
-import { reportStatus } from '../status.ts'
 import type { CsiDrivers } from './csi-drivers.ts'
 import { quantityOf } from './provision.plan.ts'
 import { readSecret } from './secret-reference.ts'
@@ -27,27 +26,38 @@ export function createCsiResizer({
     name: 'csi-resizer',
     for: CoreV1PersistentVolumeClaim,
     watches: [
-      watch(CoreV1PersistentVolume, ({ spec }) => (spec.claimRef === undefined ? [] : [`${spec.claimRef.namespace}/${spec.claimRef.name}`])),
+      watch(CoreV1PersistentVolume, ({ spec }) =>
+        spec.claimRef === undefined ? [] : [`${spec.claimRef.namespace}/${spec.claimRef.name}`],
+      ),
     ],
     async reconcile(claim, context) {
       const volume = volumes.get(claim.spec?.volumeName ?? '')
       const name = volume?.spec.csi?.driver
-      const wanted = claim.spec?.resources?.requests?.['storage']
-      if (volume === undefined || name === undefined || wanted === undefined || !drivers.names.has(name)) return undefined
-      if (claim.metadata.deletionTimestamp !== undefined || claim.status?.phase !== 'Bound' || !isBoundTo(claim, volume)) return undefined
-      const isPending = claim.status.allocatedResourceStatuses?.['storage']?.startsWith('Controller') === true
-      const told = claim.status.capacity?.['storage'] ?? volume.spec.capacity?.['storage'] ?? '0'
-      const isLarger = (than: string) => compareQuantities(parseQuantity(wanted), parseQuantity(than)) > 0
-      if (!isLarger(told) || (!isLarger(volume.spec.capacity?.['storage'] ?? '0') && !isPending)) return undefined
+      if (volume === undefined || name === undefined || !drivers.names.has(name)) return undefined
+      const wanted = wantedSize(claim, volume)
+      if (wanted === undefined) return undefined
       try {
         await expand({ claim, volume, wanted }, drivers, context)
       } catch (error) {
-        context.events.event(claim, 'Warning', 'VolumeResizeFailed', `resize volume "${volume.metadata.name}" failed: ${(error as Error).message}`)
+        const message = `resize volume "${volume.metadata.name}" failed: ${(error as Error).message}`
+        context.events.event(claim, 'Warning', 'VolumeResizeFailed', message)
         throw error
       }
       return undefined
     },
   }
+}
+
+/** The size that a driver is to give a volume; `undefined`: it has it, or the rest is its node's part. */
+function wantedSize(claim: CoreV1PersistentVolumeClaim, volume: CoreV1PersistentVolume): string | undefined {
+  const { metadata, spec, status } = claim
+  const wanted = spec?.resources?.requests?.['storage']
+  if (wanted === undefined || metadata.deletionTimestamp !== undefined || status?.phase !== 'Bound' || !isBoundTo(claim, volume))
+    return undefined
+  const has = volume.spec.capacity?.['storage'] ?? '0'
+  const isLarger = (than: string) => compareQuantities(parseQuantity(wanted), parseQuantity(than)) > 0
+  const wasCutShort = status.allocatedResourceStatuses?.['storage']?.startsWith('Controller') === true
+  return isLarger(status.capacity?.['storage'] ?? has) && (isLarger(has) || wasCutShort) ? wanted : undefined
 }
 
 interface Expansion {
@@ -70,15 +80,17 @@ async function expand({ claim, volume, wanted }: Expansion, drivers: CsiDrivers,
   })
   const begun = await tell(client, claim, during('Resizing', 'ControllerResizeInProgress'))
   const { capacityBytes = 0, nodeExpansionRequired = true } = capabilities.has('EXPAND_VOLUME')
-    ? await driver.call('ControllerExpandVolume', {
-        volumeId: csi.volumeHandle,
-        capacityRange: { requiredBytes: valueOf(wanted) },
-        secrets: await readSecret(client, csi.controllerExpandSecretRef),
-        volumeCapability: capabilityOf(volume.spec, capabilities.has('SINGLE_NODE_MULTI_WRITER')),
-      }).then(({ capacityBytes: bytes, nodeExpansionRequired: isRequired = false }) => ({
-        ...(bytes === undefined ? {} : { capacityBytes: bytes }),
-        nodeExpansionRequired: isRequired,
-      }))
+    ? await driver
+        .call('ControllerExpandVolume', {
+          volumeId: csi.volumeHandle,
+          capacityRange: { requiredBytes: valueOf(wanted) },
+          secrets: await readSecret(client, csi.controllerExpandSecretRef),
+          volumeCapability: capabilityOf(volume.spec, capabilities.has('SINGLE_NODE_MULTI_WRITER')),
+        })
+        .then(({ capacityBytes: bytes, nodeExpansionRequired: isRequired = false }) => ({
+          ...(bytes === undefined ? {} : { capacityBytes: bytes }),
+          nodeExpansionRequired: isRequired,
+        }))
     : {}
   const storage = capacityBytes > 0 ? quantityOf(capacityBytes) : wanted
   const body = { spec: { capacity: { storage } } }

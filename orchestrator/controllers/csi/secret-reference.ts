@@ -22,7 +22,8 @@ export function secretReference(
   const name = parameters[`${prefix}${use}-secret-name`]
   const namespace = parameters[`${prefix}${use}-secret-namespace`]
   if (name === undefined && namespace === undefined) return undefined
-  if (name === undefined || namespace === undefined) throw new Error(`parameters of the class name only one of the two of ${use}-secret-name and -namespace`)
+  if (name === undefined || namespace === undefined)
+    throw new Error(`parameters of the class name only one of the two of ${use}-secret-name and -namespace`)
   const both: Record<string, string> = { 'pv.name': volumeName, 'pvc.namespace': claim.metadata.namespace! }
   const all: Record<string, string> = { ...both, 'pvc.name': claim.metadata.name! }
   for (const [key, value] of Object.entries(claim.metadata.annotations ?? {})) all[`pvc.annotations['${key}']`] = value

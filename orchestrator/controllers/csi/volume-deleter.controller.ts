@@ -1,10 +1,11 @@
 import { CoreV1PersistentVolume, StorageV1VolumeAttachment } from '../../api/generated/kinds.ts'
 import { isNotFound } from '../../api/status-error.ts'
+import type { Client } from '../../client/client.ts'
 import type { InformerFactory } from '../../client/informer.ts'
 import { watch } from '../controller.ts'
 import type { ControllerDeclaration } from '../controller.ts'
 import { removeFinalizer } from '../finalizers.ts'
-import type { CsiDrivers } from './csi-drivers.ts'
+import type { CsiController, CsiDrivers } from './csi-drivers.ts'
 import { provisionerFinalizer } from './provision.plan.ts'
 import { readSecret } from './secret-reference.ts'
 
@@ -28,9 +29,13 @@ export function createCsiVolumeDeleter({
   return {
     name: 'csi-volume-deleter',
     for: CoreV1PersistentVolume,
-    watches: [watch(StorageV1VolumeAttachment, ({ spec }) => (spec.source.persistentVolumeName === undefined ? [] : [spec.source.persistentVolumeName]))],
+    watches: [
+      watch(StorageV1VolumeAttachment, ({ spec }) =>
+        spec.source.persistentVolumeName === undefined ? [] : [spec.source.persistentVolumeName],
+      ),
+    ],
     async reconcile(volume, { client, events }) {
-      const { metadata, spec, status } = volume
+      const { metadata, spec } = volume
       const name = metadata.annotations?.[provisionedBy]
       if (name === undefined || !drivers.names.has(name) || spec.csi?.driver !== name) return undefined
       const isGoing = metadata.deletionTimestamp !== undefined
@@ -38,29 +43,41 @@ export function createCsiVolumeDeleter({
         if (isGoing) await removeFinalizer(client, CoreV1PersistentVolume, volume, provisionerFinalizer)
         return undefined
       }
-      // One that is claimed stays although somebody deletes its object: the binder holds it.
-      const isFree = status?.phase === 'Released' || status?.phase === 'Failed' || (isGoing && status?.phase !== 'Bound')
-      if (!isFree || (isGoing && metadata.finalizers?.includes(provisionerFinalizer) !== true)) return undefined
-      // It goes on when the last one is detached.
-      if ([...attachments.byIndex('volume', metadata.name!)].length > 0) return undefined
+      // While it is attached it waits: it goes on when the last one is detached.
+      if (!isFree(volume) || [...attachments.byIndex('volume', metadata.name!)].length > 0) return undefined
       try {
-        const { driver, capabilities } = await drivers.get(name)
-        const reference = {
-          name: metadata.annotations?.[`${secretAnnotation}-name`] ?? '',
-          namespace: metadata.annotations?.[`${secretAnnotation}-namespace`] ?? '',
-        }
-        if (capabilities.has('CREATE_DELETE_VOLUME'))
-          await driver.call('DeleteVolume', { volumeId: spec.csi.volumeHandle, secrets: await readSecret(client, reference) })
+        await deleteVolume(volume, await drivers.get(name), client)
       } catch (error) {
         events.event(volume, 'Warning', 'VolumeFailedDelete', (error as Error).message)
         throw error
       }
       if (isGoing) await removeFinalizer(client, CoreV1PersistentVolume, volume, provisionerFinalizer)
-      else
-        await client.delete(CoreV1PersistentVolume, { name: metadata.name! }, { preconditions: { uid: metadata.uid! } }).catch((error: unknown) => {
-          if (!isNotFound(error)) throw error
-        })
+      else await deleteObject(volume, client)
       return undefined
     },
   }
+}
+
+/** Nobody claims it any more. One that is claimed stays although somebody deletes its object: the binder holds it. */
+function isFree({ metadata, status }: CoreV1PersistentVolume): boolean {
+  if (metadata.deletionTimestamp === undefined) return status?.phase === 'Released' || status?.phase === 'Failed'
+  return status?.phase !== 'Bound' && metadata.finalizers?.includes(provisionerFinalizer) === true
+}
+
+async function deleteVolume(
+  { metadata, spec }: CoreV1PersistentVolume,
+  { driver, capabilities }: CsiController,
+  client: Client,
+): Promise<void> {
+  if (!capabilities.has('CREATE_DELETE_VOLUME')) return
+  const { annotations = {} } = metadata
+  const reference = { name: annotations[`${secretAnnotation}-name`] ?? '', namespace: annotations[`${secretAnnotation}-namespace`] ?? '' }
+  await driver.call('DeleteVolume', { volumeId: spec.csi!.volumeHandle, secrets: await readSecret(client, reference) })
+}
+
+async function deleteObject({ metadata }: CoreV1PersistentVolume, client: Client): Promise<void> {
+  const preconditions = { uid: metadata.uid! }
+  await client.delete(CoreV1PersistentVolume, { name: metadata.name! }, { preconditions }).catch((error: unknown) => {
+    if (!isNotFound(error)) throw error
+  })
 }

@@ -203,7 +203,10 @@ const boundStatus = ({ spec }: CoreV1PersistentVolume): NonNullable<CoreV1Persis
 })
 
 /** What a bound claim has been told of its size stands until who enlarges the volume has done so. Folders have no other size than their object's. */
-function toldSize({ status }: CoreV1PersistentVolumeClaim, { spec }: CoreV1PersistentVolume): NonNullable<CoreV1PersistentVolumeClaim['status']> {
+function toldSize(
+  { status }: CoreV1PersistentVolumeClaim,
+  { spec }: CoreV1PersistentVolume,
+): NonNullable<CoreV1PersistentVolumeClaim['status']> {
   if (spec.csi?.driver === localDriver || status?.phase !== 'Bound') return {}
   return status.capacity === undefined ? {} : { capacity: status.capacity }
 }
