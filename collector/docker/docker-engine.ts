@@ -29,6 +29,17 @@ export interface DockerEvent {
   readonly containerId: string
   /** Of the first process, where the action is `die`. */
   readonly exitCode?: number
+  /** The container's labels, with its `name` and `image`. */
+  readonly attributes?: Readonly<Record<string, string>>
+}
+
+/** A container of Docker's list, which has those that have ended, too. */
+export interface ListedDockerContainer {
+  readonly id: string
+  readonly name: string
+  readonly image: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly isRunning: boolean
 }
 
 /** Docker as a whole. */
@@ -44,6 +55,8 @@ export interface DockerEngine {
   info(): Promise<DockerInfo>
   /** Ids of the running containers. */
   running(): Promise<readonly string[]>
+  /** All containers, those that have ended, too. */
+  all(): Promise<readonly ListedDockerContainer[]>
   /** A container, or `undefined` when it no longer exists. */
   inspect(id: string): Promise<DockerInspection | undefined>
   /** Container events from now on, one after the other. `onEnd` is called once, when the stream ends for any reason; abort ends it. */
@@ -72,6 +85,14 @@ export function connectDocker(address: DockerAddress, exposedEnv: readonly strin
       }
     },
     running: async () => (await docker.listContainers()).map(({ Id }) => Id),
+    all: async () =>
+      (await docker.listContainers({ all: true })).map(({ Id, Names, Image, Labels, State }) => ({
+        id: Id,
+        name: (Names?.[0] ?? Id).replace(/^\//, ''),
+        image: Image,
+        labels: Labels ?? {},
+        isRunning: State === 'running' || State === 'paused' || State === 'restarting',
+      })),
     inspect: async (id) => {
       try {
         return toInspection(await docker.getContainer(id).inspect(), exposedEnv)
@@ -142,11 +163,21 @@ export function parseEvent(line: string): DockerEvent | undefined {
   const { Type, Action, Actor } = parsed as {
     Type?: unknown
     Action?: unknown
-    Actor?: { ID?: unknown; Attributes?: { exitCode?: unknown } | null }
+    Actor?: { ID?: unknown; Attributes?: Readonly<Record<string, unknown>> | null }
   }
   if (Type !== 'container' || typeof Action !== 'string' || typeof Actor?.ID !== 'string') return undefined
+  const attributes = Actor.Attributes == null ? undefined : textsOf(Actor.Attributes)
   const exitCode = Number(Actor.Attributes?.exitCode ?? Number.NaN)
-  return { action: Action, containerId: Actor.ID, ...(Number.isInteger(exitCode) ? { exitCode } : {}) }
+  return {
+    action: Action,
+    containerId: Actor.ID,
+    ...(Number.isInteger(exitCode) ? { exitCode } : {}),
+    ...(attributes === undefined ? {} : { attributes }),
+  }
+}
+
+function textsOf(values: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
 }
 
 function toInspection(info: ContainerInspectInfo, exposedEnv: readonly string[]): DockerInspection {

@@ -1,4 +1,4 @@
-import type { DockerEngine, DockerEvent, DockerInspection } from './docker-engine.ts'
+import type { DockerEngine, DockerEvent, DockerInspection, ListedDockerContainer } from './docker-engine.ts'
 
 /** A Docker engine in memory: the tests start and end containers and take the engine away and back. */
 export class FakeDockerEngine implements DockerEngine {
@@ -15,6 +15,11 @@ export class FakeDockerEngine implements DockerEngine {
   async running(): Promise<readonly string[]> {
     this.#answer()
     return [...this.containers.values()].filter(({ isRunning }) => isRunning).map(({ id }) => id)
+  }
+
+  async all(): Promise<readonly ListedDockerContainer[]> {
+    this.#answer()
+    return [...this.containers.values()].map(({ id, name, image, labels, isRunning }) => ({ id, name, image, labels, isRunning }))
   }
 
   async inspect(id: string): Promise<DockerInspection | undefined> {
@@ -55,8 +60,8 @@ export class FakeDockerEngine implements DockerEngine {
     this.emit('die', id)
   }
 
-  emit(action: string, containerId: string): void {
-    this.#handlers?.onEvent({ action, containerId })
+  emit(action: string, containerId: string, attributes?: Readonly<Record<string, string>>): void {
+    this.#handlers?.onEvent({ action, containerId, ...(attributes === undefined ? {} : { attributes }) })
   }
 
   /** Stops answering, and ends the stream of events. */

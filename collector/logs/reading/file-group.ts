@@ -22,7 +22,7 @@ export interface FileGroupOptions {
   readonly log: Log
   readonly context: LineContext
   /** There may be something to read. */
-  readonly wake: (group: FileGroup) => void
+  readonly wake: () => void
   /** All of the path was read, and it was ended. */
   readonly onDone: (group: FileGroup) => void
 }
@@ -55,6 +55,8 @@ export class FileGroup {
   #isScanWanted = false
   #hasScanned = false
   #isEnding = false
+  /** A change of what becomes of lines may have two readers ask at once. */
+  #isPulling = false
   #isClosed = false
   #timer: Timer | undefined
 
@@ -96,7 +98,7 @@ export class FileGroup {
       this.#isScanWanted = true
     }
     if (!this.#hasScanned || this.#isScanWanted) this.#scanSoon()
-    this.#options.wake(this)
+    this.#options.wake()
   }
 
   /** Looks beside the path even if nothing seems to have changed. */
@@ -109,7 +111,7 @@ export class FileGroup {
   end(): void {
     this.look()
     this.#isEnding = true
-    this.#options.wake(this)
+    this.#options.wake()
   }
 
   /** It is written again. */
@@ -118,9 +120,23 @@ export class FileGroup {
     this.look()
   }
 
+  /** What is done with lines has changed. */
+  renew(): void {
+    for (const file of this.#files) file.renew()
+  }
+
   /** Reads a block of the oldest file that has something. `false` when all is read. */
   async pull(maxBytes: number, writer: BatchWriter): Promise<boolean> {
-    if (this.#isClosed || !this.#hasScanned) return false
+    if (this.#isClosed || !this.#hasScanned || this.#isPulling) return false
+    this.#isPulling = true
+    try {
+      return await this.#pull(maxBytes, writer)
+    } finally {
+      this.#isPulling = false
+    }
+  }
+
+  async #pull(maxBytes: number, writer: BatchWriter): Promise<boolean> {
     const now = this.#options.clock.monotonic()
     for (const file of [...this.#files]) {
       if (await file.pull(maxBytes, writer)) return true
@@ -210,7 +226,7 @@ export class FileGroup {
       progress,
       context,
       monotonic: () => clock.monotonic(),
-      onChange: () => this.#options.wake(this),
+      onChange: () => this.#options.wake(),
       onTruncated: (file, lostBytes) => {
         context.account.truncated()
         this.#loseTrackOf(file.progress, lostBytes)
@@ -261,7 +277,7 @@ export class FileGroup {
       if (file.isDetached || this.#isEnding) dueAt = Math.min(dueAt, file.lastGrowth + quietMs)
     }
     if (dueAt === Number.POSITIVE_INFINITY) return
-    this.#timer = this.#options.clock.setTimer(Math.max(1, dueAt - now), () => this.#options.wake(this))
+    this.#timer = this.#options.clock.setTimer(Math.max(1, dueAt - now), () => this.#options.wake())
   }
 
   #scanSoon(): void {
@@ -273,7 +289,7 @@ export class FileGroup {
         this.#scan = undefined
         this.#hasScanned = true
         if (this.#isScanWanted) this.#scanSoon()
-        this.#options.wake(this)
+        this.#options.wake()
       })
   }
 

@@ -19,6 +19,8 @@ export interface QueuedFile {
   pull(maxBytes: number, writer: BatchWriter): Promise<boolean>
   flushHeld(writer: BatchWriter): void
   flushAll(writer: BatchWriter): void
+  /** What is done with lines has changed: from the next ones on it is done anew. */
+  renew(): void
   close(): void
 }
 
@@ -56,7 +58,7 @@ export class FollowedFile implements QueuedFile {
     this.lastGrowth = options.monotonic()
     this.#chain = new LineChain(context, progress, { position: progress.handed, fingerprint: progress.handedPrint })
     this.#tail = new PinnedTail({ fd, position: this.#chain.position, onBytes: (bytes) => this.#chain.feed(bytes), onChange })
-    this.isWatched = this.#tail.follow()
+    this.isWatched = this.#tail.beginWatching()
   }
 
   get progress(): Progress {
@@ -111,6 +113,10 @@ export class FollowedFile implements QueuedFile {
 
   flushAll(writer: BatchWriter): void {
     this.#chain.flushAll(writer)
+  }
+
+  renew(): void {
+    this.#chain.renew()
   }
 
   close(): void {

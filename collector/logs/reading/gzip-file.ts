@@ -85,6 +85,10 @@ export class GzipFile implements QueuedFile {
     this.#chain.flushAll(writer)
   }
 
+  renew(): void {
+    this.#chain.renew()
+  }
+
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true

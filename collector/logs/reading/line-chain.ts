@@ -44,7 +44,8 @@ export class LineChain implements WrittenFile {
   readonly #context: LineContext
   readonly #splitter: LineSplitter
   readonly #joiner: PieceJoiner
-  readonly #processor: LineProcessor
+  #processor: LineProcessor
+  #isStale = false
   readonly #fingerprinter: Fingerprinter
   readonly #slice = createSlice()
   #writer: BatchWriter | undefined
@@ -62,7 +63,7 @@ export class LineChain implements WrittenFile {
       if (slice.timeHigh === 0) setTime(slice, context.now())
       this.#processor.process(slice, position, cut)
     })
-    this.#processor = context.createProcessor((line, position, level, fields) => this.#writer!.add(line, position, level, fields))
+    this.#processor = this.#createProcessor()
   }
 
   get origin(): LogOrigin {
@@ -96,9 +97,18 @@ export class LineChain implements WrittenFile {
     return this.#fingerprinter.take()
   }
 
+  /** The context's processing has changed. */
+  renew(): void {
+    this.#isStale = true
+  }
+
   begin(writer: BatchWriter): void {
     this.#writer = writer
     writer.begin(this)
+    if (!this.#isStale) return
+    this.#isStale = false
+    this.#processor.flush()
+    this.#processor = this.#createProcessor()
   }
 
   /** Bytes of the file, as Latin 1. */
@@ -135,6 +145,10 @@ export class LineChain implements WrittenFile {
   onBatch(batch: LogBatch): void {
     const done = this.progress.begin(batch.nextPosition, this.#fingerprinter.take())
     this.#context.deliver(batch, done)
+  }
+
+  #createProcessor(): LineProcessor {
+    return this.#context.createProcessor((line, position, level, fields) => this.#writer!.add(line, position, level, fields))
   }
 
   #onLine(line: { readonly buffer: Buffer; readonly start: number; readonly end: number }, position: number, cut: number): void {

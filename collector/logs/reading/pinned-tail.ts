@@ -68,7 +68,7 @@ export class PinnedTail extends TailBase {
   }
 
   /** Begins to tell of changes. `false` where the kernel has no watch left: somebody has to look now and then. */
-  follow(): boolean {
+  beginWatching(): boolean {
     try {
       super.watch(this.currentCursorPos, false)
       this.watcher?.on('error', () => {})

@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs'
+import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/log.ts'
+import type { Random } from '../../lib/random.ts'
+import type { OwnerFilter } from '../docker/describe.ts'
+import { connectDocker, type DockerAddress } from '../docker/docker-engine.ts'
+import { readLogSettings } from './configuration.ts'
+import type { LogAnswer, LogRequest } from './context.ts'
+import type { LogFamily } from './families.ts'
+import { defaultLogSettings, type LogSettings } from './settings.ts'
+import { readLogSinks, type LogSinkSettings } from './sinks/sinks.ts'
+import { DockerContainers, type PodDirectory } from './sources/docker-containers.ts'
+import { defaultStoreSettings, readStoreSettings, type StoreSettings } from './store-settings.ts'
+import { ThreadHandle } from './thread-handle.ts'
+
+export type { PodDirectory } from './sources/docker-containers.ts'
+export type { PodFacts } from './sources/container-record.ts'
+
+/** A configuration file that was read and found good. */
+export interface LogConfiguration {
+  readonly settings: LogSettings
+  readonly sinks: readonly LogSinkSettings[]
+  readonly store: StoreSettings | undefined
+}
+
+/** Without a file: Docker's containers, to the store of recent lines. */
+export const defaultLogConfiguration: LogConfiguration = { settings: defaultLogSettings, sinks: [], store: defaultStoreSettings }
+
+/** Reads a configuration. Throws `FileError` with everything that is wrong with it. */
+export function readLogConfiguration(file: string, text = readFileSync(file, 'utf8')): LogConfiguration {
+  let sinks: readonly LogSinkSettings[] = []
+  let store: StoreSettings | undefined
+  const settings = readLogSettings(file, text, ({ reader, sinks: sinkField, store: storeField }) => {
+    sinks = readLogSinks(reader, sinkField)
+    store = readStoreSettings(reader, storeField)
+    return { sinkNames: [...sinks.map(({ name }) => name), ...(store === undefined ? [] : ['store'])] }
+  })
+  return { settings, sinks, store }
+}
+
+export interface LogPipelineOptions {
+  readonly configuration: LogConfiguration
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly nodeName: string
+  /** A folder of the pipeline's own: positions, spools, the store. */
+  readonly dataFolder: string
+  /** Whose containers are followed; without it there are no containers but those of a CRI runtime's files. */
+  readonly docker?: DockerAddress
+  /** Where several nodes or clusters share an engine. */
+  readonly owner?: OwnerFilter
+  /** What is known of pods; without it Docker's labels have to do. */
+  readonly pods?: PodDirectory
+}
+
+/** The collection of this node's logs. */
+export interface LogPipeline {
+  /** Resolves when it reads; rejects when it can't. */
+  start(): Promise<void>
+  /** Gives what was read a few seconds to be safe. */
+  stop(): Promise<void>
+  /** A GET below `/api/v1/logs`. Rejects while the thread is away. */
+  ask(request: LogRequest, signal: AbortSignal): Promise<LogAnswer>
+  /** What `/metrics` shows of it, figures of users among it; those of its thread are missing while that is away. */
+  families(): Promise<readonly LogFamily[]>
+}
+
+/** Composes the collection of logs. Docker is followed here, files are read on a thread of its own. */
+export function createLogPipeline(options: LogPipelineOptions): LogPipeline {
+  const { configuration, clock, random, log, nodeName, dataFolder, docker, pods } = options
+  const abort = new AbortController()
+  let following: Promise<void> | undefined
+  const containers =
+    docker === undefined || configuration.settings.docker === undefined
+      ? undefined
+      : new DockerContainers({
+          engine: connectDocker(docker),
+          owner: options.owner ?? {},
+          pods,
+          clock,
+          log,
+          onRecord: (record) => thread.send({ type: 'container', record }),
+        })
+  const thread = new ThreadHandle({
+    data: { nodeName, dataFolder, ...configuration },
+    clock,
+    random,
+    log,
+    onStart: () => {
+      for (const record of containers?.records() ?? []) thread.send({ type: 'container', record })
+    },
+  })
+  return {
+    start: async () => {
+      await thread.start()
+      following = containers?.run(abort.signal)
+    },
+    stop: async () => {
+      abort.abort()
+      await following
+      await thread.stop()
+    },
+    ask: (request, signal) => thread.ask(request, signal),
+    families: async () => {
+      const own: LogFamily = {
+        name: 'binnacle_log_thread_restarts_total',
+        type: 'counter',
+        help: 'How often the thread that collects logs had to be started again',
+        samples: [{ suffix: '', labels: {}, value: thread.restarts }],
+      }
+      return [own, ...(await thread.families().catch(() => []))]
+    },
+  }
+}

@@ -1,0 +1,195 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { Account } from './accounts.ts'
+import type { LogContext, LogFigure } from './context.ts'
+import { decodeDocker } from './decoding/docker-json.ts'
+import type { Decode } from './decoding/slice.ts'
+import { Distribution, Unacknowledged } from './distribution.ts'
+import type { LogFamily } from './families.ts'
+import type { LogOrigin } from './log-batch.ts'
+import { createProcessing } from './processing/processing.ts'
+import { FileGroup } from './reading/file-group.ts'
+import { FolderWatches } from './reading/folder-watches.ts'
+import { FollowedPath, type Route } from './reading/followed-path.ts'
+import { Lane } from './reading/lane.ts'
+import { Ledger } from './reading/ledger.ts'
+import type { LogSettings } from './settings.ts'
+import type { LogSink } from './sinks/sink.ts'
+import { describePipeline, familiesOf, type LogStatus } from './report.ts'
+import { ContainerLogs } from './sources/container-logs.ts'
+import type { ContainerRecord } from './sources/container-record.ts'
+
+export interface PipelineOptions {
+  readonly context: LogContext
+  readonly settings: LogSettings
+  /** Started and stopped by the pipeline. */
+  readonly sinks: readonly LogSink[]
+  /** Figures of the store. */
+  readonly storeFigures: () => readonly LogFigure[]
+}
+
+const sweepMs = 10_000
+/** Where the kernel does not tell of changes. */
+const unwatchedSweepMs = 1000
+
+/** Sinks that get the same lines, and the reader of those lines. */
+interface Branch {
+  readonly lane: Lane
+  readonly distribution: Distribution
+}
+
+/** How a source wants a path to be read. */
+export interface FollowOptions {
+  readonly path: string
+  readonly origin: LogOrigin
+  readonly decode: Decode
+  readonly from: 'beginning' | 'end'
+  readonly followsLinks: boolean
+  readonly onDone: (group: FileGroup) => void
+}
+
+/** From files to sinks, in one thread: what is read, in which order, and what is known to be safe. */
+export class Pipeline {
+  readonly total = new Account()
+  readonly #options: PipelineOptions
+  readonly #paths = new Map<string, FollowedPath>()
+  /** By origin; kept for a while when nothing of it is read any more. */
+  readonly #accounts = new Map<string, Account>()
+  readonly #branches = new Map<string, Branch>()
+  readonly #ledger: Ledger
+  readonly #watches = new FolderWatches()
+  readonly #unacknowledged: Unacknowledged
+  readonly #abort = new AbortController()
+  readonly #running: Promise<unknown>[] = []
+  readonly #forgotten = new Set<string>()
+  readonly #containers: ContainerLogs
+
+  constructor(options: PipelineOptions) {
+    const { context, settings } = options
+    this.#options = options
+    this.#ledger = new Ledger({ path: join(context.dataFolder, 'positions.json'), clock: context.clock, log: context.log })
+    this.#unacknowledged = new Unacknowledged(settings.reading.maxUnacknowledgedBytes)
+    this.#containers = new ContainerLogs({
+      clock: context.clock,
+      nodeName: context.nodeName,
+      watches: this.#watches,
+      follow: (path, origin) =>
+        this.#follow({
+          path,
+          origin,
+          decode: decodeDocker,
+          from: settings.docker?.from ?? 'beginning',
+          followsLinks: false,
+          onDone: (group) => this.#containers.onDone(group),
+        }),
+      forget: (path) => this.#forgotten.add(path),
+    })
+  }
+
+  async start(): Promise<void> {
+    const { sinks, context, settings } = this.#options
+    for (const sink of sinks) await sink.start()
+    const { signal } = this.#abort
+    this.#running.push(
+      this.#ledger.run(settings.reading.checkpointMs, () => this.#tidy(), signal),
+      this.#sweep(sweepMs, () => true, signal),
+      this.#sweep(unwatchedSweepMs, (group) => !group.isWatched, signal),
+    )
+    context.log.info({ sinks: sinks.map(({ name }) => name) }, 'logs are collected')
+  }
+
+  /** Stops reading, gives sinks what they need to make things safe, and saves what was acknowledged. */
+  async stop(): Promise<void> {
+    this.#abort.abort()
+    await Promise.all(this.#running)
+    await Promise.all(this.#options.sinks.map((sink) => sink.stop()))
+    for (const { group } of this.#paths.values()) group.close()
+    this.#watches.close()
+    await this.#ledger.save()
+  }
+
+  updateContainer(record: ContainerRecord): void {
+    if (this.#options.settings.docker !== undefined && !this.#abort.signal.aborted) this.#containers.update(record)
+  }
+
+  status(): LogStatus {
+    const { sinks } = this.#options
+    return describePipeline({
+      paths: this.#paths,
+      accounts: this.#accounts,
+      total: this.total,
+      sinks,
+      ledger: this.#ledger,
+      unacknowledged: this.#unacknowledged,
+    })
+  }
+
+  families(): readonly LogFamily[] {
+    return familiesOf(this.status(), this.#options.storeFigures())
+  }
+
+  #follow(options: FollowOptions): FollowedPath {
+    const { context, settings } = this.#options
+    const { path, origin, decode, from, followsLinks, onDone } = options
+    const { clock, log } = context
+    this.#forgotten.delete(path)
+    const followed = new FollowedPath({
+      route: this.#routeOf(origin),
+      decode,
+      account: this.#accountOf(origin.id),
+      maxLineBytes: settings.reading.maxLineBytes,
+      now: () => clock.now(),
+      routeOf: (changed) => this.#routeOf(changed),
+      createGroup: (lines) =>
+        new FileGroup({ path, from, followsLinks, ledger: this.#ledger, clock, log, context: lines, wake: () => lines.wake(), onDone }),
+    })
+    this.#paths.set(path, followed)
+    return followed
+  }
+
+  #accountOf(id: string): Account {
+    const account = this.#accounts.get(id) ?? new Account(this.total)
+    this.#accounts.set(id, account)
+    return account
+  }
+
+  #routeOf(origin: LogOrigin): Route {
+    const processing = createProcessing(this.#options.settings, origin)
+    const { sinks } = this.#options
+    const wanted = processing.sinks === undefined ? sinks : sinks.filter(({ name }) => processing.sinks!.includes(name))
+    const key = wanted.map(({ name }) => name).join(' ')
+    const branch = this.#branches.get(key) ?? this.#createBranch(wanted)
+    this.#branches.set(key, branch)
+    return { origin, processing, ...branch }
+  }
+
+  #createBranch(sinks: readonly LogSink[]): Branch {
+    const { clock, log } = this.#options.context
+    const distribution = new Distribution(sinks, this.#unacknowledged, this.#abort.signal)
+    const lane = new Lane({ clock, log, room: (signal) => distribution.room(signal) })
+    this.#running.push(lane.run(this.#abort.signal))
+    return { lane, distribution }
+  }
+
+  async #sweep(intervalMs: number, isWanted: (group: FileGroup) => boolean, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options.context
+    for (;;) {
+      await clock.sleep(intervalMs, signal)
+      if (signal.aborted) return
+      for (const { group } of this.#paths.values()) if (isWanted(group)) group.sweep()
+    }
+  }
+
+  /** Before each save: what nobody needs any more goes. */
+  #tidy(): void {
+    for (const [path, { group }] of this.#paths) {
+      if (!group.isClosed || !group.isSettled) continue
+      this.#paths.delete(path)
+    }
+    for (const path of this.#forgotten) {
+      if (this.#paths.has(path) || existsSync(path)) continue
+      this.#ledger.forget(path)
+      this.#forgotten.delete(path)
+    }
+  }
+}
