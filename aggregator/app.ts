@@ -10,6 +10,10 @@ import type { AggregatorConfiguration } from './configuration.ts'
 import type { SampleSink } from './custom-metrics.ts'
 import { CustomWindow } from './custom-window.ts'
 import type { EventSink } from './events.ts'
+import { createLogs } from './logs/app.ts'
+import type { Logs } from './logs/app.ts'
+import type { LogDoor } from './logs/log-routes.ts'
+import { registerLogRoute } from './logs/log-routes.ts'
 import { createHttpServer, windowFullMessage } from './http-server.ts'
 import { createInfluxDriver } from './influx/database.ts'
 import { InfluxHistory } from './influx/history.ts'
@@ -79,6 +83,8 @@ export interface AggregatorOptions {
   readonly name?: string
   /** Where several aggregators share the nodes; absent: this one scrapes them all. */
   readonly sharding?: ShardingSettings
+  /** Stores on this machine that are searched beside the nodes' own; events are kept in the folder that is named, the audit log is only read. */
+  readonly logs?: { readonly eventsDir?: string; readonly auditDir?: string }
   /** The tag `cluster_name`. Default `default`, as Heapster's. */
   readonly clusterName?: string
 }
@@ -90,6 +96,8 @@ export interface Aggregator {
   /** Sends or spools what is not in InfluxDB yet, then closes everything. */
   stop(): Promise<void>
   readonly window: MetricWindow
+  /** The logs of all nodes, as one. */
+  readonly logs: LogDoor
   /** What InfluxDB holds; absent without one. */
   readonly history: InfluxHistory | undefined
   /** Where the servers listen; known after `start`. */
@@ -139,9 +147,11 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
       metrics.forgetNode(nodeName)
     },
     eventSinks: sinks.filter(takesEvents),
+    onEventSeen: (event) => logs.events?.add(event),
     sampleSinks: [customWindow, ...sinks.filter(takesSamples)],
     log: options.log.child({ part: 'sources' }),
   })
+  const logs: Logs = createLogs({ ...options.logs, nodes: view.nodes, access: sources.nodeAccess, clock, log: options.log.child({ part: 'logs' }) })
   const unready = () => whyUnready(view, pipeline.delivered().node > 0 || (sharding !== undefined && sources.nodes().length === 0))
   const report = (): SelfReport => ({
     ...reportFlow({ view, pipeline, sources, window, customWindow, sinks }),
@@ -161,6 +171,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     isStrict: configuration.modelApi.isStrict,
     now: () => clock.now(),
   })
+  registerLogRoute(server, logs.door, options.http.host)
   const sharding =
     options.sharding === undefined
       ? undefined
@@ -175,9 +186,9 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     intervalMs: resolutionMs,
     clock,
   })
-  const api = createApi(options, { view, window, metrics, sources, server, sharding, unready, resolutionMs, holdMs })
-  const lifecycle = createLifecycle({ options, view, sinks, sharding, selfMonitor, sources, pipeline, server, api })
-  return { window, history, ...lifecycle }
+  const api = createApi(options, { view, window, metrics, sources, server, sharding, logs, unready, resolutionMs, holdMs })
+  const lifecycle = createLifecycle({ options, view, sinks, sharding, selfMonitor, sources, pipeline, server, api, logs })
+  return { window, history, logs: logs.door, ...lifecycle }
 }
 
 interface RunningParts {
@@ -190,11 +201,12 @@ interface RunningParts {
   readonly pipeline: Pipeline
   readonly server: FastifyInstance
   readonly api: MetricsApi
+  readonly logs: Logs
 }
 
 /** The order in which the parts start and stop. */
 function createLifecycle(parts: RunningParts): Pick<Aggregator, 'addresses' | 'start' | 'stop'> {
-  const { options, view, sinks, sharding, selfMonitor, sources, pipeline, server, api } = parts
+  const { options, view, sinks, sharding, selfMonitor, sources, pipeline, server, api, logs } = parts
   const addresses = { http: '', metricsApi: [] as readonly string[] }
   const stopped = new AbortController()
   return {
@@ -204,6 +216,7 @@ function createLifecycle(parts: RunningParts): Pick<Aggregator, 'addresses' | 's
       addresses.metricsApi = await api.start()
       await Promise.all(sinks.map((sink) => sink.start()))
       await sharding?.start()
+      await logs.start()
       selfMonitor.start()
       // Without the pods every figure would look like that of a pod that nobody knows.
       void Promise.all(Object.values(view).map((informer) => informer.waitForSync(stopped.signal))).then(
@@ -218,6 +231,7 @@ function createLifecycle(parts: RunningParts): Pick<Aggregator, 'addresses' | 's
       await sources.stop()
       pipeline.stop()
       await Promise.all([server.close(), api.stop()])
+      await logs.stop()
       await Promise.all(sinks.map((sink) => sink.stop()))
     },
   }
@@ -311,6 +325,7 @@ interface ApiParts extends Omit<ShardParts, 'pipeline'> {
   readonly view: ClusterView
   readonly window: MetricWindow
   readonly sharding: Sharding | undefined
+  readonly logs: Logs
   readonly unready: () => readonly string[]
 }
 
@@ -339,6 +354,7 @@ function createApi(options: AggregatorOptions, parts: ApiParts): MetricsApi {
       clock,
     }),
     feed: metrics,
+    logs: parts.logs.door,
     unready: parts.unready,
   })
 }

@@ -16,6 +16,9 @@ import { aggregatedDiscovery, discoveryDocument } from './discovery.ts'
 import { encodeBody, presentAnswer, presenterFor } from './encoding.ts'
 import { negotiate, protobuf } from './negotiation.ts'
 import type { Accepted } from './negotiation.ts'
+import { logsPath } from '../logs/log-routes.ts'
+import type { LogDoor } from '../logs/log-routes.ts'
+import { answerLogs } from './log-access.ts'
 import { readFlag } from './query.ts'
 import { streamMetrics } from './watch.ts'
 import type { MetricsFeed } from './watch.ts'
@@ -30,6 +33,8 @@ export interface MetricsApiOptions {
   readonly groups: readonly ApiGroup[]
   /** What watches stream from. */
   readonly feed: MetricsFeed
+  /** What answers searches for logs, for those who may read them; absent: nothing does. */
+  readonly logs?: LogDoor
   readonly client: Client
   readonly clock: Clock
   readonly log: Log
@@ -110,6 +115,8 @@ async function handle(context: Context, request: FastifyRequest, reply: FastifyR
   const path = url.pathname.length > 1 ? url.pathname.replace(/\/+$/, '') : url.pathname
   if (answerHealth(path, context, reply)) return reply
   const identity = await context.authenticator.identify(readPeer(request.raw.socket as TLSSocket), request.raw.headersDistinct)
+  if (path === logsPath && context.logs !== undefined)
+    return answerLogs({ ...context, logs: context.logs }, identity, { request, reply, query })
   const target = findTarget(path, context.groups)
   if (target === undefined) throw pathNotFound()
   const isRead = request.method === 'GET' || request.method === 'HEAD'

@@ -7,12 +7,13 @@ import type { CoreV1Node } from '../../orchestrator/api/generated/kinds.ts'
 import type { AggregatorConfiguration } from '../configuration.ts'
 import type { CustomMetricsView, SampleSink } from '../custom-metrics.ts'
 import { EventLog } from '../event-log.ts'
-import type { EventSink } from '../events.ts'
+import type { ClusterEvent, EventSink } from '../events.ts'
 import type { Batch } from '../metric-set.ts'
 import type { ClusterView } from '../processors.ts'
 import { CustomMetricsStore } from './custom-metrics-store.ts'
 import { EventSource } from './event-source.ts'
 import type { EventSourceStatus } from './event-source.ts'
+import type { NodeAccess } from '../logs/node-logs.ts'
 import { KubeletAccess } from './kubelet-access.ts'
 import type { KubeletCredentials } from './kubelet-access.ts'
 import { Kubelets } from './kubelets.ts'
@@ -32,6 +33,8 @@ export interface SourcesOptions {
   readonly onBatch: (batch: Batch) => void
   readonly onGone: (nodeName: string) => void
   readonly eventSinks: readonly EventSink[]
+  /** Told every event that is met, what happened before the start included. */
+  readonly onEventSeen?: (event: ClusterEvent) => void
   /** Told the samples of metrics that pods export. */
   readonly sampleSinks: readonly SampleSink[]
   /** Whether a node is scraped here, where several aggregators share them. Default: all are. Asked again at `review`. */
@@ -52,6 +55,8 @@ export interface Sources {
   review(): void
   readonly customMetrics: CustomMetricsView
   readonly events: EventLog
+  /** How nodes are reached, for who asks them for something else. */
+  readonly nodeAccess: NodeAccess
   nodes(): readonly SourceStatus[]
   /** How often scrapes of nodes ended how, since the start. */
   outcomes(): ReadonlyMap<'ok' | ScrapeStage, number>
@@ -94,7 +99,10 @@ export function createSources(options: SourcesOptions): Sources {
   const events = new EventLog(eventSettings.keep)
   const eventSource = new EventSource({
     ...options,
-    onSeen: (event) => events.add(event),
+    onSeen: (event) => {
+      events.add(event)
+      options.onEventSeen?.(event)
+    },
     sinks: options.eventSinks,
     isTeller: () => options.isOwn?.(eventsKey) ?? true,
   })
@@ -116,6 +124,7 @@ export function createSources(options: SourcesOptions): Sources {
     },
     customMetrics: store,
     events,
+    nodeAccess: { scheme: kubelet.scheme, addressOf: (node) => kubelets.addressOf(node), connect: () => access.connect() },
     nodes: () => nodes.statuses(),
     outcomes: () => nodes.outcomes(),
     pods: () => pods.statuses(),

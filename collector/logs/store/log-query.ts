@@ -5,6 +5,7 @@ import { logLevels } from '../log-batch.ts'
 import type { LogOrigin } from '../log-batch.ts'
 import type { LineFilter } from './line-filter.ts'
 import { formatPlace, parsePlace } from './log-archive.ts'
+import { formatTime } from './log-records.ts'
 import type { LogPlace } from './log-archive.ts'
 
 /** Parameters by name, as a query string has them. */
@@ -21,6 +22,8 @@ export interface LogQuery {
   readonly format: 'ndjson' | 'plain'
   /** Only what came behind this place, lines that are stored already included. */
   readonly from: LogPlace | undefined
+  /** The label selector as it was written. */
+  readonly selector: string | undefined
   /** Besides lines, records that tell a merger of several nodes how far this one is. */
   readonly hasMarks: boolean
 }
@@ -94,8 +97,32 @@ export function parseLogQuery(parameters: LogParameters, now: number): LogQuery 
     isFollowing,
     format: oneOf('format', text('format'), ['ndjson', 'plain']) ?? 'ndjson',
     from: place,
+    selector: text('selector'),
     hasMarks: flag('marks'),
   }
+}
+
+/** The parameters of a query for another server, with times that do not depend on when it reads them. `from` takes the place of what was asked for. */
+export function formatLogQuery(query: LogQuery, from: string | undefined): Record<string, string> {
+  const { kinds, namespaces, pod, container, level, since, until, match, regex } = query.filter
+  const given: Readonly<Record<string, string | undefined>> = {
+    kind: kinds?.join(','),
+    namespace: namespaces?.join(','),
+    pod,
+    container,
+    level,
+    match,
+    regex: regex?.pattern(),
+    selector: query.selector,
+    since: since === undefined ? undefined : formatTime(since),
+    until: until === undefined ? undefined : formatTime(until),
+    ...(query.isFollowing ? { follow: 'true' } : { direction: query.direction }),
+    limit: query.isFollowing || query.tail !== undefined ? undefined : String(query.limit),
+    tail: from === undefined && query.tail !== undefined ? String(query.tail) : undefined,
+    marks: query.hasMarks ? 'true' : undefined,
+    from,
+  }
+  return Object.fromEntries(Object.entries(given).filter((pair): pair is [string, string] => pair[1] !== undefined))
 }
 
 interface Given {

@@ -1,0 +1,159 @@
+import type { LogBatch, LogOrigin } from '../../collector/logs/log-batch.ts'
+import { logLevels } from '../../collector/logs/log-batch.ts'
+import { parseLogQuery } from '../../collector/logs/store/log-query.ts'
+import { createLogStore } from '../../collector/logs/store/store.ts'
+import type { LogStore } from '../../collector/logs/store/store.ts'
+import type { Clock, Timer } from '../../lib/clock.ts'
+import type { Log } from '../../lib/log.ts'
+import type { ClusterEvent } from '../events.ts'
+
+export interface EventArchiveOptions {
+  readonly folder: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** What the archive holds and what it did not take. */
+export interface EventArchiveStats {
+  /** Happenings that were stored by this process. */
+  readonly stored: number
+  /** Happenings that came while too many waited. */
+  readonly dropped: number
+}
+
+/** Events are small: this is years of most clusters. */
+const maxBytes = 64 << 20
+const maxAgeMs = 365 * 24 * 3_600_000
+/** The API forgets events after an hour; what is listed anew after a restart was stored within this time. */
+const knownMs = 2 * 3_600_000
+const flushMs = 200
+const maxWaiting = 10_000
+
+/**
+ * Keeps the events of the cluster for longer than the API does, where logs are searched. Each happening is one line: an event that goes on is another line
+ * with a larger count. What is listed anew, also after a restart, is not stored again.
+ */
+export class EventArchive {
+  readonly #options: EventArchiveOptions
+  readonly #store: LogStore
+  /** uid → count that is stored. */
+  readonly #known = new Map<string, { readonly count: number; readonly at: number }>()
+  readonly #file: string
+  #waiting: ClusterEvent[] = []
+  #position = 0
+  #timer: Timer | undefined
+  #flushing: Promise<void> = Promise.resolve()
+  #isReady = false
+  #stats = { stored: 0, dropped: 0 }
+
+  constructor(options: EventArchiveOptions) {
+    this.#options = options
+    this.#store = createLogStore({ name: 'events', maxBytes, maxAgeMs, ...options })
+    this.#file = `events-${options.clock.now()}`
+  }
+
+  async start(): Promise<void> {
+    const { clock } = this.#options
+    await this.#store.sink.start()
+    const query = parseLogQuery({ kind: 'events', since: '2h', limit: '1000000' }, clock.now())
+    for await (const records of this.#store.query(query, new AbortController().signal))
+      for (const record of records) if ('text' in record) this.#remember(String(record.fields?.['event']), Number(record.fields?.['count']))
+    this.#isReady = true
+    this.#schedule()
+  }
+
+  async stop(): Promise<void> {
+    this.#timer?.cancel()
+    if (this.#isReady) await this.#flush()
+    await this.#store.sink.stop()
+  }
+
+  stats(): EventArchiveStats {
+    return { ...this.#stats }
+  }
+
+  /** Takes in an event that was met, whether it is new or not. Never throws and never waits. */
+  add(event: ClusterEvent): void {
+    if (this.#waiting.length >= maxWaiting) this.#stats.dropped++
+    else this.#waiting.push(event)
+    if (this.#isReady) this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#waiting.length === 0) return
+    this.#timer ??= this.#options.clock.setTimer(flushMs, () => {
+      this.#timer = undefined
+      void this.#flush()
+    })
+  }
+
+  #flush(): Promise<void> {
+    this.#flushing = this.#flushing
+      .then(() => this.#write())
+      .catch((error: unknown) => this.#options.log.warn({ err: error }, 'events cannot be kept'))
+    return this.#flushing
+  }
+
+  async #write(): Promise<void> {
+    const byNamespace = new Map<string, ClusterEvent[]>()
+    for (const event of this.#waiting.splice(0)) {
+      if ((this.#known.get(event.uid)?.count ?? 0) >= event.count) continue
+      this.#remember(event.uid, event.count)
+      const group = byNamespace.get(event.namespace)
+      if (group === undefined) byNamespace.set(event.namespace, [event])
+      else group.push(event)
+    }
+    const signal = new AbortController().signal
+    for (const [namespace, events] of byNamespace) {
+      await this.#store.sink.deliver(this.#toBatch(namespace, events), signal)
+      this.#stats.stored += events.length
+    }
+    this.#forgetOld()
+  }
+
+  #remember(uid: string, count: number): void {
+    this.#known.delete(uid)
+    this.#known.set(uid, { count, at: this.#options.clock.now() })
+  }
+
+  #forgetOld(): void {
+    const oldest = this.#options.clock.now() - knownMs
+    for (const [uid, { at }] of this.#known) {
+      if (at > oldest) return
+      this.#known.delete(uid)
+    }
+  }
+
+  #toBatch(namespace: string, events: readonly ClusterEvent[]): LogBatch {
+    const texts = events.map((event) => Buffer.from(textOf(event)))
+    const first = this.#position
+    this.#position += events.length
+    let end = 0
+    return {
+      origin: originOf(namespace),
+      file: `${this.#file}-${namespace}`,
+      count: events.length,
+      text: Buffer.concat(texts),
+      ends: Uint32Array.from(texts, ({ length }) => (end += length)),
+      times: BigInt64Array.from(events, ({ lastSeen }) => BigInt(Math.round(lastSeen * 1000)) * 1000n),
+      positions: Float64Array.from(events, (_, index) => first + index),
+      nextPosition: first + events.length,
+      levels: Uint8Array.from(events, ({ type }) => logLevels.indexOf(type === 'Warning' ? 'warn' : 'info')),
+      streams: new Uint8Array(events.length),
+      fields: events.map(fieldsOf),
+    }
+  }
+}
+
+function textOf({ type, reason, message, object, count }: ClusterEvent): string {
+  return `${type} ${reason} ${object.kind}/${object.name}: ${message}${count > 1 ? ` (${count} times)` : ''}`
+}
+
+function fieldsOf({ uid, type, reason, object, component, host, count }: ClusterEvent) {
+  return { event: uid, type, reason, kind: object.kind, name: object.name, component, ...(host === '' ? {} : { host }), count }
+}
+
+function originOf(namespace: string): LogOrigin {
+  const none = { node: '', pod: '', podUid: '', container: '', containerId: '', image: '' }
+  return { id: `events/${namespace}`, kind: 'events', namespace, ...none, owner: undefined, labels: {}, annotations: {} }
+}
