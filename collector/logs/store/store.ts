@@ -29,7 +29,7 @@ export interface LogStore {
   readonly sink: LogSink
   /** The records of an answer, in chunks, until its end or until `signal` aborts. */
   query(query: LogQuery, signal: AbortSignal): AsyncIterable<readonly LogRecord[]>
-  /** For the collector's door: `/query`, with the parameters of `parseLogQuery`. */
+  /** For the collector's door: `/query`, or nothing more, with the parameters of `parseLogQuery`. */
   readonly routes: LogRoutes
   figures(): readonly LogFigure[]
 }
@@ -60,10 +60,11 @@ export function createLogStore(options: LogStoreOptions): LogStore {
     log,
   })
   const context = { archive, clock }
+  const answer: LogRoutes[string] = (request, signal) => answerLogQuery(context, request.query, signal)
   return {
     sink: writer,
     query: (query, signal) => queryLogs(context, query, signal),
-    routes: { '/query': (request, signal) => answerLogQuery(context, request.query, signal) },
+    routes: { '': answer, '/query': answer },
     figures: () => figuresOf(writer),
   }
 }
