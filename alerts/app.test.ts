@@ -97,6 +97,7 @@ describe('alerts over the API', () => {
     const { body } = await call('/api/v1/journal?alert=A')
     expect((body as { entries: { kind: string; text: string }[] }).entries.map((entry) => entry.text)).toEqual([
       'posted as firing {alertname="A", pod="x"}',
+      'matched route {}, receiver default, group {}:{alertname="A"}, waiting until 2030-01-01T00:00:05.000Z',
       'posted as resolved {alertname="A", pod="x"}',
     ])
   })

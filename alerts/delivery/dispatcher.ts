@@ -1,6 +1,8 @@
 import type { Clock, Timer } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
-import { groupKey, groupLabels, routesFor } from '../routing/route.ts'
+import { formatDuration } from '../../lib/duration.ts'
+import type { EntryDraft } from '../state/journal.ts'
+import { groupKey, groupLabels } from '../routing/route.ts'
 import type { Route } from '../routing/route.ts'
 import type { Receiver } from '../routing/receiver.ts'
 import { integrationName } from '../routing/receiver.ts'
@@ -12,9 +14,12 @@ import { runStages } from './stages.ts'
 import type { SentRecords, Stage } from './stages.ts'
 
 export interface DispatcherOptions {
-  readonly route: Route
   readonly receivers: ReadonlyMap<string, Receiver>
   readonly stages: readonly Stage[]
+  /** The routes that an alert takes: those of the tree, and what follows from them. */
+  readonly routesOf: (labels: Labels) => readonly Route[]
+  /** Takes what there is to say about the ways of alerts. */
+  readonly note: (entries: readonly EntryDraft[]) => void
   readonly alerts: AlertStore
   readonly sent: SentRecords
   readonly clock: Clock
@@ -27,12 +32,15 @@ export interface AlertGroup {
   readonly route: Route
   readonly labels: Labels
   readonly fingerprints: ReadonlySet<string>
+  /** When it is looked at next. */
+  readonly nextFlushAt: number
 }
 
 interface Group extends AlertGroup {
   readonly fingerprints: Set<string>
   hasFlushed: boolean
   timer: Timer | undefined
+  nextFlushAt: number
 }
 
 /**
@@ -54,7 +62,10 @@ export class Dispatcher {
 
   /** Sorts in what there is, and from then on whatever changes. */
   start(): void {
-    this.#unsubscribe = this.#options.alerts.onChange((alerts) => alerts.forEach((alert) => this.#sort(alert)))
+    this.#unsubscribe = this.#options.alerts.onChange((alerts) => {
+      const entries = alerts.flatMap((alert) => this.#sort(alert))
+      if (entries.length > 0) this.#options.note(entries)
+    })
     for (const alert of this.#options.alerts.list()) this.#sort(alert)
   }
 
@@ -72,18 +83,23 @@ export class Dispatcher {
 
   /** Names of the receivers that an alert goes to. */
   receiversOf(labels: Labels): string[] {
-    return [...new Set(routesFor(this.#options.route, labels).map((route) => route.receiver))]
+    const routes = this.#options.routesOf(labels).filter((route) => route.escalatesAfterMs === undefined)
+    return [...new Set(routes.map((route) => route.receiver))]
   }
 
-  #sort(alert: Alert): void {
-    for (const route of routesFor(this.#options.route, alert.labels)) {
+  /** Puts an alert into its groups, and says so where it is new to one. */
+  #sort(alert: Alert): EntryDraft[] {
+    return this.#options.routesOf(alert.labels).flatMap((route) => {
       const labels = groupLabels(route, alert.labels)
       const key = groupKey(route, labels)
       const id = `${key}\0${route.receiver}`
-      const group = this.#groups.get(id)
-      if (group === undefined) this.#open(id, { key, route, labels, fingerprints: new Set(), hasFlushed: false, timer: undefined }, alert)
+      const known = this.#groups.get(id)
+      const isNew = known?.fingerprints.has(alert.fingerprint) !== true
+      const group = known ?? { key, route, labels, fingerprints: new Set(), hasFlushed: false, timer: undefined, nextFlushAt: 0 }
+      if (known === undefined) this.#open(id, group, alert)
       else this.#join(id, group, alert)
-    }
+      return isNew ? [describeEntry(group, alert, this.#options.clock.now())] : []
+    })
   }
 
   #open(id: string, group: Group, alert: Alert): void {
@@ -117,6 +133,7 @@ export class Dispatcher {
 
   #schedule(id: string, group: Group, ms: number): void {
     group.timer?.cancel()
+    group.nextFlushAt = this.#options.clock.now() + ms
     group.timer = this.#options.clock.setTimer(ms, () => {
       const flush = this.#flush(id, group).finally(() => this.#flushing.delete(flush))
       this.#flushing.add(flush)
@@ -172,4 +189,16 @@ export class Dispatcher {
       return { key: [group.key, receiver.name, integration].join('\0'), integration, sendResolved: settings.sendResolved }
     })
   }
+}
+
+/** Which way an alert took, and until when it waits. */
+function describeEntry(group: AlertGroup, alert: Alert, now: number): EntryDraft {
+  const { route, key, nextFlushAt } = group
+  const way =
+    route.escalatesAfterMs === undefined
+      ? `matched route ${route.key}`
+      : `told further after ${formatDuration(route.escalatesAfterMs)} without acknowledgement`
+  const text = `${way}, receiver ${route.receiver}, group ${key}, waiting until ${new Date(nextFlushAt).toISOString()}`
+  const { fingerprint, labels } = alert
+  return { time: now, kind: 'grouped', fingerprint, alertname: labels['alertname'] ?? '', receiver: route.receiver, text }
 }

@@ -2,8 +2,9 @@ import type { AddressInfo } from 'node:net'
 import { SMTPServer } from 'smtp-server'
 import type { SMTPServerOptions } from 'smtp-server'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { MailSettings } from '../routing/receiver.ts'
-import { compileTemplate } from '../rules/template.ts'
+import { systemClock } from '../../lib/clock.ts'
+import { isMail } from '../routing/receiver.ts'
+import { readIntegration } from '../testing/read-integration.ts'
 import { createMailIntegration } from './mail.ts'
 import type { Integration, Notification } from './notification.ts'
 import { sampleNotification } from '../testing/sample-notification.ts'
@@ -20,7 +21,7 @@ afterEach(async () => {
 })
 
 /** A mail server that takes everything but what `hooks` refuse, and an integration that sends to it. */
-async function start(hooks: SMTPServerOptions = {}, more: Partial<MailSettings> = {}): Promise<void> {
+async function start(hooks: SMTPServerOptions = {}, more = '', files: Readonly<Record<string, string>> = {}): Promise<void> {
   server = new SMTPServer({
     authOptional: true,
     disableReverseLookup: true,
@@ -38,20 +39,12 @@ async function start(hooks: SMTPServerOptions = {}, more: Partial<MailSettings> 
   server.on('error', () => {})
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.server.address() as AddressInfo
-  integration = createMailIntegration({
-    kind: 'email',
-    sendResolved: true,
-    to: ['ops@example.com', 'second@example.com'],
-    from: 'Binnacle <alerts@example.com>',
-    host: '127.0.0.1',
-    port,
-    hello: 'localhost',
-    requireTls: false,
-    tls: { isInsecure: true },
-    subject: undefined,
-    headers: {},
-    ...more,
-  })
+  const settings = readIntegration(
+    `email_configs: [{to: 'ops@example.com, second@example.com', from: 'Binnacle <alerts@example.com>', smarthost: '127.0.0.1:${port}',
+    ${more.includes('require_tls') ? '' : 'require_tls: false, '}tls_config: {insecure_skip_verify: true}, ${more}}]`,
+  )
+  if (!isMail(settings)) throw new Error('not a mail')
+  integration = createMailIntegration(settings, { clock: systemClock, readFile: (path) => files[path]! })
 }
 
 function refusal(responseCode: number): Error {
@@ -88,8 +81,7 @@ describe('mail', () => {
   })
 
   it('uses the subject and headers of the configuration, and lets nobody add headers through them', async () => {
-    const headers = { 'x-team': compileTemplate('{{ .CommonLabels.evil }}') }
-    await start({}, { subject: compileTemplate('{{ .Status }} {{ .CommonLabels.evil }}'), headers })
+    await start({}, `headers: {Subject: '{{ .Status }} {{ .CommonLabels.evil }}', X-Team: '{{ .CommonLabels.evil }}'}`)
     const labels = { alertname: 'PodRestarting', evil: 'a\r\nBcc: victim@example.com' }
     await send({ alerts: [{ ...sampleNotification.alerts[0]!, labels }] })
     expect(mails[0]!.text).toMatch(/^Subject: firing a Bcc: victim@example.com\r?$/m)
@@ -139,7 +131,7 @@ describe('mail', () => {
   it('is tried again after refused credentials and broken connections', async () => {
     await start(
       { onAuth: (_auth, _session, done) => done(refusal(535)), allowInsecureAuth: true },
-      { auth: { user: 'u', password: 'wrong' } },
+      'auth_username: u, auth_password: wrong',
     )
     expect(await send()).toMatchObject({ outcome: 'retry', reason: expect.stringMatching(/EAUTH/) })
     await new Promise<void>((resolve) => server.close(() => resolve()))
@@ -147,7 +139,7 @@ describe('mail', () => {
   })
 
   it('insists on TLS where it is required', async () => {
-    await start({ disabledCommands: ['STARTTLS'] }, { requireTls: true })
+    await start({ disabledCommands: ['STARTTLS'] }, 'require_tls: true')
     expect(await send()).toMatchObject({ outcome: 'retry', reason: expect.stringMatching(/ETLS|STARTTLS/) })
     expect(mails).toEqual([])
   })
@@ -162,7 +154,7 @@ describe('mail', () => {
           done()
         },
       },
-      { requireTls: true },
+      'require_tls: true',
     )
     expect(await send()).toMatchObject({ outcome: 'delivered' })
     expect(isSecure).toBe(true)

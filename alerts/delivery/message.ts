@@ -1,15 +1,98 @@
-import { formatDuration } from '../../lib/duration.ts'
+import type { FieldText, Secret } from '../routing/receiver.ts'
 import { commonLabels } from '../state/labels.ts'
 import type { Labels } from '../state/labels.ts'
-import type { TemplateScope } from '../rules/template.ts'
-import type { Notification, NotifiedAlert } from './notification.ts'
+import type { CompiledText } from '../template/template-set.ts'
+import type { Thing } from '../template/value.ts'
+import { messageData } from './message-data.ts'
+import type { Neutralize } from './message-data.ts'
 import { statusOf } from './notification.ts'
+import type { Notification } from './notification.ts'
 
 /** Go's zero time, which stands for "not set" in Alertmanager's JSON. */
 export const zeroTime = '0001-01-01T00:00:00Z'
 
-/** A mail tells so many alerts one by one, the rest as a number. */
-const maxListed = 100
+/** Characters that no receiver shows and some choke on: C0 without tab and line break, and DEL. */
+// oxlint-disable-next-line no-control-regex
+const controls = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F]/g
+
+/** Thrown where a secret's file cannot be read: somebody may put it right, so the notification is tried again. */
+export class SecretError extends Error {
+  readonly code = 'EALERTSSECRET'
+}
+
+/**
+ * One notification on its way into a receiver's format. Texts of the configuration are rendered here: one that fails gives way to the
+ * built-in text, and what was wrong is noted, so that a mistake in a template never costs a notification.
+ */
+export class Message {
+  readonly notification: Notification
+  readonly now: number
+  /** What was wrong with the texts, for the journal. */
+  readonly problems: string[] = []
+  readonly #readFile: (path: string) => string
+  readonly #data = new Map<Neutralize | undefined, Thing>()
+
+  constructor(options: { readonly notification: Notification; readonly now: number; readonly readFile: (path: string) => string }) {
+    this.notification = options.notification
+    this.now = options.now
+    this.#readFile = options.readFile
+  }
+
+  get isFiring(): boolean {
+    return statusOf(this.notification) === 'firing'
+  }
+
+  /** The text without characters that cannot be shown. */
+  render(field: FieldText, neutralize?: Neutralize): string {
+    return cleanText(this.#renderRaw(field, neutralize))
+  }
+
+  /** The text on one line, at most `maxLength` characters long. */
+  line(field: FieldText, maxLength: number, neutralize?: Neutralize): string {
+    return truncate(oneLine(this.render(field, neutralize)), maxLength)
+  }
+
+  /** Throws `SecretError`. */
+  secret(secret: Secret): string {
+    if ('text' in secret) return secret.text
+    try {
+      return this.#readFile(secret.file).trim()
+    } catch (err) {
+      throw new SecretError(`cannot read ${secret.file}: ${(err as { code?: string }).code ?? 'unknown error'}`, { cause: err })
+    }
+  }
+
+  #renderRaw(field: FieldText, neutralize: Neutralize | undefined): string {
+    const data = this.#data.get(neutralize) ?? messageData(this.notification, neutralize)
+    this.#data.set(neutralize, data)
+    const attempt = (text: CompiledText): string | undefined => {
+      try {
+        return text.render(data, this.now)
+      } catch (err) {
+        this.problems.push((err as Error).message.slice(0, 200))
+        return undefined
+      }
+    }
+    return (field.own && attempt(field.own)) ?? attempt(field.standard) ?? ''
+  }
+}
+
+/** The text without characters that cannot be shown. */
+export function cleanText(text: string): string {
+  return text.replaceAll(controls, '').toWellFormed()
+}
+
+/** Line breaks become spaces: what is made of it is one line whatever it is put into. */
+export function oneLine(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return text.replaceAll(/[\r\n\0\u0085\u2028\u2029]+/g, ' ')
+}
+
+/** At most `maxLength` UTF-16 units, cut between characters, with an ellipsis where something is missing. */
+export function truncate(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text
+  return `${text.slice(0, maxLength - 1).replace(/[\uD800-\uDBFF]$/, '')}…`
+}
 
 /** Alertmanager's webhook payload, version 4. */
 export interface WebhookPayload {
@@ -50,131 +133,11 @@ export function webhookPayload(notification: Notification, maxAlerts: number): W
       fingerprint: alert.fingerprint,
     })),
     groupLabels: notification.groupLabels,
-    ...common(notification),
+    commonLabels: commonLabels(alerts.map((alert) => alert.labels)),
+    commonAnnotations: commonLabels(alerts.map((alert) => alert.annotations)),
     externalURL: notification.externalUrl,
     version: '4',
     groupKey: notification.groupKey,
     truncatedAlerts: alerts.length - listed.length,
   }
-}
-
-/** `[FIRING:2] PodRestarting default (web-1)`: the state, the group's labels, other labels that all alerts share. */
-export function defaultSubject(notification: Notification): string {
-  const { groupLabels } = notification
-  const { commonLabels: shared } = common(notification)
-  const firing = notification.alerts.filter((alert) => alert.status === 'firing').length
-  const status = firing > 0 ? `[FIRING:${firing}]` : '[RESOLVED]'
-  const others = Object.keys(shared)
-    .filter((name) => !Object.hasOwn(groupLabels, name))
-    .sort()
-    .map((name) => shared[name]!)
-  const group = Object.keys(groupLabels)
-    .sort()
-    .map((name) => groupLabels[name]!)
-  return [status, ...group, ...(others.length === 0 ? [] : [`(${others.join(' ')})`])].join(' ')
-}
-
-/** What a header's template can name. */
-export function messageScope(notification: Notification): TemplateScope {
-  const { commonLabels: shared, commonAnnotations } = common(notification)
-  const texts: Readonly<Record<string, string>> = {
-    Status: statusOf(notification),
-    Receiver: notification.receiver,
-    ExternalURL: notification.externalUrl,
-    GroupKey: notification.groupKey,
-  }
-  const sets: Readonly<Record<string, Labels>> = {
-    GroupLabels: notification.groupLabels,
-    CommonLabels: shared,
-    CommonAnnotations: commonAnnotations,
-  }
-  return {
-    lookup: ([root, first, second]) => {
-      if (root !== '' || first === undefined) return undefined
-      if (second === undefined) return Object.hasOwn(texts, first) ? texts[first] : undefined
-      const set = Object.hasOwn(sets, first) ? sets[first]! : {}
-      return Object.hasOwn(set, second) ? set[second] : undefined
-    },
-  }
-}
-
-/** The mail as plain text. */
-export function textBody(notification: Notification): string {
-  const sections = listByStatus(notification).map(({ title, alerts }) => [title, ...alerts.map(describeAsText)].join('\n\n'))
-  return [...sections, ...omission(notification), footer(notification), ''].join('\n\n')
-}
-
-/** The mail as HTML without anything to fetch. */
-export function htmlBody(notification: Notification): string {
-  const sections = listByStatus(notification).map(({ title, colour, alerts }) => {
-    const heading = `<h2 style="color:${colour};font-size:16px;margin:16px 0 8px">${escapeHtml(title)}</h2>`
-    return heading + alerts.map(describeAsHtml).join('')
-  })
-  const rest = [...omission(notification), footer(notification)].map(
-    (line) => `<p style="color:#666;font-size:12px">${escapeHtml(line)}</p>`,
-  )
-  const body = [...sections, ...rest].join('\n')
-  return `<!doctype html><html><head><meta charset="utf-8"></head><body style="font-family:sans-serif;font-size:14px">${body}</body></html>`
-}
-
-/** Text that shows as itself inside HTML. */
-function escapeHtml(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-  return text.replaceAll(/[&<>"']/g, (character) => entities[character]!)
-}
-
-function common(notification: Notification): { commonLabels: Labels; commonAnnotations: Labels } {
-  return {
-    commonLabels: commonLabels(notification.alerts.map((alert) => alert.labels)),
-    commonAnnotations: commonLabels(notification.alerts.map((alert) => alert.annotations)),
-  }
-}
-
-function listByStatus(notification: Notification): { title: string; colour: string; alerts: readonly NotifiedAlert[] }[] {
-  const listed = notification.alerts.slice(0, maxListed)
-  const parts = [
-    { status: 'firing', word: 'Firing', colour: '#b3261e' },
-    { status: 'resolved', word: 'Resolved', colour: '#1b7f3b' },
-  ] as const
-  return parts.flatMap(({ status, word, colour }) => {
-    const alerts = listed.filter((alert) => alert.status === status)
-    const count = notification.alerts.filter((alert) => alert.status === status).length
-    return alerts.length === 0 ? [] : [{ title: `${word} (${count})`, colour, alerts }]
-  })
-}
-
-function omission(notification: Notification): string[] {
-  const rest = notification.alerts.length - maxListed
-  return rest > 0 ? [`and ${rest} more`] : []
-}
-
-function footer(notification: Notification): string {
-  return `Sent to ${notification.receiver} by Binnacle ${notification.externalUrl} (${notification.id})`
-}
-
-function describeAsText(alert: NotifiedAlert): string {
-  const pairs = (title: string, set: Labels) =>
-    isEmpty(set) ? [] : [title, ...entriesOf(set).map(([name, value]) => `  ${name}: ${value}`)]
-  return [...pairs('Labels', alert.labels), ...pairs('Annotations', alert.annotations), describeSpan(alert)].join('\n')
-}
-
-function describeAsHtml(alert: NotifiedAlert): string {
-  const rows = [...entriesOf(alert.labels), ...entriesOf(alert.annotations)]
-    .map(([name, value]) => `<tr><td style="color:#666;padding-right:12px">${escapeHtml(name)}</td><td>${escapeHtml(value)}</td></tr>`)
-    .join('')
-  return `<table style="margin-bottom:12px">${rows}<tr><td colspan="2" style="color:#666">${escapeHtml(describeSpan(alert))}</td></tr></table>`
-}
-
-function describeSpan(alert: NotifiedAlert): string {
-  const since = new Date(alert.startsAt).toISOString()
-  if (alert.endsAt === undefined) return `Firing since ${since}`
-  return `From ${since} to ${new Date(alert.endsAt).toISOString()} (${formatDuration(Math.max(alert.endsAt - alert.startsAt, 0))})`
-}
-
-function entriesOf(set: Labels): [string, string][] {
-  return Object.entries(set).sort(([left], [right]) => (left < right ? -1 : 1))
-}
-
-function isEmpty(set: Labels): boolean {
-  return Object.keys(set).length === 0
 }

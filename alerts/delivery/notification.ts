@@ -48,6 +48,24 @@ export interface SentRecord {
   readonly thread: string
 }
 
+/** What an integration was not told one by one because it would have been too much, to be told in one message. */
+export interface DigestRecord {
+  readonly receiver: string
+  readonly integration: string
+  readonly since: number
+  /** When it is told. */
+  readonly dueAt: number
+  readonly notifications: number
+  readonly firing: number
+  readonly resolved: number
+  /** Alerts by name, the first names only. */
+  readonly names: Readonly<Record<string, number>>
+  /** Alerts under other names. */
+  readonly others: number
+  /** The last state of a few of them. */
+  readonly examples: readonly NotifiedAlert[]
+}
+
 /** What became of one attempt. */
 export type Delivery =
   | { readonly outcome: 'delivered'; readonly detail: string; readonly refused?: readonly Refusal[] }

@@ -32,6 +32,10 @@ export interface OutboxOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** Called after each attempt, once its result is on disk. */
+  readonly onAttempt?: (notification: Notification, delivery: Delivery, isDone: boolean) => void
+  /** Whether an attempt may begin: false where another server has taken over. */
+  readonly mayAttempt?: () => boolean
 }
 
 /** Counters of one kind of integration. */
@@ -140,16 +144,48 @@ export class Outbox {
     const release = await this.#slotsOf(key).take()
     try {
       if (this.#idle.signal.aborted) return notification
+      if (this.#options.mayAttempt?.() === false) return await this.#holdBack(notification)
       const delivery = await this.#attempt(notification, this.#integrations.get(key))
       if (delivery === undefined) return notification
       const attempted = { ...notification, attempts: notification.attempts + 1 }
       const rest = this.#plan(attempted, delivery)
       await this.#options.journal.commit(this.#describe(attempted, delivery, rest))
       this.#count(notification.integration, rest, delivery)
+      this.#options.onAttempt?.(attempted, delivery, rest === undefined)
       return rest
     } finally {
       release()
     }
+  }
+
+  /** Another server may be delivering this very notification: it is left alone until that is known. */
+  async #holdBack(notification: Notification): Promise<Notification> {
+    await this.#options.clock.sleep(firstPauseMs, this.#idle.signal)
+    return notification
+  }
+
+  /**
+   * One attempt now, beside all lanes and without a record of what was told: the answer to whether an integration can be reached. It is noted
+   * in the journal.
+   */
+  async probe(notification: Notification): Promise<{ readonly delivery: Delivery; readonly latencyMs: number }> {
+    const { clock, journal } = this.#options
+    const { receiver, integration, id, alerts } = notification
+    const startedAt = clock.monotonic()
+    const delivery = (await this.#attempt(notification, this.#integrations.get(`${receiver}/${integration}`))) ?? {
+      outcome: 'retry',
+      reason: 'the server is stopping',
+    }
+    const latencyMs = clock.monotonic() - startedAt
+    const text = `test of ${receiver}/${integration}: ${delivery.outcome}: ${delivery.outcome === 'delivered' ? delivery.detail : delivery.reason}`
+    const alertname = alerts[0]?.labels['alertname'] ?? ''
+    await journal.commit({ entries: [{ time: clock.now(), kind: 'tested', alertname, receiver, notification: id, text }] })
+    return { delivery, latencyMs }
+  }
+
+  /** What a lane has not delivered yet, in order. */
+  waiting(lane: string): readonly Notification[] {
+    return this.#lanes.get(lane) ?? []
   }
 
   /** `undefined` where the process is stopping and the attempt proves nothing. */

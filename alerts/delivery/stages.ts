@@ -8,12 +8,17 @@ import type { Alert } from '../state/alert.ts'
 import { isResolved } from '../state/alert.ts'
 import type { AlertStore } from '../state/alert-store.ts'
 import { mergeChanges } from '../state/journal.ts'
-import type { Change, EntryDraft, Journal } from '../state/journal.ts'
+import type { EntryDraft, Journal } from '../state/journal.ts'
 import type { Labels } from '../state/labels.ts'
 import { compareText } from '../state/labels.ts'
 import type { SilenceStore } from '../state/silence.ts'
-import type { Notification, NotifiedAlert, SentRecord } from './notification.ts'
+import type { RateLimit } from '../routing/extensions.ts'
+import type { AcknowledgementStore } from '../state/acknowledgement.ts'
+import { formatDuration } from '../../lib/duration.ts'
+import type { Digests } from './digests.ts'
+import type { DigestRecord, Notification, NotifiedAlert, SentRecord } from './notification.ts'
 import type { Outbox } from './outbox.ts'
+import { isAbout } from './own-alerts.ts'
 
 /** A group's alerts on their way to one integration. */
 export interface Batch {
@@ -31,6 +36,8 @@ export interface Batch {
   /** Set by the stage that decides that something is to be told. */
   readonly notification?: Notification
   readonly record?: SentRecord
+  /** Set where the notification is told as part of a digest. */
+  readonly digest?: DigestRecord
 }
 
 /** One step on the way to a delivery. It passes the batch on, smaller or larger, or ends the way with `undefined`: the group comes back later. */
@@ -61,6 +68,35 @@ export async function runStages(stages: readonly Stage[], batch: Batch): Promise
 /** Makes a lane wait whose receiver is far behind: what is new is told by a later, larger notification. */
 export function waitStage(options: { readonly outbox: Pick<Outbox, 'hasRoom'> }): Stage {
   return { name: 'wait', run: async (batch) => (options.outbox.hasRoom(batch.lane) ? batch : undefined) }
+}
+
+/** Takes out alerts that say that this very receiver does not work. */
+export function selfStage(): Stage {
+  const seen = new SuppressionMemory('not told to a receiver that does not work:')
+  return {
+    name: 'self',
+    run: async (batch) => seen.filter(batch, ({ labels }) => (isAbout(labels, batch.receiver) ? [batch.receiver] : [])),
+  }
+}
+
+/** On the way to those who are told when nobody acknowledges: lets through what has waited long enough, and what was told them before. */
+export function escalateStage(options: { readonly acknowledgements: AcknowledgementStore; readonly sent: SentRecords }): Stage {
+  const seen = new SuppressionMemory('acknowledged by')
+  return {
+    name: 'escalate',
+    run: async (batch) => {
+      const { escalatesAfterMs: afterMs } = batch.route
+      if (afterMs === undefined) return batch
+      const told = new Set(options.sent.get(batch.lane)?.firing)
+      const due = batch.alerts.filter(
+        (alert) => told.has(alert.fingerprint) || (!isResolved(alert, batch.now) && batch.now - alert.startsAt >= afterMs),
+      )
+      return seen.filter({ ...batch, alerts: due }, (alert) => {
+        const acknowledgement = told.has(alert.fingerprint) ? undefined : options.acknowledgements.find(alert)
+        return acknowledgement === undefined ? [] : [acknowledgement.by || 'somebody']
+      })
+    },
+  }
 }
 
 /** Takes out alerts that other alerts mute. */
@@ -104,20 +140,22 @@ export function silenceStage(options: { readonly silences: SilenceStore }): Stag
  */
 export function dedupStage(options: {
   readonly sent: SentRecords
+  readonly acknowledgements: AcknowledgementStore
   readonly outbox: Pick<Outbox, 'isIdle'>
   readonly externalUrl: string
-  readonly installation: string
-  nextSequence(): number
+  /** The ID and the place in the order of a lane's next notification. */
+  readonly number: (lane: string) => { readonly id: string; readonly sequence: number }
 }): Stage {
+  const isAcknowledged = (alert: Alert) => options.acknowledgements.find(alert) !== undefined
   return {
     name: 'dedup',
     run: async (batch) => {
       const last = options.sent.get(batch.lane)
-      if (batch.alerts.length === 0 || !needsTelling(batch, last, options.outbox.isIdle(batch.lane))) return batch
+      if (batch.alerts.length === 0 || !needsTelling(batch, last, { isIdle: options.outbox.isIdle(batch.lane), isAcknowledged }))
+        return batch
       const alerts = batch.alerts.filter((alert) => batch.sendResolved || !isResolved(alert, batch.now))
       const { firing, resolved } = partition(batch)
-      const sequence = options.nextSequence()
-      const id = notificationId(options.installation, batch.lane, sequence)
+      const { id, sequence } = options.number(batch.lane)
       const thread = last !== undefined && last.firing.length > 0 ? last.thread : id
       const record = { firing, resolved, at: batch.now, thread }
       // A receiver that wants no resolved ones is told nothing; that they are over is noted all the same.
@@ -134,6 +172,41 @@ export function dedupStage(options: {
   }
 }
 
+/**
+ * Holds an integration to its rate. Where the other side keeps the state of each group, a notification has to wait; elsewhere it becomes a
+ * part of a digest.
+ */
+export function limitStage(options: {
+  readonly digests: Digests
+  readonly limits: ReadonlyMap<string, RateLimit>
+  /** Whether an integration, by receiver and name, must be told each thing. */
+  isStateful(key: string): boolean
+}): Stage {
+  return {
+    name: 'limit',
+    run: async (batch) => {
+      const { notification } = batch
+      const limit = options.limits.get(batch.receiver)
+      if (notification === undefined || limit === undefined) return batch
+      const key = `${batch.receiver}/${batch.integration}`
+      if (options.isStateful(key)) {
+        return { ...batch, notification: { ...notification, notBefore: batch.now + options.digests.reserve(key, limit) } }
+      }
+      if (!options.digests.isPending(key) && options.digests.take(key, limit) === 0) return batch
+      const digest = options.digests.add(key, notification, limit)
+      const rate = `${limit.notifications} in ${formatDuration(limit.perMs)}`
+      const text = `the rate of ${key}, ${rate}, is reached: part of a digest at ${new Date(digest.dueAt).toISOString()}`
+      const notes = notification.alerts.map((alert) => ({
+        ...enqueued(notification, alert),
+        kind: 'digested' as const,
+        text: `${alert.status}: ${text}`,
+      }))
+      const { notification: _, ...rest } = batch
+      return { ...rest, digest, notes: [...batch.notes, ...notes] }
+    },
+  }
+}
+
 /** Puts the decision, the notification and the notes on disk together, then hands the notification over for delivery. */
 export function recordStage(options: {
   readonly journal: Journal
@@ -145,7 +218,7 @@ export function recordStage(options: {
   return {
     name: 'record',
     run: async (batch) => {
-      const { lane, record, notification } = batch
+      const { lane, record, notification, digest } = batch
       const change = mergeChanges(
         {
           entries: [
@@ -154,7 +227,9 @@ export function recordStage(options: {
           ],
         },
         record === undefined ? {} : { put: [{ table: 'sent', key: lane, value: record }] },
-        notification === undefined ? {} : putNotification(notification, options.lastSequence()),
+        notification === undefined ? {} : { put: [{ table: 'notification', key: notification.id, value: notification }] },
+        digest === undefined ? {} : { put: [{ table: 'digest', key: `${digest.receiver}/${digest.integration}`, value: digest }] },
+        record === undefined ? {} : { put: [{ table: 'fact', key: sequenceKey, value: { value: options.lastSequence() } }] },
       )
       if (change.put.length + change.entries.length > 0) await options.journal.commit(change)
       if (record !== undefined) options.sent.set(lane, record)
@@ -165,7 +240,11 @@ export function recordStage(options: {
 }
 
 /** Alertmanager's rule for telling a group again; see the stage. */
-function needsTelling(batch: Batch, last: SentRecord | undefined, isIdle: boolean): boolean {
+function needsTelling(
+  batch: Batch,
+  last: SentRecord | undefined,
+  { isIdle, isAcknowledged }: { readonly isIdle: boolean; readonly isAcknowledged: (alert: Alert) => boolean },
+): boolean {
   const { firing, resolved } = partition(batch)
   if (last === undefined) return firing.length > 0
   const knownFiring = new Set(last.firing)
@@ -173,8 +252,9 @@ function needsTelling(batch: Batch, last: SentRecord | undefined, isIdle: boolea
   if (firing.length === 0) return last.firing.length > 0
   const knownResolved = new Set(last.resolved)
   if (batch.sendResolved && resolved.some((fingerprint) => !knownResolved.has(fingerprint))) return true
-  // A repetition on top of what is still under way would only pile up.
-  return isIdle && batch.now - last.at >= batch.route.repeatIntervalMs
+  // A repetition on top of what is still under way would only pile up; nobody needs one of what somebody has taken on.
+  if (!isIdle || batch.now - last.at < batch.route.repeatIntervalMs) return false
+  return batch.alerts.some((alert) => !isResolved(alert, batch.now) && !isAcknowledged(alert))
 }
 
 function partition(batch: Batch): { firing: readonly string[]; resolved: readonly string[] } {
@@ -198,18 +278,9 @@ function describeAlert(alert: Alert, now: number): NotifiedAlert {
 }
 
 /** Never the same for two notifications, even of installations that share a receiver. */
-function notificationId(installation: string, lane: string, sequence: number): string {
+export function notificationId(installation: string, lane: string, sequence: number): string {
   const hash = createHash('sha256').update(`${installation}\0${lane}`).digest('hex').slice(0, 16)
   return `${hash}-${sequence}`
-}
-
-function putNotification(notification: Notification, lastSequence: number): Change {
-  return {
-    put: [
-      { table: 'notification', key: notification.id, value: notification },
-      { table: 'fact', key: sequenceKey, value: { value: lastSequence } },
-    ],
-  }
 }
 
 function enqueued(notification: Notification, alert: NotifiedAlert): EntryDraft {
@@ -252,7 +323,7 @@ class SuppressionMemory {
     const { fingerprint, labels } = alert
     const place = { time: batch.now, fingerprint, alertname: labels['alertname'] ?? '', receiver: batch.receiver }
     return reason === ''
-      ? { ...place, kind: 'released', text: `no longer ${this.#because.replace(/ by.*/, '')}` }
+      ? { ...place, kind: 'released', text: `no longer ${this.#because.replace(/ by.*|:$/, '')}` }
       : { ...place, kind: 'suppressed', text: `${this.#because} ${reason}` }
   }
 }

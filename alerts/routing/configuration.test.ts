@@ -3,7 +3,7 @@ import { parse } from 'yaml'
 import { FileError } from '../../lib/document.ts'
 import { parseConfiguration } from './configuration.ts'
 import { defaultConfiguration } from './default-configuration.ts'
-import type { MailSettings, WebhookSettings } from './receiver.ts'
+import type { MailSettings } from './receiver.ts'
 
 function read(text: string, files: Readonly<Record<string, string>> = {}) {
   return parseConfiguration('am.yml', text, (path) => {
@@ -62,19 +62,23 @@ describe('the configuration', () => {
     const configuration = read(full, { 'url.txt': 'http://127.0.0.1:9/x\n' })
     const [mail, webhook, second] = configuration.receivers.get('ops')!.integrations
     expect(mail as MailSettings).toMatchObject({
-      to: ['a@example.com', 'b@example.com'],
+      to: { own: { source: 'a@example.com, b@example.com' } },
       host: 'mail.example.com',
       port: 587,
-      from: 'alerts@example.com',
+      from: { standard: { source: 'alerts@example.com' } },
       requireTls: true,
+      isImplicitTls: false,
       sendResolved: false,
-      auth: { user: 'u', password: 'hunter2' },
-      subject: undefined,
+      auth: { user: 'u', password: { text: 'hunter2' } },
+      subject: { own: undefined },
     })
     expect(Object.keys((mail as MailSettings).headers)).toEqual(['x-team'])
-    expect(webhook as WebhookSettings).toMatchObject({ sendResolved: true, hmacSecret: 'swordfish', authorization: 'Bearer topsecret' })
-    expect(second as WebhookSettings).toMatchObject({ maxAlerts: 5 })
-    expect((second as WebhookSettings).url.href).toBe('http://127.0.0.1:9/x')
+    expect(webhook).toMatchObject({
+      kind: 'webhook',
+      sendResolved: true,
+      http: { authorization: { scheme: 'Bearer', credentials: { text: 'topsecret' } } },
+    })
+    expect(second).toMatchObject({ kind: 'webhook', timeoutMs: 10_000 })
     expect(configuration.route.routes[0]).toMatchObject({ receiver: 'ops', groupWaitMs: 0, muteIntervals: ['weekend'] })
     expect(configuration.inhibitRules).toHaveLength(1)
   })
@@ -93,8 +97,24 @@ describe('the configuration', () => {
       'am.yml:1:34: route.group_wait: "soon": must be a duration such as 30s, 5m, 1h30m or 2d',
     ],
     [
-      'route: {receiver: y}\nreceivers:\n- name: y\n  slack_configs: []',
-      'am.yml:4:18: receivers[0].slack_configs: a list: slack_configs is not supported; allowed here: name, email_configs, webhook_configs',
+      'route: {receiver: y}\nreceivers:\n- name: y\n  sns_configs: []',
+      'am.yml:4:16: receivers[0].sns_configs: a list: sns_configs is not supported; template_configs can call anything that has an HTTP interface; allowed here: name, email_configs, webhook_configs, slack_configs, pagerduty_configs, opsgenie_configs, msteams_configs, msteamsv2_configs, victorops_configs, discord_configs, telegram_configs, pushover_configs, webex_configs, template_configs',
+    ],
+    [
+      'route: {receiver: y}\nreceivers:\n- name: y\n  slack_configs: [{api_url: "http://x", title: "{{ .Oops"}]',
+      'am.yml:4:48: receivers[0].slack_configs[0].title: "{{ .Oops": template:1: a {{ has no }}',
+    ],
+    [
+      'route: {receiver: y}\nreceivers:\n- name: y\n  slack_configs: [{channel: "#x"}]',
+      'am.yml:4:19: receivers[0].slack_configs[0]: a mapping: api_url, api_url_file or slack_api_url in global must be given',
+    ],
+    [
+      'route: {receiver: y}\nreceivers:\n- name: y\n  webhook_configs: [{url: "http://x", http_config: {oauth2: {}}}]',
+      'am.yml:4:61: receivers[0].webhook_configs[0].http_config.oauth2: a mapping: unknown field; allowed here: basic_auth, authorization, bearer_token, bearer_token_file, tls_config, follow_redirects, enable_http2, proxy_url, no_proxy, http_headers',
+    ],
+    [
+      'route: {receiver: y}\nreceivers: [{name: y}]\nbinnacle: {receivers: {y: {escalate: {after: 5m, to: z}}}}',
+      'am.yml:3:54: binnacle.receivers.y.escalate.to: "z": no such receiver; defined: y',
     ],
     [
       'route: {receiver: y}\nreceivers:\n- name: y\n  webhook_configs: [{url: "ftp://x"}]',
@@ -105,15 +125,51 @@ describe('the configuration', () => {
       'am.yml:1:8: route: a mapping: the root route must not have any matchers',
     ],
     [
-      'route: {receiver: y}\nreceivers: [{name: y}]\ntemplates: ["*.tmpl"]',
-      'am.yml:3:12: templates: a list: template files are not supported: the built-in texts are used, and headers take {{ .CommonLabels.name }}',
-    ],
-    [
       'route: {receiver: y}\nreceivers: [{name: y}]\nrecievers: []',
-      'am.yml:3:12: recievers: a list: unknown field; allowed here: global, route, receivers, inhibit_rules, templates, time_intervals, mute_time_intervals',
+      'am.yml:3:12: recievers: a list: unknown field; allowed here: global, route, receivers, inhibit_rules, templates, time_intervals, mute_time_intervals, binnacle',
     ],
   ])('refuses %j with its place', (text, problem) => {
     expect(problemsOf(text)).toEqual([problem])
+  })
+
+  it('reads template files by pattern, and names what is wrong with them', () => {
+    const text = `route: {receiver: y}\nreceivers: [{name: y, slack_configs: [{api_url: 'http://x', title: '{{ template "mine" . }}'}]}]\ntemplates: ['*.tmpl']`
+    const parse = (content: string) =>
+      parseConfiguration(
+        'am.yml',
+        text,
+        () => content,
+        (pattern) => [pattern.replace('*', 'a')],
+      )
+    expect(parse('{{ define "mine" }}{{ template "slack.default.title" . }}{{ end }}').receivers.size).toBe(1)
+    expect(() => parse('{{ define "mine" }}')).toThrow(/am.yml:3:13: templates\[0\]: "\*.tmpl": a.tmpl:1: \{\{end\}\} is missing/)
+    expect(() => parse('{{ define "mine" }}\n{{ template "none" }}{{ end }}')).toThrow(/a.tmpl:2: template "none" is not defined/)
+  })
+
+  it('shows amtool what it knows of newer receivers and of what is added, and no secret', () => {
+    const text = `
+route: {receiver: y}
+binnacle: {receivers: {y: {rate_limit: {notifications: 5, per: 1m}}}}
+receivers:
+- name: y
+  msteams_configs: [{webhook_url: 'https://x/secret'}]
+  telegram_configs: [{bot_token_file: f, chat_id: 5, message_thread_id: 3}]
+  pagerduty_configs: [{routing_key: secret, source: here, timeout: 5s}]
+  email_configs: [{to: a@b.c, from: a@b.c, smarthost: 'h:25', threading: {enabled: true}, dkim: {domain: b.c, selector: s, private_key_file: k}}]
+`
+    const { redacted, extensions } = read(text)
+    expect(parse(redacted)).toEqual({
+      route: { receiver: 'y' },
+      receivers: [
+        {
+          name: 'y',
+          telegram_configs: [{ chat_id: 5, bot_token: '<secret>' }],
+          pagerduty_configs: [{ routing_key: '<secret>' }],
+          email_configs: [{ to: 'a@b.c', from: 'a@b.c', smarthost: 'h:25' }],
+        },
+      ],
+    })
+    expect(extensions.rateLimits.get('y')).toEqual({ notifications: 5, perMs: 60_000 })
   })
 
   it('names every problem of a file at once', () => {

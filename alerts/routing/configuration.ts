@@ -5,10 +5,15 @@ import type { Field } from '../../lib/document.ts'
 import type { InhibitRule } from './inhibition.ts'
 import { createMatcher, parseMatchers } from './matcher.ts'
 import type { Matcher } from './matcher.ts'
+import { readExtensions } from './extensions.ts'
+import type { Extensions } from './extensions.ts'
+import { ReceiverReader } from './receiver-reader.ts'
+import type { ReadSecretFile } from './receiver-reader.ts'
 import { readReceiver } from './receiver-settings.ts'
+import { readTemplates } from './template-files.ts'
+import type { FindFiles } from './template-files.ts'
 import type { Receiver } from './receiver.ts'
 import { readGlobals } from './globals.ts'
-import type { ReadSecretFile } from './globals.ts'
 import { redact } from './redact.ts'
 import { routeKey } from './route.ts'
 import type { Route } from './route.ts'
@@ -22,6 +27,7 @@ export interface Configuration {
   readonly inhibitRules: readonly InhibitRule[]
   readonly timeIntervals: ReadonlyMap<string, TimeInterval>
   readonly resolveTimeoutMs: number
+  readonly extensions: Extensions
   /** The configuration as YAML that amtool reads, with `<secret>` in place of secrets. */
   readonly redacted: string
 }
@@ -50,7 +56,7 @@ const inhibitKeys = [
   'target_matchers',
   'equal',
 ] as const
-const topKeys = ['global', 'route', 'receivers', 'inhibit_rules', 'templates', 'time_intervals', 'mute_time_intervals'] as const
+const topKeys = ['global', 'route', 'receivers', 'inhibit_rules', 'templates', 'time_intervals', 'mute_time_intervals', 'binnacle'] as const
 
 type Grouping = Pick<Route, 'groupBy' | 'groupWaitMs' | 'groupIntervalMs' | 'repeatIntervalMs'>
 
@@ -62,21 +68,18 @@ const maxRoutes = 10_000
 
 /**
  * Reads a configuration in Alertmanager's format. Throws `FileError` with a line and column for every problem; what this program cannot do
- * (other kinds of receivers, template files) is a problem too, so that nobody relies on a notification that will not come.
+ * (some kinds of receivers) is a problem too, so that nobody relies on a notification that will not come. Secrets in files are not
+ * read here. `readFile` reads files that the configuration names (an `Error` with a `code` where it cannot), `findFiles` expands patterns.
  */
-export function parseConfiguration(file: string, text: string, readSecretFile: ReadSecretFile): Configuration {
+export function parseConfiguration(file: string, text: string, readFile: ReadSecretFile, findFiles: FindFiles = () => []): Configuration {
   const reader = new DocumentReader(file, text)
   const fields = reader.record(reader.root, topKeys, ['route', 'receivers'])
-  if (fields.templates !== undefined && reader.list(fields.templates).length > 0) {
-    reader.problem(
-      fields.templates,
-      'template files are not supported: the built-in texts are used, and headers take {{ .CommonLabels.name }}',
-    )
-  }
-  const globals = readGlobals(reader, fields.global, readSecretFile)
+  const globals = readGlobals(reader, fields.global, readFile)
+  const templates = readTemplates(reader, fields.templates, { read: readFile, find: findFiles })
+  const context = new ReceiverReader({ document: reader, globals, templates, readFile })
   const receivers = new Map<string, Receiver>()
   for (const field of reader.list(fields.receivers)) {
-    const receiver = readReceiver(reader, field, globals, readSecretFile)
+    const receiver = readReceiver(context, field)
     if (receiver === undefined) continue
     if (receivers.has(receiver.name)) reader.problem(field, `receiver ${receiver.name} is there twice`)
     receivers.set(receiver.name, receiver)
@@ -85,10 +88,11 @@ export function parseConfiguration(file: string, text: string, readSecretFile: R
   const routes = new RouteReader(reader, receivers, timeIntervals)
   const route = fields.route && routes.read(fields.route, undefined, 0)
   const inhibitRules = reader.list(fields.inhibit_rules).map((field) => readInhibitRule(reader, field))
+  const extensions = readExtensions(reader, fields.binnacle, receivers)
   reader.finish()
   if (route === undefined) throw new FileError([{ file, line: 1, column: 1, field: 'route', value: '', allowed: 'must be there' }])
   const redacted = stringify(redact(parse(text)))
-  return { route, receivers, inhibitRules, timeIntervals, resolveTimeoutMs: globals.resolveTimeoutMs, redacted }
+  return { route, receivers, inhibitRules, timeIntervals, resolveTimeoutMs: globals.resolveTimeoutMs, extensions, redacted }
 }
 
 /** Reads the routing tree; counts its nodes, since aliases can make a small file a large tree. */

@@ -1,4 +1,16 @@
-import type { Template } from '../rules/template.ts'
+import type { Answer, HttpSettings, OutgoingRequest } from '../delivery/http-integration.ts'
+import type { Message } from '../delivery/message.ts'
+import type { Delivery } from '../delivery/notification.ts'
+import type { CompiledText } from '../template/template-set.ts'
+
+/** A secret of the configuration. What is in a file is read each time it is needed, so that a rotated one is used at once. */
+export type Secret = { readonly text: string } | { readonly file: string }
+
+/** A text of the configuration and the built-in one that takes its place when it fails. */
+export interface FieldText {
+  readonly own: CompiledText | undefined
+  readonly standard: CompiledText
+}
 
 /** TLS of a connection that we open. Texts are PEM. */
 export interface TlsSettings {
@@ -6,44 +18,61 @@ export interface TlsSettings {
   readonly cert?: string
   readonly key?: string
   readonly serverName?: string
+  readonly minVersion?: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
   readonly isInsecure: boolean
+}
+
+/** Signs mails, so that receiving servers believe the sender's domain. */
+export interface DkimSettings {
+  readonly domain: string
+  readonly selector: string
+  readonly privateKey: Secret
 }
 
 /** One `email_configs` entry, defaults of `global` filled in. */
 export interface MailSettings {
   readonly kind: 'email'
   readonly sendResolved: boolean
-  readonly to: readonly string[]
-  readonly from: string
+  /** Addresses with commas between. */
+  readonly to: FieldText
+  readonly from: FieldText
   readonly host: string
   readonly port: number
   readonly hello: string
-  readonly auth?: { readonly user: string; readonly password: string }
-  /** STARTTLS must succeed before anything is sent. Port 465 is TLS from the start, as in Alertmanager. */
+  readonly auth?: { readonly user: string; readonly password: Secret; readonly method?: 'CRAM-MD5' }
+  /** STARTTLS must succeed before anything is sent. */
   readonly requireTls: boolean
+  /** TLS from the first byte on. */
+  readonly isImplicitTls: boolean
   readonly tls: TlsSettings
-  readonly subject: Template | undefined
-  readonly headers: Readonly<Record<string, Template>>
+  readonly subject: FieldText
+  readonly headers: Readonly<Record<string, FieldText>>
+  readonly html: FieldText
+  readonly text: FieldText
+  readonly dkim?: DkimSettings
+  /** Mails to one domain in a minute; further ones wait. */
+  readonly perDomainPerMinute?: number
 }
 
-/** One `webhook_configs` entry. */
-export interface WebhookSettings {
-  readonly kind: 'webhook'
+/** One entry of any receiver that is called over HTTP: what is asked for a message, and what the answer means. */
+export interface HttpReceiverSettings {
+  readonly kind: string
   readonly sendResolved: boolean
-  readonly url: URL
-  /** At most this many alerts in one payload; 0 is no limit. */
-  readonly maxAlerts: number
+  readonly http: HttpSettings
   readonly timeoutMs: number
-  readonly authorization?: string
-  readonly tls: TlsSettings
-  readonly followRedirects: boolean
-  /** Signs each body. */
-  readonly hmacSecret?: string
-  /** Lets the URL lead to link-local addresses, where clouds serve credentials. */
-  readonly allowLinkLocal: boolean
+  /** The other side keeps the state of each group (an incident): a resolved one must follow each firing one, so nothing is put together. */
+  readonly isStateful: boolean
+  /** The requests that tell one notification, made one after the other. Throws `SecretError` where a secret cannot be read. */
+  compose(message: Message): readonly OutgoingRequest[]
+  /** What an answer means that the status alone does not tell; `undefined` for the usual meaning. */
+  classify?(answer: Answer): Delivery | undefined
 }
 
-export type IntegrationSettings = MailSettings | WebhookSettings
+export type IntegrationSettings = MailSettings | HttpReceiverSettings
+
+export function isMail(settings: IntegrationSettings): settings is MailSettings {
+  return settings.kind === 'email'
+}
 
 /** A named set of ways to tell somebody. */
 export interface Receiver {

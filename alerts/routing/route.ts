@@ -18,6 +18,8 @@ export interface Route {
   readonly muteIntervals: readonly string[]
   readonly activeIntervals: readonly string[]
   readonly routes: readonly Route[]
+  /** Set where the route is for those who are told when nobody acknowledges: after how long. */
+  readonly escalatesAfterMs?: number
 }
 
 /** The routes that take an alert: depth first, the first child that matches wins unless it says `continue`. Empty if the root refuses. */

@@ -1,6 +1,7 @@
 import type { Alert } from './alert.ts'
-import type { SeriesState } from '../evaluation/evaluation.plan.ts'
-import type { Notification, SentRecord } from '../delivery/notification.ts'
+import type { SeriesState } from '../evaluation/series-state.ts'
+import type { DigestRecord, Notification, SentRecord } from '../delivery/notification.ts'
+import type { Acknowledgement } from './acknowledgement.ts'
 import type { Silence } from './silence.ts'
 
 /** What is kept, by table and key. Values are JSON objects. */
@@ -15,6 +16,10 @@ interface Tables {
   readonly sent: SentRecord
   /** Notifications that are not delivered yet, by notification ID. */
   readonly notification: Notification
+  /** What is put together for an integration that is told too much, by receiver and integration. */
+  readonly digest: DigestRecord
+  /** By fingerprint. */
+  readonly acknowledgement: Acknowledgement
   /** Single values of the process. */
   readonly fact: { readonly value: string | number }
 }
@@ -51,6 +56,10 @@ export interface JournalEntry {
 type EntryKind =
   | 'transition'
   | 'received'
+  | 'grouped'
+  | 'acknowledged'
+  | 'digested'
+  | 'tested'
   | 'suppressed'
   | 'released'
   | 'enqueued'
