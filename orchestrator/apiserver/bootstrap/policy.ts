@@ -159,7 +159,7 @@ const monitorRules = [
     ],
     read,
   ),
-  rule([''], ['nodes/stats', 'nodes/metrics', 'nodes/proxy', 'nodes/healthz', 'nodes/pods'], ['get', 'create']),
+  rule([''], ['nodes/stats', 'nodes/metrics', 'nodes/proxy', 'nodes/log', 'nodes/healthz', 'nodes/pods'], ['get', 'create']),
   rule(['apps'], ['daemonsets', 'deployments', 'replicasets', 'statefulsets', 'controllerrevisions'], read),
   rule(['batch'], ['cronjobs', 'jobs'], read),
   rule(['autoscaling'], ['horizontalpodautoscalers'], read),

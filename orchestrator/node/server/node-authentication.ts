@@ -90,6 +90,7 @@ export function createAuthenticator(options: { readonly client: Client; readonly
 /** Which part of a node a path is, as the kubelet's authorization attributes. */
 export function subresourceOf(path: string): string {
   const first = path.split('/')[1]
+  if (path === '/api/v1/logs' || path.startsWith('/api/v1/logs/')) return 'log'
   if (first === 'stats') return 'stats'
   if (first === 'metrics') return 'metrics'
   if (first === 'logs') return 'log'

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import type { Clock } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
 import type { PodManager } from '../pod/pod-manager.ts'
@@ -26,6 +28,11 @@ export interface StatsSource {
   summary(): Promise<unknown>
   metricsResource(): Promise<string>
   metricsCadvisor(): Promise<string>
+  /** A question about the logs that are kept here; absent: none are. `path` is what follows `/api/v1/logs`. `signal` aborts when the client has left. */
+  askLogs?(
+    request: { readonly path: string; readonly query: Readonly<Record<string, string | readonly string[]>> },
+    signal: AbortSignal,
+  ): Promise<{ readonly code: number; readonly type: string; readonly body: string | Buffer | AsyncIterable<string | Buffer> }>
 }
 
 interface Dependencies extends NodeServerOptions {
@@ -37,6 +44,9 @@ interface Dependencies extends NodeServerOptions {
   readonly log: Log
 }
 
+/** Where the collector's questions about logs are passed on. */
+const logsPath = '/api/v1/logs'
+const onlyOf = (values: readonly string[]) => (values.length === 1 ? values[0]! : values)
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8'
 /** An address that is not there yet (the bridge of a network to be made) is looked for this often. */
 const listenRetryMs = 500
@@ -164,8 +174,28 @@ export class NodeServer {
       case '/metrics/cadvisor':
         return sendText(response, 200, await stats.metricsCadvisor(), metricsType)
     }
+    if (url.pathname === logsPath || url.pathname.startsWith(`${logsPath}/`)) return this.#askLogs(response, url)
     if (parts[0] === 'containerLogs' && parts.length === 4) return this.#sendLogs(response, url, parts as [string, string, string, string])
     throw new HttpError(404, '404 page not found')
+  }
+
+  async #askLogs(response: ServerResponse, url: URL): Promise<void> {
+    const { stats } = this.#options
+    if (stats.askLogs === undefined) throw new HttpError(404, 'no logs are kept here')
+    const left = new AbortController()
+    response.once('close', () => left.abort())
+    const { searchParams } = url
+    const query = Object.fromEntries([...new Set(searchParams.keys())].map((name) => [name, onlyOf(searchParams.getAll(name))]))
+    const { code, type, body } = await stats.askLogs({ path: url.pathname.slice(logsPath.length), query }, left.signal)
+    response.writeHead(code, { 'content-type': type })
+    if (typeof body === 'string' || Buffer.isBuffer(body)) {
+      response.end(body)
+      return
+    }
+    response.flushHeaders()
+    await pipeline(Readable.from(body, { objectMode: true, highWaterMark: 1 }), response).catch((error: unknown) => {
+      if (!left.signal.aborted) throw error
+    })
   }
 
   async #sendLogs(response: ServerResponse, url: URL, [, namespace, name, container]: [string, string, string, string]): Promise<void> {
