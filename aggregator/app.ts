@@ -18,7 +18,10 @@ import { createHttpServer, windowFullMessage } from './http-server.ts'
 import { createInfluxDriver } from './influx/database.ts'
 import { InfluxHistory } from './influx/history.ts'
 import { InfluxSink } from './influx/influx-sink.ts'
+import { ReadOnlyQueries } from './influx/read-only.ts'
 import type { InfluxOptions } from './influx/options.ts'
+import { createInventory } from './inventory.ts'
+import type { Inventory } from './inventory.ts'
 import { MemoryWindow } from './memory-window.ts'
 import type { WindowStats } from './memory-window.ts'
 import { noAuthorities } from './metrics-api/authorities.ts'
@@ -73,6 +76,8 @@ export interface AggregatorOptions {
   readonly influx?: InfluxOptions
   /** Where else batches go. The name `influxdb` is taken when `influx` is set. */
   readonly sinks?: readonly SinkPlan[]
+  /** Told of events besides the sinks. */
+  readonly eventSinks?: readonly EventSink[]
   /** Where points wait while a sink's destination is away; absent: in memory, bounded. */
   readonly spoolDir?: string
   /** Default one hour. */
@@ -96,10 +101,16 @@ export interface Aggregator {
   /** Sends or spools what is not in InfluxDB yet, then closes everything. */
   stop(): Promise<void>
   readonly window: MetricWindow
-  /** The logs of all nodes, as one. */
-  readonly logs: LogDoor
+  /** What pods export about themselves. */
+  readonly customWindow: CustomWindow
   /** What InfluxDB holds; absent without one. */
   readonly history: InfluxHistory | undefined
+  /** Queries of InfluxDB that others have written; absent without one. */
+  readonly queries: ReadOnlyQueries | undefined
+  /** What the API says that there is. */
+  readonly inventory: Inventory
+  /** The logs of all nodes, as one. */
+  readonly logs: LogDoor
   /** Where the servers listen; known after `start`. */
   readonly addresses: { readonly http: string; readonly metricsApi: readonly string[] }
 }
@@ -146,12 +157,18 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
       pipeline.forgetNode(nodeName)
       metrics.forgetNode(nodeName)
     },
-    eventSinks: sinks.filter(takesEvents),
+    eventSinks: [...sinks.filter(takesEvents), ...(options.eventSinks ?? [])],
     onEventSeen: (event) => logs.events?.add(event),
     sampleSinks: [customWindow, ...sinks.filter(takesSamples)],
     log: options.log.child({ part: 'sources' }),
   })
-  const logs: Logs = createLogs({ ...options.logs, nodes: view.nodes, access: sources.nodeAccess, clock, log: options.log.child({ part: 'logs' }) })
+  const logs: Logs = createLogs({
+    ...options.logs,
+    nodes: view.nodes,
+    access: sources.nodeAccess,
+    clock,
+    log: options.log.child({ part: 'logs' }),
+  })
   const unready = () => whyUnready(view, pipeline.delivered().node > 0 || (sharding !== undefined && sources.nodes().length === 0))
   const report = (): SelfReport => ({
     ...reportFlow({ view, pipeline, sources, window, customWindow, sinks }),
@@ -188,7 +205,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   })
   const api = createApi(options, { view, window, metrics, sources, server, sharding, logs, unready, resolutionMs, holdMs })
   const lifecycle = createLifecycle({ options, view, sinks, sharding, selfMonitor, sources, pipeline, server, api, logs })
-  return { window, history, logs: logs.door, ...lifecycle }
+  return { window, customWindow, history, queries: createQueries(options), inventory: createInventory(view), logs: logs.door, ...lifecycle }
 }
 
 interface RunningParts {
@@ -264,6 +281,11 @@ function createWindow(windowMs: number, { windowMaxBytes = 256 << 20, log }: Agg
 
 function createHistory(influx: InfluxOptions, { clock, clusterName = 'default' }: AggregatorOptions): InfluxHistory {
   return new InfluxHistory({ driver: createInfluxDriver(influx), influx, clusterName: influx.clusterName ?? clusterName, clock })
+}
+
+function createQueries(options: AggregatorOptions): ReadOnlyQueries | undefined {
+  const influx = influxOf(options)
+  return influx && new ReadOnlyQueries({ influx, clock: options.clock, log: options.log.child({ part: 'queries' }) })
 }
 
 function createView(informers: InformerFactory): ClusterView {

@@ -84,6 +84,16 @@ export class CustomWindow implements SampleSink {
     })
   }
 
+  /** Every series of a metric of all pods; the range is inclusive, ms. */
+  *everywhere(name: string, range: Partial<CustomRange> = {}): Iterable<CustomSeries & { readonly pod: PodName }> {
+    for (const [key, metrics] of this.#pods) {
+      if (!metrics.has(name)) continue
+      const slash = key.indexOf('/')
+      const pod = { namespace: key.slice(0, slash), pod: key.slice(slash + 1) }
+      for (const series of this.series(name, pod, range)) if (series.values.length > 0) yield { ...series, pod }
+    }
+  }
+
   /** What it holds, and how many samples had no room. */
   stats(): { readonly series: number; readonly bytes: number; readonly maxBytes: number; readonly refused: number } {
     return { series: this.#series, bytes: this.#bytes, maxBytes: this.#options.maxBytes, refused: this.#refused }

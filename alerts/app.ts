@@ -1,18 +1,21 @@
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { MetricWindow } from '../aggregator/window.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import { createServer } from './api/server.ts'
+import { createHttpIntegration } from './delivery/http-integration.ts'
 import { createMailIntegration } from './delivery/mail.ts'
 import { Notifier } from './delivery/notifier.ts'
-import { createWebhookIntegration } from './delivery/webhook.ts'
 import { Evaluator, readHeartbeat } from './evaluation/evaluator.ts'
+import { Observer } from './evaluation/observer.ts'
+import type { ObserverOptions } from './evaluation/observer.ts'
 import { parseConfiguration } from './routing/configuration.ts'
 import type { Configuration } from './routing/configuration.ts'
 import { defaultConfiguration } from './routing/default-configuration.ts'
 import type { NotificationDefaults } from './routing/default-configuration.ts'
+import { isMail } from './routing/receiver.ts'
 import type { IntegrationSettings } from './routing/receiver.ts'
 import type { RuleGroup } from './rules/rule.ts'
 import { loadRuleFiles, readFile } from './rules/rule-set.ts'
@@ -26,9 +29,12 @@ const retentionMs = 432_000_000
 const maintenanceIntervalMs = 900_000
 
 const defaultEvaluationIntervalMs = 5000
+const defaultWindowMs = 3_600_000
 
 export interface AlertsOptions {
   readonly window: MetricWindow
+  /** What rules read besides: how far the window reaches (default one hour), metrics of pods, events, InfluxDB, the API's nodes and pods. */
+  readonly sources?: Partial<Omit<ObserverOptions, 'window' | 'bucketMs'>>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -82,6 +88,7 @@ export function createAlerts(options: AlertsOptions): Alerts {
 
   const start = async () => {
     const { groups, configuration } = readFiles(options)
+    options.sources?.events?.begin(clock.now())
     const snapshot = await journal.load()
     alerts.restore(snapshot.alert.values())
     silences.restore(snapshot.silence.values())
@@ -125,11 +132,13 @@ function createParts(options: AlertsOptions) {
   const journal = options.journal ?? openThreadJournal(join(dataDir, 'alerts.db'))
   const alerts = new AlertStore({ journal })
   const silences = new SilenceStore({ clock, random, journal })
-  const evaluator = new Evaluator({ window, clock, log, alerts, intervalMs: evaluationIntervalMs, externalUrl })
+  const observer = new Observer({ window, windowMs: defaultWindowMs, bucketMs: evaluationIntervalMs, ...options.sources })
+  const evaluator = new Evaluator({ observer, clock, log, alerts, intervalMs: evaluationIntervalMs, externalUrl })
+  const readFile = readBeside(options.configFile)
   const createIntegration = (settings: IntegrationSettings) =>
-    settings.kind === 'email' ? createMailIntegration(settings) : createWebhookIntegration(settings, clock)
+    isMail(settings) ? createMailIntegration(settings, { clock, readFile }) : createHttpIntegration(settings, { clock, readFile })
   const notifier = new Notifier({ clock, random, log, journal, alerts, silences, externalUrl, createIntegration })
-  return { journal, alerts, silences, evaluator, notifier, evaluationIntervalMs }
+  return { journal, alerts, silences, observer, evaluator, notifier, evaluationIntervalMs }
 }
 
 /** Rules and configuration as the files say; throws `FileError` before anything is changed. */
@@ -137,9 +146,14 @@ function readFiles(options: AlertsOptions): { groups: readonly RuleGroup[]; conf
   const { configFile, defaults = {} } = options
   const groups = loadRuleFiles(options.rulesFiles, readText)
   if (configFile === undefined) return { groups, configuration: parseConfiguration('defaults', defaultConfiguration(defaults), readText) }
-  // Files that a configuration names are looked for beside it.
-  const readBeside = (path: string) => readText(resolve(dirname(configFile), path))
-  return { groups, configuration: parseConfiguration(configFile, readFile(configFile, readText), readBeside) }
+  const read = readBeside(configFile)
+  const find = (pattern: string) => globSync(resolve(dirname(configFile), pattern)).sort()
+  return { groups, configuration: parseConfiguration(configFile, readFile(configFile, readText), read, find) }
+}
+
+/** Reads files that a configuration names: they are looked for beside it. */
+function readBeside(configFile = ''): (path: string) => string {
+  return (path) => readText(resolve(dirname(configFile), path))
 }
 
 function readText(path: string): string {

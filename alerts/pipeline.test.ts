@@ -4,6 +4,7 @@ import { silentLog } from '../lib/log.ts'
 import { seededRandom } from '../lib/random.ts'
 import { Notifier } from './delivery/notifier.ts'
 import { Evaluator, readHeartbeat } from './evaluation/evaluator.ts'
+import { Observer } from './evaluation/observer.ts'
 import { parseConfiguration } from './routing/configuration.ts'
 import { parseRuleFile } from './rules/rule-file.ts'
 import { AlertStore } from './state/alert-store.ts'
@@ -46,7 +47,8 @@ class Run {
     this.#disk = disk
     this.alerts = new AlertStore({ journal: disk })
     this.silences = new SilenceStore({ clock, random, journal: disk })
-    this.evaluator = new Evaluator({ window, clock, log: silentLog, alerts: this.alerts, intervalMs: 5 * second, externalUrl: 'http://x' })
+    const observer = new Observer({ window, windowMs: 60 * minute, bucketMs: 5 * second })
+    this.evaluator = new Evaluator({ observer, clock, log: silentLog, alerts: this.alerts, intervalMs: 5 * second, externalUrl: 'http://x' })
     this.notifier = new Notifier({
       clock,
       random,
@@ -158,6 +160,7 @@ describe('an alert', () => {
     expect(await textsOf('CpuHigh')).toEqual([
       'transition: inactive → pending: condition holds',
       'transition: pending → firing: condition holds',
+      'grouped: matched route',
       'enqueued: firing to ops/webhook[0]',
       'delivered: firing to ops/webhook[0], attempt 1: ok',
       'transition: firing → inactive: condition no longer holds',

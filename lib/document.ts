@@ -30,6 +30,11 @@ export interface Field {
 
 const maxFileBytes = 1 << 20
 const maxProblems = 20
+/** Aliases make a small file large when it is read: what is read is bounded, not only what is written. */
+const maxValues = 200_000
+const maxAliases = 200
+/** The parser's time grows with the square of the depth. */
+const maxDepth = 200
 
 /** `file:line:column: field: value: what is allowed`. */
 function formatProblem(problem: FileProblem): string {
@@ -47,10 +52,13 @@ export class DocumentReader {
   readonly #document: Document
   readonly #lines = new LineCounter()
   readonly #problems: FileProblem[] = []
+  readonly #aliased = new Map<Node, Node | undefined>()
+  #values = 0
 
   constructor(file: string, text: string) {
     this.#file = file
     if (Buffer.byteLength(text) > maxFileBytes) throw new FileError([this.#whole(`must be at most ${maxFileBytes} bytes`)])
+    if (nestsTooDeeply(text)) throw new FileError([this.#whole(`must not nest more than ${maxDepth} levels`)])
     this.#document = parseDocument(text, { lineCounter: this.#lines, uniqueKeys: true, prettyErrors: false, logLevel: 'silent' })
     for (const error of this.#document.errors) {
       const { line, col } = this.#lines.linePos(error.pos[0])
@@ -103,6 +111,7 @@ export class DocumentReader {
       this.problem(field, 'must be a mapping')
       return []
     }
+    this.#count(node.items.length)
     return node.items.flatMap((pair): [string, Field][] => {
       const key = isScalar(pair.key) ? String(pair.key.value) : ''
       const path = field.path === '' ? key : `${field.path}.${key}`
@@ -120,6 +129,7 @@ export class DocumentReader {
       this.problem(field, 'must be a list')
       return []
     }
+    this.#count(node.items.length)
     return node.items.map((item, index) => ({ path: `${field.path}[${index}]`, node: item as Node | null }))
   }
 
@@ -165,6 +175,27 @@ export class DocumentReader {
     return this.list(field).flatMap((item) => this.text(item) ?? [])
   }
 
+  /** A text, or a list of texts; none where there is no field. */
+  words(field: Field | undefined): string[] {
+    if (field === undefined) return []
+    return this.isList(field) ? this.texts(field) : [this.text(field) ?? '']
+  }
+
+  /** Whether a field is a list, so that it can be one or something else. */
+  isList(field: Field): boolean {
+    return isSeq(this.#resolve(field))
+  }
+
+  isMapping(field: Field): boolean {
+    return isMap(this.#resolve(field))
+  }
+
+  /** Whether a scalar is written with quotes, so that it is meant as a text. */
+  isQuoted(field: Field): boolean {
+    const node = this.#resolve(field)
+    return isScalar(node) && (node.type === 'QUOTE_SINGLE' || node.type === 'QUOTE_DOUBLE')
+  }
+
   /** A mapping of free keys to texts. */
   textRecord(field: Field | undefined): Record<string, string> {
     if (field === undefined) return {}
@@ -172,12 +203,37 @@ export class DocumentReader {
   }
 
   #resolve(field: Field): Node | null | undefined {
-    return isAlias(field.node) ? field.node.resolve(this.#document) : field.node
+    const { node } = field
+    if (!isAlias(node)) return node
+    if (this.#aliased.has(node)) return this.#aliased.get(node)
+    if (this.#aliased.size >= maxAliases) throw new FileError([this.#whole(`must have at most ${maxAliases} aliases`)])
+    const target = node.resolve(this.#document)
+    this.#aliased.set(node, target)
+    return target
+  }
+
+  /** Throws when more was read than any file needs. */
+  #count(values: number): void {
+    this.#values += values
+    if (this.#values > maxValues)
+      throw new FileError([this.#whole(`must not come to more than ${maxValues} values, those of aliases included`)])
   }
 
   #whole(allowed: string): FileProblem {
     return { file: this.#file, line: 1, column: 1, field: '', value: '', allowed }
   }
+}
+
+/** Counts brackets wherever they are, and dashes at the beginning of a line: no file that means well comes near. */
+function nestsTooDeeply(text: string): boolean {
+  let depth = 0
+  for (let index = 0; index < text.length; index++) {
+    const character = text.charCodeAt(index)
+    if (character === 0x5b || character === 0x7b) depth++
+    else if ((character === 0x5d || character === 0x7d) && depth > 0) depth--
+    if (depth > maxDepth) return true
+  }
+  return new RegExp(`^[ \\t]*(?:[-?:][ \\t]+){${maxDepth}}`, 'm').test(text)
 }
 
 /** What stands for a value in a message. Of an address neither user, password nor query are shown: what holds a secret there is not known here. */

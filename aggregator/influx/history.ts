@@ -3,9 +3,10 @@ import type { Clock } from '../../lib/clock.ts'
 import { storedTagValue } from '../../lib/line-protocol.ts'
 import { metrics } from '../catalog.ts'
 import type { MetricRow } from '../catalog.ts'
-import type { EntityType } from '../window.ts'
+import type { EntityType, Series } from '../window.ts'
 import { runStatement } from './database.ts'
 import type { InfluxSeries } from './database.ts'
+import { entityOfTags, groupingTags } from './entity-tags.ts'
 import { durationMs, resolveInfluxOptions, tierNames } from './options.ts'
 import type { InfluxOptions, InfluxSettings, TierName } from './options.ts'
 import { placeOf, podIdentityMeasurement } from './schema.ts'
@@ -21,6 +22,24 @@ export interface HistoryRequest {
   readonly tags: Readonly<Record<string, string>>
   readonly since: number
   readonly until: number
+}
+
+/** The points of every entity of a type that has `tags`, in buckets of `bucketMs` from `since` to `until` (ms, both multiples of it, the end exclusive). */
+export interface SeriesRequest {
+  readonly metric: HistoryMetric
+  readonly type: EntityType
+  readonly tags: Readonly<Record<string, string>>
+  readonly since: number
+  readonly until: number
+  readonly bucketMs: number
+  readonly function: 'mean' | 'max' | 'min' | 'sum' | 'count' | 'last'
+  /** An answer with more series is none: the request is refused. */
+  readonly maxSeries: number
+}
+
+/** A series as the memory window has them; of what pods export, the labels that are not the pod's. */
+export interface HistorySeries extends Series {
+  readonly ownLabels?: Readonly<Record<string, string>>
 }
 
 /** One row of an answer: its time, then the values of the selected columns; null where there is none. */
@@ -99,6 +118,23 @@ export class InfluxHistory {
     const hasStatistics = store!.tier !== undefined && request.metric.type === 'gauge'
     const columns = functions.map((name) => `${selector(name, field, hasStatistics)} AS ${name}`).join(', ')
     return this.#select(store!, columns, request, bucketMs === undefined ? '' : `GROUP BY time(${Math.round(bucketMs)}ms) fill(none)`)
+  }
+
+  /** One sample per bucket of every series, timed at the bucket's beginning. */
+  async series(request: SeriesRequest): Promise<readonly HistorySeries[]> {
+    const { metric, type, since, until, bucketMs, maxSeries } = request
+    const [store] = await this.#storesFor(since)
+    const { measurement, field } = placeOf(this.#settings.schema, metric.name)
+    const { condition, parameters } = this.#conditionOf({ type, ...request.tags })
+    const isCustom = metric.name.startsWith('custom/')
+    const grouping = isCustom ? '*' : [...groupingTags(type), resourceTag].map(quoteIdentifier).join(', ')
+    const statement =
+      `SELECT ${selector(request.function, field, store!.tier !== undefined && metric.type === 'gauge')} AS v ` +
+      `FROM "${store!.policy}".${quoteIdentifier(measurement)} WHERE ${condition} AND time >= ${since}ms AND time < ${until}ms ` +
+      `GROUP BY time(${bucketMs}ms), ${grouping} fill(none) SLIMIT ${maxSeries + 1}`
+    const answer = await this.#run(statement, parameters)
+    if (answer.length > maxSeries) throw new RangeError(`there are more than ${maxSeries} series of ${metric.name}`)
+    return answer.map(({ tags = {}, values }) => ({ ...readEntity(type, tags, isCustom), metric: metric.name, ...readColumns(values) }))
   }
 
   /** The values that a tag has among the entities of a type, sorted. */
@@ -194,6 +230,25 @@ export class InfluxHistory {
   }
 }
 
+/** The tag that tells the series of one entity apart. */
+const resourceTag = 'resource_id'
+
+/** Tags of every point, which tell no series from others. */
+const podTags: ReadonlySet<string> = new Set(['type', 'cluster_name', 'namespace_name', 'pod_name', 'custom_metric_name'])
+
+function readEntity(type: EntityType, tags: Readonly<Record<string, string>>, isCustom: boolean) {
+  const { [resourceTag]: resource, ...rest } = tags
+  const named = { entity: entityOfTags(type, rest), ...(resource === undefined || resource === '' ? {} : { resource }) }
+  if (!isCustom) return named
+  const own = Object.entries(rest).filter(([name, value]) => !podTags.has(name) && value !== '')
+  return { ...named, ownLabels: Object.fromEntries(own) }
+}
+
+function readColumns(values: InfluxSeries['values']): { readonly timestamps: Float64Array; readonly values: Float64Array } {
+  const rows = values.filter(([, value]) => typeof value === 'number') as [number, number][]
+  return { timestamps: Float64Array.from(rows, ([time]) => time), values: Float64Array.from(rows, ([, value]) => value) }
+}
+
 /** A name in a statement: nothing in it ends it. */
 function quoteIdentifier(name: string): string {
   return `"${name.replaceAll(/["\\]/g, '\\$&').replaceAll('\n', '\\n')}"`
@@ -202,14 +257,15 @@ function quoteIdentifier(name: string): string {
 const percentiles: Readonly<Partial<Record<HistoryFunction, number>>> = { percentile50: 50, percentile95: 95, percentile99: 99 }
 
 /** A function over a field; with `hasStatistics` over what a tier keeps of it, where that is exact. */
-function selector(name: HistoryFunction, field: string, hasStatistics: boolean): string {
-  const percentile = percentiles[name]
+function selector(name: HistoryFunction | 'sum' | 'last', field: string, hasStatistics: boolean): string {
+  const percentile = percentiles[name as HistoryFunction]
   if (percentile !== undefined) return `percentile("${field}", ${percentile})`
-  if (!hasStatistics || name === 'median') return `${name}("${field}")`
+  if (!hasStatistics || name === 'median' || name === 'last') return `${name}("${field}")`
   const statistic = (one: TierStatistic) => `"${tierField(field, one)}"`
   const exact: Readonly<Record<string, string>> = {
     mean: `sum(${statistic('sum')}) / sum(${statistic('count')})`,
     count: `sum(${statistic('count')})`,
+    sum: `sum(${statistic('sum')})`,
     max: `max(${statistic('max')})`,
     min: `min(${statistic('min')})`,
   }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { RuleStatus } from '../evaluation/evaluator.ts'
-import type { SeriesState } from '../evaluation/evaluation.plan.ts'
+import { isFiring } from '../evaluation/series-state.ts'
+import type { SeriesState } from '../evaluation/series-state.ts'
 import { alertAnnotations, alertLabels } from '../rules/rule.ts'
 import type { Rule, RuleGroup } from '../rules/rule.ts'
 import { zeroTime } from '../delivery/message.ts'
@@ -30,6 +31,7 @@ function showGroup(group: RuleGroup, rules: readonly RuleStatus[], evaluationInt
     file: group.file,
     interval: (group.intervalMs ?? evaluationIntervalMs) / 1000,
     lastEvaluation: formatOptional(Math.max(...rules.map((rule) => rule.evaluatedAt ?? 0), 0)),
+    lateness: Math.max(...rules.map((rule) => rule.latenessMs), 0) / 1000,
     evaluationTime: rules.reduce((total, rule) => total + rule.durationMs, 0) / 1000,
     rules: rules.map(showRule),
   }
@@ -52,6 +54,7 @@ function showRule(status: RuleStatus) {
     ...(status.lastError !== '' && { lastError: status.lastError }),
     lastEvaluation: formatOptional(status.evaluatedAt ?? 0),
     evaluationTime: status.durationMs / 1000,
+    lateness: status.latenessMs / 1000,
     alerts,
   }
 }
@@ -60,10 +63,12 @@ function showSeries(rule: Rule, state: SeriesState) {
   const labels = alertLabels(rule, state.labels)
   return {
     labels,
-    annotations: alertAnnotations(rule, labels, state.value),
-    state: state.phase === 'pending' ? 'pending' : 'firing',
+    annotations: alertAnnotations(rule, { labels, value: state.value, details: state.details ?? {} }),
+    state: isFiring(state.phase) ? 'firing' : 'pending',
     phase: state.phase,
     activeAt: formatOptional(state.activeSince ?? 0),
+    ...(state.problem !== undefined && { problem: state.problem }),
+    ...(state.details !== undefined && { details: state.details }),
     ...(state.clearedAt !== undefined && { keepFiringSince: formatTime(state.clearedAt) }),
     value: state.value === undefined ? '' : String(state.value),
   } as const

@@ -1,42 +1,12 @@
+import { formatDuration } from '../../lib/duration.ts'
+import type { ProblemPolicy, Rule } from '../rules/rule.ts'
+import { holds } from '../rules/threshold.ts'
 import { labelsKey } from '../state/labels.ts'
-import type { Labels } from '../state/labels.ts'
-import { holds } from '../rules/rule.ts'
-import type { Rule } from '../rules/rule.ts'
-
-/** What one series of a rule shows at one evaluation. */
-export interface SeriesValue {
-  readonly labels: Labels
-  readonly value: number
-  /** When its newest sample was taken. */
-  readonly sampledAt: number
-  /** Whether the samples reach back over the whole window; where they do not, a low value proves nothing. */
-  readonly isCovered: boolean
-}
-
-/** What the rule's query gave: values, or why it could not be asked. */
-export type Observation =
-  | { readonly kind: 'values'; readonly values: readonly SeriesValue[] }
-  | { readonly kind: 'failed'; readonly reason: string }
-
-/** `recovering`: the condition is over, and `keep_firing_for` is not. For receivers it is still firing. */
-type Phase = 'inactive' | 'pending' | 'firing' | 'recovering'
-
-/** Where one series of one rule stands. Inactive ones are kept only by rules on absence, which must know what was there. */
-export interface SeriesState {
-  readonly labels: Labels
-  readonly phase: Phase
-  /** When the condition began to hold without a break. */
-  readonly activeSince?: number
-  readonly firedAt?: number
-  /** When the condition ended, while recovering. */
-  readonly clearedAt?: number
-  readonly lastSeenAt: number
-  /** Set after a restart: until then an empty window proves nothing. */
-  readonly graceUntil?: number
-  readonly value?: number
-  /** The alert that was made of it, while firing or recovering. Set by the evaluator. */
-  readonly fingerprint?: string
-}
+import { expectedValues } from './expected.plan.ts'
+import { dampFlapping, innerPhase } from './flapping.plan.ts'
+import type { Observation, SeriesValue } from './observation.ts'
+import { problemLabel } from './series-state.ts'
+import type { Phase, RuleProblem, SeriesState } from './series-state.ts'
 
 export interface Transition {
   readonly state: SeriesState
@@ -45,8 +15,8 @@ export interface Transition {
   readonly reason: string
 }
 
-/** `no data`: nothing matches and nothing is known. `query failed`: all states are as they were. */
-export type RuleHealth = 'ok' | 'no data' | 'query failed'
+/** `no data`: nothing matches and nothing is known. `query failed`: what is known of series is as it was. */
+export type RuleHealth = 'ok' | RuleProblem
 
 export interface EvaluationPlan {
   readonly states: readonly SeriesState[]
@@ -58,31 +28,31 @@ export interface EvaluationPlan {
 const minStaleMs = 30_000
 
 /** Aggregations that calm down only when samples leave the window: it must have been watched for all of it. */
-const needsCoverage: ReadonlySet<string> = new Set(['increase', 'rate', 'max', 'min', 'sum'])
+const needsCoverage: ReadonlySet<string> = new Set(['increase', 'rate', 'max', 'min', 'sum', 'count'])
 
 /**
  * One step of a rule: where each series stands at `now`, given what was observed and where it stood. Pure; the same arguments give the same
- * plan. A failed query changes nothing. A series that is missing keeps its state until it is stale, then follows the rule's `no_data`.
+ * plan. A failed query leaves series as they are, unless the rule's `query_failed` says otherwise. A series that is missing keeps its state until
+ * it is stale, then follows `no_data`.
  */
 export function planEvaluation(rule: Rule, observation: Observation, previous: readonly SeriesState[], now: number): EvaluationPlan {
-  if (observation.kind === 'failed') return { states: previous, transitions: [], health: 'query failed' }
-  const known = new Map(previous.map((state) => [labelsKey(state.labels), state]))
-  const states: SeriesState[] = []
-  const transitions: Transition[] = []
-  const add = (before: SeriesState, step: Step) => {
-    const from = before.phase
-    if (step.state.phase !== from) transitions.push({ state: step.state, from, to: step.state.phase, reason: step.reason })
-    if (step.state.phase !== 'inactive' || (rule.condition.kind === 'absent' && !step.isForgotten)) states.push(step.state)
+  const plan = new Plan(rule, previous, now)
+  if (observation.kind === 'failed') return plan.fail(observation.reason)
+  if (previous.length === 0 && isQuiet(rule, observation)) {
+    return { states: [], transitions: [], health: observation.values.length === 0 ? 'no data' : 'ok' }
   }
-  for (const value of observation.values) {
-    const key = labelsKey(value.labels)
-    const before = known.get(key) ?? { labels: value.labels, phase: 'inactive', lastSeenAt: value.sampledAt }
-    known.delete(key)
-    add(before, stepSeen(rule, before, value, now))
-  }
-  for (const before of known.values()) add(before, stepMissing(rule, before, now))
-  const isEmpty = observation.values.length === 0 && states.length === 0
-  return { states, transitions, health: isEmpty ? 'no data' : 'ok' }
+  const { condition } = rule
+  const values = condition.kind === 'absent' ? expectedValues(condition.expected, observation) : observation.values
+  for (const value of values) plan.see(value)
+  if (condition.kind === 'absent' && condition.expected !== 'learned') plan.expect(observation.expected ?? [])
+  return plan.finish(values.length === 0)
+}
+
+/** Whether nothing can come of an observation: the usual case, for which no state is looked at. */
+function isQuiet(rule: Rule, { values }: Observation & { readonly kind: 'values' }): boolean {
+  const { condition } = rule
+  if (condition.kind === 'absent' || rule.noData.state === 'alert') return false
+  return values.every(({ value }) => !holds(condition, value))
 }
 
 interface Step {
@@ -91,28 +61,178 @@ interface Step {
   readonly isForgotten?: boolean
 }
 
+/** Collects what becomes of each series. */
+class Plan {
+  readonly #rule: Rule
+  readonly #now: number
+  readonly #known: Map<string, SeriesState>
+  readonly #problems = new Map<RuleProblem, SeriesState>()
+  readonly #states: SeriesState[] = []
+  readonly #transitions: Transition[] = []
+
+  constructor(rule: Rule, previous: readonly SeriesState[], now: number) {
+    this.#rule = rule
+    this.#now = now
+    const series = previous.filter((state) => state.problem === undefined)
+    this.#known = new Map(series.map((state) => [labelsKey(state.labels), state]))
+    for (const state of previous) if (state.problem !== undefined) this.#problems.set(state.problem, state)
+  }
+
+  /** A series that has a value. */
+  see(value: SeriesValue): void {
+    const key = labelsKey(value.labels)
+    const before = this.#known.get(key) ?? { labels: value.labels, phase: 'inactive', lastSeenAt: value.sampledAt }
+    this.#known.delete(key)
+    this.#add(before, (inner) => stepSeen(this.#rule, inner, value, this.#now))
+  }
+
+  /** Those that have no value and ought to: they are known from now on. Others are expected no longer. */
+  expect(expected: readonly SeriesState['labels'][]): void {
+    const wanted = new Set<string>()
+    const seen = new Set(this.#states.map((state) => labelsKey(state.labels)))
+    for (const labels of expected) {
+      const key = labelsKey(labels)
+      wanted.add(key)
+      if (!seen.has(key) && !this.#known.has(key))
+        this.#known.set(key, { labels, phase: 'inactive', lastSeenAt: 0, expectedSince: this.#now })
+    }
+    for (const [key, before] of this.#known) {
+      if (wanted.has(key)) continue
+      this.#known.delete(key)
+      this.#add(before, (inner) => end(inner, 'no longer expected', true))
+    }
+  }
+
+  finish(isEmpty: boolean): EvaluationPlan {
+    for (const before of this.#known.values()) this.#add(before, (inner) => stepMissing(this.#rule, inner, this.#now))
+    const hasNothing = isEmpty && this.#states.every((state) => isRemembered(this.#rule, state))
+    this.#clear('query failed')
+    if (hasNothing) this.#raise('no data', this.#rule.noData, 'nothing matches the rule')
+    else this.#clear('no data')
+    return { states: this.#states, transitions: this.#transitions, health: hasNothing ? 'no data' : 'ok' }
+  }
+
+  fail(reason: string): EvaluationPlan {
+    const { queryFailed } = this.#rule
+    const isOver = this.#raise('query failed', queryFailed, reason)
+    for (const before of this.#known.values()) {
+      if (isOver && queryFailed.state === 'resolve') this.#add(before, (inner) => end(inner, 'query failed'))
+      else this.#states.push(before)
+    }
+    const nothing = this.#problems.get('no data')
+    if (nothing !== undefined) this.#states.push(nothing)
+    return { states: this.#states, transitions: this.#transitions, health: 'query failed' }
+  }
+
+  /** One step further in what is wrong with the rule itself; whether it has lasted as long as it must. An alert only if the policy says so. */
+  #raise(problem: RuleProblem, policy: ProblemPolicy, reason: string): boolean {
+    if (policy.state === 'keep' || (problem === 'no data' && policy.state === 'resolve')) {
+      this.#clear(problem)
+      return false
+    }
+    const known = this.#problems.get(problem)
+    const blank: SeriesState = { labels: { [problemLabel]: problem }, phase: 'inactive', lastSeenAt: this.#now, problem }
+    const before = known ?? blank
+    const activeSince = before.activeSince ?? this.#now
+    const isOver = this.#now - activeSince >= (policy.forMs ?? this.#rule.forMs)
+    const details = { problem, explanation: `${problem}: ${reason}` }
+    const phase = policy.state !== 'alert' ? 'inactive' : isOver ? 'firing' : 'pending'
+    const state: SeriesState = {
+      ...before,
+      phase,
+      activeSince,
+      details,
+      ...(phase === 'firing' && { firedAt: before.firedAt ?? this.#now }),
+    }
+    this.#note(before, { state, reason: details.explanation })
+    this.#states.push(state)
+    return isOver
+  }
+
+  #clear(problem: RuleProblem): void {
+    const before = this.#problems.get(problem)
+    if (before !== undefined) this.#note(before, end(before, 'over', true))
+  }
+
+  #add(before: SeriesState, advance: (inner: SeriesState) => Step): void {
+    const { flapping } = this.#rule
+    const { inner: _, ...rest } = before
+    const step = advance({ ...rest, phase: innerPhase(before) })
+    const isGone = step.isForgotten === true || flapping === undefined
+    const damped = isGone ? { state: step.state } : dampFlapping(flapping, before, step.state, this.#now)
+    this.#note(before, { ...step, ...damped })
+    if (step.isForgotten !== true && isKept(this.#rule, damped.state)) this.#states.push(damped.state)
+  }
+
+  #note(before: SeriesState, { state, reason }: Step): void {
+    if (state.phase !== before.phase) this.#transitions.push({ state, from: before.phase, to: state.phase, reason })
+  }
+}
+
+/** Whether a state is there only because it has changed lately. */
+function isRemembered(rule: Rule, { phase }: SeriesState): boolean {
+  return phase === 'inactive' && rule.condition.kind !== 'absent' && rule.noData.state !== 'alert'
+}
+
+/** Whether a state must be known at the next step. */
+function isKept(rule: Rule, state: SeriesState): boolean {
+  if (state.phase !== 'inactive' || (state.changes?.length ?? 0) > 0) return true
+  return rule.condition.kind === 'absent' || rule.noData.state === 'alert'
+}
+
 function stepSeen(rule: Rule, before: SeriesState, value: SeriesValue, now: number): Step {
-  const { graceUntil: _, ...known } = before
-  const seen = { ...known, lastSeenAt: Math.max(value.sampledAt, before.lastSeenAt), value: value.value }
+  const { graceUntil: _, details: __, ...known } = before
+  const seen: SeriesState = {
+    ...known,
+    lastSeenAt: Math.max(value.sampledAt, before.lastSeenAt),
+    value: value.value,
+    ...(value.details && { details: value.details }),
+  }
   if (rule.condition.kind === 'absent') return stepTo(rule, seen, false, now)
   const isBreached = holds(rule.condition, value.value)
   if (before.phase !== 'firing' || isBreached) return stepTo(rule, seen, isBreached, now)
   const isRecovered = rule.recovery === undefined || holds(rule.recovery, value.value)
-  const isProven = value.isCovered || !needsCoverage.has(rule.aggregation)
-  return stepTo(rule, seen, !(isRecovered && isProven), now)
+  return stepTo(rule, seen, !(isRecovered && (value.isCovered || !provesOnlyCovered(rule))), now)
+}
+
+function provesOnlyCovered({ source }: Rule): boolean {
+  return source.kind === 'events' || (source.kind === 'metric' && needsCoverage.has(source.aggregation))
 }
 
 function stepMissing(rule: Rule, before: SeriesState, now: number): Step {
   if (before.graceUntil !== undefined && now < before.graceUntil) return { state: before, reason: '' }
+  const windowMs = rule.source.windowMs
+  if (rule.condition.kind === 'absent') return stepAbsent(rule, before, now)
   const silentMs = now - before.lastSeenAt
-  if (rule.condition.kind === 'absent') {
-    if (silentMs >= rule.condition.forgetAfterMs) return end(before, 'forgotten', true)
-    return stepTo(rule, before, silentMs >= rule.windowMs, now)
-  }
-  if (silentMs < Math.max(rule.windowMs, minStaleMs)) return { state: before, reason: '' }
-  if (rule.noData === 'keep' && before.phase !== 'pending') return { state: before, reason: '' }
-  if (rule.noData === 'alert') return stepTo(rule, before, true, now)
-  return end(before, 'no data')
+  const staleMs = Math.max(windowMs, minStaleMs)
+  if (silentMs < staleMs) return { state: before, reason: '' }
+  const { state: policy, forMs } = rule.noData
+  if (silentMs < staleMs + (forMs ?? 0)) return { state: before, reason: '' }
+  if (policy === 'keep' && before.phase !== 'pending') return { state: before, reason: '' }
+  if (policy !== 'alert') return end(before, 'no data')
+  if (silentMs >= rule.forgetAfterMs) return end(before, 'forgotten', true)
+  const details = { problem: 'no data', explanation: `no data since ${formatTime(before.lastSeenAt)}` }
+  return { ...stepTo({ ...rule, ...(forMs !== undefined && { forMs: 0 }) }, { ...before, details }, true, now), reason: 'no data' }
+}
+
+/** Who is away for the window, or has not come within it since it is expected, is absent. */
+function stepAbsent(rule: Rule, before: SeriesState, now: number): Step {
+  if (rule.condition.kind !== 'absent') return { state: before, reason: '' }
+  const { which, expected } = rule.condition
+  const isNew = before.lastSeenAt === 0
+  const since = isNew ? (before.expectedSince ?? now) : before.lastSeenAt
+  if (expected === 'learned' && now - since >= rule.forgetAfterMs) return end(before, 'forgotten', true)
+  const isMeant = which === 'any' || (which === 'never') === isNew
+  const isBreached = isMeant && now - since >= rule.source.windowMs
+  const absence = isNew ? 'never reported' : 'stopped reporting'
+  const explanation = isNew ? `never reported since it is expected, ${formatTime(since)}` : `stopped reporting at ${formatTime(since)}`
+  const state = isBreached ? { ...before, details: { absence, explanation } } : before
+  const step = stepTo(rule, state, isBreached, now)
+  return isBreached ? { ...step, reason: absence } : step
+}
+
+function formatTime(ms: number): string {
+  return new Date(ms).toISOString()
 }
 
 /** The state machine itself, once it is known whether the series is in breach. */
@@ -122,7 +242,8 @@ function stepTo(rule: Rule, before: SeriesState, isBreached: boolean, now: numbe
   if (before.phase === 'pending') return end(before, 'condition no longer holds')
   const clearedAt = before.clearedAt ?? now
   if (now - clearedAt >= rule.keepFiringForMs) return end(before, 'condition no longer holds')
-  return { state: { ...before, phase: 'recovering', clearedAt }, reason: 'condition no longer holds, kept by keep_firing_for' }
+  const reason = `condition no longer holds, kept for ${formatDuration(rule.keepFiringForMs)}`
+  return { state: { ...before, phase: 'recovering', clearedAt }, reason }
 }
 
 function stepBreached(rule: Rule, before: SeriesState, now: number): Step {
@@ -138,11 +259,6 @@ function stepBreached(rule: Rule, before: SeriesState, now: number): Step {
 }
 
 function end(before: SeriesState, reason: string, isForgotten = false): Step {
-  const { labels, lastSeenAt, value, fingerprint, firedAt } = before
-  const rest = {
-    ...(value !== undefined && { value }),
-    ...(fingerprint !== undefined && { fingerprint }),
-    ...(firedAt !== undefined && { firedAt }),
-  }
-  return { state: { labels, phase: 'inactive', lastSeenAt, ...rest }, reason, isForgotten }
+  const { activeSince: _, clearedAt: __, details: ___, graceUntil: ____, inner: _____, ...rest } = before
+  return { state: { ...rest, phase: 'inactive' }, reason, isForgotten }
 }

@@ -1,4 +1,3 @@
-import type { MetricWindow } from '../../aggregator/window.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { alertAnnotations, alertLabels } from '../rules/rule.ts'
@@ -9,8 +8,11 @@ import { mergeChanges } from '../state/journal.ts'
 import type { Change, EntryDraft, Put, Removal, StoredState } from '../state/journal.ts'
 import { fingerprintOf, formatLabels, labelsKey } from '../state/labels.ts'
 import { planEvaluation } from './evaluation.plan.ts'
-import type { EvaluationPlan, Observation, RuleHealth, SeriesState, Transition } from './evaluation.plan.ts'
-import { closedSpan, observe } from './observe.ts'
+import type { EvaluationPlan, RuleHealth, Transition } from './evaluation.plan.ts'
+import type { Observation } from './observation.ts'
+import type { Observer } from './observer.ts'
+import { isFiring } from './series-state.ts'
+import type { SeriesState } from './series-state.ts'
 
 /** After a longer break nobody can say that a pending condition held on: its time starts again. */
 const outageToleranceMs = 3_600_000
@@ -21,14 +23,20 @@ const heartbeatMs = 60_000
 /** How long the window may take to fill after a start. */
 const restartGraceMs = 60_000
 
+/** After a pause at most so many evaluations of a rule are made up; what was before them is counted as missed. */
+const maxMadeUp = 60
+
+/** So many questions to InfluxDB at once. */
+const maxRemote = 4
+
 const heartbeatKey = 'evaluatedAt'
 
 export interface EvaluatorOptions {
-  readonly window: MetricWindow
+  readonly observer: Observer
   readonly clock: Clock
   readonly log: Log
   readonly alerts: AlertStore
-  /** How often rules are evaluated whose group says nothing else; also the width of the bucket that is left open. */
+  /** How often rules are evaluated whose group says nothing else. */
   readonly intervalMs: number
   /** Where a person can look at a rule; becomes `generatorURL`. */
   readonly externalUrl: string
@@ -39,8 +47,11 @@ export interface RuleStatus {
   readonly rule: Rule
   readonly health: RuleHealth | 'unknown'
   readonly lastError: string
+  /** The moment that it was about. */
   readonly evaluatedAt: number | undefined
   readonly durationMs: number
+  /** How long after that moment it began. */
+  readonly latenessMs: number
   readonly states: readonly SeriesState[]
 }
 
@@ -49,17 +60,26 @@ export interface EvaluatorCounters {
   evaluations: number
   failures: number
   transitions: number
-  /** How long after its time the last round began. */
+  /** Evaluations that came an interval late or more, and those that never came. */
+  madeUp: number
+  missed: number
+  /** How long after its time the last evaluation began. */
   latenessMs: number
 }
 
 interface RuleRecord {
   readonly rule: Rule
+  readonly intervalMs: number
   states: readonly SeriesState[]
   health: RuleHealth | 'unknown'
   lastError: string
   evaluatedAt: number | undefined
   durationMs: number
+  latenessMs: number
+  /** The moment of its next evaluation; undefined before the first. */
+  nextAt: number | undefined
+  /** Whether InfluxDB is being asked. */
+  isAsking: boolean
 }
 
 interface Outcome {
@@ -70,17 +90,21 @@ interface Outcome {
 }
 
 /**
- * Evaluates every group in its interval, on the boundaries of the interval. A round's transitions and the alerts made of them are on disk
- * in one commit before they count; if the disk refuses, the states stay as they were and the next round tries again.
+ * Evaluates every group in its interval, on the boundaries of the interval and as of them, however late the process is: after a pause the missed
+ * boundaries are made up in order. A round's transitions and the alerts made of them are on disk in one commit before they count; if the disk
+ * refuses, the states stay as they were and the next round tries again. Rules that InfluxDB must be asked for go on beside the others, so that
+ * nobody waits for a slow answer.
  */
 export class Evaluator {
-  readonly counters: EvaluatorCounters = { evaluations: 0, failures: 0, transitions: 0, latenessMs: 0 }
+  readonly counters: EvaluatorCounters = { evaluations: 0, failures: 0, transitions: 0, madeUp: 0, missed: 0, latenessMs: 0 }
   readonly #options: EvaluatorOptions
+  readonly #asking = new Set<Promise<void>>()
   #groups: readonly RuleGroup[] = []
   #records = new Map<string, RuleRecord>()
-  #due = new Map<RuleGroup, number>()
   #heartbeatAt = 0
   #orphans: StoredState[] = []
+  /** Until when rules on history had been evaluated when the process before this one ended. */
+  #resumeAt: number | undefined
 
   constructor(options: EvaluatorOptions) {
     this.#options = options
@@ -90,9 +114,11 @@ export class Evaluator {
   restore(stored: Iterable<StoredState>, evaluatedAt: number | undefined): void {
     const now = this.#options.clock.now()
     const isLongBreak = evaluatedAt !== undefined && now - evaluatedAt > outageToleranceMs
+    this.#resumeAt = evaluatedAt
     for (const { rule, state } of stored) {
       if (isLongBreak && state.phase === 'pending') continue
-      const lastSeenAt = state.phase === 'inactive' ? Math.max(state.lastSeenAt, evaluatedAt ?? 0) : state.lastSeenAt
+      const isWaiting = state.phase === 'inactive' && state.lastSeenAt !== 0
+      const lastSeenAt = isWaiting ? Math.max(state.lastSeenAt, evaluatedAt ?? 0) : state.lastSeenAt
       this.#orphans.push({ rule, state: { ...state, lastSeenAt, graceUntil: now + restartGraceMs } })
     }
   }
@@ -102,46 +128,49 @@ export class Evaluator {
     const known = new Map(this.#stored().map((entry) => [storedKey(entry), entry]))
     const byRule = Map.groupBy(known.values(), (entry) => entry.rule)
     const records = new Map<string, RuleRecord>()
-    for (const rule of groups.flatMap((group) => group.rules)) {
-      const states = (byRule.get(rule.id) ?? []).map((entry) => entry.state)
-      byRule.delete(rule.id)
-      const old = this.#records.get(rule.id)
-      const blank = { health: 'unknown', lastError: '', evaluatedAt: undefined, durationMs: 0 } as const
-      records.set(rule.id, { ...(old ?? blank), rule, states })
+    for (const group of groups) {
+      for (const rule of group.rules) {
+        const states = (byRule.get(rule.id) ?? []).map((entry) => entry.state)
+        byRule.delete(rule.id)
+        records.set(rule.id, this.#createRecord(rule, group.intervalMs ?? this.#options.intervalMs, states))
+      }
     }
     this.#orphans = [...byRule.values()].flat()
     this.#records = records
     this.#groups = groups
-    this.#due = new Map()
+    this.#resumeAt = undefined
   }
 
-  /** Rounds until `signal` aborts. */
+  /** Rounds until `signal` aborts, and until InfluxDB has answered what it was asked. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, intervalMs, log } = this.#options
     while (!signal.aborted) {
       const intervals = this.#groups.map((group) => group.intervalMs ?? intervalMs)
-      const boundary = Math.min(...[intervalMs, ...intervals].map((interval) => nextBoundary(clock.now(), interval)))
-      await clock.sleep(boundary - clock.now(), signal)
-      if (signal.aborted) return
-      this.counters.latenessMs = Math.max(0, clock.now() - boundary)
+      const now = clock.now()
+      const boundary = [intervalMs, ...intervals].reduce((soonest, interval) => Math.min(soonest, nextBoundary(now, interval)), Infinity)
+      await clock.sleep(boundary - now, signal)
+      if (signal.aborted) break
       await this.evaluate().catch((err: unknown) => log.error({ err }, 'evaluation was not recorded'))
     }
+    await Promise.all(this.#asking)
   }
 
-  /** One round over the groups that are due. Throws if it could not be written. */
+  /** Everything that is due: rules on this process's memory before it resolves, others begin. Throws if it could not be written. */
   async evaluate(): Promise<void> {
-    const now = this.#options.clock.now()
-    const due = this.#groups.filter((group) => (this.#due.get(group) ?? 0) <= now)
-    const outcomes = due.flatMap((group) => group.rules).map((rule) => this.#evaluateRule(this.#records.get(rule.id)!, now))
-    const orphans = this.#orphans
-    const ends = this.#endOrphans(orphans, now)
-    const beat = now - this.#heartbeatAt >= heartbeatMs ? heartbeat(now) : {}
-    const change = mergeChanges(...outcomes.map((outcome) => outcome.change), ends.change, beat)
-    const alerts = [...outcomes.flatMap((outcome) => outcome.alerts), ...ends.alerts]
-    if (change.put.length + change.remove.length + change.entries.length > 0) await this.#options.alerts.put(alerts, change)
-    this.#commit(outcomes, orphans)
-    for (const group of due) this.#due.set(group, nextBoundary(now, group.intervalMs ?? this.#options.intervalMs))
-    if (beat.put !== undefined) this.#heartbeatAt = now
+    const { clock, observer } = this.#options
+    const now = clock.now()
+    await this.#settleAccounts(now)
+    for (const record of this.#records.values()) this.#schedule(record, now)
+    const local = [...this.#records.values()].filter(({ rule }) => observer.isLocal(rule))
+    for (;;) {
+      const at = local.reduce((soonest, { nextAt }) => Math.min(soonest, nextAt!), Infinity)
+      if (at > now) break
+      await this.#round(
+        local.filter(({ nextAt }) => nextAt === at),
+        at,
+      )
+    }
+    this.#ask(now)
   }
 
   /** Every rule with its state, by group. */
@@ -149,35 +178,121 @@ export class Evaluator {
     return this.#groups.map((group) => ({ group, rules: group.rules.map((rule) => this.#records.get(rule.id)!) }))
   }
 
-  #evaluateRule(record: RuleRecord, now: number): Outcome {
+  #createRecord(rule: Rule, intervalMs: number, states: readonly SeriesState[]): RuleRecord {
+    const old = this.#records.get(rule.id)
+    const blank = { health: 'unknown', lastError: '', evaluatedAt: undefined, durationMs: 0, latenessMs: 0 } as const
+    const isRemote = !this.#options.observer.isLocal(rule)
+    const resumed = isRemote && this.#resumeAt !== undefined ? nextBoundary(this.#resumeAt, intervalMs) : undefined
+    const nextAt = old?.intervalMs === intervalMs ? old.nextAt : resumed
+    return { ...(old ?? blank), rule, intervalMs, states, nextAt, isAsking: false }
+  }
+
+  /** Sets the next moment of a rule where there is none, the clock has been set back, or too many have passed. */
+  #schedule(record: RuleRecord, now: number): void {
+    const { intervalMs } = record
+    const current = Math.floor(now / intervalMs) * intervalMs
+    if (record.nextAt === undefined || record.nextAt > current + 2 * intervalMs) record.nextAt = current
+    const behind = (current - record.nextAt) / intervalMs - maxMadeUp
+    if (behind <= 0) return
+    this.counters.missed += Math.round(behind)
+    record.nextAt += Math.round(behind) * intervalMs
+  }
+
+  async #round(due: readonly RuleRecord[], at: number): Promise<void> {
+    const outcomes = due.map((record) =>
+      this.#conclude(record, this.#options.observer.observe(record.rule, at), at, this.#begin(record, at)),
+    )
+    await this.#write(outcomes, at)
+  }
+
+  /** Starts questions for rules that are due, those that have waited longest first. */
+  #ask(now: number): void {
+    const due = [...this.#records.values()].filter(
+      ({ rule, nextAt, isAsking }) => !isAsking && nextAt! <= now && !this.#options.observer.isLocal(rule),
+    )
+    due.sort((left, right) => left.nextAt! - right.nextAt!)
+    for (const record of due.slice(0, maxRemote - this.#asking.size)) {
+      const asked = this.#catchUp(record)
+        .catch((err: unknown) => this.#options.log.error({ err }, 'evaluation was not recorded'))
+        .finally(() => this.#asking.delete(asked))
+      this.#asking.add(asked)
+    }
+  }
+
+  /** Evaluates one rule as of each of its moments that have passed. */
+  async #catchUp(record: RuleRecord): Promise<void> {
+    const { clock, observer } = this.#options
+    record.isAsking = true
+    try {
+      const now = clock.now()
+      while (record.nextAt! <= now && this.#isCurrent(record)) {
+        const at = record.nextAt!
+        const started = this.#begin(record, at)
+        const observation = await observer.ask(record.rule, at)
+        if (!this.#isCurrent(record)) return
+        await this.#write([this.#conclude(record, observation, at, started)], at)
+      }
+    } finally {
+      record.isAsking = false
+    }
+  }
+
+  #isCurrent(record: RuleRecord): boolean {
+    return this.#records.get(record.rule.id) === record
+  }
+
+  /** Notes how late an evaluation begins; answers when it did. */
+  #begin(record: RuleRecord, at: number): number {
+    const { clock } = this.#options
+    const latenessMs = Math.max(0, clock.now() - at)
+    record.latenessMs = latenessMs
+    this.counters.latenessMs = latenessMs
+    if (latenessMs >= record.intervalMs) this.counters.madeUp++
+    return clock.monotonic()
+  }
+
+  #conclude(record: RuleRecord, observation: Observation, at: number, started: number): Outcome {
     const { clock, log } = this.#options
-    const started = clock.monotonic()
-    const observation = this.#observe(record.rule, now)
-    const plan = planEvaluation(record.rule, observation, record.states, now)
-    const outcome = this.#settle(record, plan, now)
+    const plan = planEvaluation(record.rule, observation, record.states, at)
+    const outcome = this.#settle(record, plan, at)
     const reason = observation.kind === 'failed' ? observation.reason : ''
     if (reason !== '' && reason !== record.lastError) log.warn({ rule: record.rule.id, reason }, 'rule could not be evaluated')
     this.counters.evaluations++
     if (reason !== '') this.counters.failures++
     record.health = plan.health
     record.lastError = reason
-    record.evaluatedAt = now
+    record.evaluatedAt = at
     record.durationMs = clock.monotonic() - started
     return outcome
   }
 
-  #observe(rule: Rule, now: number): Observation {
-    try {
-      const values = observe(rule, this.#options.window, closedSpan(now, rule.windowMs, this.#options.intervalMs))
-      return { kind: 'values', values }
-    } catch (err) {
-      return { kind: 'failed', reason: (err as Error).message }
+  /** Puts what came of an evaluation on disk; then it counts, and the next moment of its rules is the next one. */
+  async #write(outcomes: readonly Outcome[], at: number): Promise<void> {
+    const change = mergeChanges(...outcomes.map((outcome) => outcome.change))
+    const alerts = outcomes.flatMap((outcome) => outcome.alerts)
+    if (hasContent(change)) await this.#options.alerts.put(alerts, change)
+    for (const { record, states, change: own } of outcomes) {
+      if (this.#isCurrent(record)) record.states = states
+      record.nextAt = at + record.intervalMs
+      this.counters.transitions += own.entries?.length ?? 0
     }
+  }
+
+  /** Ends what rules have left that are gone, and writes the heartbeat. */
+  async #settleAccounts(now: number): Promise<void> {
+    const isBeat = now - this.#heartbeatAt >= heartbeatMs
+    const orphans = this.#orphans
+    if (!isBeat && orphans.length === 0) return
+    const ends = this.#endOrphans(orphans, now)
+    await this.#options.alerts.put(ends.alerts, mergeChanges(ends.change, isBeat ? heartbeat(now) : {}))
+    this.#orphans = this.#orphans.filter((entry) => !orphans.includes(entry))
+    if (isBeat) this.#heartbeatAt = now
   }
 
   /** What a plan means for the disk and for the alerts. */
   #settle(record: RuleRecord, plan: EvaluationPlan, now: number): Outcome {
     const { rule } = record
+    if (plan.states.length === 0 && record.states.length === 0) return { record, states: plan.states, alerts: [], change: {} }
     const before = new Map(record.states.map((state) => [labelsKey(state.labels), state]))
     const changed = new Map(plan.transitions.map((transition) => [labelsKey(transition.state.labels), transition]))
     const states: SeriesState[] = []
@@ -188,7 +303,7 @@ export class Evaluator {
       const state = this.#withAlert(rule, planned, alerts, now)
       const old = before.get(key)
       before.delete(key)
-      if (old === undefined || changed.has(key) || state.fingerprint !== old.fingerprint) put.push(putState(rule.id, state))
+      if (changed.has(key) || mustBeWritten(state, old)) put.push(putState(rule.id, state))
       states.push(state)
     }
     for (const { state } of plan.transitions) {
@@ -201,13 +316,13 @@ export class Evaluator {
 
   /** Firing states carry the fingerprint of their alert; a new one, or one whose labels the rule now writes otherwise, makes an alert. */
   #withAlert(rule: Rule, state: SeriesState, alerts: Alert[], now: number): SeriesState {
-    if (state.phase !== 'firing' && state.phase !== 'recovering') {
+    if (!isFiring(state.phase)) {
       const { fingerprint: _, ...rest } = state
       return rest
     }
     const labels = alertLabels(rule, state.labels)
     const fingerprint = fingerprintOf(labels)
-    const annotations = alertAnnotations(rule, labels, state.value)
+    const annotations = alertAnnotations(rule, { labels, value: state.value, details: state.details ?? {} })
     const known = this.#options.alerts.find(fingerprint)
     if (state.fingerprint === fingerprint && known !== undefined && known.endsAt === undefined) {
       this.#options.alerts.refreshAnnotations(fingerprint, annotations)
@@ -241,19 +356,20 @@ export class Evaluator {
     return { alerts, change: { remove, entries } }
   }
 
-  #commit(outcomes: readonly Outcome[], orphans: readonly StoredState[]): void {
-    for (const { record, states, change } of outcomes) {
-      const current = this.#records.get(record.rule.id)
-      if (current !== undefined) current.states = states
-      this.counters.transitions += change.entries?.length ?? 0
-    }
-    this.#orphans = this.#orphans.filter((entry) => !orphans.includes(entry))
-  }
-
   #stored(): StoredState[] {
     const current = [...this.#records.values()].flatMap(({ rule, states }) => states.map((state) => ({ rule: rule.id, state })))
     return [...this.#orphans, ...current]
   }
+}
+
+/** Whether the disk would not know something that a restart needs. */
+function mustBeWritten(state: SeriesState, old: SeriesState | undefined): boolean {
+  if (old === undefined || state.fingerprint !== old.fingerprint || state.changes !== old.changes) return true
+  return old.lastSeenAt === 0 && state.lastSeenAt !== 0
+}
+
+function hasContent(change: Required<Change>): boolean {
+  return change.put.length + change.remove.length + change.entries.length > 0
 }
 
 /** The time of the last evaluation that the disk knows of. */

@@ -1,8 +1,11 @@
 import type { Metric } from '../../aggregator/catalog.ts'
 import { durationForm, parseDuration } from '../../lib/duration.ts'
 
-/** What a number in a rule is measured in: a metric's unit, or a share for a ratio of two metrics. */
-export type AmountUnit = Metric['unit']
+/**
+ * What a number in a rule is measured in: a metric's unit, a share for a ratio of two metrics, hours for a forecast, standard deviations for
+ * a score; nobody knows of what pods export.
+ */
+export type AmountUnit = Metric['unit'] | 'hours' | 'standard deviations' | 'no known unit'
 
 const decimal = { '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12 }
 const binary = { Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50 }
@@ -19,9 +22,12 @@ const suffixes: Readonly<Record<AmountUnit, Readonly<Record<string, number>>>> =
   percent: { '': 1, '%': 1 },
   milliseconds: { '': 1 },
   nanoseconds: { '': 1 },
+  hours: { '': 1 },
+  'standard deviations': { '': 1 },
+  'no known unit': { ...decimal, ...binary, '%': 0.01 },
 }
 
-const msPerUnit: Partial<Record<AmountUnit, number>> = { milliseconds: 1, nanoseconds: 1e6 }
+const msPerUnit: Partial<Record<AmountUnit, number>> = { milliseconds: 1, nanoseconds: 1e6, hours: 1 / 3_600_000 }
 
 /** The number that `text` (`500m`, `100Mi`, `80%`, `1h30m`) stands for in `unit`, or `undefined` where it is none. */
 export function parseAmount(text: string, unit: AmountUnit): number | undefined {

@@ -38,6 +38,8 @@ const windowLabels: Labels = {
   monitor: 'monitor_name',
 }
 
+const shortNames: ReadonlyMap<string, string> = new Map(Object.entries(windowLabels).map(([short, name]) => [name, short]))
+
 /** The label that tells the series of one entity apart (file systems, devices). */
 export const resourceLabel = 'resource'
 
@@ -67,10 +69,15 @@ export function entityLabels(entity: Entity, names: readonly string[], resource?
   return labels
 }
 
+/** The name that alerts use for a label of the window. */
+export function alertLabelOf(name: string): string {
+  return shortNames.get(name) ?? name
+}
+
 /** What of a selector the window itself can sort out; `selects` decides about the rest. */
 export function entityFilter(selector: EntitySelector): EntityFilter {
   const equal = selector.matchers.filter(({ operator, value }) => operator === '=' && value !== '')
-  return { type: selector.type, labels: Object.fromEntries(equal.map(({ name, value }) => [windowName(name), value])) }
+  return { type: selector.type, labels: Object.fromEntries(equal.map(({ name, value }) => [windowLabelOf(name), value])) }
 }
 
 /** Whether a rule looks at an entity. */
@@ -85,10 +92,11 @@ export function selects(selector: EntitySelector, entity: Entity): boolean {
 }
 
 function labelOf(entity: Entity, name: string): string | undefined {
-  const key = windowName(name)
+  const key = windowLabelOf(name)
   return Object.hasOwn(entity.labels, key) ? entity.labels[key] : undefined
 }
 
-function windowName(name: string): string {
+/** The window's name of a label of alerts. */
+export function windowLabelOf(name: string): string {
   return Object.hasOwn(windowLabels, name) ? windowLabels[name]! : name
 }

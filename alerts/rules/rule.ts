@@ -1,31 +1,38 @@
-import type { MetricName } from '../../aggregator/catalog.ts'
 import type { Labels } from '../state/labels.ts'
-import type { EntitySelector } from './entity.ts'
+import type { Source } from './source.ts'
 import type { Template } from './template.ts'
+import type { Threshold } from './threshold.ts'
 
-/** How the samples of one series inside the window become one value. */
-export const aggregations = ['avg', 'max', 'min', 'last', 'sum', 'increase', 'rate'] as const
-export type Aggregation = (typeof aggregations)[number]
+/** What happens when there is nothing to judge by: alerts end, stay as they are, or the lack is itself an alert. */
+export const problemStates = ['resolve', 'keep', 'alert'] as const
+export type ProblemState = (typeof problemStates)[number]
 
-/** How the values of several series become the value of their group. */
-export const combinations = ['sum', 'avg', 'max', 'min', 'count'] as const
-export type Combination = (typeof combinations)[number]
-
-/** What happens to an alert whose series has no samples any more: it ends, it stays as it is, or the lack counts as a breach. */
-export const noDataPolicies = ['resolve', 'keep', 'alert'] as const
-type NoDataPolicy = (typeof noDataPolicies)[number]
-
-export const comparisons = ['>', '>=', '<', '<=', '==', '!='] as const
-export type Comparison = (typeof comparisons)[number]
-
-/** A comparison with a number in the metric's unit (or in shares, for a ratio). */
-export interface Threshold {
-  readonly comparison: Comparison
-  readonly value: number
+/** What happens when samples stop or a query fails, and for how long that must last. Absent: as long as the rule's own `for`. */
+export interface ProblemPolicy {
+  readonly state: ProblemState
+  readonly forMs?: number
 }
 
-/** What makes a series alert: its value, or that it was there and is not any more. */
-export type Condition = ({ readonly kind: 'threshold' } & Threshold) | { readonly kind: 'absent'; readonly forgetAfterMs: number }
+/** When a series that keeps changing counts as flapping. */
+export interface FlappingSettings {
+  /** How many steps are looked at. */
+  readonly history: number
+  readonly stepMs: number
+  /** Weighted shares of steps with a change: above the one it begins, below the other it ends. */
+  readonly enter: number
+  readonly leave: number
+}
+
+/** Who ought to report: those that have, those that the API knows, or a list. */
+export type Expected = 'learned' | 'cluster' | readonly Labels[]
+
+/** `never`: expected and not seen yet. `stopped`: was there and is not any more. */
+export type AbsenceKind = 'any' | 'never' | 'stopped'
+
+/** What makes a series alert: its value, or that it is not there. */
+export type Condition =
+  | ({ readonly kind: 'threshold' } & Threshold)
+  | { readonly kind: 'absent'; readonly which: AbsenceKind; readonly expected: Expected }
 
 /** One alerting rule, checked. */
 export interface Rule {
@@ -34,21 +41,18 @@ export interface Rule {
   readonly group: string
   readonly file: string
   readonly alert: string
-  readonly metric: MetricName
-  /** The metric that the value is divided by: the rule is on a share. */
-  readonly of?: MetricName
-  readonly entity: EntitySelector
-  readonly aggregation: Aggregation
-  readonly windowMs: number
-  /** Labels that make one series of several; absent means one series per entity and resource. */
-  readonly groupBy?: readonly string[]
-  readonly combination: Combination
+  readonly source: Source
   readonly condition: Condition
   /** What ends a firing alert; absent means that the condition does not hold. */
   readonly recovery?: Threshold
   readonly forMs: number
   readonly keepFiringForMs: number
-  readonly noData: NoDataPolicy
+  readonly noData: ProblemPolicy
+  readonly queryFailed: ProblemPolicy
+  /** When a learned series that is gone is not expected any more. */
+  readonly forgetAfterMs: number
+  /** Absent: flapping is not looked for. */
+  readonly flapping?: FlappingSettings
   readonly labels: Readonly<Record<string, Template>>
   readonly annotations: Readonly<Record<string, Template>>
   /** The rule in one line, for pages and journals. */
@@ -64,36 +68,50 @@ export interface RuleGroup {
   readonly rules: readonly Rule[]
 }
 
-const comparers: Readonly<Record<Comparison, (left: number, right: number) => boolean>> = {
-  '>': (left, right) => left > right,
-  '>=': (left, right) => left >= right,
-  '<': (left, right) => left < right,
-  '<=': (left, right) => left <= right,
-  '==': (left, right) => left === right,
-  '!=': (left, right) => left !== right,
-}
+/** What is known of a value besides itself; annotations can name each as `{{ $expected }}` and so on. */
+export type Details = Readonly<Record<string, string | number>>
 
-/** Whether `value` is on the wrong side of a threshold. */
-export function holds(threshold: Threshold, value: number): boolean {
-  return comparers[threshold.comparison](value, threshold.value)
-}
+/** The names of details. `explanation` becomes an annotation by itself. */
+export const detailNames = [
+  'explanation',
+  'observed',
+  'expected',
+  'deviation',
+  'score',
+  'weeks',
+  'members',
+  'matching',
+  'slope',
+  'hours',
+  'absence',
+  'problem',
+] as const
 
 /** The label values of a rule for one series: `alertname`, the series' own labels, the rule's. */
 export function alertLabels(rule: Rule, series: Labels): Labels {
-  const own = renderAll(rule.labels, series, undefined)
+  const own = renderAll(rule.labels, { labels: series, value: undefined, details: {} })
   const filled = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== ''))
   return { ...series, ...filled, alertname: rule.alert }
 }
 
-/** The annotations of a rule for one series at one value. */
-export function alertAnnotations(rule: Rule, labels: Labels, value: number | undefined): Labels {
-  return renderAll(rule.annotations, labels, value)
+/** What annotations are made of. */
+export interface AnnotationScope {
+  readonly labels: Labels
+  readonly value: number | undefined
+  readonly details: Details
 }
 
-function renderAll(templates: Readonly<Record<string, Template>>, labels: Labels, value: number | undefined): Labels {
+/** The annotations of a rule for one series at one value; `explanation` is one of them where there is something to explain. */
+export function alertAnnotations(rule: Rule, scope: AnnotationScope): Labels {
+  const { explanation } = scope.details
+  return { ...(explanation === undefined ? {} : { explanation: String(explanation) }), ...renderAll(rule.annotations, scope) }
+}
+
+function renderAll(templates: Readonly<Record<string, Template>>, { labels, value, details }: AnnotationScope): Labels {
   const scope = {
-    lookup: ([root, name]: readonly string[]) => {
+    lookup: ([root = '', name]: readonly string[]) => {
       if (root === '$value') return value
+      if (root !== '$labels') return details[root.slice(1)]
       return name !== undefined && Object.hasOwn(labels, name) ? labels[name] : undefined
     },
   }

@@ -1,6 +1,8 @@
 import { createAggregator, type Aggregator } from '../../aggregator/app.ts'
 import type { AggregatorConfiguration } from '../../aggregator/configuration.ts'
 import { createAlerts, defaultRulesFile } from '../../alerts/app.ts'
+import type { AlertsOptions } from '../../alerts/app.ts'
+import { EventWindow } from '../../alerts/evaluation/event-window.ts'
 import { createWeb } from '../../dashboards/web/app.ts'
 import type { ReadHistory } from '../../dashboards/web/chart.ts'
 import type { AlertRow, EventRow } from '../../dashboards/web/model.ts'
@@ -38,12 +40,15 @@ function buildMonitor({ options, folder, log }: ProcessContext): Process {
   })
   const client = createClient(transport)
   const informers = createInformerFactory({ client, ...shared, log: log.child({ part: 'informers' }) })
+  const settings = aggregatorSettings(readAggregatorConfiguration(options.aggregatorConfig), options)
+  const events = new EventWindow(settings)
   const aggregator = createAggregator({
     client,
     informers,
     ...shared,
     log: log.child({ part: 'aggregator' }),
-    ...aggregatorSettings(readAggregatorConfiguration(options.aggregatorConfig), options),
+    ...settings,
+    eventSinks: [events],
     kubelet: { ca, ...identity },
     http: { host: loopback, port: ports.aggregator },
     metricsApi: {
@@ -56,6 +61,7 @@ function buildMonitor({ options, folder, log }: ProcessContext): Process {
   })
   const alerts = createAlerts({
     window: aggregator.window,
+    sources: { ...ruleSources(aggregator), windowMs: settings.windowMs, events },
     ...shared,
     log: log.child({ part: 'alerts' }),
     dataDir: folder.path('alerts'),
@@ -103,6 +109,13 @@ function aggregatorSettings(configuration: AggregatorConfiguration, { influxdb, 
     ...(clusterName === undefined ? {} : { clusterName }),
     ...(hasOwnInflux ? { influx: { url: influxdb } } : {}),
   }
+}
+
+/** What rules read besides the memory window. */
+function ruleSources({ customWindow, history, queries, inventory }: Aggregator): NonNullable<AlertsOptions['sources']> {
+  if (history === undefined || queries === undefined) return { customWindow, inventory }
+  const read = { series: history.series.bind(history), select: queries.ask.bind(queries) }
+  return { customWindow, inventory, history: read }
 }
 
 interface ActiveAlert {
