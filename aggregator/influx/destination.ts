@@ -6,7 +6,7 @@ import { HttpPoster } from '../../lib/http-poster.ts'
 import type { HttpAnswer } from '../../lib/http-poster.ts'
 import type { Payload } from '../../lib/delivery/spool.ts'
 import type { InfluxSettings } from './options.ts'
-import { readWriteAnswer } from './write-answer.ts'
+import { readWriteAnswer } from '../../lib/influx-answer.ts'
 
 /** What 5,000 lines come to at most, mostly. */
 const compressChunkBytes = 64 << 10

@@ -62,7 +62,8 @@ export function readDeliverySettings(node: OptionNode, own: Partial<DeliverySett
     deadLetterBytes: deadLetters.bytes('max_bytes', { min: 0, max: 2 ** 40, default: defaults.deadLetterBytes }),
   }
   if (spool.isPresent && settings.onFull !== 'spool') node.problem('spool', `is of no use with on_full: ${settings.onFull}`)
-  if (settings.onFull === 'spool' && settings.spoolBytes < 4 * settings.maxBytes) spool.problem('max_bytes', 'must be four times max_bytes of batch')
+  if (settings.onFull === 'spool' && settings.spoolBytes < 4 * settings.maxBytes)
+    spool.problem('max_bytes', 'must be four times max_bytes of batch')
   for (const child of [batch, memory, spool, deadLetters]) child.finish()
   return settings
 }

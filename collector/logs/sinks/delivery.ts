@@ -270,7 +270,7 @@ export class Delivery implements LogSink {
   /** A request was refused as a whole: a smaller one tells more; one line alone is the one that was meant. */
   async #narrow(lane: Lane, group: Group, error: RefusedRequestError): Promise<void> {
     if (group.lines > 1) return lane.narrow()
-    if (++this.#refusalsInRow > maxRefusalsInRow) return this.#fail(lane, group.parts, error)
+    if (!error.isAboutLines && ++this.#refusalsInRow > maxRefusalsInRow) return this.#fail(lane, group.parts, error)
     const inRow = this.#refusalsInRow
     const line = { batch: group.parts[0]!.batch, index: 0, reason: error.reason, message: error.message }
     await this.#settle(lane, group, { refused: [line], bytes: 0 })

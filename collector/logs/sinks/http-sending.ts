@@ -12,6 +12,8 @@ const gzipAsync = promisify(gzip)
 
 /** The delivery has a deadline of its own, which is never later than this. */
 const timeoutMs = 600_000
+/** A bulk answer has an item for each line. */
+const maxAnswerBytes = 32 << 20
 const maxQuotedLength = 400
 
 /** What most HTTP sinks have in common. */
@@ -31,7 +33,7 @@ export class BodyPoster {
 
   constructor({ url, tls, auth, headers, isCompressed }: HttpOptions, clock: Clock) {
     const all = { 'user-agent': 'binnacle', ...headers, ...(isCompressed ? { 'content-encoding': 'gzip' } : {}) }
-    this.#poster = new HttpPoster({ url: new URL(url), headers: all, tls: loadTls(tls), clock, timeoutMs })
+    this.#poster = new HttpPoster({ url: new URL(url), headers: all, tls: loadTls(tls), clock, timeoutMs, maxAnswerBytes })
     this.#authorize = createAuthorizer(auth, clock)
     this.#isCompressed = isCompressed
   }
@@ -68,7 +70,7 @@ export function requireTaken(answer: HttpAnswer): void {
   const { status, retryAfterMs } = answer
   if (status >= 200 && status < 300) return
   const message = describeAnswer(answer)
-  if (status === 413) throw new RefusedRequestError('too-large', message)
+  if (status === 413) throw new RefusedRequestError('too-large', message, { isAboutLines: true })
   if (isTemporary(status) || status < 400) throw new SendError(message, retryAfterMs)
   throw new RefusedRequestError('rejected', message)
 }

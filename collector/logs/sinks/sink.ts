@@ -42,10 +42,13 @@ export class RefusedRequestError extends Error {
   readonly code = 'EREFUSED'
   /** As of `RefusedLine`. */
   readonly reason: string
+  /** Surely about what is in lines. Else a receiver that refuses many in a row is taken to be set up wrongly, and lines wait. */
+  readonly isAboutLines: boolean
 
-  constructor(reason: string, message: string) {
+  constructor(reason: string, message: string, { isAboutLines = false }: { readonly isAboutLines?: boolean } = {}) {
     super(message)
     this.reason = reason
+    this.isAboutLines = isAboutLines
   }
 }
 

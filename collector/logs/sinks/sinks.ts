@@ -10,13 +10,16 @@ import { Delivery } from './delivery.ts'
 import { readDeliverySettings } from './delivery-settings.ts'
 import type { DeliverySettings } from './delivery-settings.ts'
 import { OptionNode } from './option-node.ts'
+import { elasticsearch } from './senders/elasticsearch.ts'
 import { file } from './senders/file.ts'
+import { influxdb } from './senders/influxdb.ts'
+import { loki } from './senders/loki.ts'
 import { stdout } from './senders/stdout.ts'
 import { webhook } from './senders/webhook.ts'
 import type { LogSink } from './sink.ts'
 
 /** Every type of sink. */
-const declarations: readonly SinkDeclaration[] = [file, stdout, webhook]
+const declarations: readonly SinkDeclaration[] = [elasticsearch, file, influxdb, loki, stdout, webhook]
 
 /** A sink whose options have been read and found good: plain data, for the thread that creates it. */
 export interface LogSinkSettings {

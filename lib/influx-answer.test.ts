@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readWriteAnswer } from './write-answer.ts'
+import { readWriteAnswer } from './influx-answer.ts'
 
 const error = (text: string) => JSON.stringify({ error: text })
 
