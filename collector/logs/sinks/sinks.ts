@@ -12,14 +12,17 @@ import type { DeliverySettings } from './delivery-settings.ts'
 import { OptionNode } from './option-node.ts'
 import { elasticsearch } from './senders/elasticsearch.ts'
 import { file } from './senders/file.ts'
+import { forward } from './senders/forward.ts'
 import { influxdb } from './senders/influxdb.ts'
 import { loki } from './senders/loki.ts'
+import { s3 } from './senders/s3.ts'
 import { stdout } from './senders/stdout.ts'
+import { syslog } from './senders/syslog.ts'
 import { webhook } from './senders/webhook.ts'
 import type { LogSink } from './sink.ts'
 
 /** Every type of sink. */
-const declarations: readonly SinkDeclaration[] = [elasticsearch, file, influxdb, loki, stdout, webhook]
+const declarations: readonly SinkDeclaration[] = [elasticsearch, file, forward, influxdb, loki, s3, stdout, syslog, webhook]
 
 /** A sink whose options have been read and found good: plain data, for the thread that creates it. */
 export interface LogSinkSettings {
