@@ -33,6 +33,8 @@ import { Prober } from './probes/prober.ts'
 import { connectToDocker } from './runtime/docker/docker-engine.ts'
 import { DockerRuntime } from './runtime/docker/docker-runtime.ts'
 import type { ContainerRuntime, DnsConfig, NetworkConfig, RuntimeInfo } from './runtime/runtime.ts'
+import type { Traces } from './runtime/simulated/load-curve.ts'
+import { LoadGroups } from './runtime/simulated/load-group.ts'
 import { SimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
 import { mirroredUid } from './static-pods/annotations.ts'
 import { ManifestFolder } from './static-pods/manifest-folder.ts'
@@ -48,6 +50,8 @@ import { VolumeManager } from './volumes/volume-manager.ts'
 
 export { nodeCgroupPaths } from './container/resources.ts'
 export { removeEverything } from './remove-everything.ts'
+export { LoadGroups } from './runtime/simulated/load-group.ts'
+export { readTraces } from './runtime/simulated/traces.ts'
 export type { ContainerRuntime } from './runtime/runtime.ts'
 export type { SimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
 
@@ -137,8 +141,12 @@ export function createSimulatedRuntime(options: {
   readonly memoryBytes?: number
   readonly architecture?: string
   readonly startLatencyMs?: number
+  /** Shared by the nodes of a process whose containers share loads. */
+  readonly groups?: LoadGroups
+  readonly traces?: Traces
 }): SimulatedRuntime {
-  return new SimulatedRuntime({ cpus: 8, memoryBytes: 16 * 1024 ** 3, architecture: 'amd64', startLatencyMs: 0, ...options })
+  const defaults = { cpus: 8, memoryBytes: 16 * 1024 ** 3, architecture: 'amd64', startLatencyMs: 0, traces: new Map() }
+  return new SimulatedRuntime({ groups: new LoadGroups(), ...defaults, ...options })
 }
 
 class ComposedAgent implements NodeAgent {

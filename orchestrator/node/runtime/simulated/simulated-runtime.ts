@@ -16,7 +16,9 @@ import type {
   SandboxConfig,
 } from '../runtime.ts'
 import { ChangeQueue } from './change-queue.ts'
-import { behaviourOf, cpuNanoseconds } from './load-model.ts'
+import { steady, type Traces } from './load-curve.ts'
+import { LoadGroups } from './load-group.ts'
+import { behaviourOf, cpuNanoseconds, exitOf } from './load-model.ts'
 import type { Behaviour, UsageReport } from './load-model.ts'
 import { logStream } from './simulated-logs.ts'
 
@@ -29,6 +31,10 @@ export interface SimulatedRuntimeOptions {
   readonly architecture: string
   /** How long creating a sandbox and starting a container take, each. */
   readonly startLatencyMs: number
+  /** Groups that share a load with other nodes. */
+  readonly groups: LoadGroups
+  /** What `trace NAME` may name. */
+  readonly traces: Traces
 }
 
 interface Simulated {
@@ -36,10 +42,15 @@ interface Simulated {
   readonly owner: Owner
   readonly behaviour: Behaviour
   exitTimer?: Timer
+  /** Set while it takes part in a group's load. */
+  group?: string
 }
+
+const idle: Behaviour = { cpu: steady(0), memory: steady(0), startDelayMs: 0, stopDelayMs: 0, failureShare: 0 }
 
 /** SIGTERM ends a simulated process. */
 const terminatedExitCode = 143
+const killedExitCode = 137
 const unsupported = (what: string) => new RuntimeError('unsupported', `${what}: containers of the simulated runtime are not processes`)
 
 /**
@@ -102,7 +113,7 @@ export class SimulatedRuntime implements ContainerRuntime {
       startedAtMs: this.#options.clock.now(),
       ...(config.network.kind === 'pod' ? { ip: config.network.ip } : {}),
     }
-    return this.#put({ observed, owner: config.owner, behaviour: { cpuMillicores: 0, memoryBytes: 0 } })
+    return this.#put({ observed, owner: config.owner, behaviour: idle })
   }
 
   removeSandbox(id: string): Promise<void> {
@@ -124,28 +135,42 @@ export class SimulatedRuntime implements ContainerRuntime {
       sandboxId: config.sandboxId,
       graceSeconds: config.graceSeconds,
     }
-    return this.#put({ observed, owner: config.owner, behaviour: behaviourOf(config.image, config.annotations) })
+    return this.#put({ observed, owner: config.owner, behaviour: behaviourOf(config.image, config.annotations, this.#options.traces) })
   }
 
   async startContainer(id: string): Promise<ObservedContainer> {
     await this.#delay()
+    const { clock, groups } = this.#options
+    const { startDelayMs } = this.#existing(id).behaviour
+    if (startDelayMs > 0) await clock.sleep(startDelayMs)
     const container = this.#existing(id)
     if (container.observed.state !== 'created') return container.observed
-    const { exit } = container.behaviour
-    if (exit !== undefined) container.exitTimer = this.#options.clock.setTimer(exit.afterMs, () => this.#end(id, exit.code))
-    return this.#change(container, { state: 'running', startedAtMs: this.#options.clock.now() })
+    const { behaviour, observed } = container
+    const exit = exitOf(behaviour, chanceOf(id))
+    if (exit !== undefined) container.exitTimer = clock.setTimer(exit.afterMs, () => this.#end(id, exit.code))
+    if (behaviour.group !== undefined) {
+      container.group = `${observed.pod.namespace}/${behaviour.group}`
+      groups.join(container.group, id, behaviour.cpu, clock.now())
+    }
+    return this.#change(container, { state: 'running', startedAtMs: clock.now() })
   }
 
-  async stopContainer(id: string): Promise<void> {
+  async stopContainer(id: string, graceSeconds: number): Promise<void> {
     this.#assertUp()
-    this.#end(id, terminatedExitCode)
+    const container = this.#containers.get(id)
+    if (container?.observed.state !== 'running') return this.#end(id, terminatedExitCode)
+    const { stopDelayMs } = container.behaviour
+    const isKilled = stopDelayMs > graceSeconds * 1000
+    const delayMs = isKilled ? graceSeconds * 1000 : stopDelayMs
+    if (delayMs > 0) await this.#options.clock.sleep(delayMs)
+    this.#end(id, isKilled ? killedExitCode : terminatedExitCode)
   }
 
   async removeContainer(id: string): Promise<void> {
     this.#assertUp()
     const container = this.#containers.get(id)
     if (container === undefined) return
-    this.#end(id, 137)
+    this.#end(id, killedExitCode)
     this.#containers.delete(id)
     this.#tell(container.owner, { type: 'removed', id, podUid: container.observed.pod.uid })
   }
@@ -208,14 +233,19 @@ export class SimulatedRuntime implements ContainerRuntime {
       pods: [...byPod.values()].map((containers) => ({
         ...containers[0]!.observed.pod,
         startedAtMs: Math.min(...containers.map(({ observed }) => observed.startedAtMs!)),
-        containers: containers.map(({ observed, behaviour }) => ({
-          name: observed.name,
-          startedAtMs: observed.startedAtMs!,
-          cpuNanoseconds: cpuNanoseconds(behaviour, nowMs - observed.startedAtMs!),
-          workingSetBytes: behaviour.memoryBytes,
+        containers: containers.map((container) => ({
+          name: container.observed.name,
+          startedAtMs: container.observed.startedAtMs!,
+          cpuNanoseconds: cpuNanoseconds(this.#millicoreMs(container, nowMs)),
+          workingSetBytes: Math.round(container.behaviour.memory.at(nowMs - container.observed.startedAtMs!)),
         })),
       })),
     }
+  }
+
+  #millicoreMs({ observed, behaviour, group }: Simulated, nowMs: number): number {
+    if (group !== undefined) return this.#options.groups.usedBy(group, observed.id, nowMs)
+    return behaviour.cpu.integral(nowMs - observed.startedAtMs!)
   }
 
   async #delay(): Promise<void> {
@@ -237,6 +267,10 @@ export class SimulatedRuntime implements ContainerRuntime {
     const container = this.#containers.get(id)
     if (container === undefined || container.observed.state === 'exited') return
     container.exitTimer?.cancel()
+    if (container.group !== undefined) {
+      this.#options.groups.leave(container.group, id, this.#options.clock.now())
+      delete container.group
+    }
     this.#change(container, { state: 'exited', exitCode, finishedAtMs: this.#options.clock.now() })
   }
 
@@ -262,6 +296,9 @@ export class SimulatedRuntime implements ContainerRuntime {
       .digest('hex')
   }
 }
+
+/** From 0 to 1, the same for an id each time. */
+const chanceOf = (id: string) => Number.parseInt(id.slice(0, 8), 16) / 0x1_0000_0000
 
 const isOwner = (a: Owner, b: Owner) => a.clusterId === b.clusterId && a.nodeName === b.nodeName
 
