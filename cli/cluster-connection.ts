@@ -2,6 +2,7 @@ import { systemClock } from '../lib/clock.ts'
 import { StatusError } from '../orchestrator/api/status-error.ts'
 import type { Client } from '../orchestrator/client/client.ts'
 import { createHttpsTransport, TransportError } from '../orchestrator/client/https-transport.ts'
+import type { ClusterAccess } from '../orchestrator/client/kubeconfig.ts'
 import { KubeconfigError, loadKubeconfig } from '../orchestrator/client/kubeconfig.ts'
 import { createClient } from '../orchestrator/client/rest-client.ts'
 import { DataFolderError, findDataFolder } from './data-folder.ts'
@@ -38,7 +39,7 @@ export async function withCluster(
   complain: (line: string) => void,
   work: (cluster: { readonly client: Client; readonly namespace: string; readonly signal: AbortSignal }) => Promise<number>,
 ): Promise<number> {
-  const access = accessOf(choice)
+  const access = clusterAccessOf(choice)
   const transport = createHttpsTransport({ ...access, clock: systemClock, userAgent: 'binnacle' })
   const abort = new AbortController()
   const interrupt = () => abort.abort()
@@ -60,7 +61,8 @@ export async function withCluster(
   }
 }
 
-function accessOf({ kubeconfig, context, 'data-dir': dataDir }: ConnectionChoice) {
+/** How the cluster that was chosen is reached, by its kubeconfig. Throws `UsageError` and `DataFolderError`. */
+export function clusterAccessOf({ kubeconfig, context, 'data-dir': dataDir }: Omit<ConnectionChoice, 'namespace'>): ClusterAccess {
   if (kubeconfig !== undefined && dataDir !== undefined) throw new UsageError('--kubeconfig and --data-dir are two clusters: name one')
   const root = dataDir ?? '.binnacle'
   const path = kubeconfig ?? findDataFolder(root)?.kubeconfig

@@ -51,13 +51,21 @@ const commands: Readonly<Record<string, Command>> = {
     },
   },
   logs: {
-    usage: 'logs [PROCESS] [-f] [--data-dir DIR]',
-    help: "the processes' own logs",
-    run: async (args) => {
-      const { showLogs } = await import('./commands/logs.ts')
+    usage: 'logs [PROCESS] [-f] | logs -l … [-f]',
+    help: "the processes' own logs, or with flags what pods wrote, events, audit; see logs --help",
+    run: async (args, context) => {
       const { rest, taken } = takeSwitches(args, ['-f', '--follow'])
       const isName = rest[0] !== undefined && !rest[0].startsWith('-')
-      return showLogs(parseOptions(isName ? rest.slice(1) : rest), isName ? rest[0] : undefined, taken.size > 0)
+      const others = isName ? rest.slice(1) : rest
+      // Without a flag that is about the cluster, it is the processes that are meant.
+      const isOwn = others.every(
+        (arg, index) => arg.startsWith('--data-dir=') || arg === '--data-dir' || others[index - 1] === '--data-dir',
+      )
+      if (isOwn) return (await import('./commands/logs.ts')).showLogs(parseOptions(others), isName ? rest[0] : undefined, taken.size > 0)
+      const { describeClusterLogs, showClusterLogs } = await import('./commands/cluster-logs.ts')
+      if (!args.includes('--help')) return showClusterLogs(args, context)
+      context.print(describeClusterLogs())
+      return 0
     },
   },
   kubectl: {
@@ -176,7 +184,7 @@ const commands: Readonly<Record<string, Command>> = {
 }
 
 /** Commands that answer `--help` themselves. */
-const withOwnHelp = ['kubectl', 'collector', 'aggregator', 'doctor', 'rolling-update', 'stop', 'why', 'node', 'token']
+const withOwnHelp = ['kubectl', 'collector', 'aggregator', 'doctor', 'rolling-update', 'stop', 'why', 'logs', 'node', 'token']
 
 function helpText(): string {
   const rows = Object.values(commands).map(({ usage, help }) => `  ${usage.padEnd(40)}${help}`)
