@@ -95,7 +95,7 @@ export function openGrpcChannel(target: string, clock: Clock): GrpcChannel {
           timer.cancel()
           if (isOver) return
           if (error === null) resolve(answer ?? {})
-          else reject(new GrpcError(error.code, error.details, { cause: error }))
+          else reject(new GrpcError(error.code, error.details.replace(/(\. Resolution note:)? *$/, '')))
         }
         const call = client.makeUnaryRequest(
           path,

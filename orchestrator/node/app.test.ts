@@ -197,6 +197,22 @@ describe('a pod', () => {
     expect(events.find(({ reason }) => reason === 'Pulling')?.count).toBe(3)
   })
 
+  it('whose volume cannot be had waits for as long, and starts nothing', async () => {
+    await create('waiting', { volumes: [{ name: 'data', csi: { driver: 'd.example.com' } }] })
+    for (let minutes = 0; minutes < 5; minutes++) {
+      await clock.advance(60_000)
+      expect((await stateOf('waiting'))?.state).toEqual({ waiting: { reason: 'ContainerCreating' } })
+      const made = (await runtime.list(owner)).filter(({ pod, kind }) => pod.name === 'waiting' && kind === 'container')
+      expect(made).toEqual([])
+    }
+    const ready = (await get('waiting')).status?.conditions?.find(({ type }) => type === 'PodReadyToStartContainers')
+    expect(ready?.status).toBe('False')
+    const { items } = await client.list(CoreV1Event)
+    expect(items.find(({ reason }) => reason === 'FailedMount')?.message).toBe(
+      'MountVolume.SetUp failed for volume "data" : driver name d.example.com not found in the list of registered CSI drivers',
+    )
+  })
+
   it('that is deleted is stopped, removed and forgotten', async () => {
     await create('web')
     await client.delete(CoreV1Pod, { namespace: 'default', name: 'web' }, { gracePeriodSeconds: 5 })

@@ -1,4 +1,5 @@
 import type {
+  CoreV1CSIPersistentVolumeSource,
   CoreV1Node,
   CoreV1PersistentVolume,
   CoreV1PersistentVolumeClaim,
@@ -59,10 +60,6 @@ export function volumeOf({ claim, storageClass, driver }: ProvisionInput, create
   const parameters = storageClass.parameters ?? {}
   const about = { volumeName: name, claim }
   const deletionSecret = secretReference('provisioner', parameters, about)
-  const reference = (key: string, use: Parameters<typeof secretReference>[0]) => {
-    const secret = secretReference(use, parameters, about)
-    return secret === undefined ? {} : { [key]: secret }
-  }
   const fsType = claim.spec?.volumeMode === 'Block' ? undefined : parameters[fsTypeParameter]
   const { accessibleTopology: topologies } = created
   return {
@@ -100,11 +97,7 @@ export function volumeOf({ claim, storageClass, driver }: ProvisionInput, create
         volumeHandle: created.volumeId ?? '',
         ...(Object.keys(created.volumeContext).length === 0 ? {} : { volumeAttributes: { ...created.volumeContext } }),
         ...(fsType === undefined ? {} : { fsType }),
-        ...reference('controllerPublishSecretRef', 'controller-publish'),
-        ...reference('controllerExpandSecretRef', 'controller-expand'),
-        ...reference('nodeStageSecretRef', 'node-stage'),
-        ...reference('nodePublishSecretRef', 'node-publish'),
-        ...reference('nodeExpandSecretRef', 'node-expand'),
+        ...secretsOfUses(parameters, about),
       },
       persistentVolumeReclaimPolicy: storageClass.reclaimPolicy ?? 'Delete',
       storageClassName: classOf(claim),
@@ -113,6 +106,23 @@ export function volumeOf({ claim, storageClass, driver }: ProvisionInput, create
       ...(topologies.length === 0 ? {} : { nodeAffinity: { required: { nodeSelectorTerms: topologies.map(termOf) } } }),
     },
   }
+}
+
+const uses = [
+  ['controllerPublishSecretRef', 'controller-publish'],
+  ['controllerExpandSecretRef', 'controller-expand'],
+  ['nodeStageSecretRef', 'node-stage'],
+  ['nodePublishSecretRef', 'node-publish'],
+  ['nodeExpandSecretRef', 'node-expand'],
+] as const
+
+/** The secrets that a class names for what happens to a volume later. */
+function secretsOfUses(
+  parameters: Readonly<Record<string, string>>,
+  about: Parameters<typeof secretReference>[2],
+): Partial<CoreV1CSIPersistentVolumeSource> {
+  const named = uses.map(([key, use]) => [key, secretReference(use, parameters, about)] as const)
+  return Object.fromEntries(named.filter(([, secret]) => secret !== undefined))
 }
 
 const termOf = ({ segments }: Topology) => ({

@@ -51,6 +51,7 @@ export function view(more: Partial<PodView> = {}): PodView {
     holds: new Map(),
     verdicts: new Map(),
     restartBackoff: new Backoff(10_000, 300_000),
+    areVolumesReady: true,
     isCleanedUp: false,
     applied: new Map(),
     firstSeenMs: 0,

@@ -2,15 +2,16 @@ import type { CoreV1Pod, CoreV1PodStatus } from '../../api/generated/kinds.ts'
 import { isConfigurationError } from '../container/configuration-error.ts'
 import { containerReference, isImageError } from '../images/image-manager.ts'
 import { isUnavailable } from '../runtime/runtime.ts'
+import { NotAttachedError } from '../volumes/csi/mount-request.ts'
 import { Backoff } from './backoff.ts'
 import { NetworkNotReadyError } from './pod-operations.ts'
 import type { PodServices } from './pod-services.ts'
-import { allContainersOf, allStatusesOf, describePod, sandboxKey } from './pod-view.ts'
+import { allContainersOf, allStatusesOf, describePod, sandboxKey, volumesKey } from './pod-view.ts'
 import type { Hold } from './pod-view.ts'
 
 const retryMs = 10_000
-const firstSandboxRetryMs = 1_000
-const lastSandboxRetryMs = 60_000
+const firstSetUpRetryMs = 1_000
+const lastSetUpRetryMs = 60_000
 const unavailableRetryMs = 1_000
 /** A failed pull is shown as what it is for this long, then as waiting for the next try. */
 const pullErrorShownMs = 3_000
@@ -24,7 +25,8 @@ export class PodHolds {
   readonly #pod: () => CoreV1Pod
   readonly #wake: () => void
   readonly #holds = new Map<string, Hold>()
-  readonly #sandboxBackoff = new Backoff(firstSandboxRetryMs, lastSandboxRetryMs)
+  /** Of the sandbox and of the volumes. */
+  readonly #setUpBackoff = new Backoff(firstSetUpRetryMs, lastSetUpRetryMs)
 
   constructor(options: { readonly services: PodServices; readonly pod: () => CoreV1Pod; readonly wake: () => void }) {
     this.#services = options.services
@@ -43,12 +45,12 @@ export class PodHolds {
   /** The step has succeeded. */
   clear(key: string): void {
     this.#holds.delete(key)
-    if (key === sandboxKey) this.#sandboxBackoff.forget(key)
+    this.#setUpBackoff.forget(key)
   }
 
   /** What failed for its configuration may go better now. */
   clearConfiguration(): void {
-    this.#holds.delete(sandboxKey)
+    this.#holds.delete(volumesKey)
     for (const [key, { reason }] of this.#holds) if (reason === 'CreateContainerConfigError') this.#holds.delete(key)
   }
 
@@ -77,11 +79,11 @@ export class PodHolds {
   #judge(key: string, error: unknown, message: string): { readonly reason: string; readonly delayMs: number } {
     const { clock, log, recorder } = this.#services
     if (isUnavailable(error)) return { reason: 'ContainerCreating', delayMs: unavailableRetryMs }
-    if (key === sandboxKey) {
+    if (key === sandboxKey || key === volumesKey) {
       const nowMs = clock.now()
-      this.#sandboxBackoff.lengthen(key, nowMs, nowMs)
-      this.#tellSandboxFailure(error, message)
-      return { reason: 'ContainerCreating', delayMs: this.#sandboxBackoff.delayMs(key) }
+      this.#setUpBackoff.lengthen(key, nowMs, nowMs)
+      this.#tellSetUpFailure(error, message)
+      return { reason: 'ContainerCreating', delayMs: this.#setUpBackoff.delayMs(key) }
     }
     if (isImageError(error)) return { reason: error.reason, delayMs: Math.max(0, error.retryAtMs - clock.now()) }
     if (key.includes('/')) {
@@ -92,9 +94,11 @@ export class PodHolds {
     return { reason: isConfigurationError(error) ? 'CreateContainerConfigError' : 'CreateContainerError', delayMs: retryMs }
   }
 
-  #tellSandboxFailure(error: unknown, message: string): void {
+  #tellSetUpFailure(error: unknown, message: string): void {
     const { recorder } = this.#services
     const pod = this.#pod()
+    // Who attaches a volume tells how that goes.
+    if (error instanceof NotAttachedError) return
     if (isConfigurationError(error)) recorder.event(pod, 'Warning', 'FailedMount', message)
     else if (error instanceof NetworkNotReadyError) recorder.event(pod, 'Warning', 'NetworkNotReady', message)
     else recorder.event(pod, 'Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`)

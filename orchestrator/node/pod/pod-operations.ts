@@ -33,31 +33,21 @@ export class PodOperations {
     this.#services = services
   }
 
-  /** Volumes, resolver files, address, sandbox. Answers the sandbox and when volumes are due again. */
-  async createSandbox(pod: CoreV1Pod, attempt: number): Promise<{ readonly sandbox: ObservedContainer; readonly refreshAtMs?: number }> {
+  /** Address, resolver files, sandbox. */
+  async createSandbox(pod: CoreV1Pod, attempt: number): Promise<ObservedContainer> {
     const { runtime, settings } = this.#services
     const machine = this.#machine()
-    this.#services.volumes.requireDrivers(pod)
     const network = this.#networkOf(pod)
     await this.#makeCgroup(pod, machine)
-    const podIp = network.kind === 'host' ? settings.hostIp : network.ip
-    const prepared = runtime.traits.isReal ? this.#prepareFiles(pod, podIp) : Promise.resolve({})
-    // A failure of one must not leave the other without somebody who waits for it.
-    const [sandbox, files] = await Promise.allSettled([
-      runtime.createSandbox(this.#sandboxConfig(pod, attempt, network, machine)),
-      prepared,
-    ])
-    if (sandbox.status === 'rejected') throw sandbox.reason
-    if (files.status === 'rejected') {
-      await runtime.removeSandbox(sandbox.value.id).catch(() => {})
-      throw files.reason
-    }
-    return { sandbox: sandbox.value, ...files.value }
+    if (runtime.traits.isReal) await this.#writeResolverFiles(pod, network.kind === 'host' ? settings.hostIp : network.ip)
+    return runtime.createSandbox(this.#sandboxConfig(pod, attempt, network, machine))
   }
 
-  /** Makes volumes follow what they are made from. */
-  refreshVolumes(pod: CoreV1Pod, podIp: string): Promise<{ readonly refreshAtMs?: number }> {
-    return this.#services.volumes.prepare(this.#contentInput(pod, podIp))
+  /** Makes volumes, or makes them follow what they are made from; answers when they are due again. */
+  async prepareVolumes(pod: CoreV1Pod, podIp: string): Promise<{ readonly refreshAtMs?: number }> {
+    const { volumes, runtime } = this.#services
+    volumes.requireDrivers(pod)
+    return runtime.traits.isReal ? volumes.prepare(this.#contentInput(pod, podIp)) : {}
   }
 
   /** Image, environment, container, start, postStart. `observe` is told each step; `signal` cuts waiting for an image short. */
@@ -209,16 +199,14 @@ export class PodOperations {
     }
   }
 
-  async #prepareFiles(pod: CoreV1Pod, podIp: string): Promise<{ readonly refreshAtMs?: number }> {
+  async #writeResolverFiles(pod: CoreV1Pod, podIp: string): Promise<void> {
     const { volumes, settings } = this.#services
     const uid = pod.metadata.uid!
     const dns = dnsConfigOf({ pod, clusterDns: settings.clusterDns, clusterDomain: settings.clusterDomain, host: settings.hostDns })
-    const [prepared] = await Promise.all([
-      volumes.prepare(this.#contentInput(pod, podIp)),
+    await Promise.all([
       volumes.writePodFile(uid, 'etc/resolv.conf', formatResolvConf(dns)),
       volumes.writePodFile(uid, 'etc/hosts', formatHosts(pod, podIp, settings.clusterDomain)),
     ])
-    return prepared
   }
 
   #contentInput(pod: CoreV1Pod, podIp: string) {

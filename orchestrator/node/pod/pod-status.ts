@@ -27,7 +27,7 @@ export function podStatus(view: PodView, plan: PodPlan, facts: StatusFacts): Cor
       phase,
       initStatuses,
       statuses,
-      isSandboxReady: isRunning,
+      isSandboxReady: isRunning && view.areVolumesReady,
       resize: resizeStateOf(view),
       ...(view.eviction === undefined ? {} : { eviction: view.eviction }),
       nowMs: facts.nowMs,

@@ -10,7 +10,7 @@ import type { ObservedContainer } from '../runtime/runtime.ts'
 import type { Backoff } from './backoff.ts'
 import type { PendingResize } from './resize.plan.ts'
 
-/** Why something of a pod does not go on, and until when. `key` is a container's name or `sandboxKey`. */
+/** Why something of a pod does not go on, and until when. `key` is a container's name, `sandboxKey` or `volumesKey`. */
 export interface Hold {
   readonly reason: string
   readonly message: string
@@ -29,6 +29,9 @@ export interface ProbeVerdict {
 /** The key of the sandbox among operations and holds; no container can have this name. */
 export const sandboxKey = '/sandbox'
 
+/** The key of making, and making again, what is in the pod's volumes. */
+export const volumesKey = '/volumes'
+
 /** Everything known of one pod at one moment: what plan and status are computed from. */
 export interface PodView {
   readonly pod: CoreV1Pod
@@ -44,6 +47,8 @@ export interface PodView {
   readonly holds: ReadonlyMap<string, Hold>
   readonly verdicts: ReadonlyMap<string, ProbeVerdict>
   readonly restartBackoff: Pick<Backoff, 'remainingMs' | 'delayMs'>
+  /** This agent has prepared every volume of the pod at least once. */
+  readonly areVolumesReady: boolean
   /** Directories, volumes, address: all that was taken for the pod is given back. */
   readonly isCleanedUp: boolean
   /** The resources that running containers have been given, by container id. */

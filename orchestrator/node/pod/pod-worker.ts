@@ -9,7 +9,7 @@ import { PodHolds } from './pod-holds.ts'
 import { PodOperations } from './pod-operations.ts'
 import type { PodServices } from './pod-services.ts'
 import { isSameStatus, podStatus } from './pod-status.ts'
-import { allStatusesOf, backoffKeyOf, describePod, isInPostStart, newestSandbox, sandboxKey } from './pod-view.ts'
+import { allStatusesOf, backoffKeyOf, describePod, isInPostStart, newestSandbox, sandboxKey, volumesKey } from './pod-view.ts'
 import type { PodView, ProbeVerdict } from './pod-view.ts'
 import { delayOfBackOffMessage, killKey, planPod, resizeKey } from './sync-pod.plan.ts'
 import type { PodAction, PodPlan } from './sync-pod.plan.ts'
@@ -19,7 +19,6 @@ const lastRestartMs = 300_000
 /** How long the runtime may take to tell an exit after a stop. */
 const exitWaitMs = 5_000
 const cleanUpKey = '/clean-up'
-const refreshKey = '/volumes'
 
 /**
  * Keeps one pod as its author wants it. Level-based: `wake` looks at everything that is known, plans, starts what the plan says and
@@ -41,6 +40,7 @@ export class PodWorker {
   #isGone = false
   #eviction: string | undefined
   #isCleanedUp = false
+  #areVolumesReady: boolean
   #isQueued = false
   #isStopped = false
   #timer: Timer | undefined
@@ -58,6 +58,7 @@ export class PodWorker {
     this.#pod = pod
     this.#holds = new PodHolds({ services, pod: () => this.#pod, wake: () => this.wake() })
     this.#firstSeenMs = services.clock.now()
+    this.#areVolumesReady = (pod.spec.volumes ?? []).length === 0
     this.#resumeBackoff()
   }
 
@@ -192,7 +193,7 @@ export class PodWorker {
     const view = this.#view()
     const plan = planPod(view, nowMs)
     for (const action of plan.actions) this.#perform(action, view, plan)
-    this.#refreshIfDue(view, plan, nowMs)
+    this.#refreshIfDue(plan, nowMs)
     this.#report(plan, nowMs)
     this.#setTimer(plan, nowMs)
   }
@@ -213,6 +214,7 @@ export class PodWorker {
       holds: this.#holds.all,
       verdicts: this.#verdicts(),
       restartBackoff: this.#restartBackoff,
+      areVolumesReady: this.#areVolumesReady,
       isCleanedUp: this.#isCleanedUp,
       applied: this.#applied.all,
       ...(pending === undefined ? {} : { pendingResize: pending }),
@@ -251,11 +253,9 @@ export class PodWorker {
     const { clock } = this.#services
     switch (action.type) {
       case 'create-sandbox':
-        return this.#run(sandboxKey, async () => {
-          const { sandbox, refreshAtMs } = await this.#operations.createSandbox(this.#pod, action.attempt)
-          this.#refreshAtMs = refreshAtMs
-          this.observe(sandbox)
-        })
+        return this.#run(sandboxKey, async () => this.observe(await this.#operations.createSandbox(this.#pod, action.attempt)))
+      case 'prepare-volumes':
+        return this.#run(volumesKey, () => this.#prepareVolumes())
       case 'remove-sandbox':
         return this.#run(sandboxKey, async () => {
           await this.#operations.removeSandbox(this.#pod, action.sandbox)
@@ -361,19 +361,21 @@ export class PodWorker {
       .catch((error: unknown) => this.#services.log.debug({ pod: describePod(this.#pod), err: error }, 'no termination message'))
   }
 
-  #refreshIfDue(view: PodView, plan: PodPlan, nowMs: number): void {
-    if (this.#refreshAtMs === undefined || plan.hasEnded || !this.#services.runtime.traits.isReal) return
-    if (newestSandbox(view)?.state !== 'running' || nowMs < this.#refreshAtMs || this.#busy.has(refreshKey)) return
-    if (this.#holds.isHeld(refreshKey)) return
+  async #prepareVolumes(): Promise<void> {
     this.#refreshAtMs = undefined
-    this.#run(refreshKey, async () => {
-      try {
-        this.#refreshAtMs = (await this.#operations.refreshVolumes(this.#pod, this.#addressOf())).refreshAtMs
-      } catch (error) {
-        this.#refreshAtMs = 0
-        throw error
-      }
-    })
+    try {
+      const { refreshAtMs } = await this.#operations.prepareVolumes(this.#pod, this.#addressOf())
+      this.#refreshAtMs = Math.min(this.#refreshAtMs ?? Infinity, refreshAtMs ?? Infinity)
+      this.#areVolumesReady = true
+    } catch (error) {
+      this.#refreshAtMs = 0
+      throw error
+    }
+  }
+
+  #refreshIfDue(plan: PodPlan, nowMs: number): void {
+    if (!this.#areVolumesReady || this.#refreshAtMs === undefined || nowMs < this.#refreshAtMs || plan.hasEnded) return
+    this.#run(volumesKey, () => this.#prepareVolumes())
   }
 
   #computeStatus(plan: PodPlan, nowMs: number): CoreV1PodStatus {

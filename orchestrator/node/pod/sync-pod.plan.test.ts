@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Backoff } from './backoff.ts'
 import { observed, sandbox, testContainer, testPod, view } from './pod-fixtures.ts'
-import { sandboxKey } from './pod-view.ts'
+import { sandboxKey, volumesKey } from './pod-view.ts'
 import type { PodView } from './pod-view.ts'
 import { backOffMessage, delayOfBackOffMessage, planPod } from './sync-pod.plan.ts'
 import type { PodAction } from './sync-pod.plan.ts'
@@ -50,6 +50,28 @@ const cases: readonly (readonly [title: string, view: Partial<PodView>, actions:
     [],
   ],
   ['its containers start in it', {}, ['start main 0']],
+  ['its volumes are prepared beside', { sandboxes: [], areVolumesReady: false }, ['prepare-volumes', 'create-sandbox 0']],
+  ['no container starts before its volumes are there, sandbox or not', { areVolumesReady: false }, ['prepare-volumes']],
+  ['nor while they are being prepared', { areVolumesReady: false, busy: new Set([volumesKey]) }, []],
+  [
+    'nor after they could not be had',
+    { areVolumesReady: false, holds: new Map([[volumesKey, { reason: '', message: '', sinceMs: 0, retryAtMs: nowMs + 1 }]]) },
+    [],
+  ],
+  [
+    'what runs goes on while an agent that has just begun looks after the volumes',
+    {
+      areVolumesReady: false,
+      containers: [observed('main', 'running')],
+      verdicts: new Map([['main-0', { ...verdict, unhealthy: 'ill' }]]),
+    },
+    ['prepare-volumes', 'kill main-0 30'],
+  ],
+  [
+    'a pod that has ended needs no volumes',
+    { areVolumesReady: false, pod: testPod({ restartPolicy: 'Never' }), sandboxes: [], containers: [observed('main', 'exited')] },
+    [],
+  ],
   ['not before everything of the sandbox is done', { busy: new Set([sandboxKey]) }, []],
   ['a container that is being started is left alone', { busy: new Set(['main']) }, []],
   ['what runs is left alone', { containers: [observed('main', 'running')], verdicts: new Map([['main-0', verdict]]) }, []],

@@ -12,12 +12,14 @@ import {
   newestAttempt,
   newestSandbox,
   sandboxKey,
+  volumesKey,
 } from './pod-view.ts'
 import type { PodView } from './pod-view.ts'
 import { resizeOf } from './resize.plan.ts'
 
 /** One step towards what a pod asks for. Steps of one plan are independent of each other. */
 export type PodAction =
+  | { readonly type: 'prepare-volumes' }
   | { readonly type: 'create-sandbox'; readonly attempt: number }
   | { readonly type: 'remove-sandbox'; readonly sandbox: ObservedContainer }
   | {
@@ -73,8 +75,9 @@ export function planPod(view: PodView, nowMs: number): PodPlan {
   }
   if (hasRunItsCourse(view)) return planEnd(view)
   const plan = planActive(view, nowMs)
-  const wakeAtMs = earliest(plan.wakeAtMs, deadline)
-  return { ...plan, ...(wakeAtMs === undefined ? {} : { wakeAtMs }) }
+  const volumes = planVolumes(view, nowMs)
+  const wakeAtMs = earliest(earliest(plan.wakeAtMs, volumes.wakeAtMs), deadline)
+  return { actions: [...volumes.actions, ...plan.actions], hasEnded: false, ...(wakeAtMs === undefined ? {} : { wakeAtMs }) }
 }
 
 /** Has every container of the pod ended, with none to be started again? Once told to the API, an ended pod never starts again. */
@@ -144,6 +147,15 @@ export const resizeKey = (name: string): string => `${name}/resize`
 
 /** The key of a stop under way: a start of the same container may be cut short by it. */
 export const killKey = (name: string): string => `${name}/stop`
+
+/** Beside the sandbox, which needs none of them. */
+function planVolumes(view: PodView, nowMs: number): Pick<PodPlan, 'actions' | 'wakeAtMs'> {
+  if (view.areVolumesReady || view.busy.has(volumesKey)) return { actions: [] }
+  const hold = view.holds.get(volumesKey)
+  return hold !== undefined && hold.retryAtMs > nowMs
+    ? { actions: [], wakeAtMs: hold.retryAtMs }
+    : { actions: [{ type: 'prepare-volumes' }] }
+}
 
 function planActive(view: PodView, nowMs: number): PodPlan {
   const sandbox = newestSandbox(view)
@@ -248,6 +260,7 @@ class ContainerPlanner {
         ? 0
         : this.#view.restartBackoff.remainingMs(backoffKeyOf(container.name), newest.finishedAtMs ?? this.#nowMs, this.#nowMs)
     if (remaining > 0) return this.#wakeAt(this.#nowMs + remaining)
+    if (!this.#view.areVolumesReady) return
     const hold = this.#view.holds.get(container.name)
     if (hold !== undefined && hold.retryAtMs > this.#nowMs) return this.#wakeAt(hold.retryAtMs)
     const latest = newestAttempt(this.#view, container.name)
