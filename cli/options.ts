@@ -27,6 +27,7 @@ export interface ClusterOptions {
   readonly rules: readonly string[]
   readonly alertsConfig: string | undefined
   readonly aggregatorConfig: string | undefined
+  readonly logsConfig: string | undefined
   /** A KubeSchedulerConfiguration; `undefined`: one profile with upstream's defaults. */
   readonly schedulerConfig: string | undefined
   readonly logLevel: string
@@ -34,6 +35,8 @@ export interface ClusterOptions {
   readonly nodeName: string
   /** A folder of files with pods that the nodes run by themselves. */
   readonly podManifestPath: string | undefined
+  /** A folder of recorded loads for simulated pods. */
+  readonly simulatedTraces: string | undefined
   /** `undefined`: upstream's thresholds. */
   readonly evictionHard: string | undefined
   readonly evictionTransitionMs: number
@@ -103,8 +106,10 @@ export const flags = {
   resolution: { value: 'SECONDS', fallback: '5', help: 'how often nodes are scraped' },
   rules: { value: 'FILE', isRepeatable: true, help: 'alert rules (default: the shipped ones)' },
   'alerts-config': { value: 'FILE', help: 'routes and receivers, in the format of Alertmanager' },
+  'logs-config': { value: 'FILE', help: 'which logs are collected, what is done with them and where they go' },
   'aggregator-config': { value: 'FILE', help: 'sources, sinks, window and metrics of the aggregator' },
   'node-name': { value: 'NAME', help: 'name of the first node (default: the host name)' },
+  'simulated-traces': { value: 'DIR', help: 'recorded loads (NAME.csv: seconds,cpu,memory) that simulated pods can play' },
   'pod-manifest-path': { value: 'DIR', help: 'files of static pods (default: nodes/NAME/manifests in the data folder)' },
   'eviction-hard': {
     value: 'LIST',
@@ -167,6 +172,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     rules: ((values['rules'] as string[] | undefined) ?? []).map((file) => resolve(file)),
     alertsConfig: optional('alerts-config') === undefined ? undefined : resolve(optional('alerts-config')!),
     aggregatorConfig: optional('aggregator-config') === undefined ? undefined : resolve(optional('aggregator-config')!),
+    logsConfig: optional('logs-config') === undefined ? undefined : resolve(optional('logs-config')!),
     schedulerConfig: optional('scheduler-config') === undefined ? undefined : resolve(optional('scheduler-config')!),
     logLevel: oneOf('log-level', text('log-level'), ['debug', 'info', 'warn', 'error'] as const)!,
     nodeName: nodeNameOf(optional('node-name')),
@@ -176,6 +182,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     collectsImages: values['image-gc'] === true,
     imageHighPercent,
     imageLowPercent: integer('image-gc-low-threshold', text('image-gc-low-threshold'), 0, imageHighPercent),
+    simulatedTraces: optional('simulated-traces') === undefined ? undefined : resolve(optional('simulated-traces')!),
     podManifestPath: optional('pod-manifest-path') === undefined ? undefined : resolve(optional('pod-manifest-path')!),
     ...addressesOf(optional('bind-address'), optional('advertise-address')),
     tlsSans: ((values['tls-san'] as string[] | undefined) ?? []).map(subjectOf),
@@ -207,9 +214,11 @@ export function toFlags(options: ClusterOptions): string[] {
     ['resolution', options.resolutionMs / 1000],
     ['alerts-config', options.alertsConfig],
     ['aggregator-config', options.aggregatorConfig],
+    ['logs-config', options.logsConfig],
     ['scheduler-config', options.schedulerConfig],
     ['node-name', options.nodeName],
     ['pod-manifest-path', options.podManifestPath],
+    ['simulated-traces', options.simulatedTraces],
     ['eviction-hard', options.evictionHard],
     ['eviction-pressure-transition-period', options.evictionTransitionMs / 1000],
     ['image-gc-high-threshold', options.imageHighPercent],

@@ -19,6 +19,8 @@ import type { LabelOptions } from './prometheus/labels.ts'
 import { ProcessTable } from './processes/process-table.ts'
 import { PrometheusPages } from './prometheus/pages.ts'
 import { renderResourceMetrics } from './prometheus/resource-metrics.ts'
+import type { LogPipeline } from './logs/app.ts'
+import { renderLogPage } from './prometheus/pages.ts'
 import type { NodeCgroup, Source } from './source.ts'
 import { StatsStore } from './stats-store.ts'
 import type { Subject } from './subjects.ts'
@@ -86,6 +88,8 @@ export interface CollectorOptions extends AccessOptions {
   readonly hasRates?: boolean
   /** Path of Prometheus' page, `/metrics` by default. */
   readonly metricsPath?: string
+  /** The collection of logs (`createLogPipeline`), which is started and stopped with the collector; none by default. */
+  readonly logs?: LogPipeline
   /** A path such as `/collector` in front of everything that is served; empty by default. */
   readonly pathPrefix?: string
 }
@@ -101,6 +105,8 @@ export interface Collector {
   metricsResource(): Promise<string>
   /** The text of the kubelet's `/metrics/cadvisor`. */
   metricsCadvisor(): Promise<string>
+  /** The text of `/metrics/logs`: what is known of the collection of logs, and the figures that users make of lines. */
+  metricsLogs(): Promise<string>
   /** The first address, `http://127.0.0.1:4194`; empty before `start`. */
   readonly address: string
 }
@@ -130,6 +136,7 @@ export function createCollector(options: CollectorOptions): Collector {
   const server = createServer({
     ...(history === undefined ? {} : { history }),
     ...processes,
+    ...(options.logs === undefined ? {} : { logs: options.logs }),
     clock,
     log,
     source,
@@ -151,6 +158,8 @@ export function createCollector(options: CollectorOptions): Collector {
     start: async () => {
       const addresses = await server.start()
       address = addresses[0] ?? ''
+      // Figures are worth having where logs can't be collected.
+      await options.logs?.start().catch((err: unknown) => log.error({ err }, 'logs are not collected'))
       drain = await createDrain(options, source)
       const reading = source.run(abort.signal).catch((err: unknown) => log.error({ err }, 'the collector has stopped reading'))
       const writing = drain?.run(abort.signal).catch((err: unknown) => log.error({ err }, 'the collector has stopped writing'))
@@ -160,11 +169,12 @@ export function createCollector(options: CollectorOptions): Collector {
     },
     stop: async () => {
       abort.abort()
-      await Promise.all([server.stop(), running])
+      await Promise.all([server.stop(), running, options.logs?.stop()])
     },
     summary: async () => source.summary(),
     metricsResource: async () => renderResourceMetrics(source.summary()).toString(),
     metricsCadvisor: async () => pages.cadvisor().toString(),
+    metricsLogs: async () => renderLogPage('text', (await options.logs?.families()) ?? []).toString(),
     get address() {
       return address
     },

@@ -9,11 +9,13 @@ import {
   type Collector,
   type CollectorOptions,
 } from '../../collector/app.ts'
+import { createLogPipeline, type LogPipeline } from '../../collector/logs/app.ts'
 import { selectSubjects } from '../../collector/subjects.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { createLog, type Log } from '../../lib/log.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { describeFlagTable, parseFlagTable, type FlagValues } from '../flag-table.ts'
+import { loadLogConfiguration } from '../log-configuration.ts'
 import { UsageError } from '../options.ts'
 import { becomeProgram } from '../program.ts'
 import { runAlone } from '../processes/alone.ts'
@@ -40,7 +42,7 @@ export async function runCollector(args: readonly string[]): Promise<number> {
   becomeProgram('collector', args)
   const log = createLog({ level: flags['log-level'], component: 'collector' })
   for (const [name, reason] of unused) log.warn({ flag: `--${name}` }, `this flag has no effect: ${reason}`)
-  return runAlone(log, create(flags, log)).catch((error: NodeJS.ErrnoException) => {
+  return runAlone(log, create(flags, log, await logsOf(flags, log))).catch((error: NodeJS.ErrnoException) => {
     if (error.syscall !== 'listen' && error.syscall !== 'getaddrinfo') throw error
     throw new UsageError(`--listen-ip, --port: ${error.message}`)
   })
@@ -56,13 +58,29 @@ export function parseCollectorFlags(args: readonly string[]): {
   return { flags: all, unused: given.map(([name, { help }]) => [name, help]) }
 }
 
-function create(flags: Flags, log: Log): Collector {
+function create(flags: Flags, log: Log, logs: LogPipeline | undefined): Collector {
   try {
-    return createCollector(collectorOptions(flags, log))
+    return createCollector({ ...collectorOptions(flags, log), ...(logs === undefined ? {} : { logs }) })
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message)
     throw error
   }
+}
+
+/** The collection of logs; none where there is nothing to collect from. */
+async function logsOf(flags: Flags, log: Log): Promise<LogPipeline | undefined> {
+  const url = flags['docker']
+  if (!flags['logs'] || (url === 'none' && flags['logs-config'] === undefined)) return undefined
+  return createLogPipeline({
+    configuration: await loadLogConfiguration(flags['logs-config']),
+    clock: systemClock,
+    random: systemRandom,
+    log: log.child({ part: 'logs' }),
+    nodeName: flags['node-name'],
+    dataFolder: flags['logs-dir'],
+    ...(url === 'none' ? {} : { docker: { url } }),
+    ...podListOf(flags),
+  })
 }
 
 /** The collector's options that the flags stand for; reads the files that they name. */

@@ -6,6 +6,8 @@ import { cleanAfterCrash } from '../crash.ts'
 import { findDataFolder, openDataFolder, type DataFolder } from '../data-folder.ts'
 import { defaultDockerHost, nodeNames, toFlags, UsageError, type ClusterOptions } from '../options.ts'
 import { JoinError } from '../hosts/join-error.ts'
+import { SupervisedNodes } from '../local-nodes/supervised-nodes.ts'
+import { processOf } from '../local-nodes/wanted-nodes.ts'
 import { takeOwnership } from '../ownership.ts'
 import { runCredentials } from '../run-credentials.ts'
 import { dockerEngineSpec, dockerVersion, removeEngineFolder } from '../setup/docker.ts'
@@ -45,6 +47,7 @@ export async function start(options: ClusterOptions, context: CommandContext, is
   if (options.aggregatorConfig !== undefined) {
     ;(await import('../aggregator-configuration.ts')).readAggregatorConfiguration(options.aggregatorConfig)
   }
+  await (await import('../log-configuration.ts')).loadLogConfiguration(options.logsConfig)
   if (options.schedulerConfig !== undefined) (await import('../scheduler-configuration.ts')).schedulerSettings(options.schedulerConfig)
   const folder = openDataFolder(options.dataDir)
   const ownership = await takeOwnership(folder)
@@ -84,6 +87,8 @@ class Start {
   #leftovers: readonly ProcessState[] = []
   #previous: RunState | undefined
   #saveProblem: string | undefined
+  #nodes: SupervisedNodes | undefined
+  #nodeProblems: Readonly<Record<string, string>> = {}
   readonly #abort = new AbortController()
 
   constructor(options: ClusterOptions, folder: DataFolder, context: CommandContext) {
@@ -275,9 +280,23 @@ class Start {
       launch('monitor', ['monitor', ...shared]),
       ...nodes.map((index) => launch(`node-${index}`, ['node', `--index=${index}`, ...shared])),
     ])
+    this.#nodes = new SupervisedNodes({
+      folder: this.#folder,
+      start: async (name) => {
+        await runCredentials(this.#options, { signal: this.#abort.signal })
+        await launch(processOf(name), ['node', `--local=${name}`, ...shared])
+      },
+      stop: (name) => this.#supervisor.stop(name),
+      onProblems: (problems) => {
+        this.#nodeProblems = problems
+        this.#save()
+      },
+    })
+    await this.#nodes.start()
   }
 
   async #stopAll(): Promise<void> {
+    await this.#nodes?.stop()
     const processes = this.#started.filter((name) => !isEngine(name))
     await Promise.all(processes.filter((name) => name !== 'server').map((name) => this.#supervisor.stop(name)))
     await this.#supervisor.stop('server')
@@ -322,7 +341,8 @@ class Start {
       addresses: this.#addresses(),
       processes: [...this.#leftovers, ...this.#supervisor.states()],
       isReady: this.#isReady,
-      notices: this.#notices,
+      notices: [...this.#notices, ...Object.entries(this.#nodeProblems).map(([name, why]) => `node ${name} does not run: ${why}`)],
+      nodeProblems: this.#nodeProblems,
     }
   }
 

@@ -1,11 +1,12 @@
 import { readFileSync, statfsSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
+import { createLogPipeline, type LogConfiguration } from '../../collector/logs/app.ts'
 import { createCollector, type Collector } from '../../collector/app.ts'
 import { createSimulatedSource } from '../../collector/simulated.ts'
 import { systemClock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { systemRandom } from '../../lib/random.ts'
-import { CoreV1Node } from '../../orchestrator/api/generated/kinds.ts'
+import { CoreV1Node, CoreV1Pod } from '../../orchestrator/api/generated/kinds.ts'
 import type { Client } from '../../orchestrator/client/client.ts'
 import { createHttpsTransport, type HttpsTransport } from '../../orchestrator/client/https-transport.ts'
 import { createInformerFactory } from '../../orchestrator/client/informer-factory.ts'
@@ -16,7 +17,9 @@ import {
   createDockerRuntime,
   createNodeAgent,
   createSimulatedRuntime,
+  LoadGroups,
   nodeCgroupPaths,
+  readTraces,
   type ContainerRuntime,
   type NodeAgent,
 } from '../../orchestrator/node/app.ts'
@@ -24,6 +27,8 @@ import { signalProcess } from '../../lib/process-identity.ts'
 import type { DataFolder } from '../data-folder.ts'
 import { createCertificateRotation, type CertificateRotation } from '../hosts/certificate-rotation.ts'
 import { readJoinedHost, writeJoinedHost } from '../hosts/joined-host.ts'
+import { loadLogConfiguration, podDirectoryOf } from '../log-configuration.ts'
+import { processOf, readLocalNode, type LocalNode } from '../local-nodes/wanted-nodes.ts'
 import { loopback, nodeNames, UsageError, type ClusterOptions } from '../options.ts'
 import { runCredentials } from '../run-credentials.ts'
 import { readRunState } from '../state.ts'
@@ -44,16 +49,33 @@ export function runNode(options: ClusterOptions, index: number): Promise<number>
   const isSimulated = options.runtime === 'simulated'
   const isJoined = options.server !== undefined
   const build = async ({ folder, log }: ProcessContext) => {
+    const logs = await loadLogConfiguration(options.logsConfig)
+    const { simulatedTraces } = options
+    const simulation = { groups: new LoadGroups(), traces: simulatedTraces === undefined ? new Map() : readTraces(simulatedTraces) }
     const one = (name: string, position: number) => {
       const place = isJoined ? joinedPlace(options, folder) : localPlace(options, folder, { name, index: position, isSimulated })
-      return buildNode({ options, folder, log, name, index: position, place, isSimulated })
+      return buildNode({ options, folder, log, name, index: position, place, isSimulated, logs, simulation })
     }
     return isSimulated ? together(names.map(one)) : one(names[index]!, index)
   }
   return runProcess(`node-${index}`, options, build, isJoined)
 }
 
+/** `binnacle node --local=NAME`: a node that was added to this host, on ports that are free. Resolves with the exit code. */
+export function runLocalNode(options: ClusterOptions, name: string): Promise<number> {
+  const build = async ({ folder, log }: ProcessContext) => {
+    const added = readLocalNode(folder, name)
+    if (added === undefined) throw new UsageError(`--local: ${JSON.stringify(name)} was not added to this host`)
+    const isSimulated = added.runtime === 'simulated'
+    const own = { ...options, runtime: added.runtime, ports: { ...options.ports, nodeAgent: 0, collector: 0 } }
+    const place = localPlace(own, folder, { name, index: undefined, isSimulated })
+    return buildNode({ options: own, folder, log, name, index: 0, place, isSimulated, added })
+  }
+  return runProcess(processOf(name), options, build)
+}
+
 interface NodeContext {
+  readonly added?: LocalNode
   readonly options: ClusterOptions
   readonly folder: DataFolder
   readonly log: Log
@@ -61,6 +83,10 @@ interface NodeContext {
   readonly index: number
   readonly place: NodePlace
   readonly isSimulated: boolean
+  /** What simulated nodes have in common. */
+  readonly simulation: Pick<Parameters<typeof createSimulatedRuntime>[0], 'groups' | 'traces'>
+  /** How logs are collected; simulated nodes have none. */
+  readonly logs: LogConfiguration
 }
 
 function buildNode(context: NodeContext): Process {
@@ -74,16 +100,29 @@ function buildNode(context: NodeContext): Process {
 function dockerParts(context: NodeContext, access: Access): Parts {
   const { options, folder, log, name, index, place } = context
   const { gateway, settings } = place
+  const docker = { url: options.dockerHost }
   const collector = createCollector({
     clock: systemClock,
     log: log.child({ part: 'collector' }),
     nodeName: name,
-    docker: { url: options.dockerHost },
+    docker,
+    logs: createLogPipeline({
+      configuration: context.logs,
+      clock: systemClock,
+      random: systemRandom,
+      log: log.child({ part: 'logs' }),
+      nodeName: name,
+      dataFolder: folder.path('nodes', name, 'collected-logs'),
+      docker,
+      owner: { node: name, cluster: folder.clusterId },
+      takesPlain: index === 0,
+      pods: podDirectoryOf(access.informers.informer(CoreV1Pod, { fieldSelector: `spec.nodeName=${name}` })),
+    }),
     port: options.ports.collector + index,
     intervalMs: options.collectorIntervalMs,
     nodeFilter: name,
     clusterFilter: folder.clusterId,
-    ...(options.nodes === 1
+    ...(options.nodes === 1 && context.added === undefined
       ? {}
       : { nodeCgroup: { paths: nodeCgroupPaths(folder.clusterId, name), memoryBytes: Math.floor(totalmem() / options.nodes) } }),
   })
@@ -112,7 +151,7 @@ function dockerParts(context: NodeContext, access: Access): Parts {
 
 function simulatedParts(context: NodeContext, access: Access): Parts {
   const { options, log, name, index } = context
-  const runtime = createSimulatedRuntime({ clock: systemClock, nodeName: name })
+  const runtime = createSimulatedRuntime({ clock: systemClock, nodeName: name, ...context.simulation })
   const collector = createCollector({
     clock: systemClock,
     log: log.child({ part: 'collector', node: name }),
@@ -154,7 +193,7 @@ interface AgentContext extends NodeContext, Access {
 }
 
 function nodeAgent(context: AgentContext): NodeAgent {
-  const { options, folder, log, name, index, client, informers, runtime, collector, network, place } = context
+  const { options, folder, log, name, index, client, informers, runtime, collector, network, place, added } = context
   return createNodeAgent({
     client,
     informers,
@@ -169,7 +208,7 @@ function nodeAgent(context: AgentContext): NodeAgent {
       { type: 'InternalIP', address: place.address },
       { type: 'Hostname', address: name },
     ],
-    preferredPodCidr: place.preferredPodCidr,
+    ...(place.preferredPodCidr === undefined ? {} : { preferredPodCidr: place.preferredPodCidr }),
     onPodCidrChange: (podCidr) => beginAnew(context, podCidr),
     ...(options.server === undefined ? {} : { onRemoved: () => leaveCluster(context) }),
     clusterDns: [place.settings.clusterDns],
@@ -183,6 +222,7 @@ function nodeAgent(context: AgentContext): NodeAgent {
     ...(options.podManifestPath === undefined ? {} : { podManifestPath: options.podManifestPath }),
     ...(network === undefined ? {} : { network }),
     ...(network === undefined || options.nodes === 1 ? {} : { capacity: shareOfMachine(options.nodes, folder) }),
+    ...(added === undefined ? {} : { labels: added.labels, capacity: { ...added.capacity } }),
     server: { hosts: place.hosts, port: options.ports.nodeAgent + index, tls: { ...place.serving(), clientCa: place.ca } },
     stats: collector,
   })

@@ -4,7 +4,9 @@ import type { ApiSource } from '../cadvisor/api.ts'
 import { registerCadvisorApi } from '../cadvisor/routes.ts'
 import { registerPage } from '../page/routes.ts'
 import { contentTypes, negotiateFormat, type Format } from '../prometheus/exposition.ts'
-import type { PrometheusPages } from '../prometheus/pages.ts'
+import type { LogPipeline } from '../logs/app.ts'
+import { registerLogs } from '../logs/http.ts'
+import { renderLogPage, type PrometheusPages } from '../prometheus/pages.ts'
 import { renderResourceMetrics } from '../prometheus/resource-metrics.ts'
 import type { Source } from '../source.ts'
 import { challengesOf, isAdmitted } from './access.ts'
@@ -17,6 +19,8 @@ export interface ServerOptions extends AccessOptions, ApiSource {
   readonly clock: Clock
   readonly log: Log
   readonly pages: PrometheusPages
+  /** The collection of logs, where there is one. */
+  readonly logs?: LogPipeline
   readonly nodeName: string
   /** Addresses to listen on. */
   readonly hosts: readonly string[]
@@ -74,6 +78,7 @@ function buildInstance(options: ServerOptions): WebServer {
     ...(tls === undefined ? {} : { tls: httpsOptions(tls) }),
   })
   registerPages(instance, options)
+  if (options.logs !== undefined) registerLogs(instance, options.logs)
   registerPage(instance, { store: options.source.store, pathPrefix })
   registerCadvisorApi(instance, { ...options, send: sendText })
   return instance
@@ -96,7 +101,7 @@ function httpsOptions({ certificate, key, clientCa }: NonNullable<AccessOptions[
 }
 
 function registerPages(instance: WebServer, options: ServerOptions): void {
-  const { source, pages, nodeName, metricsPath = '/metrics' } = options
+  const { source, pages, logs, nodeName, metricsPath = '/metrics' } = options
   const get = (path: string, type: string, body: (request: WebRequest) => string | undefined) => {
     instance.get(path, async (request, reply) => {
       const text = body(request)
@@ -104,13 +109,16 @@ function registerPages(instance: WebServer, options: ServerOptions): void {
       return sendText(request, reply, type, text)
     })
   }
-  const scrape = (path: string, render: (format: Format, query: Record<string, unknown>) => Buffer) => {
+  const scrape = (path: string, render: (format: Format, query: Record<string, unknown>) => Buffer | Promise<Buffer>) => {
     instance.get(path, async (request, reply) => {
       const format = negotiateFormat(request.headers.accept ?? '')
-      return sendText(request, reply, contentTypes[format], render(format, request.query))
+      return sendText(request, reply, contentTypes[format], await render(format, request.query))
     })
   }
-  scrape(metricsPath, (format, query) => pages.own({ format, withTimestamps: query['timestamps'] === 'true' }))
+  scrape(metricsPath, async (format, query) =>
+    pages.own({ format, withTimestamps: query['timestamps'] === 'true', logs: (await logs?.families()) ?? [] }),
+  )
+  if (logs !== undefined) scrape('/metrics/logs', async (format) => renderLogPage(format, await logs.families()))
   scrape('/metrics/cadvisor', (format) => pages.cadvisor(format))
   scrape('/metrics/resource', (format) => renderResourceMetrics(source.summary(), format))
   const summary = ({ query }: WebRequest) => JSON.stringify(onlyWanted(source, query))

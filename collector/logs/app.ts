@@ -1,20 +1,21 @@
-import { readFileSync } from 'node:fs'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Random } from '../../lib/random.ts'
+import type { PodList } from '../naming/pod-lists.ts'
 import type { OwnerFilter } from '../docker/describe.ts'
 import { connectDocker, type DockerAddress } from '../docker/docker-engine.ts'
-import { readLogSettings } from './configuration.ts'
 import type { LogAnswer, LogRequest } from './context.ts'
 import type { LogFamily } from './families.ts'
 import { defaultLogSettings, type LogSettings } from './settings.ts'
-import { readLogSinks, type LogSinkSettings } from './sinks/sinks.ts'
+import type { LogSinkSettings } from './sinks/sinks.ts'
 import { DockerContainers, type PodDirectory } from './sources/docker-containers.ts'
-import { defaultStoreSettings, readStoreSettings, type StoreSettings } from './store-settings.ts'
+import { PolledPods } from './sources/polled-pods.ts'
+import type { StoreSettings } from './store-settings.ts'
 import { ThreadHandle } from './thread-handle.ts'
 
 export type { PodDirectory } from './sources/docker-containers.ts'
 export type { PodFacts } from './sources/container-record.ts'
+export { ownerOf } from './sources/polled-pods.ts'
 
 /** A configuration file that was read and found good. */
 export interface LogConfiguration {
@@ -24,19 +25,7 @@ export interface LogConfiguration {
 }
 
 /** Without a file: Docker's containers, to the store of recent lines. */
-export const defaultLogConfiguration: LogConfiguration = { settings: defaultLogSettings, sinks: [], store: defaultStoreSettings }
-
-/** Reads a configuration. Throws `FileError` with everything that is wrong with it. */
-export function readLogConfiguration(file: string, text = readFileSync(file, 'utf8')): LogConfiguration {
-  let sinks: readonly LogSinkSettings[] = []
-  let store: StoreSettings | undefined
-  const settings = readLogSettings(file, text, ({ reader, sinks: sinkField, store: storeField }) => {
-    sinks = readLogSinks(reader, sinkField)
-    store = readStoreSettings(reader, storeField)
-    return { sinkNames: [...sinks.map(({ name }) => name), ...(store === undefined ? [] : ['store'])] }
-  })
-  return { settings, sinks, store }
-}
+export const defaultLogConfiguration: LogConfiguration = { settings: defaultLogSettings, sinks: [], store: {} }
 
 export interface LogPipelineOptions {
   readonly configuration: LogConfiguration
@@ -50,8 +39,11 @@ export interface LogPipelineOptions {
   readonly docker?: DockerAddress
   /** Where several nodes or clusters share an engine. */
   readonly owner?: OwnerFilter
-  /** What is known of pods; without it Docker's labels have to do. */
+  /** Whether containers that are no pod's and no node's are read, too: of several nodes on a machine, one does. Default: they are. */
+  readonly takesPlain?: boolean
+  /** What is known of pods, or a list of them; without either Docker's labels have to do. */
   readonly pods?: PodDirectory
+  readonly podList?: PodList
 }
 
 /** The collection of this node's logs. */
@@ -68,16 +60,18 @@ export interface LogPipeline {
 
 /** Composes the collection of logs. Docker is followed here, files are read on a thread of its own. */
 export function createLogPipeline(options: LogPipelineOptions): LogPipeline {
-  const { configuration, clock, random, log, nodeName, dataFolder, docker, pods } = options
+  const { configuration, clock, random, log, nodeName, dataFolder, docker, podList } = options
   const abort = new AbortController()
-  let following: Promise<void> | undefined
+  let following: Promise<unknown> | undefined
+  const polled = podList === undefined ? undefined : new PolledPods(podList, clock, log)
   const containers =
     docker === undefined || configuration.settings.docker === undefined
       ? undefined
       : new DockerContainers({
           engine: connectDocker(docker),
           owner: options.owner ?? {},
-          pods,
+          takesPlain: options.takesPlain ?? true,
+          pods: options.pods ?? polled,
           clock,
           log,
           onRecord: (record) => thread.send({ type: 'container', record }),
@@ -94,7 +88,7 @@ export function createLogPipeline(options: LogPipelineOptions): LogPipeline {
   return {
     start: async () => {
       await thread.start()
-      following = containers?.run(abort.signal)
+      following = Promise.all([polled?.run(abort.signal), containers?.run(abort.signal)])
     },
     stop: async () => {
       abort.abort()

@@ -23,7 +23,6 @@ class PipelineThread {
     this.#port = port
     this.#log = forwardLog({}, (message) => this.#send(message))
     const context: LogContext = { clock: systemClock, random: systemRandom, log: this.#log, nodeName, dataFolder }
-    const { maxBytes, maxAgeMs } = storeSettings ?? {}
     const store =
       storeSettings === undefined
         ? undefined
@@ -31,8 +30,7 @@ class PipelineThread {
             folder: join(dataFolder, 'store'),
             clock: systemClock,
             log: this.#log,
-            ...(maxBytes === undefined ? {} : { maxBytes }),
-            ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
+            ...storeSettings,
           })
     const sinks = [...createLogSinks(sinkSettings, context), ...(store === undefined ? [] : [store.sink])]
     this.#pipeline = new Pipeline({ context, settings, sinks, storeFigures: () => store?.figures() ?? [] })
@@ -102,14 +100,14 @@ class PipelineThread {
   }
 
   async #stop(): Promise<void> {
-    for (const id of [...this.#open.keys()]) this.#leave(id)
+    for (const id of Array.from(this.#open.keys())) this.#leave(id)
     await this.#pipeline.stop()
     this.#send({ type: 'stopped' })
     this.#port.close()
   }
 
   #send(message: FromThread): void {
-    this.#port.postMessage(message)
+    this.#port.postMessage(message, [])
   }
 }
 

@@ -5,7 +5,7 @@ export interface Family {
   readonly name: string
   readonly help: string
   /** `info`: one series of value 1 whose labels tell; a gauge in the text format. */
-  readonly type: 'counter' | 'gauge' | 'untyped' | 'info'
+  readonly type: 'counter' | 'gauge' | 'untyped' | 'info' | 'histogram'
 }
 
 /** The text format 0.0.4, which everything reads, or OpenMetrics 1.0.0, which Prometheus asks for. */
@@ -61,6 +61,15 @@ export class Exposition {
   /** Adds a series with labels of `renderLabels`. NaN stands for absent and adds nothing. */
   sample(labels: Labels, value: number, timestampMs?: number): void {
     this.add({ labels, timestampMs }, undefined, value, 0)
+  }
+
+  /** Adds a series of a histogram: `_bucket`, `_sum` or `_count`. */
+  part(suffix: string, labels: Labels, value: number): void {
+    if (!this.#isStarted) this.#startFamily()
+    const name = this.#name
+    this.#name = nameBytes(`${this.#family!.name}${suffix}`)
+    this.sample(labels, value)
+    this.#name = name
   }
 
   /**

@@ -2,6 +2,7 @@ import type { Container } from '../container.ts'
 import { column } from '../metrics.ts'
 import { ratesOf, type Rates } from '../rates.ts'
 import type { FileSystem } from '../machine/file-systems.ts'
+import type { LogFamily } from '../logs/families.ts'
 import type { SelfFigure, Source } from '../source.ts'
 import { defaultSubjects, type Subject } from '../subjects.ts'
 import { Exposition, type Format } from './exposition.ts'
@@ -34,6 +35,8 @@ export interface PageRequest {
    * scrape instead of showing them for five more minutes.
    */
   readonly withTimestamps: boolean
+  /** Figures of the collection of logs, and those that users make of lines. */
+  readonly logs?: readonly LogFamily[]
 }
 
 /** What a kubelet's `/metrics/cadvisor` shows. */
@@ -92,7 +95,7 @@ export class PrometheusPages {
   }
 
   /** The collector's own page: the same, what the collector itself costs, and nothing that promtool complains of. */
-  own({ format, withTimestamps }: PageRequest): Buffer {
+  own({ format, withTimestamps, logs = [] }: PageRequest): Buffer {
     const { source, version } = this.#options
     const text = new Exposition({ format, expectedBytes: this.#ownBytes })
     const containers = [...source.store.all()].filter(isInUse)
@@ -107,6 +110,7 @@ export class PrometheusPages {
     if (subjects.has('cpu_topology')) renderCpuTopology(text, source.machine())
     renderVersions(text, source.machine(), versionsOf(source, version))
     this.#addSelf(text)
+    addLogs(text, logs)
     const bytes = text.finish()
     this.#ownBytes = bytes.length
     return bytes
@@ -177,6 +181,20 @@ export class PrometheusPages {
     text.sample(noLabels, cpuSeconds)
     text.family({ name: 'process_resident_memory_bytes', help: 'Memory of this process', type: 'gauge' })
     text.sample(noLabels, residentBytes)
+  }
+}
+
+/** The page of what is known of logs alone. */
+export function renderLogPage(format: Format, logs: readonly LogFamily[]): Buffer {
+  const text = new Exposition({ format })
+  addLogs(text, logs)
+  return text.finish()
+}
+
+function addLogs(text: Exposition, families: readonly LogFamily[]): void {
+  for (const { name, type, help, samples } of families) {
+    text.family({ name, type, help })
+    for (const { suffix, labels, value } of samples) text.part(suffix, renderLabels(labels), value)
   }
 }
 

@@ -138,7 +138,7 @@ export class FileGroup {
 
   async #pull(maxBytes: number, writer: BatchWriter): Promise<boolean> {
     const now = this.#options.clock.monotonic()
-    for (const file of [...this.#files]) {
+    for (const file of this.#files.slice()) {
       if (await file.pull(maxBytes, writer)) return true
       if (file.dueAt <= now) file.flushHeld(writer)
       if ((file.isDetached || this.#isEnding) && now - file.lastGrowth >= quietMs) this.#finish(file, writer)

@@ -17,6 +17,8 @@ export interface PodDirectory {
 export interface DockerContainersOptions {
   readonly engine: DockerEngine
   readonly owner: OwnerFilter
+  /** Whether containers that are no node's are told of. */
+  readonly takesPlain: boolean
   readonly pods: PodDirectory | undefined
   readonly clock: Clock
   readonly log: Log
@@ -116,6 +118,7 @@ export class DockerContainers {
 
   #update(id: string, phase: ContainerRecord['phase'], facts: Pick<ContainerRecord, 'name' | 'image' | 'labels'>): void {
     if (!/^[0-9a-f]{64}$/.test(id) || isForeign(facts.labels, this.#options.owner)) return
+    if (!this.#options.takesPlain && facts.labels['binnacle.node'] === undefined) return
     const pod = podOf(facts.labels)
     // Sandboxes write nothing.
     if (pod?.isSandbox === true) return
