@@ -3,13 +3,15 @@ import { ApiError } from './api-error.ts'
 import { formatTime } from './body.ts'
 import { readParameter } from './query.ts'
 import type { Query } from './query.ts'
+import { explain } from './explain.ts'
 import type { ApiContext } from './server.ts'
 
 const defaultLimit = 200
 const maxLimit = 5000
 
-/** `/api/v1/journal`: what happened, oldest first: why somebody was notified, or was not. */
-export function serveJournal(server: FastifyInstance, { journal }: ApiContext): void {
+/** `/api/v1/journal`: what happened, oldest first: why somebody was notified, or was not. With `alert`, `steps` says where it stands now. */
+export function serveJournal(server: FastifyInstance, context: ApiContext): void {
+  const { journal } = context
   server.get('/api/v1/journal', async (request) => {
     const query = request.query as Query
     const [alert, receiver, notification] = ['alert', 'receiver', 'notification'].map((name) => readParameter(query, name))
@@ -21,7 +23,8 @@ export function serveJournal(server: FastifyInstance, { journal }: ApiContext): 
       ...(notification !== undefined && { notification }),
       ...(since !== undefined && { since }),
     })
-    return { entries: entries.map((entry) => ({ ...entry, time: formatTime(entry.time) })) }
+    const steps = alert === undefined ? {} : { steps: explain(context, alert) }
+    return { ...steps, entries: entries.map((entry) => ({ ...entry, time: formatTime(entry.time) })) }
   })
 }
 

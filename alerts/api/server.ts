@@ -6,6 +6,7 @@ import type { Evaluator } from '../evaluation/evaluator.ts'
 import type { AlertStore } from '../state/alert-store.ts'
 import type { Journal } from '../state/journal.ts'
 import type { SilenceStore } from '../state/silence.ts'
+import { serveActions } from './actions.ts'
 import { serveAlerts } from './alerts.ts'
 import { ApiError } from './api-error.ts'
 import { serveJournal } from './journal.ts'
@@ -48,7 +49,7 @@ export function createServer(context: ApiContext): AlertsServer {
   server.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ code: 404, message: `path ${request.url.split('?')[0]} was not found` }),
   )
-  for (const serve of [serveAlerts, serveSilences, serveRules, serveJournal, serveManagement]) serve(server, context)
+  for (const serve of [serveAlerts, serveSilences, serveRules, serveJournal, serveActions, serveManagement]) serve(server, context)
   return {
     listen: async ({ host, port }) => {
       await server.listen({ host, port })

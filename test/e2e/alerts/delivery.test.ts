@@ -72,7 +72,7 @@ it('delivers firing and resolved once each, to mail and webhook', async () => {
 it('delivers once receivers are back that were away, over a restart in between', async () => {
   await stopReceivers()
   await post()
-  await expect.poll(journalKinds, { timeout: 10_000 }).toEqual(['enqueued', 'received', 'retried'])
+  await expect.poll(journalKinds, { timeout: 10_000 }).toEqual(['enqueued', 'grouped', 'received', 'retried'])
   await running.end('SIGTERM')
   running = await startAlerts(folder, join(folder, 'alertmanager.yml'))
   await post({ startsAt: '2020-01-01T00:00:00Z', endsAt: new Date().toISOString() })
