@@ -19,7 +19,6 @@ import {
   createSimulatedRuntime,
   LoadGroups,
   nodeCgroupPaths,
-  readTraces,
   type ContainerRuntime,
   type NodeAgent,
 } from '../../orchestrator/node/app.ts'
@@ -30,6 +29,7 @@ import { readJoinedHost, writeJoinedHost } from '../hosts/joined-host.ts'
 import { loadLogConfiguration, podDirectoryOf } from '../log-configuration.ts'
 import { processOf, readLocalNode, type LocalNode } from '../local-nodes/wanted-nodes.ts'
 import { loopback, nodeNames, UsageError, type ClusterOptions } from '../options.ts'
+import { recordedLoads } from '../recorded-loads.ts'
 import { runCredentials } from '../run-credentials.ts'
 import { readRunState } from '../state.ts'
 import { runProcess, type Process, type ProcessContext } from './lifecycle.ts'
@@ -50,8 +50,7 @@ export function runNode(options: ClusterOptions, index: number): Promise<number>
   const isJoined = options.server !== undefined
   const build = async ({ folder, log }: ProcessContext) => {
     const logs = await loadLogConfiguration(options.logsConfig)
-    const { simulatedTraces } = options
-    const simulation = { groups: new LoadGroups(), traces: simulatedTraces === undefined ? new Map() : readTraces(simulatedTraces) }
+    const simulation = { groups: new LoadGroups(), traces: recordedLoads(options.simulatedTraces) }
     const one = (name: string, position: number) => {
       const place = isJoined ? joinedPlace(options, folder) : localPlace(options, folder, { name, index: position, isSimulated })
       return buildNode({ options, folder, log, name, index: position, place, isSimulated, logs, simulation })
