@@ -113,6 +113,16 @@ const commands: Readonly<Record<string, Command>> = {
       return 0
     },
   },
+  rules: {
+    usage: 'rules check|test FILE…',
+    help: 'check alert rules, or run unit tests of them; see rules --help',
+    run: async (args, context) => {
+      const { describeRules, runRules } = await import('./commands/rules.ts')
+      if (!args.includes('--help')) return runRules(args, context)
+      context.print(describeRules())
+      return 0
+    },
+  },
   images: {
     usage: 'images [--docker-host URL]',
     help: 'build the stand-ins of the walkthrough images, without a registry',
@@ -129,9 +139,23 @@ const commands: Readonly<Record<string, Command>> = {
     run: async (args) => (await import('./processes/server.ts')).runServer(parseOptions(args)),
   },
   node: {
-    usage: 'node --server URL --token ID.SECRET --ca-hash HASH',
-    help: 'make this host a node of a running cluster; see node --help. With --index=N the process of one node of this host alone',
+    usage: 'node --server URL … | add [NAME] | remove NAME',
+    help: 'join a running cluster; one node more or less on this host; see node --help. With --index=N: the process of a node alone',
     run: async (args, context) => {
+      const [verb, ...more] = args
+      if (verb === 'add' || verb === 'remove') {
+        const { describeNodes, runNodes } = await import('./commands/node.ts')
+        if (!more.includes('--help')) return runNodes(verb, more, context)
+        context.print(describeNodes())
+        return 0
+      }
+      if (verb !== undefined && !verb.startsWith('-'))
+        throw new UsageError(`node: ${JSON.stringify(verb)} is not one of add, remove, or flags to join a cluster`)
+      const local = args.find((arg) => arg.startsWith('--local='))
+      if (local !== undefined) {
+        const options = parseOptions(args.filter((arg) => arg !== local))
+        return (await import('./processes/node.ts')).runLocalNode(options, local.slice('--local='.length))
+      }
       const { describeJoin, isAboutJoining, joinAndStart } = await import('./commands/join.ts')
       if (args.includes('--help')) {
         context.print(describeJoin())
@@ -184,7 +208,7 @@ const commands: Readonly<Record<string, Command>> = {
 }
 
 /** Commands that answer `--help` themselves. */
-const withOwnHelp = ['kubectl', 'collector', 'aggregator', 'doctor', 'rolling-update', 'stop', 'why', 'logs', 'node', 'token']
+const withOwnHelp = ['kubectl', 'collector', 'aggregator', 'doctor', 'rolling-update', 'stop', 'why', 'rules', 'logs', 'node', 'token']
 
 function helpText(): string {
   const rows = Object.values(commands).map(({ usage, help }) => `  ${usage.padEnd(40)}${help}`)

@@ -14,6 +14,8 @@ export interface RunState {
   readonly processes: readonly ProcessState[]
   readonly isReady: boolean
   readonly notices: readonly string[]
+  /** Why nodes that were added do not run, by name. */
+  readonly nodeProblems?: Readonly<Record<string, string>>
 }
 
 /** One row of the table that `start` and `status` print. */

@@ -4,7 +4,7 @@ import { ensureCredentials } from '../credentials.ts'
 import { openDataFolder } from '../data-folder.ts'
 import { joinCluster, refreshHost } from '../hosts/join.ts'
 import type { JoinSecrets } from '../hosts/join-secrets.ts'
-import { localNodeNames } from '../local-nodes.ts'
+import { localNodeNames } from '../local-nodes/wanted-nodes.ts'
 import { gatewayOf, serviceAddress } from '../network-layout.ts'
 import { nodeNames, type ClusterOptions } from '../options.ts'
 

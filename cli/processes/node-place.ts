@@ -26,14 +26,15 @@ export interface NodePlace {
   readonly hosts: readonly string[]
   /** The API server listens on loopback only: pods need a proxy to it. */
   readonly needsApiProxy: boolean
-  readonly preferredPodCidr: string
+  /** The range to ask for; `undefined`: any. */
+  readonly preferredPodCidr: string | undefined
 }
 
 /** A node on the host of the server. Simulated ones have no bridge. */
 export function localPlace(
   options: ClusterOptions,
   folder: DataFolder,
-  { name, index, isSimulated }: { readonly name: string; readonly index: number; readonly isSimulated: boolean },
+  { name, index, isSimulated }: { readonly name: string; readonly index: number | undefined; readonly isSimulated: boolean },
 ): NodePlace {
   const gateway = gatewayOf(options.podCidr)
   const { advertiseAddress, bindAddress } = options
@@ -49,7 +50,7 @@ export function localPlace(
     address,
     hosts: bindAddress === '0.0.0.0' ? [bindAddress] : [...new Set([loopback, advertiseAddress === undefined ? address : bindAddress])],
     needsApiProxy: advertiseAddress === undefined,
-    preferredPodCidr: podCidrOfNode(options.podCidr, index),
+    preferredPodCidr: index === undefined ? undefined : podCidrOfNode(options.podCidr, index),
   }
 }
 
@@ -72,9 +73,9 @@ export function joinedPlace(options: ClusterOptions, folder: DataFolder): NodePl
 
 function joinedHostOf({ server, nodeName }: ClusterOptions, folder: DataFolder): JoinedHost {
   const host = readJoinedHost(folder)
-  if (host?.server !== server || host?.nodeName !== nodeName)
+  if (host === undefined || host.server !== server || host.nodeName !== nodeName)
     throw new UsageError(
       `--server: ${folder.root} has not joined ${server} as ${nodeName}; join with \`binnacle node --server=${server} --token …\``,
     )
-  return host!
+  return host
 }

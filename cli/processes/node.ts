@@ -49,11 +49,10 @@ export function runNode(options: ClusterOptions, index: number): Promise<number>
   const isSimulated = options.runtime === 'simulated'
   const isJoined = options.server !== undefined
   const build = async ({ folder, log }: ProcessContext) => {
-    const logs = await loadLogConfiguration(options.logsConfig)
-    const simulation = { groups: new LoadGroups(), traces: recordedLoads(options.simulatedTraces) }
+    const common = await commonOf(options)
     const one = (name: string, position: number) => {
       const place = isJoined ? joinedPlace(options, folder) : localPlace(options, folder, { name, index: position, isSimulated })
-      return buildNode({ options, folder, log, name, index: position, place, isSimulated, logs, simulation })
+      return buildNode({ options, folder, log, name, index: position, place, isSimulated, ...common })
     }
     return isSimulated ? together(names.map(one)) : one(names[index]!, index)
   }
@@ -68,12 +67,19 @@ export function runLocalNode(options: ClusterOptions, name: string): Promise<num
     const isSimulated = added.runtime === 'simulated'
     const own = { ...options, runtime: added.runtime, ports: { ...options.ports, nodeAgent: 0, collector: 0 } }
     const place = localPlace(own, folder, { name, index: undefined, isSimulated })
-    return buildNode({ options: own, folder, log, name, index: 0, place, isSimulated, added })
+    return buildNode({ options: own, folder, log, name, index: 0, place, isSimulated, added, ...(await commonOf(options)) })
   }
   return runProcess(processOf(name), options, build)
 }
 
+/** What the nodes of a process share. */
+async function commonOf({ logsConfig, simulatedTraces }: ClusterOptions): Promise<Pick<NodeContext, 'logs' | 'simulation'>> {
+  const simulation = { groups: new LoadGroups(), traces: recordedLoads(simulatedTraces) }
+  return { logs: await loadLogConfiguration(logsConfig), simulation }
+}
+
 interface NodeContext {
+  /** The node was added to the host of a running cluster. */
   readonly added?: LocalNode
   readonly options: ClusterOptions
   readonly folder: DataFolder
@@ -114,7 +120,7 @@ function dockerParts(context: NodeContext, access: Access): Parts {
       dataFolder: folder.path('nodes', name, 'collected-logs'),
       docker,
       owner: { node: name, cluster: folder.clusterId },
-      takesPlain: index === 0,
+      takesPlain: index === 0 && context.added === undefined,
       pods: podDirectoryOf(access.informers.informer(CoreV1Pod, { fieldSelector: `spec.nodeName=${name}` })),
     }),
     port: options.ports.collector + index,
