@@ -28,7 +28,7 @@ export async function drainNode(options: DrainOptions): Promise<void> {
   const { client, clock, nodeName, isForced, timeoutMs, signal, report } = options
   await client.patch(CoreV1Node, { name: nodeName }, { type, body: { spec: { unschedulable: true } } })
   const pods = await podsToGo(client, nodeName)
-  const unmanaged = pods.filter((pod) => controllerOf(pod) === undefined && !isOver(pod))
+  const unmanaged = pods.filter((pod) => controllerOf(pod) === undefined && pod.metadata.deletionTimestamp === undefined && !isOver(pod))
   if (unmanaged.length > 0 && !isForced)
     throw new CommandError(
       `these pods have no controller that would replace them: ${namesOf(unmanaged)}; --force removes them all the same`,
