@@ -140,3 +140,30 @@ test('pods of a node that is gone for 40 s are removed', async () => {
   await cluster.clock.advance(3_000)
   expect((await cluster.client.list(CoreV1Pod)).items).toEqual([])
 })
+
+test('pods that end on a node which is out of service go at once; on one that is only unreachable, or ready, they wait for their agent', async () => {
+  const taint = { key: 'node.kubernetes.io/out-of-service', value: 'nodeshutdown', effect: 'NoExecute' }
+  await addPod('stateful-0')
+  await cluster.clock.advance(45_000)
+  const before = await cluster.client.list(CoreV1Pod)
+  expect(before.items.map(({ metadata }) => [metadata.name, metadata.deletionTimestamp === undefined])).toEqual([['stateful-0', false]])
+  const all = [...((await node()).spec?.taints ?? []), taint]
+  await cluster.client.patch(CoreV1Node, { name: 'node-1' }, { type: 'application/merge-patch+json', body: { spec: { taints: all } } })
+  await cluster.clock.advance(1000)
+  expect((await cluster.client.list(CoreV1Pod)).items).toEqual([])
+})
+
+test('the out-of-service taint alone removes nothing from a node that is ready', async () => {
+  await addPod('p', [{ operator: 'Exists' }])
+  await cluster.client.patch(
+    CoreV1Node,
+    { name: 'node-1' },
+    {
+      type: 'application/merge-patch+json',
+      body: { spec: { taints: [{ key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' }] } },
+    },
+  )
+  await cluster.client.delete(CoreV1Pod, { namespace: 'default', name: 'p' })
+  await renew(10_000)
+  expect((await cluster.client.list(CoreV1Pod)).items).toHaveLength(1)
+})

@@ -10,6 +10,7 @@ import { isTerminated, podIndexes } from '../pod-state.ts'
 
 /** How long a node must be missing before its pods count as orphans, as upstream. */
 const quarantineMs = 40_000
+const outOfServiceTaint = 'node.kubernetes.io/out-of-service'
 const defaultTerminatedThreshold = 12_500
 
 export interface PodGarbageCollectorOptions {
@@ -19,7 +20,7 @@ export interface PodGarbageCollectorOptions {
   readonly terminatedThreshold?: number
 }
 
-/** Removes pods that nothing will ever end: those of nodes that are gone, those being deleted without ever having had one, and the oldest of too many terminated ones. */
+/** Removes pods that nothing will ever end: those of nodes that are gone, those being deleted without ever having had one or on a node that is out of service, and the oldest of too many terminated ones. */
 export function createPodGarbageCollector({
   informers,
   clock,
@@ -49,6 +50,8 @@ export function createPodGarbageCollector({
       const { nodeName } = pod.spec
       if (nodeName === undefined) {
         if (pod.metadata.deletionTimestamp !== undefined) await remove(pod, 'PodGC: unscheduled pod is terminating', context)
+      } else if (pod.metadata.deletionTimestamp !== undefined && isOutOfService(nodes.get(nodeName))) {
+        await remove(pod, 'PodGC: node is out-of-service', context)
       } else if (nodes.get(nodeName) === undefined) {
         const waitMs = quarantineMs - missingMs(nodeName)
         if (waitMs > 0) return { requeueAfterMs: waitMs }
@@ -58,6 +61,12 @@ export function createPodGarbageCollector({
       return undefined
     },
   }
+}
+
+/** Somebody has said that the node is known to be dead, so that its pods can't run there any more. One that is Ready is not believed to be. */
+function isOutOfService(node: CoreV1Node | undefined): boolean {
+  const isReady = node?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true
+  return !isReady && node?.spec?.taints?.some(({ key }) => key === outOfServiceTaint) === true
 }
 
 function isAmongOldest(pod: CoreV1Pod, terminated: Iterable<CoreV1Pod>, threshold: number): boolean {
