@@ -71,7 +71,9 @@ const methods: Record<string, (request: Request) => object> = {
     mkdirSync(volumePath(id), { recursive: true, mode: 0o755 })
     writeFileSync(sizeFile(id), String(capacityRange?.requiredBytes ?? 0))
     const accessibleTopology = [{ segments: { 'topology.test/host': nodeId } }]
-    return { volume: { volumeId: id, capacityBytes: capacityRange?.requiredBytes ?? 0, volumeContext: { kind: 'folder' }, accessibleTopology } }
+    return {
+      volume: { volumeId: id, capacityBytes: capacityRange?.requiredBytes ?? 0, volumeContext: { kind: 'folder' }, accessibleTopology },
+    }
   },
   DeleteVolume: ({ volumeId = '' }) => {
     if (existsSync(join(folder, 'attached', volumeId))) throw grpcError(failedPrecondition, `volume ${volumeId} is attached`)
@@ -121,7 +123,9 @@ const methods: Record<string, (request: Request) => object> = {
     return { capacityBytes: capacityRange?.requiredBytes ?? 0 }
   },
   NodeGetVolumeStats: ({ volumeId }) => ({
-    usage: [{ unit: 'BYTES', total: 1000, used: readdirSync(volumePath(requireVolume(volumeId))).length, available: statSync(folder).size }],
+    usage: [
+      { unit: 'BYTES', total: 1000, used: readdirSync(volumePath(requireVolume(volumeId))).length, available: statSync(folder).size },
+    ],
   }),
 }
 

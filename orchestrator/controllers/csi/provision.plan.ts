@@ -3,6 +3,7 @@ import type {
   CoreV1Node,
   CoreV1PersistentVolume,
   CoreV1PersistentVolumeClaim,
+  CoreV1SecretReference,
   CoreV1TopologySelectorTerm,
   StorageV1CSINode,
   StorageV1StorageClass,
@@ -56,12 +57,14 @@ export function createRequest(
 
 /** The object of a volume that a driver has made for a claim. */
 export function volumeOf({ claim, storageClass, driver }: ProvisionInput, created: CreatedVolume): CoreV1PersistentVolume {
+  const { namespace, name: claimName, uid } = claim.metadata
   const name = volumeNameOf(claim)
-  const parameters = storageClass.parameters ?? {}
   const about = { volumeName: name, claim }
-  const deletionSecret = secretReference('provisioner', parameters, about)
-  const fsType = claim.spec?.volumeMode === 'Block' ? undefined : parameters[fsTypeParameter]
+  const { parameters = {}, mountOptions, reclaimPolicy } = storageClass
   const { accessibleTopology: topologies } = created
+  const { accessModes = [], volumeMode = 'Filesystem', resources } = claim.spec ?? {}
+  // A driver that knows no size gives what was asked for.
+  const bytes = created.capacityBytes ?? 0
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolume',
@@ -70,41 +73,35 @@ export function volumeOf({ claim, storageClass, driver }: ProvisionInput, create
       finalizers: [provisionerFinalizer],
       annotations: {
         'pv.kubernetes.io/provisioned-by': driver,
-        ...(deletionSecret === undefined
-          ? {}
-          : {
-              'volume.kubernetes.io/provisioner-deletion-secret-name': deletionSecret.name!,
-              'volume.kubernetes.io/provisioner-deletion-secret-namespace': deletionSecret.namespace!,
-            }),
+        ...deletionAnnotations(secretReference('provisioner', parameters, about)),
       },
     },
     spec: {
-      accessModes: claim.spec?.accessModes ?? [],
-      // A driver that knows no size gives what was asked for.
-      capacity: {
-        storage:
-          (created.capacityBytes ?? 0) > 0 ? quantityOf(created.capacityBytes!) : (claim.spec?.resources?.requests?.['storage'] ?? '0'),
-      },
-      claimRef: {
-        apiVersion: 'v1',
-        kind: 'PersistentVolumeClaim',
-        namespace: claim.metadata.namespace!,
-        name: claim.metadata.name!,
-        uid: claim.metadata.uid!,
-      },
+      accessModes,
+      capacity: { storage: bytes > 0 ? quantityOf(bytes) : (resources?.requests?.['storage'] ?? '0') },
+      claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace: namespace!, name: claimName!, uid: uid! },
       csi: {
         driver,
         volumeHandle: created.volumeId ?? '',
         ...(Object.keys(created.volumeContext).length === 0 ? {} : { volumeAttributes: { ...created.volumeContext } }),
-        ...(fsType === undefined ? {} : { fsType }),
+        ...(volumeMode === 'Block' || parameters[fsTypeParameter] === undefined ? {} : { fsType: parameters[fsTypeParameter] }),
         ...secretsOfUses(parameters, about),
       },
-      persistentVolumeReclaimPolicy: storageClass.reclaimPolicy ?? 'Delete',
+      persistentVolumeReclaimPolicy: reclaimPolicy ?? 'Delete',
       storageClassName: classOf(claim),
-      volumeMode: claim.spec?.volumeMode ?? 'Filesystem',
-      ...(storageClass.mountOptions === undefined ? {} : { mountOptions: storageClass.mountOptions }),
+      volumeMode,
+      ...(mountOptions === undefined ? {} : { mountOptions }),
       ...(topologies.length === 0 ? {} : { nodeAffinity: { required: { nodeSelectorTerms: topologies.map(termOf) } } }),
     },
+  }
+}
+
+/** The secret that deleting takes is noted on the volume: the class may be gone by then. */
+function deletionAnnotations(secret: CoreV1SecretReference | undefined): Record<string, string> {
+  if (secret === undefined) return {}
+  return {
+    'volume.kubernetes.io/provisioner-deletion-secret-name': secret.name ?? '',
+    'volume.kubernetes.io/provisioner-deletion-secret-namespace': secret.namespace ?? '',
   }
 }
 

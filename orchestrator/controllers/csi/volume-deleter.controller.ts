@@ -26,6 +26,8 @@ export function createCsiVolumeDeleter({
   const attachments = informers.informer(StorageV1VolumeAttachment, {
     indexes: { volume: ({ spec }) => (spec.source.persistentVolumeName === undefined ? [] : [spec.source.persistentVolumeName]) },
   })
+  /** Uids of objects whose volumes the driver has deleted, until they are gone. */
+  const deleted = new Set<string>()
   return {
     name: 'csi-volume-deleter',
     for: CoreV1PersistentVolume,
@@ -46,13 +48,17 @@ export function createCsiVolumeDeleter({
       // While it is attached it waits: it goes on when the last one is detached.
       if (!isFree(volume) || [...attachments.byIndex('volume', metadata.name!)].length > 0) return undefined
       try {
-        await deleteVolume(volume, await drivers.get(name), client)
+        if (!deleted.has(metadata.uid!)) await deleteVolume(volume, await drivers.get(name), client)
+        deleted.add(metadata.uid!)
       } catch (error) {
         events.event(volume, 'Warning', 'VolumeFailedDelete', (error as Error).message)
         throw error
       }
-      if (isGoing) await removeFinalizer(client, CoreV1PersistentVolume, volume, provisionerFinalizer)
-      else await deleteObject(volume, client)
+      if (!isGoing) await deleteObject(volume, client)
+      else {
+        await removeFinalizer(client, CoreV1PersistentVolume, volume, provisionerFinalizer)
+        deleted.delete(metadata.uid!)
+      }
       return undefined
     },
   }
