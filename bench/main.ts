@@ -8,6 +8,7 @@ import { measureApiServer } from './apiserver/throughput.ts'
 import { measurePodsAndScaling } from './cluster/pods-and-scaling.ts'
 import { measureStartAndIdle } from './cluster/start-and-idle.ts'
 import { measureCollector } from './collector/beside-cadvisor.ts'
+import { measureScheduler } from './scheduler/scheduling.ts'
 import type { Measurement } from './measurement.ts'
 
 /**
@@ -22,6 +23,7 @@ const suites: Readonly<Record<string, () => Promise<readonly Measurement[]>>> = 
   encoding: measureEncoding,
   fleet: measureFleet,
   shards: measureShards,
+  scheduler: () => measureScheduler(),
 }
 
 const readme = fileURLToPath(new URL('README.md', import.meta.url))

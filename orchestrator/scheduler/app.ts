@@ -85,6 +85,7 @@ class SchedulingLoop implements Scheduler {
       clock,
       profileOf: (pod) => this.#profileOf(pod),
       queueSort: profiles[0]!.queueSort,
+      snapshot: this.#cache,
       firstBackoffMs: configuration.podInitialBackoffMs,
       lastBackoffMs: configuration.podMaxBackoffMs,
     })
@@ -233,7 +234,7 @@ class SchedulingLoop implements Scheduler {
       for (const plugin of reserved.reverse()) plugin.unreserve?.(pod, nodeName)
       this.#cache.forget(pod.metadata.uid!)
       // Room that was counted as taken is free again.
-      this.#queue.wake({ event: 'pod-removed', pod })
+      this.#queue.wake({ event: 'pod-removed', pod: { ...pod, spec: { ...pod.spec, nodeName } } })
       this.#fail(queued, error)
     }
   }

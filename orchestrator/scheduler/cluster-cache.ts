@@ -21,12 +21,16 @@ export interface Snapshot {
   nodesWithImage(image: string): number
   /** How many assigned pods use a claim, by `namespace/name`. */
   claimUsers(key: string): number
+  /** The pods for which room is being made on a node and that go before `pod`: at least as important, and not there yet. */
+  guestsBefore(pod: CoreV1Pod, nodeName: string): readonly CoreV1Pod[]
 }
 
 interface Place {
   readonly pod: CoreV1Pod
   readonly nodeName: string
 }
+
+const nobody: readonly CoreV1Pod[] = []
 
 /**
  * The cluster as the scheduler sees it: what the caches say plus pods that were given a node and aren't confirmed yet (assumed).
@@ -159,10 +163,10 @@ export class ClusterCache implements Snapshot {
     return this.#nominated.get(uid)?.nodeName
   }
 
-  /** The pods for which room is being made on a node and that go before `pod`: at least as important, and not there yet. */
   guestsBefore(pod: CoreV1Pod, nodeName: string): readonly CoreV1Pod[] {
+    if (this.#guests.size === 0) return nobody
     const guests = this.#guests.get(nodeName)
-    if (guests === undefined) return []
+    if (guests === undefined) return nobody
     return [...guests.values()].filter(
       ({ metadata: { uid }, spec }) => uid !== pod.metadata.uid && (spec.priority ?? 0) >= priorityOf(pod) && !this.#places.has(uid!),
     )

@@ -121,17 +121,16 @@ function checkNode(pod: CoreV1Pod, node: NodeInfo, participants: readonly Partic
  */
 function checkWithGuests(input: DecideInput, node: NodeInfo, filters: Filters, refusedBy?: Set<string>): Refusal | undefined {
   const { pod, cache, profile } = input
+  const refusal = checkNode(pod, node, filters.participants, refusedBy)
+  if (refusal !== undefined) return refusal
   const guests = cache.guestsBefore(pod, node.name)
-  if (guests.length > 0) {
-    const refusal = cache.withGuests(guests, node.name, () => {
-      const again = guests.some((guest) => affinityTermsOf(guest).length > 0) ? prepareFilters(pod, cache, profile) : filters
-      if (!('refusal' in again)) return checkNode(pod, node, again.participants, refusedBy)
-      refusedBy?.add(again.plugin)
-      return again.refusal
-    })
-    if (refusal !== undefined) return refusal
-  }
-  return checkNode(pod, node, filters.participants, refusedBy)
+  if (guests.length === 0) return undefined
+  return cache.withGuests(guests, node.name, () => {
+    const again = guests.some((guest) => affinityTermsOf(guest).length > 0) ? prepareFilters(pod, cache, profile) : filters
+    if (!('refusal' in again)) return checkNode(pod, node, again.participants, refusedBy)
+    refusedBy?.add(again.plugin)
+    return again.refusal
+  })
 }
 
 /** How many feasible nodes are enough: all of a small cluster, half minus one per cent per 125 nodes of a large one. As upstream. */

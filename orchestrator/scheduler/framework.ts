@@ -41,7 +41,7 @@ export interface Plugin<F, S = F> {
   /** Events that can make a pod fit which this plugin refused. */
   readonly wakesOn?: readonly ClusterEvent[]
   /** Whether such a change can help this very pod; without it each does. Upstream's queueing hint. */
-  isHelped?(pod: CoreV1Pod, change: Change): boolean
+  isHelped?(pod: CoreV1Pod, change: Change, snapshot: Snapshot): boolean
   /** Why the pod must not even be queued; `undefined` lets it pass. */
   preEnqueue?(pod: CoreV1Pod): string | undefined
   /** Whose turn it is: below zero when `a` goes first. */

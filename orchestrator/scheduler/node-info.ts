@@ -55,6 +55,8 @@ export class NodeInfo {
 
   /** What the node offers of a resource; 0 where it has none. */
   allocatable(name: string): number {
+    if (name === 'cpu') return this.allocatableCpu
+    if (name === 'memory') return this.allocatableMemory
     return this.#allocatable.get(name) ?? 0
   }
 

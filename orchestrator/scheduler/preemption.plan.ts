@@ -7,6 +7,7 @@ import { createNodeCheck, describeRefusals } from './decide.plan.ts'
 import type { PreemptionLimits, Profile, Refusal } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
 import { isLeaving, priorityOf } from './pod-phase.ts'
+import { podRequests } from './pod-requests.ts'
 
 /** Nodes that are looked at for each candidate wanted: one decision must not cost a look at every pod of a large cluster. */
 const looksPerCandidate = 5
@@ -31,7 +32,17 @@ export interface PreemptionInput {
   readonly start: number
 }
 
-const startedAt = ({ status, metadata }: CoreV1Pod) => fromTimestamp(status?.startTime) ?? fromTimestamp(metadata.creationTimestamp) ?? 0
+/** Pods are never changed in place, so what was read of one stays true. */
+const startTimes = new WeakMap<CoreV1Pod, number>()
+
+function startedAt(pod: CoreV1Pod): number {
+  let time = startTimes.get(pod)
+  if (time === undefined) {
+    time = fromTimestamp(pod.status?.startTime) ?? fromTimestamp(pod.metadata.creationTimestamp) ?? 0
+    startTimes.set(pod, time)
+  }
+  return time
+}
 
 /** Why a pod must not make others leave, in upstream's words: its policy says so, or those that it made leave are still on their way out. */
 export function whyNotEligible(pod: CoreV1Pod, { cache, resolvable }: Pick<PreemptionInput, 'cache' | 'resolvable'>): string | undefined {
@@ -64,38 +75,133 @@ export interface Candidate extends PreemptionPlan {
 export function planPreemption(input: PreemptionInput): PreemptionPlan | string {
   const reason = whyNotEligible(input.pod, input)
   if (reason !== undefined) return reason
-  const { candidates, reasons } = tryNodes(input)
   let best: Candidate | undefined
-  for (const candidate of candidates) if (best === undefined || compareCandidates(candidate, best) < 0) best = candidate
+  let bestCost: Cost | undefined
+  const reasons = tryNodes(input, {
+    isWorthTrying: (node) => bestCost === undefined || compareCosts(leastCost(node, input), bestCost) < 0,
+    found: (candidate) => {
+      const cost = costOf(candidate)
+      if (bestCost !== undefined && compareCosts(cost, bestCost) >= 0) return
+      best = candidate
+      bestCost = cost
+    },
+  })
   return best ?? describeRefusals(input.cache.nodes.length, reasons)
 }
 
 /** The nodes among which `planPreemption` chooses, the best first. */
 export function listCandidates(input: PreemptionInput): readonly Candidate[] {
-  return [...tryNodes(input).candidates].sort(compareCandidates)
+  const candidates: Candidate[] = []
+  tryNodes(input, { isWorthTrying: () => true, found: (candidate) => candidates.push(candidate) })
+  return candidates.sort((a, b) => compareCosts(costOf(a), costOf(b)))
 }
 
-function tryNodes(input: PreemptionInput): { readonly candidates: readonly Candidate[]; readonly reasons: ReadonlyMap<string, number> } {
+interface Search {
+  /** Nodes that are not worth it count as candidates that lost. */
+  isWorthTrying(node: NodeInfo): boolean
+  found(candidate: Candidate): void
+}
+
+/** Tries nodes until there are enough candidates; answers the reasons of those that are none, with how many have each. */
+function tryNodes(input: PreemptionInput, search: Search): ReadonlyMap<string, number> {
   const { cache, resolvable, limits, start } = input
   const share = Math.trunc((resolvable.length * limits.minCandidateNodesPercentage) / 100)
   const wanted = Math.min(Math.max(share, limits.minCandidateNodesAbsolute), resolvable.length)
   const attempt = createAttempt(input)
-  const candidates: Candidate[] = []
   const reasons = new Map<string, number>()
   let judged = 0
   let looks = 0
-  for (let at = 0; at < resolvable.length && candidates.length < wanted && looks < wanted * looksPerCandidate; at++) {
+  let candidates = 0
+  for (let at = 0; at < resolvable.length && candidates < wanted && looks < wanted * looksPerCandidate; at++) {
     const node = resolvable[(start + at) % resolvable.length]!
     judged++
-    const isWorthwhile = node.lowestPriority < priorityOf(input.pod)
-    if (isWorthwhile) looks++
-    const result = isWorthwhile ? attempt(node) : noVictims
-    if (typeof result !== 'string' && 'nodeName' in result) candidates.push(result)
-    else for (const reason of typeof result === 'string' ? [result] : result.reasons) reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
+    if (node.lowestPriority >= priorityOf(input.pod)) {
+      reasons.set(noVictims, (reasons.get(noVictims) ?? 0) + 1)
+      continue
+    }
+    looks++
+    if (!search.isWorthTrying(node)) {
+      candidates++
+      continue
+    }
+    const result = attempt(node)
+    if ('reasons' in result) {
+      for (const reason of result.reasons) reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
+      continue
+    }
+    candidates++
+    search.found(result)
   }
   if (judged < cache.nodes.length) reasons.set(notHelpful, cache.nodes.length - judged)
-  return { candidates, reasons }
+  return reasons
 }
+
+/** What a candidate costs, the worst first. */
+interface Cost {
+  readonly violations: number
+  readonly highestPriority: number
+  readonly prioritySum: number
+  readonly victims: number
+  /** When the first of the most important victims started. */
+  readonly earliest: number
+}
+
+/** So that a priority below zero counts, too. */
+const sumOffset = 2 ** 31
+
+function costOf({ victims, violations }: Candidate): Cost {
+  let highestPriority = Number.MIN_SAFE_INTEGER
+  let prioritySum = 0
+  for (const victim of victims) {
+    highestPriority = Math.max(highestPriority, priorityOf(victim))
+    prioritySum += priorityOf(victim) + sumOffset
+  }
+  let earliest = Infinity
+  for (const victim of victims) if (priorityOf(victim) === highestPriority) earliest = Math.min(earliest, startedAt(victim))
+  return { violations, highestPriority, prioritySum, victims: victims.length, earliest }
+}
+
+/** What making room on a node costs at least: as few of its least important pods as could do, the youngest. Found without trying it out. */
+function leastCost(node: NodeInfo, { pod, cache, profile }: PreemptionInput): Cost {
+  const { lowestPriority } = node
+  const starts: number[] = []
+  const cpu = { short: node.requestedCpu - node.allocatableCpu, largest: 0, sum: 0 }
+  const memory = { short: node.requestedMemory - node.allocatableMemory, largest: 0, sum: 0 }
+  for (const incoming of [pod, ...cache.guestsBefore(pod, node.name)]) {
+    const { requests } = podRequests(incoming)
+    cpu.short += requests.cpu
+    memory.short += requests.memory
+  }
+  for (const other of node.pods.values()) {
+    if (priorityOf(other) >= priorityOf(pod)) continue
+    const { requests } = podRequests(other)
+    cpu.largest = Math.max(cpu.largest, requests.cpu)
+    cpu.sum += requests.cpu
+    memory.largest = Math.max(memory.largest, requests.memory)
+    memory.sum += requests.memory
+    starts.push(startedAt(other))
+  }
+  const asksForRoom = profile.filter.some(({ name }) => name === 'NodeResourcesFit')
+  const leaving = ({ short, largest }: typeof cpu) => (short > 0 && largest > 0 && asksForRoom ? Math.ceil(short / largest) : 0)
+  const victims = Math.max(1, leaving(cpu), leaving(memory))
+  const isHopeless = asksForRoom && (cpu.short > cpu.sum || memory.short > memory.sum)
+  return {
+    violations: isHopeless ? Infinity : 0,
+    highestPriority: lowestPriority,
+    prioritySum: victims * (lowestPriority + sumOffset),
+    victims,
+    // Of so many victims the first can't have started after the youngest of its like.
+    earliest: starts.sort((a, b) => b - a)[victims - 1] ?? 0,
+  }
+}
+
+/** Below zero when the first is the better one. */
+const compareCosts = (a: Cost, b: Cost): number =>
+  a.violations - b.violations ||
+  a.highestPriority - b.highestPriority ||
+  a.prioritySum - b.prioritySum ||
+  a.victims - b.victims ||
+  b.earliest - a.earliest
 
 /** Takes all less important pods away, then gives back, the most important first, those with whom the pod still fits. */
 function createAttempt({ pod, cache, profile, budgets }: PreemptionInput): (info: NodeInfo) => Candidate | Refusal {
@@ -155,19 +261,4 @@ function covers({ budget: { metadata, status }, selector }: ReadBudget, pod: Cor
   if (metadata.namespace !== pod.metadata.namespace || isLeaving(pod)) return false
   if (status?.disruptedPods?.[pod.metadata.name!] !== undefined) return false
   return selector !== undefined && matchesLabels(selector, pod.metadata.labels)
-}
-
-/** Below zero when the first is the better one. */
-function compareCandidates(a: Candidate, b: Candidate): number {
-  const highest = ({ victims }: Candidate) => Math.max(...victims.map(priorityOf), Number.MIN_SAFE_INTEGER)
-  const sum = ({ victims }: Candidate) => victims.reduce((total, victim) => total + priorityOf(victim) + 2 ** 31, 0)
-  const earliest = (candidate: Candidate) =>
-    Math.min(...candidate.victims.filter((victim) => priorityOf(victim) === highest(candidate)).map(startedAt))
-  return (
-    a.violations - b.violations ||
-    highest(a) - highest(b) ||
-    sum(a) - sum(b) ||
-    a.victims.length - b.victims.length ||
-    earliest(b) - earliest(a)
-  )
 }

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../lib/clock.ts'
 import type { CoreV1Pod } from '../api/generated/kinds.ts'
 import type { AnyPlugin, Change, ClusterEvent, Profile, QueuedPod } from './framework.ts'
+import type { Snapshot } from './cluster-cache.ts'
 import { Heap } from './heap.ts'
 
 /** A pod that no event woke is tried again after this long, in case an event was misjudged. */
@@ -8,7 +9,7 @@ const forgottenAfterMs = 300_000
 /** Events are taken together for this long, so that a storm of them looks through the waiting pods once. */
 const gatherMs = 10
 /** Of each kind of event so many are looked at one by one; when there are more, all of the kind count as helpful. */
-const maxGathered = 64
+const maxGathered = 256
 
 type State = 'active' | 'backing-off' | 'unschedulable' | 'gated' | 'in-flight'
 
@@ -40,6 +41,8 @@ export interface SchedulingQueueOptions {
   /** The profile that a pod is for; all have the same order of the queue. */
   readonly profileOf: (pod: CoreV1Pod) => Profile
   readonly queueSort: AnyPlugin
+  /** The cluster as it is, for telling whom a change helps. */
+  readonly snapshot: Snapshot
   /** A pod that was refused waits at least this long before it is tried again; the wait doubles up to the maximum. */
   readonly firstBackoffMs: number
   readonly lastBackoffMs: number
@@ -164,7 +167,9 @@ export class SchedulingQueue {
     const gathered = this.#gathered.get(event)
     if (gathered === undefined || gathered.last <= entry.refusedAfter) return false
     if (plugin.isHelped === undefined || gathered.changes.length > maxGathered) return true
-    return gathered.changes.some(({ change, number }) => number > entry.refusedAfter && plugin.isHelped!(entry.pod, change))
+    return gathered.changes.some(
+      ({ change, number }) => number > entry.refusedAfter && plugin.isHelped!(entry.pod, change, this.#options.snapshot),
+    )
   }
 
   #insert(uid: string, pod: CoreV1Pod): void {

@@ -63,7 +63,7 @@ export function createStrategy({ type, resources, shape = [] }: ScoringStrategy)
     let sum = 0
     let weights = 0
     for (const { name, weight } of resources) {
-      const allocatable = allocatableOf(node, name)
+      const allocatable = node.allocatable(name)
       const own = scoredOf(pod, name)
       // Devices that the pod has no use for don't tell nodes apart.
       if (allocatable === 0 || (own === 0 && name !== 'cpu' && name !== 'memory')) continue
@@ -75,11 +75,6 @@ export function createStrategy({ type, resources, shape = [] }: ScoringStrategy)
     if (weights === 0) return 0
     return isRatio ? Math.round(sum / weights) : Math.trunc(sum / weights)
   }
-}
-
-function allocatableOf(node: NodeInfo, name: string): number {
-  if (name === 'cpu') return node.allocatableCpu
-  return name === 'memory' ? node.allocatableMemory : node.allocatable(name)
 }
 
 function scoredOn(node: NodeInfo, name: string): number {
