@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededRandom } from '../../lib/random.ts'
@@ -45,6 +45,9 @@ export async function causeChaos(options: ChaosOptions): Promise<ChaosReport> {
   try {
     await execute(process.execPath, ['cli/main.ts', 'images', `--docker-host=${engine}`])
     return await new Chaos(cluster, engine, options).run()
+  } catch (error) {
+    options.print?.(lastLines(join(cluster.dataDir, 'logs')))
+    throw error
   } finally {
     await cluster.remove()
     rmSync(folder, { recursive: true, force: true })
@@ -118,11 +121,11 @@ class Chaos {
   /** Applies until the API server, which may be gone at the moment, has taken it. */
   async #apply(...objects: readonly object[]): Promise<void> {
     const text = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
-    await eventually(
-      'apply',
-      async () => ((await this.#cluster.kubectlWith(text, 'apply', '-f', '-')).code === 0 ? true : undefined),
-      60_000,
-    )
+    await eventually('apply', async () => {
+      const { code, stderr } = await this.#cluster.kubectlWith(text, 'apply', '-f', '-')
+      if (code !== 0) throw new Error(stderr)
+      return true
+    })
   }
 
   /** Waits for everything to be as declared; what is not in time is told. */
@@ -228,6 +231,14 @@ interface Thing {
     readonly completedIndexes?: string
     readonly conditions?: readonly { readonly type: string; readonly status: string }[]
   }
+}
+
+/** How the logs in a folder end. */
+function lastLines(folder: string): string {
+  const ends = readdirSync(folder).map((name) =>
+    [`${name}:`, ...readFileSync(join(folder, name), 'utf8').split('\n').slice(-30)].join('\n'),
+  )
+  return ends.join('\n')
 }
 
 const isTrue = ({ status }: Thing, type: string) => status.conditions?.some((each) => each.type === type && each.status === 'True') === true
