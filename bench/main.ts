@@ -5,11 +5,13 @@ import { measureEncoding } from './aggregator/encoding.ts'
 import { measureFleet } from './aggregator/fleet.ts'
 import { measureShards } from './aggregator/shards.ts'
 import { measureApiServer } from './apiserver/throughput.ts'
+import { measureDensity } from './cluster/density.ts'
 import { measurePodsAndScaling } from './cluster/pods-and-scaling.ts'
 import { measureStartAndIdle } from './cluster/start-and-idle.ts'
 import { measureCollector } from './collector/beside-cadvisor.ts'
 import { measureScheduler } from './scheduler/scheduling.ts'
 import type { Measurement } from './measurement.ts'
+import { measureNode } from './node/pods.ts'
 
 /**
  * `npm run bench`: measures everything and rewrites the table of `README.md`. `npm run bench -- NAME …` measures a part and
@@ -18,6 +20,8 @@ import type { Measurement } from './measurement.ts'
 const suites: Readonly<Record<string, () => Promise<readonly Measurement[]>>> = {
   cluster: measureStartAndIdle,
   pods: measurePodsAndScaling,
+  node: measureNode,
+  density: measureDensity,
   apiserver: measureApiServer,
   collector: measureCollector,
   encoding: measureEncoding,
