@@ -114,6 +114,55 @@ describe('a node', () => {
     ).toBe(true)
   })
 
+  it('is not registered again when it was removed for good', async () => {
+    await client.patch(
+      CoreV1Node,
+      { name: 'n1' },
+      { type: 'application/merge-patch+json', body: { metadata: { annotations: { 'binnacle.dev/removed': 'true' } } } },
+    )
+    await client.delete(CoreV1Node, { name: 'n1' })
+    await clock.advance(400_000)
+    expect(await client.get(CoreV1Node, { name: 'n1' }).then(() => false, isNotFound)).toBe(true)
+  })
+
+  it('asks for the range of the pod network that it had', async () => {
+    await client.delete(CoreV1Node, { name: 'n1' })
+    await clock.advance(1_000)
+    expect((await client.get(CoreV1Node, { name: 'n1' })).metadata.annotations?.['binnacle.dev/pod-cidr']).toBe('10.1.0.0/24')
+  })
+
+  it.each(['runtime', 'API'])(
+    'that comes back to a pod of the same name ends the old one before it starts the next, whether %s answers first',
+    async (first) => {
+      await create('web-0', { terminationGracePeriodSeconds: 5 })
+      const old = (await get('web-0')).metadata.uid
+      await agent.stop()
+      await client.delete(CoreV1Pod, { namespace: 'default', name: 'web-0' }, { gracePeriodSeconds: 0 })
+      await create('web-0')
+      const running: string[][] = []
+      const watching = new AbortController()
+      const follow = async () => {
+        for await (const _ of runtime.watch(owner, watching.signal)) {
+          const containers = await runtime.list(owner)
+          running.push([...new Set(containers.filter(({ state }) => state === 'running').map(({ pod }) => pod.uid))])
+        }
+      }
+      if (first === 'API') runtime.setOutage('not up yet')
+      const before = first === 'API' ? undefined : follow()
+      agent = await startAgent(client)
+      runtime.setOutage(undefined)
+      const watch = before ?? follow()
+      await clock.advance(30_000)
+      watching.abort()
+      await watch
+      expect(running.length).toBeGreaterThan(2)
+      expect(running.every((uids) => uids.length <= 1)).toBe(true)
+      const containers = await runtime.list(owner)
+      expect(containers.some(({ pod }) => pod.uid === old)).toBe(false)
+      expect((await get('web-0')).status?.phase).toBe('Running')
+    },
+  )
+
   it('is not ready within seconds of losing its runtime, and ready again with it', async () => {
     const ready = async () => (await client.get(CoreV1Node, { name: 'n1' })).status?.conditions?.find(({ type }) => type === 'Ready')
     runtime.setOutage('cannot reach the engine: connect ENOENT')

@@ -55,6 +55,8 @@ export class PodManager {
   #staticPods: ReadonlyMap<string, CoreV1Pod> = new Map()
   readonly #staticUids = new Set<string>()
   readonly #resumed = new Set<string>()
+  /** Pods whose name another one still has here. */
+  readonly #waiting = new Map<string, CoreV1Pod>()
   #hasRemovedStale = false
 
   constructor(options: PodManagerOptions) {
@@ -69,7 +71,11 @@ export class PodManager {
     await pods.waitForSync(this.#abort.signal)
     this.#unsubscribe = pods.onChange({
       added: (pod) => this.#update(pod),
-      updated: (pod) => this.#update(pod),
+      updated: (pod, previous) => {
+        // Seen only after the connection was lost: another pod has taken the name.
+        if (pod.metadata.uid !== previous.metadata.uid) this.#remove(previous)
+        this.#update(pod)
+      },
       deleted: (pod) => this.#remove(pod),
     })
     this.#isListed = true
@@ -149,8 +155,37 @@ export class PodManager {
     if (mirrored !== undefined) return this.#noteMirror(mirrored, pod.status)
     const uid = pod.metadata.uid!
     const worker = this.#workers.get(uid)
-    if (worker === undefined) this.#add(pod)
-    else worker.update(pod)
+    if (worker !== undefined) worker.update(pod)
+    else if (this.#isNameInUse(pod)) this.#waiting.set(uid, pod)
+    else this.#add(pod)
+  }
+
+  /** Whether containers of an earlier pod of the same name may still run: two of a StatefulSet's pod must never run at once. */
+  #isNameInUse({ metadata: { namespace, name, uid } }: CoreV1Pod): boolean {
+    const isOther = (pod: { readonly namespace?: string; readonly name?: string; readonly uid?: string }) =>
+      pod.namespace === namespace && pod.name === name && pod.uid !== uid
+    return this.workers.some(({ pod }) => isOther(pod.metadata)) || [...this.#unclaimed.values()].some(({ pod }) => isOther(pod))
+  }
+
+  /** Pods that came before the first look at the runtime, which shows that an earlier one of their name is still there. */
+  #holdReplacements(containers: readonly ObservedContainer[]): void {
+    const uids = new Set(containers.map(({ pod }) => pod.uid))
+    const names = new Set(containers.map(({ pod }) => `${pod.namespace}/${pod.name}`))
+    for (const [uid, worker] of this.#workers) {
+      const { namespace, name } = worker.pod.metadata
+      if (uids.has(uid) || this.#staticUids.has(uid) || !names.has(`${namespace}/${name}`)) continue
+      worker.stop()
+      this.#workers.delete(uid)
+      this.#waiting.set(uid, worker.pod)
+    }
+  }
+
+  #addWaiting(): void {
+    for (const [uid, pod] of this.#waiting) {
+      if (this.#isNameInUse(pod)) continue
+      this.#waiting.delete(uid)
+      this.#add(pod)
+    }
   }
 
   #add(pod: CoreV1Pod): PodWorker {
@@ -171,6 +206,7 @@ export class PodManager {
   #remove(pod: CoreV1Pod): void {
     if (mirroredUid(pod) !== undefined) return this.#options.mirrors.wake()
     const uid = pod.metadata.uid!
+    this.#waiting.delete(uid)
     this.#workers.get(uid)?.markGone()
     this.#options.services.statusWriter.forget(uid)
     this.#reap(uid)
@@ -184,6 +220,7 @@ export class PodManager {
       worker.stop()
       this.#workers.delete(uid)
       if (this.#staticUids.delete(uid)) this.#forgetStaticPod(uid)
+      this.#addWaiting()
       return
     }
     worker.onSettled = () => this.#reap(uid)
@@ -236,6 +273,7 @@ export class PodManager {
     const byPod = Map.groupBy(containers, ({ pod }) => pod.uid)
     const addresses = this.#options.addresses()
     for (const { kind, ip, pod } of containers) if (kind === 'sandbox' && ip !== undefined) addresses?.restore(pod.uid, ip)
+    if (!this.#hasSnapshot) this.#holdReplacements(containers)
     this.#hasSnapshot = true
     this.#unclaimed.clear()
     for (const [uid, own] of byPod) {
@@ -244,6 +282,7 @@ export class PodManager {
       else for (const container of own) this.#unclaimed.set(container.id, container)
     }
     for (const [uid, worker] of this.#workers) worker.replaceContainers(byPod.get(uid) ?? [])
+    this.#addWaiting()
     if (!this.#isListed || this.#hasRemovedStale) return
     this.#hasRemovedStale = true
     void this.#removeStaleDirectories(new Set([...byPod.keys(), ...this.#workers.keys()]))
