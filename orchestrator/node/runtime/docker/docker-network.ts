@@ -7,7 +7,10 @@ import { label } from './docker-labels.ts'
 /** Linux cuts interface names at this length. */
 const maxInterfaceName = 15
 
-/** Makes the pods' bridge network unless it exists. A network of that name with another subnet is refused, not changed. */
+/**
+ * Makes the pods' bridge network unless it exists. A network of that name with another subnet is refused, not changed; one with another gateway, as that
+ * of a host whose range of the subnet was given to another host, is made anew: what is on it lives at addresses that are not the host's any more.
+ */
 export async function ensureNetwork(docker: Docker, network: NetworkConfig): Promise<void> {
   if (network.bridge.length > maxInterfaceName) {
     throw new RangeError(`network bridge "${network.bridge}": must have at most ${maxInterfaceName} characters`)
@@ -42,11 +45,28 @@ export async function removeNetworks(docker: Docker, clusterId: string): Promise
   }
 }
 
+interface FoundNetwork {
+  readonly Id: string
+  readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string; readonly Gateway?: string }[] }
+  readonly Containers?: Readonly<Record<string, unknown>>
+}
+
+async function removeWithContents(docker: Docker, { Id, Containers = {} }: FoundNetwork): Promise<void> {
+  const network = docker.getNetwork(Id)
+  for (const Container of Object.keys(Containers)) await network.disconnect({ Container, Force: true })
+  await network.remove()
+}
+
 async function hasNetwork(docker: Docker, wanted: NetworkConfig): Promise<boolean> {
   try {
-    const found = (await docker.getNetwork(wanted.name).inspect()) as { IPAM?: { Config?: { Subnet?: string }[] } }
-    const subnets = (found.IPAM?.Config ?? []).map((config) => config.Subnet)
-    if (subnets.includes(wanted.subnet)) return true
+    const found = (await docker.getNetwork(wanted.name).inspect()) as FoundNetwork
+    const configs = found.IPAM?.Config ?? []
+    const subnets = configs.map((config) => config.Subnet)
+    if (subnets.includes(wanted.subnet)) {
+      if (configs.some(({ Gateway }) => Gateway === undefined || Gateway === wanted.gateway)) return true
+      await removeWithContents(docker, found)
+      return false
+    }
     throw new RuntimeError(
       'failed',
       `Docker network "${wanted.name}" has subnet ${subnets.join(', ')}, not ${wanted.subnet}: remove it or choose that subnet`,
