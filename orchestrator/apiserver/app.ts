@@ -8,6 +8,7 @@ import type { Store } from '../store/store.ts'
 import { createPlugins } from './admission/plugins.ts'
 import { ServiceAllocator } from './admission/service-allocator.ts'
 import { Aggregation, type FrontProxyClient } from './aggregation/aggregation.ts'
+import { Auditor, type AuditSettings } from './audit/auditor.ts'
 import { Authenticator } from './auth/authenticator.ts'
 import { BootstrapTokens } from './auth/bootstrap-tokens.ts'
 import { chainAuthorizers } from './auth/authorizer.ts'
@@ -53,6 +54,8 @@ export interface ApiServerOptions {
   /** What pods are told to reach the server by: the endpoint of `default/kubernetes`. By default the first host and the port. */
   readonly advertise?: { readonly host: string; readonly port?: number }
   readonly staticTokens?: Readonly<Record<string, User>>
+  /** Which requests from the network are written down, and where; absent: none. Parts of this process are not asked. */
+  readonly audit?: AuditSettings
   /** The server of metrics.k8s.io; `host` is what its certificate is for, `caBundle` its authority. */
   readonly monitor?: { readonly host: string; readonly port: number; readonly caBundle: string }
   /** What hosts that join have to know of the cluster. */
@@ -93,13 +96,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const core: Core = { store, clock, random, log, admission: createPlugins({ store, clock, random, authorizer, rbac, allocator }) }
   const aggregation = new Aggregation({ core, client: options.frontProxy })
   const metrics = new RequestMetrics()
+  const auditor = options.audit === undefined ? undefined : new Auditor({ ...options.audit, clock, random, log })
   const state = { isReady: false }
   const discovery = createDiscoveryRoute({
     aggregated: aggregation,
     serverAddress: () => `${options.advertise?.host ?? options.hosts[0]}:${http.address.port}`,
     tokens,
     metrics,
-    gauges: () => ({ apiserver_storage_objects: store.size, apiserver_storage_revision: store.revision }),
+    gauges: () => ({ apiserver_storage_objects: store.size, apiserver_storage_revision: store.revision, ...auditor?.gauges() }),
     notReady: () => (state.isReady ? undefined : 'poststarthook/bootstrap'),
   })
   const resources = new Resources({
@@ -122,6 +126,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     handler,
     writer,
     metrics,
+    auditor,
   })
   const runBootstrap = (port: number) => bootstrap(core, factsOf(options, port))
   return {
@@ -137,6 +142,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       state.isReady = false
       await aggregation.stop()
       await http.stop()
+      await auditor?.stop()
       allocator.stop()
       rbac.stop()
     },

@@ -37,6 +37,7 @@ export class Handler {
         : badRequest(`unsupported method ${info.method}`)
     const attributes = attributesOf(user, info)
     const { isAllowed, reason } = this.#authorizer.authorize(attributes)
+    request.audit?.setDecision(isAllowed, reason)
     if (!isAllowed) throw forbiddenError(attributes, reason)
     for (const route of this.#routes) {
       const answer = route.answer(request)

@@ -22,6 +22,8 @@ export interface ApiRequest {
   readonly body: RequestBody | undefined
   /** Collects `Warning` headers. */
   readonly warnings: string[]
+  /** Told whether it may; absent where nothing of the request is written down. */
+  readonly audit?: { setDecision(isAllowed: boolean, reason: string): void }
 }
 
 /** What a request is answered with. Bytes are made as late as possible, so that a caller within the process never pays for them. */

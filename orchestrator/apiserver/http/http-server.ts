@@ -5,11 +5,13 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
 import { badRequest, internalError, statusOf } from '../../api/status-error.ts'
+import type { AuditRecord, Auditor } from '../audit/auditor.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
 import { impersonated } from '../auth/impersonation.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
+import type { User } from '../auth/user.ts'
 import type { Handler } from '../handler.ts'
-import type { ApiRequest } from '../request.ts'
+import type { Answer, ApiRequest } from '../request.ts'
 import type { RequestMetrics } from '../discovery/metrics.ts'
 import { type Accepted, nothingAcceptable, parseAccept } from '../rest/negotiation.ts'
 import { parseRequestInfo, type RequestInfo } from '../rest/request-info.ts'
@@ -27,6 +29,8 @@ export interface HttpServerOptions {
   readonly handler: Handler
   readonly writer: AnswerWriter
   readonly metrics: RequestMetrics
+  /** Absent: nothing is written down. */
+  readonly auditor: Auditor | undefined
 }
 
 const jsonAccepted: Accepted = { as: 'object', mediaType: 'application/json', parameters: {} }
@@ -115,6 +119,7 @@ export class HttpServer {
       isPretty: false,
     }
     let info: RequestInfo | undefined
+    let record: AuditRecord | undefined
     try {
       const { path, query } = splitUrl(request.url ?? '/')
       info = parseRequestInfo(request.method ?? 'GET', path, query)
@@ -122,53 +127,96 @@ export class HttpServer {
         metrics.observe(info, response.statusCode, clock.monotonic() - startedAt)
       })
       exchange.isPretty = query.get('pretty') === 'true' || query.get('pretty') === '1'
-      const apiRequest = await this.#toApiRequest(request, { info, query })
+      const apiRequest = await this.#toApiRequest(request, { info, query }, (begun) => {
+        record = begun
+        response.setHeader('audit-id', begun.id)
+        response.on('close', () => begun.complete(response.statusCode))
+      })
       exchange.accepted = apiRequest.accepted
       exchange.warnings = apiRequest.warnings
-      await writer.write(exchange, await this.#options.handler.handle(apiRequest))
+      const answer = await this.#options.handler.handle(apiRequest)
+      if (record !== undefined) await this.#noteAnswer(record, answer)
+      await writer.write(exchange, answer)
     } catch (error) {
       // A client that goes away in the middle of its body is no failure of ours.
       if (statusOf(error) === undefined && !request.destroyed)
         log.error({ err: error, method: request.method, path: info?.path }, 'request failed')
+      await this.#noteFailure(record, error)
       await writer.writeError(exchange, error)
     }
     // An unread body would keep the connection from its next request.
     if (!request.complete) request.resume()
   }
 
+  /** What is known of an answer before it is written. */
+  async #noteAnswer(record: AuditRecord, answer: Answer): Promise<void> {
+    record.setAnswer(answer)
+    if (answer.type === 'watch' || answer.type === 'proxy') record.write('ResponseStarted', 200)
+    else if (this.#options.auditor?.isBlocking === true) record.complete(answer.type === 'list' ? 200 : answer.code)
+    await this.#options.auditor?.settled()
+  }
+
+  async #noteFailure(record: AuditRecord | undefined, error: unknown): Promise<void> {
+    record?.complete(statusOf(error)?.code ?? 500, error)
+    await this.#options.auditor?.settled()
+  }
+
   async #toApiRequest(
     request: IncomingMessage,
     parts: { readonly info: RequestInfo | undefined; readonly query: URLSearchParams },
+    onRecord: (record: AuditRecord) => void,
   ): Promise<ApiRequest> {
     const { info, query } = parts
     if (info === undefined) throw badRequest(`the path is not percent-encoded correctly`)
-    const { authenticator, authorizer } = this.#options
-    const user = impersonated(authorizer, await authenticator.authenticate(socketOf(request), request.headers), request.headers)
+    const { authenticator, authorizer, auditor } = this.#options
+    const begin = (asker?: User) => {
+      const begun = auditor?.begin(request, info, asker, addressOf(request))
+      if (begun !== undefined) onRecord(begun)
+      return begun
+    }
+    const asker = await authenticator.authenticate(socketOf(request), request.headers).catch((error: unknown) => {
+      begin()
+      throw error
+    })
+    const record = begin(asker)
+    const user = impersonated(authorizer, asker, request.headers)
+    record?.setUser(user)
     const accepted = parseAccept(request.headers.accept)[0]
     // What is passed on to somebody else is for them to judge, its body streams through.
     const isPassedOn = info.rest !== '' || passedOn.has(info.subresource) || !this.#options.handler.servesItself(info)
     if (accepted === undefined && !isPassedOn && info.isResource) throw nothingAcceptable()
     const hasBody = !isPassedOn && info.method !== 'GET' && info.method !== 'HEAD'
+    const body = hasBody ? await readBody(request) : undefined
+    record?.setBody(body)
     return {
       info,
       query,
       user,
       accepted: accepted ?? jsonAccepted,
       userAgent: request.headers['user-agent'] ?? '',
-      body: hasBody ? await readBody(request) : undefined,
+      body,
       warnings: [],
+      ...(record === undefined ? {} : { audit: record }),
     }
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on('error', () => socket.destroy())
+    let record: AuditRecord | undefined
     try {
       const { path, query } = splitUrl(request.url ?? '/')
       const info = parseRequestInfo(request.method ?? 'GET', path, query)
-      const answer = await this.#options.handler.handle(await this.#toApiRequest(request, { info, query }))
+      const apiRequest = await this.#toApiRequest(request, { info, query }, (begun) => {
+        record = begun
+      })
+      const answer = await this.#options.handler.handle(apiRequest)
       if (answer.type !== 'proxy') throw badRequest('this path does not support protocol upgrades')
+      record?.write('ResponseStarted', 101)
+      socket.once('close', () => record?.complete(101))
+      await this.#options.auditor?.settled()
       answer.upgrade(request, socket, head)
     } catch (error) {
+      await this.#noteFailure(record, error)
       refuseUpgrade(socket, error)
     }
   }
@@ -187,6 +235,11 @@ function splitUrl(url: string): { readonly path: string; readonly query: URLSear
 function socketOf(request: IncomingMessage): unknown {
   const { stream } = request as unknown as { readonly stream?: { readonly session?: { readonly socket: unknown } } }
   return stream === undefined ? request.socket : stream.session?.socket
+}
+
+/** Where a request comes from, as the kernel says. */
+function addressOf(request: IncomingMessage): string {
+  return (socketOf(request) as Socket | undefined)?.remoteAddress?.replace(/^::ffff:/, '') ?? ''
 }
 
 function listen(server: Http2SecureServer, host: string, port: number): Promise<void> {
