@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import { createServer } from './api/server.ts'
+import type { ClusterView, RequestHandler } from './api/server.ts'
 import { createHttpIntegration } from './delivery/http-integration.ts'
 import { createMailIntegration } from './delivery/mail.ts'
 import { Notifier } from './delivery/notifier.ts'
@@ -45,7 +46,12 @@ export interface AlertsOptions {
   /** A file in Alertmanager's format; without one, `defaults` say who is told. */
   readonly configFile?: string
   readonly defaults?: NotificationDefaults
-  readonly http: { readonly host: string; readonly port: number }
+  /** Where the API listens; `none` where another server's requests are answered. */
+  readonly http: { readonly host: string; readonly port: number } | 'none'
+  /** The servers that share the work, where there are several. */
+  readonly cluster?: () => ClusterView
+  /** Whether a delivery may begin: false where another server has taken over. */
+  readonly mayAttempt?: () => boolean
   /** Under which people reach the API: links in notifications begin with it. */
   readonly externalUrl: string
   readonly evaluationIntervalMs?: number
@@ -61,6 +67,8 @@ export interface Alerts {
   stop(): Promise<void>
   /** Reads rules and configuration again. Throws `FileError` and changes nothing if one of them is bad. */
   reload(): Promise<void>
+  /** Answers requests of the API that another server has accepted. */
+  handler(): Promise<RequestHandler>
   /** Where the API listens, once started: `127.0.0.1:9093`. */
   readonly address: string
 }
@@ -82,7 +90,8 @@ export function createAlerts(options: AlertsOptions): Alerts {
   }
   let reloading = Promise.resolve()
   const reload = () => (reloading = reloading.then(reloadOnce, reloadOnce))
-  const server = createServer({ ...parts, clock, reload })
+  const { cluster, http } = options
+  const server = createServer({ ...parts, clock, reload, ...(cluster !== undefined && { cluster }) })
   const abort = new AbortController()
   const loops: Promise<void>[] = []
 
@@ -96,7 +105,7 @@ export function createAlerts(options: AlertsOptions): Alerts {
     evaluator.load(groups)
     await notifier.restore(snapshot)
     await notifier.configure(configuration)
-    await server.listen(options.http)
+    if (http !== 'none') await server.listen(http)
     notifier.start()
     loops.push(evaluator.run(abort.signal), maintain({ journal, silences, notifier, clock, log }, abort.signal))
     log.info({ address: server.address(), rules: groups.flatMap((group) => group.rules).length }, 'alerts are evaluated')
@@ -119,6 +128,7 @@ export function createAlerts(options: AlertsOptions): Alerts {
       }),
     stop,
     reload,
+    handler: () => server.handler(),
     get address() {
       return server.address()
     },
@@ -137,7 +147,9 @@ function createParts(options: AlertsOptions) {
   const readFile = readBeside(options.configFile)
   const createIntegration = (settings: IntegrationSettings) =>
     isMail(settings) ? createMailIntegration(settings, { clock, readFile }) : createHttpIntegration(settings, { clock, readFile })
-  const notifier = new Notifier({ clock, random, log, journal, alerts, silences, externalUrl, createIntegration })
+  const { mayAttempt } = options
+  const base = { clock, random, log, journal, alerts, silences, externalUrl, createIntegration }
+  const notifier = new Notifier({ ...base, ...(mayAttempt !== undefined && { mayAttempt }) })
   return { journal, alerts, silences, observer, evaluator, notifier, evaluationIntervalMs }
 }
 

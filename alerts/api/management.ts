@@ -12,7 +12,7 @@ const apiVersion = '0.25.0'
 export function serveManagement(server: FastifyInstance, context: ApiContext): void {
   const startedAt = formatTime(context.clock.now())
   server.get('/api/v2/status', () => ({
-    cluster: { status: 'disabled', peers: [] },
+    cluster: context.cluster === undefined ? { status: 'disabled', peers: [] } : { status: 'ready', ...context.cluster() },
     versionInfo: { branch: 'HEAD', buildDate: '', buildUser: '', goVersion: '', revision: 'binnacle', version: apiVersion },
     config: { original: context.notifier.configuration.redacted },
     uptime: startedAt,

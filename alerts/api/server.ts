@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../lib/clock.ts'
@@ -23,13 +24,26 @@ export interface ApiContext {
   readonly evaluator: Evaluator
   readonly notifier: Notifier
   readonly evaluationIntervalMs: number
+  /** The servers that share the work, where there are several. */
+  readonly cluster?: () => ClusterView
   /** Throws `FileError` for a bad file. */
   reload(): Promise<void>
 }
 
+/** Who takes part, as API v2 shows it. */
+export interface ClusterView {
+  readonly name: string
+  readonly peers: readonly { readonly name: string; readonly address: string }[]
+}
+
+/** Answers one request. */
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
+
 /** The HTTP door of the alerts. */
 export interface AlertsServer {
   listen(at: { readonly host: string; readonly port: number }): Promise<void>
+  /** Answers requests that another server has accepted, in place of listening. */
+  handler(): Promise<RequestHandler>
   close(): Promise<void>
   /** `host:port`, once listening. */
   address(): string
@@ -53,6 +67,10 @@ export function createServer(context: ApiContext): AlertsServer {
   return {
     listen: async ({ host, port }) => {
       await server.listen({ host, port })
+    },
+    handler: async () => {
+      await server.ready()
+      return (request, response) => server.routing(request, response)
     },
     close: () => server.close(),
     address: () => {
