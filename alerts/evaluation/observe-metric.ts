@@ -64,7 +64,7 @@ function readMembers(
   const { method } = source
   const members: Member[] = []
   for (const one of series) {
-    if (!selects(source.entity, one.entity)) continue
+    if (!selects(source.entity, one.entity, one.resource)) continue
     const divisor = divisors?.get(seriesKey(one))
     // Without a limit (or whatever it is a share of) there is no share.
     if (divisors !== undefined && !(divisor !== undefined && divisor !== 0)) continue

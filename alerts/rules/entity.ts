@@ -76,15 +76,17 @@ export function alertLabelOf(name: string): string {
 
 /** What of a selector the window itself can sort out; `selects` decides about the rest. */
 export function entityFilter(selector: EntitySelector): EntityFilter {
-  const equal = selector.matchers.filter(({ operator, value }) => operator === '=' && value !== '')
+  const equal = selector.matchers.filter(({ name, operator, value }) => operator === '=' && value !== '' && name !== resourceLabel)
   return { type: selector.type, labels: Object.fromEntries(equal.map(({ name, value }) => [windowLabelOf(name), value])) }
 }
 
-/** Whether a rule looks at an entity. */
-export function selects(selector: EntitySelector, entity: Entity): boolean {
+/** Whether a rule looks at an entity, or at one of its file systems, devices and the like. */
+export function selects(selector: EntitySelector, entity: Entity, resource?: string): boolean {
   if (entity.type !== selector.type) return false
-  const names = selector.matchers.map((matcher) => matcher.name)
-  if (!matchesAll(selector.matchers, entityLabels(entity, names))) return false
+  if (selector.matchers.length > 0) {
+    const names = selector.matchers.map((matcher) => matcher.name)
+    if (!matchesAll(selector.matchers, entityLabels(entity, names, resource))) return false
+  }
   const wanted = Object.entries(selector.podLabels)
   if (wanted.length === 0) return true
   const pairs = new Set((entity.labels['labels'] ?? '').split(','))
