@@ -21,6 +21,9 @@ export class DataFolderError extends Error {
   readonly code = 'DATA_FOLDER'
 }
 
+/** Where the audit log is searched: the server writes it, the monitor reads it. */
+export const auditStoreFolder = (folder: DataFolder): string => folder.path('audit', 'store')
+
 /** Opens the folder, making it if it is not there. Throws `DataFolderError` for one of a newer version, or one that cannot be written. */
 export function openDataFolder(root: string): DataFolder {
   try {

@@ -30,6 +30,7 @@ export interface ClusterOptions {
   readonly logsConfig: string | undefined
   /** A KubeSchedulerConfiguration; `undefined`: one profile with upstream's defaults. */
   readonly schedulerConfig: string | undefined
+  readonly audit: AuditOptions
   readonly logLevel: string
   /** The name of the first node; further ones get `-2`, `-3`, … behind it. */
   readonly nodeName: string
@@ -56,6 +57,15 @@ export interface ClusterOptions {
   readonly nodeGracePeriodMs: number
   /** The cluster that this host belongs to; `undefined`: one of its own. */
   readonly server: string | undefined
+}
+
+/** What of the API server's requests is written down. */
+export interface AuditOptions {
+  /** `undefined`: the default policy. `none`: nothing is. */
+  readonly policyFile: string | undefined
+  readonly mode: 'batch' | 'blocking'
+  readonly maxBytes: number
+  readonly maxBackups: number
 }
 
 export interface Ports {
@@ -132,6 +142,10 @@ export const flags = {
   'tls-san': { value: 'NAME', isRepeatable: true, help: "another name or address for the API server's certificate" },
   'node-monitor-grace-period': { value: 'SECONDS', fallback: '40', help: 'a node that is silent for so long is not ready' },
   server: { value: 'URL', help: 'with `node`: the cluster to join' },
+  'audit-policy': { value: 'FILE|none', help: 'which requests are written down (Policy of audit.k8s.io/v1; default: who changed what)' },
+  'audit-log-mode': { value: 'MODE', fallback: 'batch', help: 'batch, or blocking: requests wait until they are written down' },
+  'audit-log-maxsize': { value: 'MB', fallback: '100', help: 'size at which the audit log is rotated' },
+  'audit-log-maxbackup': { value: 'N', fallback: '10', help: 'how many rotated audit logs stay' },
   'scheduler-config': { value: 'FILE', help: 'profiles and plugins of the scheduler (KubeSchedulerConfiguration v1)' },
   'log-level': { value: 'LEVEL', fallback: 'info', help: 'debug, info, warn or error' },
 } satisfies Record<string, Flag>
@@ -173,6 +187,12 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     alertsConfig: optional('alerts-config') === undefined ? undefined : resolve(optional('alerts-config')!),
     aggregatorConfig: optional('aggregator-config') === undefined ? undefined : resolve(optional('aggregator-config')!),
     logsConfig: optional('logs-config') === undefined ? undefined : resolve(optional('logs-config')!),
+    audit: {
+      policyFile: policyOf(optional('audit-policy')),
+      mode: oneOf('audit-log-mode', text('audit-log-mode'), ['batch', 'blocking'] as const)!,
+      maxBytes: integer('audit-log-maxsize', text('audit-log-maxsize'), 1, 100_000) * 1_000_000,
+      maxBackups: integer('audit-log-maxbackup', text('audit-log-maxbackup'), 0, 10_000),
+    },
     schedulerConfig: optional('scheduler-config') === undefined ? undefined : resolve(optional('scheduler-config')!),
     logLevel: oneOf('log-level', text('log-level'), ['debug', 'info', 'warn', 'error'] as const)!,
     nodeName: nodeNameOf(optional('node-name')),
@@ -215,6 +235,10 @@ export function toFlags(options: ClusterOptions): string[] {
     ['alerts-config', options.alertsConfig],
     ['aggregator-config', options.aggregatorConfig],
     ['logs-config', options.logsConfig],
+    ['audit-policy', options.audit.policyFile],
+    ['audit-log-mode', options.audit.mode],
+    ['audit-log-maxsize', options.audit.maxBytes / 1_000_000],
+    ['audit-log-maxbackup', options.audit.maxBackups],
     ['scheduler-config', options.schedulerConfig],
     ['node-name', options.nodeName],
     ['pod-manifest-path', options.podManifestPath],
@@ -270,6 +294,9 @@ function parseFlags(args: readonly string[]): Record<string, string | boolean | 
     )
   }
 }
+
+/** A path counts from where the command was typed. */
+const policyOf = (text: string | undefined) => (text === undefined || text === 'none' ? text : resolve(text))
 
 function evictionOf(text: string | undefined): string | undefined {
   const wrong = text

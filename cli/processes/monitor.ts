@@ -13,6 +13,7 @@ import { createInformerFactory } from '../../orchestrator/client/informer-factor
 import { createClient } from '../../orchestrator/client/rest-client.ts'
 import { readAggregatorConfiguration } from '../aggregator-configuration.ts'
 import { complaintOf, jsonOf, probe } from '../doctor/probe.ts'
+import { auditStoreFolder } from '../data-folder.ts'
 import { readPair } from '../key-pair.ts'
 import type { ClusterOptions } from '../options.ts'
 import { runProcess, type Process, type ProcessContext } from './lifecycle.ts'
@@ -58,6 +59,7 @@ function buildMonitor({ options, folder, log }: ProcessContext): Process {
       authorities: { clientCa: ca, requestHeaderCa: readPair(folder, 'front-proxy-ca').cert, allowedNames: ['front-proxy-client'] },
     },
     spoolDir: folder.path('spool'),
+    logs: { eventsDir: folder.path('events'), auditDir: auditStoreFolder(folder) },
   })
   const alerts = createAlerts({
     window: aggregator.window,

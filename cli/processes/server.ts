@@ -8,6 +8,7 @@ import { createClient } from '../../orchestrator/client/rest-client.ts'
 import { createControllers } from '../../orchestrator/controllers/app.ts'
 import { createScheduler } from '../../orchestrator/scheduler/app.ts'
 import { openSqliteStore } from '../../orchestrator/store/sqlite.ts'
+import { auditSettings } from '../audit.ts'
 import { readPair } from '../key-pair.ts'
 import { clusterSettingsOf, gatewayOf, serviceAddress } from '../network-layout.ts'
 import { loopback, type ClusterOptions } from '../options.ts'
@@ -29,6 +30,7 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
   const authority = readPair(folder, 'ca')
   const ca = authority.cert
   const store = await openSqliteStore({ folder: folder.path('store'), clock: systemClock })
+  const audit = auditSettings({ options, folder, clock: systemClock, log: log.child({ part: 'audit' }) })
   const server = createApiServer({
     store,
     ...shared,
@@ -50,6 +52,7 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
     clusterDnsIp: settings.clusterDns,
     advertise: advertisedAt(options),
     settings,
+    ...(audit === undefined ? {} : { audit }),
     monitor: { host: 'localhost', port: ports.metricsApi, caBundle: ca },
   })
   const client = createClient(server.transport)

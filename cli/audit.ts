@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs'
+import type { LogBatch, LogOrigin } from '../collector/logs/log-batch.ts'
+import { logLevels } from '../collector/logs/log-batch.ts'
+import { createLogStore } from '../collector/logs/store/store.ts'
+import type { Clock } from '../lib/clock.ts'
+import { FileError } from '../lib/document.ts'
+import type { Log } from '../lib/log.ts'
+import type { AuditLine, AuditSink } from '../orchestrator/apiserver/audit/audit-sink.ts'
+import type { AuditSettings } from '../orchestrator/apiserver/audit/auditor.ts'
+import { defaultAuditPolicy, parseAuditPolicy } from '../orchestrator/apiserver/audit/policy.ts'
+import { RotatedFile } from '../orchestrator/apiserver/audit/rotated-file.ts'
+import { auditStoreFolder, type DataFolder } from './data-folder.ts'
+import { UsageError, type ClusterOptions } from './options.ts'
+
+/** What the search may take; the files are bounded by themselves. */
+const maxStoreBytes = 256 << 20
+const maxStoreAgeMs = 90 * 24 * 3_600_000
+
+export interface AuditContext {
+  readonly options: ClusterOptions
+  readonly folder: DataFolder
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** The audit log that the flags ask for: `audit/audit.log` in the data folder, and a store beside it. Throws `UsageError` for a policy that cannot be used. */
+export function auditSettings({ options, folder, clock, log }: AuditContext): AuditSettings | undefined {
+  const { policyFile, mode, maxBytes, maxBackups } = options.audit
+  if (policyFile === 'none') return undefined
+  const file = new RotatedFile({ path: folder.path('audit', 'audit.log'), maxBytes, maxBackups, clock })
+  return {
+    policy: policyFile === undefined ? defaultAuditPolicy : readPolicy(policyFile),
+    sinks: [file, new AuditStore({ folder: auditStoreFolder(folder), clock, log })],
+    mode,
+  }
+}
+
+function readPolicy(file: string) {
+  try {
+    return parseAuditPolicy(file, readFileSync(file, 'utf8'))
+  } catch (error) {
+    if (error instanceof FileError || (error as NodeJS.ErrnoException).syscall !== undefined)
+      throw new UsageError(`--audit-policy: ${(error as Error).message}`)
+    throw error
+  }
+}
+
+/** Keeps audit events where logs are searched; the file beside it is what counts. */
+class AuditStore implements AuditSink {
+  readonly #store: ReturnType<typeof createLogStore>
+  readonly #file: string
+  readonly #origins = new Map<string, LogOrigin>()
+  #started: Promise<void> | undefined
+  #position = 0
+
+  constructor({ folder, clock, log }: { readonly folder: string; readonly clock: Clock; readonly log: Log }) {
+    this.#store = createLogStore({ name: 'audit', folder, maxBytes: maxStoreBytes, maxAgeMs: maxStoreAgeMs, clock, log })
+    this.#file = `audit-${clock.now()}`
+  }
+
+  async write(lines: readonly AuditLine[]): Promise<void> {
+    this.#started ??= this.#store.sink.start().catch((error: unknown) => {
+      // The next batch tries again.
+      this.#started = undefined
+      throw error
+    })
+    await this.#started
+    const signal = new AbortController().signal
+    await Promise.all(
+      [...Map.groupBy(lines, ({ namespace }) => namespace)].map(([name, own]) =>
+        this.#store.sink.deliver(this.#toBatch(name, own), signal),
+      ),
+    )
+  }
+
+  async close(): Promise<void> {
+    if (this.#started !== undefined) await this.#store.sink.stop()
+  }
+
+  #toBatch(namespace: string, lines: readonly AuditLine[]): LogBatch {
+    const texts = lines.map(({ json }) => Buffer.from(json))
+    const first = this.#position
+    this.#position += lines.length
+    let end = 0
+    return {
+      origin: this.#originOf(namespace),
+      file: `${this.#file}-${namespace}`,
+      count: lines.length,
+      text: Buffer.concat(texts),
+      ends: Uint32Array.from(texts, ({ length }) => (end += length)),
+      times: BigInt64Array.from(lines, ({ time }) => BigInt(Math.round(time * 1000)) * 1000n),
+      positions: Float64Array.from(lines, (_, index) => first + index),
+      nextPosition: first + lines.length,
+      levels: Uint8Array.from(lines, ({ code }) => logLevels.indexOf(code >= 500 ? 'error' : code >= 400 ? 'warn' : 'info')),
+      streams: new Uint8Array(lines.length),
+      fields: undefined,
+    }
+  }
+
+  #originOf(namespace: string): LogOrigin {
+    const known = this.#origins.get(namespace)
+    if (known !== undefined) return known
+    const none = { node: '', pod: '', podUid: '', container: '', containerId: '', image: '' }
+    const origin: LogOrigin = { id: `audit/${namespace}`, kind: 'audit', namespace, ...none, owner: undefined, labels: {}, annotations: {} }
+    // Namespaces come and go; nothing is lost with the map.
+    if (this.#origins.size > 1000) this.#origins.clear()
+    this.#origins.set(namespace, origin)
+    return origin
+  }
+}
