@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
 import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import type { Clock } from '../../../lib/clock.ts'
 import { loadTls } from './http-options.ts'
 import type { TlsOptions } from './http-options.ts'
 import { SendError } from './sink.ts'
@@ -19,16 +20,28 @@ export function placeOf(address: string, defaultPort: number): Place {
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? defaultPort : Number(port), isSecure: protocol === 'tls:' }
 }
 
+export interface ConnectionOptions {
+  readonly place: Place
+  readonly tls: TlsOptions
+  readonly clock: Clock
+}
+
+const maxRoundTripMs = 500
+
 /** Bytes to and from one peer. Any error ends it; `signal` of the request under way does, too. */
 export class Connection {
   readonly #socket: Socket
+  readonly #clock: Clock
+  readonly #openedInMs: number
   readonly #received: Buffer[] = []
   #isEnded = false
   #error: Error | undefined
   #notify: (() => void) | undefined
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, clock: Clock, openedInMs: number) {
     this.#socket = socket
+    this.#clock = clock
+    this.#openedInMs = openedInMs
     const end = (error?: Error) => {
       this.#isEnded = true
       this.#error ??= error
@@ -46,8 +59,10 @@ export class Connection {
   }
 
   /** Connects, over TLS with a certificate that is valid for the host or `server_name`. */
-  static async open({ host, port, isSecure }: Place, tls: TlsOptions, signal: AbortSignal): Promise<Connection> {
+  static async open({ place, tls, clock }: ConnectionOptions, signal: AbortSignal): Promise<Connection> {
     signal.throwIfAborted()
+    const { host, port, isSecure } = place
+    const begun = clock.monotonic()
     const { ca, cert, key, isUnverified, serverName } = loadTls(tls)
     const isName = /[a-z]/i.test(host) && !host.includes(':')
     const name = serverName ?? (isName ? host : undefined)
@@ -71,7 +86,7 @@ export class Connection {
     }
     socket.setNoDelay(true)
     socket.setKeepAlive(true, 30_000)
-    return new Connection(socket)
+    return new Connection(socket, clock, clock.monotonic() - begun)
   }
 
   /** Whether it can still be written to, as far as is known. */
@@ -110,6 +125,9 @@ export class Connection {
 
   /** Says that nothing more comes, and resolves when the peer has said so, too: it has then read everything. */
   async finish(): Promise<void> {
+    // One that closes on its own has not read what is on its way; word of that takes a round trip at most.
+    await this.#clock.sleep(Math.min(2 + this.#openedInMs, maxRoundTripMs))
+    if (this.#isEnded) throw this.#error ?? new SendError('the receiver closed the connection before it had read everything')
     this.#socket.end()
     while ((await this.#next()) !== undefined) {
       // What the peer says does not matter here.

@@ -19,7 +19,7 @@ import { s3 } from './senders/s3.ts'
 import { stdout } from './senders/stdout.ts'
 import { syslog } from './senders/syslog.ts'
 import { webhook } from './senders/webhook.ts'
-import type { LogSink } from './sink.ts'
+import type { LogSender, LogSink } from './sink.ts'
 
 /** Every type of sink. */
 const declarations: readonly SinkDeclaration[] = [elasticsearch, file, forward, influxdb, loki, s3, stdout, syslog, webhook]
@@ -61,9 +61,8 @@ function readLogSink(node: OptionNode): LogSinkSettings | undefined {
 }
 
 /** Makes a sink. Nothing is opened before it is started, except the files of certificates. */
-export function createLogSink({ name, type, options, delivery: settings }: LogSinkSettings, context: LogContext): LogSink {
-  const declaration = declarations.find((known) => known.type === type)
-  if (declaration === undefined) throw new Error(`there is no sink of type ${type}`)
+export function createLogSink(sink: LogSinkSettings, context: LogContext): LogSink {
+  const { name, delivery: settings } = sink
   const { clock, random } = context
   const log = context.log.child({ sink: name })
   const dir = join(context.dataFolder, 'spool', name)
@@ -72,12 +71,19 @@ export function createLogSink({ name, type, options, delivery: settings }: LogSi
   return new Delivery({
     name,
     settings,
-    senders: Array.from({ length: settings.concurrency }, () => declaration.create(options, { ...context, log })),
+    senders: Array.from({ length: settings.concurrency }, () => createSender(sink, { ...context, log })),
     spool: settings.onFull === 'spool' ? new BatchSpool(new Spool({ dir, maxBytes: settings.spoolBytes, whenFull, now })) : undefined,
     deadLines: settings.deadLetterBytes === 0 ? undefined : createDeadLines({ dir, maxBytes: settings.deadLetterBytes, clock }),
     refusals: new RefusalLog({ clock, log }),
     context: { clock, random, log },
   })
+}
+
+/** Makes what speaks to the receiver, without the way to it. */
+export function createSender({ type, options }: LogSinkSettings, context: LogContext): LogSender {
+  const declaration = declarations.find((known) => known.type === type)
+  if (declaration === undefined) throw new Error(`there is no sink of type ${type}`)
+  return declaration.create(options, context)
 }
 
 /** Makes them all. */

@@ -105,7 +105,8 @@ class ForwardSender implements LogSender {
   }
 
   async #connect(signal: AbortSignal): Promise<Connection> {
-    const connection = await Connection.open(placeOf(this.#options.address, defaultPort), this.#options.tls, signal)
+    const { address, tls } = this.#options
+    const connection = await Connection.open({ place: placeOf(address, defaultPort), tls, clock: this.#context.clock }, signal)
     const sharedKey = this.#readSharedKey()
     if (sharedKey === undefined) return connection
     const { nodeName, random } = this.#context

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { promisify } from 'node:util'
 import { ByteWriter, Escapes } from '../../../../lib/byte-writer.ts'
+import type { Clock } from '../../../../lib/clock.ts'
 import type { LogBatch, LogOrigin } from '../../log-batch.ts'
 import { Connection, placeOf } from '../connection.ts'
 import type { SinkDeclaration } from '../declaration.ts'
@@ -45,7 +46,7 @@ export const syslog: SinkDeclaration<SyslogOptions> = {
       tls: readTlsOptions(node),
     }
   },
-  create: (options) => (options.address.startsWith('udp:') ? new DatagramSender(options) : new StreamSender(options)),
+  create: (options, { clock }) => (options.address.startsWith('udp:') ? new DatagramSender(options) : new StreamSender(options, clock)),
 }
 
 /** Severity by level: unknown, trace, debug, info, warn, error, fatal. */
@@ -140,19 +141,22 @@ function wholeCharacters(bytes: Buffer, length: number): number {
 
 class StreamSender implements LogSender {
   readonly #options: SyslogOptions
+  readonly #clock: Clock
   readonly #encoder: MessageEncoder
   readonly #writer = new ByteWriter()
   #connection: Connection | undefined
 
-  constructor(options: SyslogOptions) {
+  constructor(options: SyslogOptions, clock: Clock) {
     this.#options = options
+    this.#clock = clock
     this.#encoder = new MessageEncoder(options)
   }
 
   async send(batches: readonly LogBatch[], signal: AbortSignal): Promise<SendOutcome> {
     const { address, tls, confirm } = this.#options
     if (this.#connection?.isOpen !== true) {
-      this.#connection = await Connection.open(placeOf(address, address.startsWith('tls:') ? ports['tls:'] : ports['tcp:']), tls, signal)
+      const place = placeOf(address, address.startsWith('tls:') ? ports['tls:'] : ports['tcp:'])
+      this.#connection = await Connection.open({ place, tls, clock: this.#clock }, signal)
     }
     const connection = this.#connection
     for (const batch of batches) this.#encode(batch)
