@@ -105,6 +105,8 @@ export interface Collector {
   metricsResource(): Promise<string>
   /** The text of the kubelet's `/metrics/cadvisor`. */
   metricsCadvisor(): Promise<string>
+  /** A question about the logs that are kept here; absent where none are. */
+  readonly askLogs?: LogPipeline['ask']
   /** The text of `/metrics/logs`: what is known of the collection of logs, and the figures that users make of lines. */
   metricsLogs(): Promise<string>
   /** The first address, `http://127.0.0.1:4194`; empty before `start`. */
@@ -174,6 +176,7 @@ export function createCollector(options: CollectorOptions): Collector {
     summary: async () => source.summary(),
     metricsResource: async () => renderResourceMetrics(source.summary()).toString(),
     metricsCadvisor: async () => pages.cadvisor().toString(),
+    ...(options.logs === undefined ? {} : { askLogs: (request, signal) => options.logs!.ask(request, signal) }),
     metricsLogs: async () => renderLogPage('text', (await options.logs?.families()) ?? []).toString(),
     get address() {
       return address

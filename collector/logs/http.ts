@@ -8,12 +8,12 @@ const text = 'text/plain; charset=utf-8'
 
 /** Mounts the pipeline's answers under `/api/v1/logs`. To be called before anything that takes all of `/api`. */
 export function registerLogs(instance: WebServer, logs: LogPipeline): void {
-  instance.get(`${prefix}/*`, async (request, reply) => {
+  const answerAt = (path: string) => async (request: WebRequest, reply: WebReply) => {
     const abort = new AbortController()
     reply.raw.on('close', () => abort.abort())
     let answer
     try {
-      answer = await logs.ask({ path: `/${request.params['*']}`, query: request.query }, abort.signal)
+      answer = await logs.ask({ path: `${path}${request.params['*']}`, query: request.query }, abort.signal)
     } catch (error) {
       return reply
         .code(503)
@@ -23,7 +23,9 @@ export function registerLogs(instance: WebServer, logs: LogPipeline): void {
     const { code, type, body } = answer
     reply.code(code).type(type)
     return typeof body === 'string' || Buffer.isBuffer(body) ? reply.send(body) : stream(request, reply, body)
-  })
+  }
+  instance.get(prefix, answerAt(''))
+  instance.get(`${prefix}/*`, answerAt('/'))
 }
 
 /** Sends parts as they come, no faster than the client takes them. */
