@@ -200,6 +200,16 @@ const commands: Readonly<Record<string, Command>> = {
       return 0
     },
   },
+  alerts: {
+    usage: 'alerts test|why|acknowledge|serve …',
+    help: 'try who is told, ask why, take an alert on, or an alert server alone; see alerts --help',
+    run: async (args, context) => {
+      const { describeAlerts, runAlerts } = await import('./commands/alerts.ts')
+      if (!args.includes('--help')) return runAlerts(args, context)
+      context.print(describeAlerts())
+      return 0
+    },
+  },
   monitor: {
     usage: 'monitor [FLAGS]',
     help: 'aggregator, alerts and page alone',
@@ -208,7 +218,7 @@ const commands: Readonly<Record<string, Command>> = {
 }
 
 /** Commands that answer `--help` themselves. */
-const withOwnHelp = ['kubectl', 'collector', 'aggregator', 'doctor', 'rolling-update', 'stop', 'why', 'rules', 'logs', 'node', 'token']
+const withOwnHelp = ['kubectl', 'collector', 'aggregator', 'doctor', 'rolling-update', 'stop', 'why', 'rules', 'logs', 'node', 'token', 'alerts']
 
 function helpText(): string {
   const rows = Object.values(commands).map(({ usage, help }) => `  ${usage.padEnd(40)}${help}`)
