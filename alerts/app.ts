@@ -18,12 +18,14 @@ import { defaultConfiguration } from './routing/default-configuration.ts'
 import type { NotificationDefaults } from './routing/default-configuration.ts'
 import { isMail } from './routing/receiver.ts'
 import type { IntegrationSettings } from './routing/receiver.ts'
-import type { RuleGroup } from './rules/rule.ts'
+import type { Rule, RuleGroup } from './rules/rule.ts'
 import { loadRuleFiles, readFile } from './rules/rule-set.ts'
 import { AlertStore } from './state/alert-store.ts'
 import type { Journal } from './state/journal.ts'
 import { SilenceStore } from './state/silence.ts'
 import { openThreadJournal } from './state/thread-journal.ts'
+import { backtest } from './trial/backtest.ts'
+import type { SimulationRange } from './trial/simulation.ts'
 
 /** History, expired silences and records of quiet groups are kept for this long. */
 const retentionMs = 432_000_000
@@ -142,15 +144,16 @@ function createParts(options: AlertsOptions) {
   const journal = options.journal ?? openThreadJournal(join(dataDir, 'alerts.db'))
   const alerts = new AlertStore({ journal })
   const silences = new SilenceStore({ clock, random, journal })
-  const observer = new Observer({ window, windowMs: defaultWindowMs, bucketMs: evaluationIntervalMs, ...options.sources })
-  const evaluator = new Evaluator({ observer, clock, log, alerts, intervalMs: evaluationIntervalMs, externalUrl })
+  const sources = { window, windowMs: defaultWindowMs, bucketMs: evaluationIntervalMs, ...options.sources }
+  const evaluator = new Evaluator({ observer: new Observer(sources), clock, log, alerts, intervalMs: evaluationIntervalMs, externalUrl })
   const readFile = readBeside(options.configFile)
   const createIntegration = (settings: IntegrationSettings) =>
     isMail(settings) ? createMailIntegration(settings, { clock, readFile }) : createHttpIntegration(settings, { clock, readFile })
   const { mayAttempt } = options
   const base = { clock, random, log, journal, alerts, silences, externalUrl, createIntegration }
   const notifier = new Notifier({ ...base, ...(mayAttempt !== undefined && { mayAttempt }) })
-  return { journal, alerts, silences, observer, evaluator, notifier, evaluationIntervalMs }
+  const tryRule = (rule: Rule, range: SimulationRange) => backtest(rule, range, { ...sources, clock })
+  return { journal, alerts, silences, evaluator, notifier, evaluationIntervalMs, backtest: tryRule }
 }
 
 /** Rules and configuration as the files say; throws `FileError` before anything is changed. */

@@ -6,12 +6,16 @@ import type { Notifier } from '../delivery/notifier.ts'
 import type { Evaluator } from '../evaluation/evaluator.ts'
 import type { AlertStore } from '../state/alert-store.ts'
 import type { Journal } from '../state/journal.ts'
+import type { Rule } from '../rules/rule.ts'
 import type { SilenceStore } from '../state/silence.ts'
+import type { BacktestResult } from '../trial/backtest.ts'
+import type { SimulationRange } from '../trial/simulation.ts'
 import { serveActions } from './actions.ts'
 import { serveAlerts } from './alerts.ts'
 import { ApiError } from './api-error.ts'
 import { serveJournal } from './journal.ts'
 import { serveManagement } from './management.ts'
+import { serveRuleTrial } from './rule-trial.ts'
 import { serveRules } from './rules.ts'
 import { serveSilences } from './silences.ts'
 
@@ -24,6 +28,8 @@ export interface ApiContext {
   readonly evaluator: Evaluator
   readonly notifier: Notifier
   readonly evaluationIntervalMs: number
+  /** When a rule would have fired. Rejects with a `BacktestError` where that would cost too much. */
+  backtest(rule: Rule, range: SimulationRange): Promise<BacktestResult>
   /** The servers that share the work, where there are several. */
   readonly cluster?: () => ClusterView
   /** Throws `FileError` for a bad file. */
@@ -63,7 +69,8 @@ export function createServer(context: ApiContext): AlertsServer {
   server.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ code: 404, message: `path ${request.url.split('?')[0]} was not found` }),
   )
-  for (const serve of [serveAlerts, serveSilences, serveRules, serveJournal, serveActions, serveManagement]) serve(server, context)
+  for (const serve of [serveAlerts, serveSilences, serveRules, serveRuleTrial, serveJournal, serveActions, serveManagement])
+    serve(server, context)
   return {
     listen: async ({ host, port }) => {
       await server.listen({ host, port })
