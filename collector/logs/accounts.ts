@@ -1,3 +1,5 @@
+import type { LogOrigin } from './log-batch.ts'
+
 /** Why lines or bytes did not go on. Each is counted for its origin. */
 export const lossReasons = [
   'truncated',
@@ -26,9 +28,12 @@ export class Account {
   truncations = 0
   readonly lostLines: Record<string, number> = {}
   readonly lostBytes: Record<string, number> = {}
+  /** Whose it is; `undefined` of the total. */
+  origin: LogOrigin | undefined
   readonly #total: Account | undefined
 
-  constructor(total?: Account) {
+  constructor(origin: LogOrigin | undefined, total?: Account) {
+    this.origin = origin
     this.#total = total
   }
 

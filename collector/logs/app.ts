@@ -62,8 +62,22 @@ export interface LogPipeline {
 export function createLogPipeline(options: LogPipelineOptions): LogPipeline {
   const { configuration, clock, random, log, nodeName, dataFolder, docker, podList } = options
   const abort = new AbortController()
+  const followsPods = configuration.settings.pods !== undefined
   let following: Promise<unknown> | undefined
   const polled = podList === undefined ? undefined : new PolledPods(podList, clock, log)
+  const pods = options.pods ?? polled
+  const known = new Set<string>()
+  const sendPod = (uid: string) => {
+    const facts = pods?.get(uid)
+    if (facts === undefined) known.delete(uid)
+    else thread.send({ type: 'pod', uid, facts })
+  }
+  if (followsPods) {
+    pods?.onChange((uid) => {
+      known.add(uid)
+      sendPod(uid)
+    })
+  }
   const containers =
     docker === undefined || configuration.settings.docker === undefined
       ? undefined
@@ -71,7 +85,7 @@ export function createLogPipeline(options: LogPipelineOptions): LogPipeline {
           engine: connectDocker(docker),
           owner: options.owner ?? {},
           takesPlain: options.takesPlain ?? true,
-          pods: options.pods ?? polled,
+          pods,
           clock,
           log,
           onRecord: (record) => thread.send({ type: 'container', record }),
@@ -82,6 +96,7 @@ export function createLogPipeline(options: LogPipelineOptions): LogPipeline {
     random,
     log,
     onStart: () => {
+      for (const uid of known) sendPod(uid)
       for (const record of containers?.records() ?? []) thread.send({ type: 'container', record })
     },
   })

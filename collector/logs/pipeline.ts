@@ -3,21 +3,26 @@ import { join } from 'node:path'
 import { Account } from './accounts.ts'
 import type { LogContext, LogFigure } from './context.ts'
 import { decodeDocker } from './decoding/docker-json.ts'
-import type { Decode } from './decoding/slice.ts'
+import { decodeCri } from './decoding/cri.ts'
+import { decodePlain, type Decode } from './decoding/slice.ts'
 import { Distribution, Unacknowledged } from './distribution.ts'
 import type { LogFamily } from './families.ts'
 import type { LogOrigin } from './log-batch.ts'
+import { LineMetrics } from './processing/line-metrics.ts'
 import { createProcessing } from './processing/processing.ts'
 import { FileGroup } from './reading/file-group.ts'
 import { FolderWatches } from './reading/folder-watches.ts'
 import { FollowedPath, type Route } from './reading/followed-path.ts'
 import { Lane } from './reading/lane.ts'
 import { Ledger } from './reading/ledger.ts'
-import type { LogSettings } from './settings.ts'
+import type { FileSourceSettings, LogSettings } from './settings.ts'
 import type { LogSink } from './sinks/sink.ts'
 import { describePipeline, familiesOf, type LogStatus } from './report.ts'
 import { ContainerLogs } from './sources/container-logs.ts'
-import type { ContainerRecord } from './sources/container-record.ts'
+import type { ContainerRecord, PodFacts } from './sources/container-record.ts'
+import { FileLogs } from './sources/file-logs.ts'
+import { JournalLogs } from './sources/journal-logs.ts'
+import { decodeRuntime, podOrigin, readPodLogPath } from './sources/pod-logs.ts'
 
 export interface PipelineOptions {
   readonly context: LogContext
@@ -28,6 +33,8 @@ export interface PipelineOptions {
   readonly storeFigures: () => readonly LogFigure[]
 }
 
+const decoders: Readonly<Record<FileSourceSettings['format'], Decode>> = { plain: decodePlain, docker: decodeDocker, cri: decodeCri }
+const maxPods = 4096
 const sweepMs = 10_000
 /** Where the kernel does not tell of changes. */
 const unwatchedSweepMs = 1000
@@ -50,7 +57,7 @@ export interface FollowOptions {
 
 /** From files to sinks, in one thread: what is read, in which order, and what is known to be safe. */
 export class Pipeline {
-  readonly total = new Account()
+  readonly total = new Account(undefined)
   readonly #options: PipelineOptions
   readonly #paths = new Map<string, FollowedPath>()
   /** By origin; kept for a while when nothing of it is read any more. */
@@ -63,6 +70,10 @@ export class Pipeline {
   readonly #running: Promise<unknown>[] = []
   readonly #forgotten = new Set<string>()
   readonly #containers: ContainerLogs
+  readonly #files: readonly FileLogs[]
+  readonly #journal: JournalLogs | undefined
+  readonly #metrics = new LineMetrics()
+  readonly #podFacts = new Map<string, PodFacts>()
 
   constructor(options: PipelineOptions) {
     const { context, settings } = options
@@ -84,6 +95,19 @@ export class Pipeline {
         }),
       forget: (path) => this.#forgotten.add(path),
     })
+    const { pods, journal, files } = settings
+    const patterns = files.map((source) => this.#fileLogs(source, (path) => this.#followFile(source, path)))
+    this.#files = pods === undefined ? patterns : [...patterns, this.#podLogs(pods)]
+    if (journal !== undefined) {
+      this.#journal = new JournalLogs({
+        context,
+        settings: journal,
+        ledger: this.#ledger,
+        maxLineBytes: settings.reading.maxLineBytes,
+        accountOf: (origin) => this.#accountOf(origin),
+        routeOf: (origin) => this.#routeOf(origin),
+      })
+    }
   }
 
   async start(): Promise<void> {
@@ -95,6 +119,8 @@ export class Pipeline {
       this.#sweep(sweepMs, () => true, signal),
       this.#sweep(unwatchedSweepMs, (group) => !group.isWatched, signal),
     )
+    for (const files of this.#files) await files.look()
+    if (this.#journal !== undefined) this.#running.push(this.#journal.run(signal))
     context.log.info({ sinks: sinks.map(({ name }) => name) }, 'logs are collected')
   }
 
@@ -125,7 +151,7 @@ export class Pipeline {
   }
 
   families(): readonly LogFamily[] {
-    return familiesOf(this.status(), this.#options.storeFigures())
+    return [...familiesOf(this.status(), this.#options.storeFigures()), ...this.#metrics.families()]
   }
 
   #follow(options: FollowOptions): FollowedPath {
@@ -136,7 +162,7 @@ export class Pipeline {
     const followed = new FollowedPath({
       route: this.#routeOf(origin),
       decode,
-      account: this.#accountOf(origin.id),
+      account: this.#accountOf(origin),
       maxLineBytes: settings.reading.maxLineBytes,
       now: () => clock.now(),
       routeOf: (changed) => this.#routeOf(changed),
@@ -147,14 +173,69 @@ export class Pipeline {
     return followed
   }
 
-  #accountOf(id: string): Account {
-    const account = this.#accounts.get(id) ?? new Account(this.total)
-    this.#accounts.set(id, account)
+  #fileLogs(
+    { paths, exclude }: Pick<FileSourceSettings, 'paths' | 'exclude'>,
+    follow: (path: string) => FollowedPath | undefined,
+  ): FileLogs {
+    const { clock, log } = this.#options.context
+    return new FileLogs({ paths, exclude, clock, log, watches: this.#watches, follow, forget: (path) => this.#forgotten.add(path) })
+  }
+
+  /** What several sources find is read once. */
+  #followFile({ kind, name, format, labels, from, followsLinks }: FileSourceSettings, path: string): FollowedPath | undefined {
+    if (this.#paths.has(path)) return undefined
+    const origin: LogOrigin = {
+      id: `${kind}/${path}`,
+      kind,
+      node: this.#options.context.nodeName,
+      namespace: '',
+      pod: '',
+      podUid: '',
+      container: name ?? '',
+      containerId: '',
+      image: '',
+      owner: undefined,
+      labels,
+      annotations: {},
+    }
+    return this.#follow({ path, origin, decode: decoders[format], from, followsLinks, onDone: () => {} })
+  }
+
+  #podLogs({ path: folder, from }: NonNullable<LogSettings['pods']>): FileLogs {
+    return this.#fileLogs({ paths: [join(folder, '*_*_*/*/*.log')], exclude: [] }, (path) => {
+      const place = readPodLogPath(path)
+      if (place === undefined || this.#paths.has(path)) return undefined
+      const origin = podOrigin(place, this.#podFacts.get(place.uid), this.#options.context.nodeName)
+      return this.#follow({ path, origin, decode: decodeRuntime, from, followsLinks: true, onDone: () => {} })
+    })
+  }
+
+  /** Something was learnt of a pod whose containers are known by their paths. */
+  updatePod(uid: string, facts: PodFacts): void {
+    this.#podFacts.set(uid, facts)
+    if (this.#podFacts.size > maxPods) this.#podFacts.delete(this.#podFacts.keys().next().value!)
+    for (const [path, followed] of this.#paths) {
+      const place = followed.origin.podUid === uid && followed.origin.containerId === '' ? readPodLogPath(path) : undefined
+      if (place !== undefined) followed.describe(podOrigin(place, facts, this.#options.context.nodeName))
+    }
+  }
+
+  #accountOf(origin: LogOrigin): Account {
+    const account = this.#accounts.get(origin.id) ?? new Account(origin, this.total)
+    account.origin = origin
+    this.#accounts.set(origin.id, account)
     return account
   }
 
   #routeOf(origin: LogOrigin): Route {
-    const processing = createProcessing(this.#options.settings, origin)
+    const { clock, log } = this.#options.context
+    const account = this.#accountOf(origin)
+    const processing = createProcessing(this.#options.settings, origin, {
+      account,
+      metrics: this.#metrics,
+      monotonic: () => clock.monotonic(),
+    })
+    for (const problem of processing.problems) log.warn({ origin: origin.id, problem }, 'an annotation about logs is not heeded')
     const { sinks } = this.#options
     const wanted = processing.sinks === undefined ? sinks : sinks.filter(({ name }) => processing.sinks!.includes(name))
     const key = wanted.map(({ name }) => name).join(' ')
@@ -177,6 +258,25 @@ export class Pipeline {
       await clock.sleep(intervalMs, signal)
       if (signal.aborted) return
       for (const { group } of this.#paths.values()) if (isWanted(group)) group.sweep()
+      if (intervalMs < sweepMs) continue
+      this.#relieve()
+      for (const files of this.#files) await files.look()
+    }
+  }
+
+  /** Removed files that are held open take space that nobody sees: beyond a bound the oldest are given up. */
+  #relieve(): void {
+    const { maxHeldBytes, maxHeldFiles } = this.#options.settings.reading
+    const groups = [...this.#paths.values()].map(({ group }) => group)
+    let { bytes, files } = heldBy(groups)
+    while (bytes > maxHeldBytes || files > maxHeldFiles) {
+      const largest = groups.reduce((a, b) => (b.held().bytes > a.held().bytes ? b : a))
+      this.#options.context.log.warn(
+        { path: largest.path, bytes, files },
+        'removed log files that are not read yet take too much: the oldest is given up',
+      )
+      if (!largest.giveUpOldest()) return
+      ;({ bytes, files } = heldBy(groups))
     }
   }
 
@@ -192,4 +292,15 @@ export class Pipeline {
       this.#forgotten.delete(path)
     }
   }
+}
+
+function heldBy(groups: readonly FileGroup[]): { bytes: number; files: number } {
+  let bytes = 0
+  let files = 0
+  for (const group of groups) {
+    const held = group.held()
+    bytes += held.bytes
+    files += held.files
+  }
+  return { bytes, files }
 }

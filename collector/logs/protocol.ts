@@ -2,7 +2,7 @@ import type { LogAnswer, LogRequest } from './context.ts'
 import type { LogFamily } from './families.ts'
 import type { LogSettings } from './settings.ts'
 import type { LogSinkSettings } from './sinks/sinks.ts'
-import type { ContainerRecord } from './sources/container-record.ts'
+import type { ContainerRecord, PodFacts } from './sources/container-record.ts'
 import type { StoreSettings } from './store-settings.ts'
 
 /** What the pipeline's thread is started with. */
@@ -17,6 +17,7 @@ export interface ThreadData {
 /** To the thread. An `ask` is answered under its id; `next` asks for the next part of an answer in parts, `leave` wants no more of it. */
 export type ToThread =
   | { readonly type: 'container'; readonly record: ContainerRecord }
+  | { readonly type: 'pod'; readonly uid: string; readonly facts: PodFacts }
   | { readonly type: 'ask'; readonly id: number; readonly request: LogRequest }
   | { readonly type: 'figures'; readonly id: number }
   | { readonly type: 'next' | 'leave'; readonly id: number }

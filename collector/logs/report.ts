@@ -72,7 +72,7 @@ export function describePipeline({ paths, accounts, total, sinks, ledger, unackn
 }
 
 function describeOrigin(id: string, account: Account, paths: readonly FollowedPath[]): OriginStatus {
-  const { namespace = '', pod = '', container = '' } = paths[0]?.origin ?? {}
+  const { namespace = '', pod = '', container = '' } = account.origin ?? {}
   const files = paths.flatMap(({ group }) =>
     group.files.map((file): FileStatus => {
       const { file: name, offset } = file.progress.entry
@@ -98,7 +98,7 @@ export function familiesOf(status: LogStatus, figures: readonly LogFigure[]): re
 function originFamilies({ origins, total }: LogStatus): LogFamily[] {
   const shown = origins.slice(0, maxOriginSeries)
   const labelled = shown.map((origin) => ({
-    labels: { origin: origin.id, namespace: origin.namespace, pod: origin.pod, container: origin.container },
+    labels: present({ origin: origin.id, namespace: origin.namespace, pod: origin.pod, container: origin.container }),
     origin,
   }))
   const counter = (name: string, help: string, of: (account: AccountStatus) => number): LogFamily => ({
@@ -164,6 +164,11 @@ function pipelineFamilies({ unacknowledged, checkpoint }: LogStatus): LogFamily[
     one('checkpoints_total', 'counter', 'How often what was acknowledged was saved', checkpoint.saves),
     one('checkpoint_failures_total', 'counter', 'How often that failed', checkpoint.failures),
   ]
+}
+
+/** An empty label is none. */
+function present(labels: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ''))
 }
 
 function toFamily({ name, type, help, labels = {}, value }: LogFigure): LogFamily {

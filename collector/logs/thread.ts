@@ -51,6 +51,8 @@ class PipelineThread {
     switch (message.type) {
       case 'container':
         return this.#pipeline.updateContainer(message.record)
+      case 'pod':
+        return this.#pipeline.updatePod(message.uid, message.facts)
       case 'figures':
         return this.#send({ type: 'families', id: message.id, families: this.#pipeline.families() })
       case 'ask':

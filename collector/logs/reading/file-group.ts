@@ -57,6 +57,7 @@ export class FileGroup {
   #isEnding = false
   /** A change of what becomes of lines may have two readers ask at once. */
   #isPulling = false
+  #isWanted = true
   #isClosed = false
   #timer: Timer | undefined
 
@@ -86,7 +87,7 @@ export class FileGroup {
 
   /** Looks at what the path leads to, at once, and at what lies beside it, soon. To be called when its folder has changed, and now and then. */
   look(): void {
-    if (this.#isClosed) return
+    if (this.#isClosed || !this.#isWanted) return
     const opened = openRegular(this.path, this.#options.followsLinks)
     if (opened === undefined) this.#detach()
     else if (this.#files.some(({ inode }) => inode === opened.inode)) {
@@ -111,7 +112,20 @@ export class FileGroup {
   end(): void {
     this.look()
     this.#isEnding = true
-    this.#options.wake()
+    if (this.#isWanted) this.#options.wake()
+    else this.close()
+  }
+
+  /** Whether its lines are wanted. While they are not, nothing is held open. */
+  want(isWanted: boolean): void {
+    if (this.#isClosed || isWanted === this.#isWanted) return
+    this.#isWanted = isWanted
+    if (isWanted) return this.sweep()
+    for (const file of this.#files.splice(0)) {
+      this.#orphans.push({ progress: file.progress, lostBytes: 0 })
+      file.close()
+    }
+    this.#active = undefined
   }
 
   /** It is written again. */
@@ -127,7 +141,7 @@ export class FileGroup {
 
   /** Reads a block of the oldest file that has something. `false` when all is read. */
   async pull(maxBytes: number, writer: BatchWriter): Promise<boolean> {
-    if (this.#isClosed || !this.#hasScanned || this.#isPulling) return false
+    if (this.#isClosed || !this.#isWanted || !this.#hasScanned || this.#isPulling) return false
     this.#isPulling = true
     try {
       return await this.#pull(maxBytes, writer)
@@ -150,6 +164,18 @@ export class FileGroup {
 
   backlog(): number {
     return this.#files.reduce((sum, file) => sum + file.backlog(), 0)
+  }
+
+  /** Removed files that are held open: how many, and what of them is not read. */
+  held(): { readonly files: number; readonly bytes: number } {
+    let files = 0
+    let bytes = 0
+    for (const file of this.#files) {
+      if (!file.isUnlinked()) continue
+      files++
+      bytes += file.backlog()
+    }
+    return { files, bytes }
   }
 
   /** Gives up the oldest file, if there is more than the current one; what was not read of it is lost. Returns whether there was one. */
@@ -297,7 +323,7 @@ export class FileGroup {
     let insertAt = 0
     let hasYoung = false
     for (const sibling of listSiblings(this.path)) {
-      if (this.#isClosed) return
+      if (this.#isClosed || !this.#isWanted) return
       const opened = openRegular(sibling.path, this.#options.followsLinks)
       if (opened === undefined) continue
       const held = this.#files.findIndex(({ inode }) => inode === opened.inode)
@@ -367,6 +393,7 @@ export class FileGroup {
   /** What was not read of content that is nowhere any more is lost. */
   #mournOrphans(): void {
     const { account } = this.#options.context
+    if (!this.#isWanted) return
     for (const { progress, lostBytes } of this.#orphans) {
       if (progress.entry.isFinished) continue
       if (lostBytes > 0) account.lose('truncated', 0, lostBytes)

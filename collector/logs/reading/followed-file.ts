@@ -15,6 +15,8 @@ export interface QueuedFile {
   readonly dueAt: number
   /** Bytes that are there and not read, as far as it is known. */
   backlog(): number
+  /** Whether nothing names it any more: its space is only free when it is closed. */
+  isUnlinked(): boolean
   /** Reads at most about `maxBytes`. `false` when there was nothing to read. */
   pull(maxBytes: number, writer: BatchWriter): Promise<boolean>
   flushHeld(writer: BatchWriter): void
@@ -79,7 +81,6 @@ export class FollowedFile implements QueuedFile {
     return Math.max(0, this.#lastSize - this.#chain.position)
   }
 
-  /** Whether nothing names the inode any more: its space is only free when it is closed. */
   isUnlinked(): boolean {
     return !this.#isClosed && fstatSync(this.fd).nlink === 0
   }

@@ -45,6 +45,7 @@ export class FollowedPath implements LineContext {
     this.maxLineBytes = options.maxLineBytes
     this.now = options.now
     this.group = options.createGroup(this)
+    this.group.want(!this.#route.processing.isExcluded)
   }
 
   get origin(): LogOrigin {
@@ -72,6 +73,7 @@ export class FollowedPath implements LineContext {
     if (isSameOrigin(origin, this.#route.origin)) return
     this.#route = this.#options.routeOf(origin)
     this.group.renew()
+    this.group.want(!this.#route.processing.isExcluded)
     this.wake()
   }
 
@@ -84,7 +86,7 @@ export class FollowedPath implements LineContext {
 
   /** There may be something to read. */
   wake(): void {
-    if (this.#isReleased && !this.#route.processing.isExcluded) this.#route.lane.wake(this.group)
+    if (this.#isReleased) this.#route.lane.wake(this.group)
   }
 }
 

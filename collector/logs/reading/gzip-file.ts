@@ -1,4 +1,4 @@
-import { closeSync, createReadStream } from 'node:fs'
+import { closeSync, createReadStream, fstatSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import type { BatchWriter } from './batch-writer.ts'
@@ -53,6 +53,10 @@ export class GzipFile implements QueuedFile {
 
   backlog(): number {
     return this.#isAtEnd ? 0 : 1
+  }
+
+  isUnlinked(): boolean {
+    return !this.#isClosed && fstatSync(this.fd).nlink === 0
   }
 
   async pull(maxBytes: number, writer: BatchWriter): Promise<boolean> {
