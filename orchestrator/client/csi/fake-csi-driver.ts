@@ -34,7 +34,7 @@ export function createFakeCsiDriver(
       if (id !== undefined) calls.push(`${method} ${id}`)
       requests.push({ method, request })
       const answer = (answers[method] ?? standard[method]) as ((request: CsiRequest<M>) => CsiResponse<M>) | undefined
-      return answer === undefined ? ({} as CsiResponse<M>) : answer(request)
+      return answer === undefined ? {} : answer(request)
     },
     close: () => {},
   }

@@ -107,11 +107,11 @@ const input = (
 ): CsiVolumeInput => ({
   pod: testPod(has.spec ?? {}, { uid }),
   facts: { hostIp: '', podIp: '', allocatable: {} },
-  source: testSource({ driver: async () => has.object ?? noAttach, ...has }) as CsiVolumeInput['source'],
+  source: testSource({ driver: async () => has.object ?? noAttach, ...has }),
   tokens: testTokens(),
   podDirectory: podDirectory(uid),
   volume: { name: 'data', persistentVolumeClaim: { claimName: 'data' } },
-  persistent: { volume: has.persistent ?? volume(), claim: (has.claim ?? claim) as CoreV1PersistentVolumeClaim },
+  persistent: { volume: has.persistent ?? volume(), claim: has.claim ?? claim },
 })
 const inline = (uid: string, object: StorageV1CSIDriver): CsiVolumeInput => {
   const { persistent: _, ...rest } = input(uid, { object })
@@ -137,10 +137,10 @@ test('a volume is staged once for the node and published to each pod; the last o
 })
 
 test('another agent undoes what one has begun, also where a driver was cut off in the middle', async () => {
-  const cut = driver.call
+  const whole = driver
   driver = {
     ...driver,
-    call: (method, request) => (method === 'NodePublishVolume' ? Promise.reject(new Error('killed')) : cut(method, request)),
+    call: (method, request) => (method === 'NodePublishVolume' ? Promise.reject(new Error('killed')) : whole.call(method, request)),
   }
   await expect(volumes.publish(input('p1'))).rejects.toThrow('killed')
   driver = folderDriver()
