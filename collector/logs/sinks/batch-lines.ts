@@ -31,7 +31,7 @@ export function sliceBatch(batch: LogBatch, from: number, to: number): LogBatch 
     file: batch.file,
     count: to - from,
     text: batch.text.subarray(start, batch.ends[to - 1]),
-    ends: start === 0 ? batch.ends.subarray(0, to) : batch.ends.slice(from, to).map((end) => end - start),
+    ends: from === 0 ? batch.ends.subarray(0, to) : batch.ends.slice(from, to).map((end) => end - start),
     times: batch.times.subarray(from, to),
     positions: batch.positions.subarray(from, to),
     nextPosition: to === batch.count ? batch.nextPosition : batch.positions[to]!,

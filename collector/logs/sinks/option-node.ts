@@ -36,7 +36,7 @@ export class OptionNode {
   }
 
   has(key: string): boolean {
-    return this.#members.has(key)
+    return this.#ask(key) !== undefined
   }
 
   text(key: string): string | undefined {
@@ -106,7 +106,8 @@ export class OptionNode {
     const value = this.text(key)
     const file = this.file(`${key}_file`)
     if (value !== undefined && file !== undefined) return this.problem(`${key}_file`, `cannot be given together with ${key}`)
-    if (value !== undefined && !isHeaderValue(value)) return this.problem(key, 'must be printable ASCII')
+    // Not as a problem of the value, which would be shown.
+    if (value !== undefined && !isHeaderValue(value)) return this.#reader.problem(this.field, `${key} must be printable ASCII`)
     if (value !== undefined) return { value }
     return file === undefined ? undefined : { file }
   }
@@ -131,8 +132,9 @@ export class OptionNode {
 
   /** Notes keys that mean nothing here. */
   finish(): void {
-    for (const [key, member] of this.#members) {
-      if (!this.#asked.has(key)) this.#reader.problem(member, `unknown field; allowed here: ${[...this.#asked].join(', ')}`)
+    for (const key of this.#members.keys()) {
+      // The value is not shown: it may be a secret under a name that is mistyped.
+      if (!this.#asked.has(key)) this.#reader.problem(this.field, `unknown field ${key}; allowed here: ${[...this.#asked].join(', ')}`)
     }
   }
 
