@@ -7,8 +7,8 @@ const flags = {
   url: { placeholder: 'URL', fallback: 'http://127.0.0.1:9093', help: 'the alerts API', parse: parseUrl },
   receiver: { placeholder: 'NAME', help: 'test: this receiver alone (default: those that the routing tree leads to)', parse: parseText },
   label: { placeholder: 'NAME=VALUE,…', fallback: '', help: 'test: labels of the synthetic alert', parse: parseLabels },
-  by: { placeholder: 'WHO', fallback: process.env['USER'] ?? '', help: 'acknowledge: who takes the alert on', parse: parseText },
-  comment: { placeholder: 'TEXT', fallback: '', help: 'acknowledge: why', parse: parseText },
+  by: { placeholder: 'WHO', fallback: '', help: 'acknowledge: who takes the alert on (default: you)', parse: parseAny },
+  comment: { placeholder: 'TEXT', fallback: '', help: 'acknowledge: why', parse: parseAny },
   json: { fallback: 'false', help: 'the answer as JSON', parse: parseSwitch },
 } as const
 
@@ -95,10 +95,17 @@ async function runWhy(words: readonly string[], { url, json }: Given, { print }:
   return answer.entries.length > 0 ? 0 : 1
 }
 
-async function runAcknowledge(words: readonly string[], { url, by, comment }: Given, { print }: CommandContext): Promise<number> {
+async function runAcknowledge(
+  words: readonly string[],
+  { url, by, comment }: Given,
+  { print, environment }: CommandContext,
+): Promise<number> {
   const [fingerprint, ...more] = words
   if (fingerprint === undefined || more.length > 0) throw new UsageError('name one alert: alerts acknowledge FINGERPRINT')
-  await call(`${url}/api/v1/alerts/${encodeURIComponent(fingerprint)}/acknowledge`, 'POST', { by, comment })
+  await call(`${url}/api/v1/alerts/${encodeURIComponent(fingerprint)}/acknowledge`, 'POST', {
+    by: by || (environment['USER'] ?? ''),
+    comment,
+  })
   print(`${fingerprint} acknowledged`)
   return 0
 }
@@ -118,6 +125,10 @@ async function call(url: string, method = 'GET', body?: unknown): Promise<unknow
   }
   if (!response.ok) throw new ApiError(typeof value === 'string' ? value : text.slice(0, 200))
   return value
+}
+
+function parseAny(text: string): string {
+  return text
 }
 
 function parseUrl(text: string): string {
