@@ -47,6 +47,20 @@ describe('supervisor', () => {
     expect(readFileSync(join(folder, 'a.log'), 'utf8')).toContain('no disk')
   })
 
+  it('starts a process again that somebody kills before it is ready', async () => {
+    const marker = join(folder, 'marker')
+    const script = `const fs = require('node:fs'); if (fs.existsSync(${JSON.stringify(marker)})) { ${readyThenWait} } else { fs.writeFileSync(${JSON.stringify(marker)}, ''); process.kill(process.pid, 'SIGKILL') }`
+    await supervisor.start(spec('a', script), 10_000)
+    expect(stateOf('a')).toMatchObject({ state: 'ready', restarts: 1, lastExit: 'signal SIGKILL' })
+  })
+
+  it('goes on trying where it is to be patient, and lets others go on after a while', async () => {
+    await supervisor.start(spec('a', 'process.exit(3)'), 700, true)
+    expect(stateOf('a').state).not.toBe('stopped')
+    expect(stateOf('a').restarts).toBeGreaterThan(0)
+    await supervisor.stop('a')
+  })
+
   it('brings back a process that was killed, and counts it', async () => {
     await supervisor.start(spec('a', readyThenWait), 10_000)
     const { pid } = stateOf('a').identity!

@@ -32,8 +32,11 @@ export interface ProcessState {
 
 /** Keeps processes running until it is told to stop them. */
 export interface Supervisor {
-  /** Starts it and resolves when it is ready; rejects when it ends before its first readiness, or after `timeoutMs`. */
-  start(spec: ProcessSpec, timeoutMs: number): Promise<void>
+  /**
+   * Starts it and resolves when it is ready. Rejects when it ends by itself before its first readiness, or after `timeoutMs`; one that somebody
+   * kills meanwhile is started again. With `isPatient` it never rejects: the process is started again and again, and after `timeoutMs` others go on.
+   */
+  start(spec: ProcessSpec, timeoutMs: number, isPatient?: boolean): Promise<void>
   /** Stops one; resolves when it is gone. */
   stop(name: string): Promise<void>
   states(): readonly ProcessState[]
@@ -60,12 +63,12 @@ export function createSupervisor(options: {
   const handlers: (() => void)[] = []
   const notify = () => handlers.forEach((handler) => handler())
   return {
-    start: async (spec, timeoutMs) => {
+    start: async (spec, timeoutMs, isPatient = false) => {
       if (processes.has(spec.name)) throw new Error(`process ${spec.name} is supervised already`)
       const supervised = new SupervisedProcess(spec, { ...options, log: options.log.child({ process: spec.name }), notify })
       processes.set(spec.name, supervised)
       try {
-        await supervised.startFirst(timeoutMs)
+        await supervised.startFirst(timeoutMs, isPatient)
       } catch (error) {
         processes.delete(spec.name)
         notify()
@@ -94,12 +97,14 @@ class SupervisedProcess {
   #state: ProcessState['state'] = 'starting'
   #restarts = 0
   #lastExit: string | undefined
+  #wasKilled = false
   #backoffMs = firstBackoffMs
   #startedAt = 0
   #isStopping = false
   #restartTimer: Timer | undefined
   #logTimer: Timer | undefined
   readonly #exits: (() => void)[] = []
+  readonly #changes: (() => void)[] = []
 
   constructor(
     spec: ProcessSpec,
@@ -122,16 +127,27 @@ class SupervisedProcess {
     }
   }
 
-  async startFirst(timeoutMs: number): Promise<void> {
+  async startFirst(timeoutMs: number, isPatient: boolean): Promise<void> {
     this.#watchLog()
     const settled = new AbortController()
-    const ended = new Promise<'ended'>((resolve) => this.#exits.push(() => resolve('ended')))
-    const outcome = await Promise.race([this.#launch(), ended, this.#clock.sleep(timeoutMs, settled.signal).then(() => 'timeout' as const)])
+    const timeout = this.#clock.sleep(timeoutMs, settled.signal).then(() => 'timeout' as const)
+    this.#launch()
+    const outcome = await Promise.race([this.#firstReadiness(isPatient), timeout])
     settled.abort()
-    if (outcome === 'ready') return
+    if (outcome === 'ready' || isPatient) return
     const why = outcome === 'timeout' ? `is not ready after ${timeoutMs / 1000} s` : `ended at once (${this.#lastExit})`
     await this.stop()
     throw new Error(`${this.#spec.name} ${why}; its log: ${this.#spec.logFile}`)
+  }
+
+  /** Whoever kills a process says nothing of whether it can run. */
+  async #firstReadiness(isPatient: boolean): Promise<'ready' | 'ended'> {
+    for (;;) {
+      if (this.#state === 'ready') return 'ready'
+      const hasFailed = this.#state === 'waiting' && !this.#wasKilled && !isPatient
+      if (hasFailed || this.#state === 'stopped') return 'ended'
+      await new Promise<void>((resolve) => this.#changes.push(resolve))
+    }
   }
 
   async stop(): Promise<void> {
@@ -149,24 +165,22 @@ class SupervisedProcess {
     this.#become('stopped')
   }
 
-  #launch(): Promise<'ready'> {
+  #launch(): void {
     this.#become('starting')
     this.#startedAt = this.#clock.monotonic()
     try {
       this.#spec.prepare?.()
     } catch (error) {
-      this.#ended((error as Error).message)
-      return new Promise(() => {})
+      return this.#ended((error as Error).message)
     }
     const child = this.#spawn()
     this.#child = child
     this.#identity = child.pid === undefined ? undefined : identifyProcess(child.pid)
     this.#notify()
     child.on('error', (error) => this.#ended(error.message))
-    child.on('exit', (code, signal) => this.#ended(signal === null ? `exit code ${code}` : `signal ${signal}`))
-    return this.#awaitReadiness(child).then(() => {
+    child.on('exit', (code, signal) => this.#ended(signal === null ? `exit code ${code}` : `signal ${signal}`, signal !== null))
+    void this.#awaitReadiness(child).then(() => {
       if (this.#child === child) this.#become('ready')
-      return 'ready'
     })
   }
 
@@ -211,9 +225,10 @@ class SupervisedProcess {
     }
   }
 
-  #ended(why: string): void {
+  #ended(why: string, wasKilled = false): void {
     if (this.#identity === undefined && this.#state === 'waiting') return
     this.#lastExit = why
+    this.#wasKilled = wasKilled
     this.#identity = undefined
     this.#child = undefined
     for (const handler of this.#exits.splice(0)) handler()
@@ -223,13 +238,14 @@ class SupervisedProcess {
     this.#become('waiting')
     this.#restartTimer = this.#clock.setTimer(this.#backoffMs, () => {
       this.#restarts++
-      void this.#launch()
+      this.#launch()
     })
     this.#backoffMs = Math.min(this.#backoffMs * 2, maxBackoffMs)
   }
 
   #become(state: ProcessState['state']): void {
     this.#state = state
+    for (const resolve of this.#changes.splice(0)) resolve()
     this.#notify()
   }
 

@@ -16,6 +16,7 @@ import { createPackageInstaller, findProgram, type PackageInstaller } from '../s
 import { checkPort, checkPorts } from '../setup/ports.ts'
 import { programArguments, programEnvironment } from '../program.ts'
 import { isEngine, isRunning, ownIdentity, readRunState, removeRunState, writeRunState, type Address, type RunState } from '../state.ts'
+import { untilSignal } from '../stop-signal.ts'
 import { startDetached } from './detached.ts'
 
 const engineReturnMs = 20_000
@@ -23,8 +24,8 @@ const enginePollMs = 200
 const engineTimeoutMs = 60_000
 const processTimeoutMs = 60_000
 const leftoverTimeoutMs = 10_000
-/** Within this time further signals are the same Ctrl-C. */
-const sameSignalMs = 1000
+/** How long until what failed while this took over is tried again. */
+const retryMs = 2_000
 
 /** What the command line gives to a command. */
 export interface CommandContext {
@@ -59,7 +60,9 @@ export async function start(options: ClusterOptions, context: CommandContext, is
     return 1
   }
   if (isTakeover && previous === undefined) return 0
-  if (!options.detach) return new Start(options, folder, context).run(previous)
+  // Whoever follows goes on with the engine that was in use, even if it does not answer yet.
+  const wanted = isTakeover ? { ...options, runtime: options.runtime ?? previous?.runtime } : options
+  if (!options.detach) return new Start(wanted, folder, context, isTakeover).run(previous)
   ownership.release()
   return startDetached(options, folder, context)
 }
@@ -92,8 +95,12 @@ class Start {
   #nodeProblems: Readonly<Record<string, string>> = {}
   readonly #abort = new AbortController()
 
-  constructor(options: ClusterOptions, folder: DataFolder, context: CommandContext) {
+  /** It follows a supervisor that was killed: nothing is given up that ran, whatever fails is tried again. */
+  readonly #isTakeover: boolean
+
+  constructor(options: ClusterOptions, folder: DataFolder, context: CommandContext, isTakeover: boolean) {
     this.#options = options
+    this.#isTakeover = isTakeover
     this.#folder = folder
     this.#context = context
     this.#supervisor = createSupervisor({
@@ -112,7 +119,7 @@ class Start {
       this.#leftovers = previous?.processes ?? []
       this.#previous = previous
       this.#save()
-      await Promise.race([this.#bringUp(), stop])
+      await Promise.race([this.#bringUpPatiently(), stop])
       await stop
       this.#context.print('Stopping')
     } catch (error) {
@@ -122,6 +129,21 @@ class Start {
     this.#abort.abort()
     await this.#stopAll()
     return exitCode
+  }
+
+  async #bringUpPatiently(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#bringUp()
+      } catch (error) {
+        if (!this.#isTakeover) throw error
+        this.#context.complain(`binnacle: ${(error as Error).message}; trying again in ${retryMs / 1000} s`)
+        await this.#nodes?.stop()
+        this.#notices.length = 0
+        await Promise.all(this.#started.splice(0).map((name) => this.#supervisor.stop(name)))
+        await systemClock.sleep(retryMs, this.#abort.signal)
+      }
+    }
   }
 
   async #bringUp(): Promise<void> {
@@ -247,7 +269,7 @@ class Start {
   async #supervise(spec: ProcessSpec, timeoutMs: number): Promise<void> {
     this.#abort.signal.throwIfAborted()
     this.#started.push(spec.name)
-    await this.#supervisor.start(spec, timeoutMs)
+    await this.#supervisor.start(spec, timeoutMs, this.#isTakeover)
   }
 
   async #makeCredentials(): Promise<void> {
@@ -365,22 +387,6 @@ class Start {
   }
 }
 
-/**
- * Resolves at the first SIGINT, SIGTERM or SIGHUP; a later SIGINT calls `onSecond`. One Ctrl-C may arrive several times, from the terminal and
- * from npm or another parent that hands it on, so what comes right after the first counts as the same.
- */
-function untilSignal(onSecond: () => void): Promise<void> {
-  return new Promise((resolve) => {
-    let firstAt: number | undefined
-    const receive = (signal: NodeJS.Signals) => {
-      const now = systemClock.monotonic()
-      if (signal === 'SIGINT' && firstAt !== undefined && now - firstAt > sameSignalMs) onSecond()
-      firstAt ??= now
-      resolve()
-    }
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, receive)
-  })
-}
 /** An engine that was killed a moment ago is on its way back, and only it can remove its containers. */
 async function untilEngineAnswers(url: string): Promise<void> {
   const deadline = systemClock.monotonic() + engineReturnMs
