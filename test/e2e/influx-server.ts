@@ -32,13 +32,16 @@ export interface InfluxSeries {
   readonly values: readonly (readonly unknown[])[]
 }
 
-/** Prepares an influxd; nothing runs until `start`. `binary` is Debian's by default. */
-export async function createInfluxServer(binary = 'influxd'): Promise<InfluxServer> {
+/** Prepares an influxd; nothing runs until `start`. `binary` is Debian's by default; `hasAccounts`: it answers to accounts only. */
+export async function createInfluxServer(binary = 'influxd', { hasAccounts = false } = {}): Promise<InfluxServer> {
   const dir = await mkdtemp(join(tmpdir(), 'binnacle-influxd-'))
   const [port, rpcPort] = [await freePort(), await freePort()]
   const url = `http://127.0.0.1:${port}`
   const config = join(dir, 'influxd.conf')
-  await writeFile(config, renderConfig(dir, port, rpcPort))
+  await writeFile(
+    config,
+    renderConfig(dir, port, rpcPort).replace('log-enabled = false', `log-enabled = false\n  auth-enabled = ${hasAccounts}`),
+  )
   let running: ChildProcess | undefined
 
   async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
