@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { isAlive } from '../../lib/process-identity.ts'
 import { findDataFolder } from '../data-folder.ts'
 import type { ClusterOptions } from '../options.ts'
@@ -21,7 +22,7 @@ export function showStatus(options: ClusterOptions, context: CommandContext): nu
   }
   for (const { what, url } of state.addresses) context.print(`  ${what.padEnd(10)} ${url}`)
   for (const notice of state.notices) context.print(`  ! ${notice}`)
-  context.print(`  kubeconfig ${folder.kubeconfig}`)
+  if (existsSync(folder.kubeconfig)) context.print(`  kubeconfig ${folder.kubeconfig}`)
   const isUp = (row: RunState['processes'][number]) => row.state === 'ready' && row.identity !== undefined && isAlive(row.identity)
   const isWhole = state.isReady && state.processes.every(isUp)
   return isWhole ? 0 : 1
