@@ -27,7 +27,7 @@ export interface FakeReceiver {
   readonly lines: ReceivedLine[]
   /** Of HTTP: the last request. */
   readonly last: { path: string; headers: IncomingMessage['headers'] }
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 export interface ServerTls {

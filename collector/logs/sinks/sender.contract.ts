@@ -2,17 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { systemClock } from '../../../lib/clock.ts'
-import { DocumentReader } from '../../../lib/document.ts'
-import { silentLog } from '../../../lib/log.ts'
 import { createAuthority, issueCertificate } from '../../../lib/pki.ts'
-import { systemRandom } from '../../../lib/random.ts'
 import type { LogBatch } from '../log-batch.ts'
 import { fakeBatch, fakeOrigin } from './fake-batches.ts'
 import type { FakeReceiver, ServerTls } from './fake-receivers.ts'
 import { RefusedRequestError } from './sink.ts'
 import type { LogSender, SendError } from './sink.ts'
-import { createSender, readLogSinks } from './sinks.ts'
+import { createTestSender } from './test-sender.ts'
 
 /** A type of sink that talks to a receiver over the network, and that receiver. */
 export interface NetworkSender {
@@ -78,11 +74,7 @@ export function describeSender(sender: NetworkSender): void {
     })
 
     function create(options = sender.options({ port: receiver.port, isSecure: false })): LogSender {
-      const reader = new DocumentReader('logs.yaml', `[{type: ${sender.type}, ${options}}]`)
-      const [settings] = readLogSinks(reader, reader.root)
-      reader.finish()
-      const context = { clock: systemClock, random: systemRandom, log: silentLog, nodeName: 'n1', dataFolder: dir }
-      const created = createSender(structuredClone(settings!), context)
+      const created = createTestSender(`type: ${sender.type}, ${options}`, dir)
       open.push(created)
       return created
     }
