@@ -58,12 +58,13 @@ export class LiveMerge {
       while (!signal.aborted) {
         await Promise.race([this.#wake.promise, aborted])
         this.#wake = Promise.withResolvers()
-        if (this.#problems.length > 0) yield this.#problems.splice(0)
-        while (this.#held.length > 0 && !signal.aborted) {
+        do {
+          if (this.#problems.length > 0) yield this.#problems.splice(0)
+          if (this.#held.length === 0) break
           await clock.sleep(this.#held[0]!.at + orderingWindowMs - clock.monotonic(), signal)
           const due = this.#takeDue(clock.monotonic() - orderingWindowMs)
           if (due.length > 0) yield due
-        }
+        } while (!signal.aborted)
       }
     } finally {
       unsubscribe()

@@ -65,20 +65,29 @@ async function* askNode(
   if (address === undefined) throw new Error('it has no address')
   const { agent, headers } = access.connect()
   const send = access.scheme === 'http' ? httpRequest : httpsRequest
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const request = send({
-      ...address,
-      path: `${nodeLogsPath}?${query.toString()}`,
-      agent,
-      headers: { ...headers, accept: 'application/x-ndjson' },
-      signal,
-    })
-    request.on('error', (error) => reject(new Error(`${formatPlace(address.host, address.port)}: ${error.message}`, { cause: error })))
-    request.on('response', resolve)
-    request.end()
+  const request = send({
+    ...address,
+    path: `${nodeLogsPath}?${query.toString()}`,
+    agent,
+    headers: { ...headers, accept: 'application/x-ndjson' },
   })
-  if (response.statusCode !== 200) throw new Error(await refusalOf(response))
-  yield* recordsOf(response)
+  // Not by the request's own option: that would go on to destroy the connection when it has long been somebody else's.
+  const leave = () => request.destroy()
+  signal.addEventListener('abort', leave, { once: true })
+  try {
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const place = formatPlace(address.host, address.port)
+      request.on('error', (error) => reject(new Error(`${place}: ${error.message}`, { cause: error })))
+      request.on('response', resolve)
+      request.end()
+    })
+    // Whoever reads it is told, too; nobody may be reading when it breaks off.
+    response.on('error', () => {})
+    if (response.statusCode !== 200) throw new Error(await refusalOf(response))
+    yield* recordsOf(response)
+  } finally {
+    signal.removeEventListener('abort', leave)
+  }
 }
 
 async function refusalOf(response: IncomingMessage): Promise<string> {

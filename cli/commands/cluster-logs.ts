@@ -66,7 +66,8 @@ export async function showClusterLogs(args: readonly string[], context: CommandC
     // Whoever reads the output may have enough of it.
     if (abort.signal.aborted) return isRead ? 130 : 0
     if (error instanceof UsageError) throw error
-    context.complain(`error: ${(error as Error).message}`)
+    const { message, code } = error as NodeJS.ErrnoException
+    context.complain(`error: ${code === 'ECONNRESET' ? 'the answer broke off' : message}`)
     return 1
   } finally {
     process.removeListener('SIGINT', interrupt)
