@@ -10,6 +10,7 @@ import { measurePodsAndScaling } from './cluster/pods-and-scaling.ts'
 import { measureStartAndIdle } from './cluster/start-and-idle.ts'
 import { measureCollector } from './collector/beside-cadvisor.ts'
 import { measureScheduler } from './scheduler/scheduling.ts'
+import { measureLogEncoding } from './logs/encoding.ts'
 import type { Measurement } from './measurement.ts'
 import { measureNode } from './node/pods.ts'
 
@@ -25,6 +26,7 @@ const suites: Readonly<Record<string, () => Promise<readonly Measurement[]>>> = 
   apiserver: measureApiServer,
   collector: measureCollector,
   encoding: measureEncoding,
+  'log-encoding': measureLogEncoding,
   fleet: measureFleet,
   shards: measureShards,
   scheduler: () => measureScheduler(),

@@ -227,7 +227,7 @@ describe('a forward receiver', () => {
     receiver.behaviour = 'garbage'
     const controller = new AbortController()
     setTimeout(() => controller.abort(new Error('deadline')), 100)
-    await expect(sender.send([fakeBatch(['a'])], controller.signal)).rejects.toThrow()
+    await expect(sender.send([fakeBatch(['a'])], controller.signal)).rejects.toThrow(/deadline/)
   })
 
   it('gets a message per tag, compressed where that is wanted, with times to the nanosecond and what a parser found', async () => {
