@@ -29,8 +29,6 @@ export interface FileGroupOptions {
 
 /** A renamed file to which nothing was written for so long has no writer any more. */
 const quietMs = 2000
-/** A compressed file that is younger may still be in the making. */
-const youngMs = 2000
 
 /** Content that was read in part and is not where it was. */
 interface Orphan {
@@ -321,21 +319,17 @@ export class FileGroup {
 
   async #scanSiblings(): Promise<void> {
     let insertAt = 0
-    let hasYoung = false
     for (const sibling of listSiblings(this.path)) {
       if (this.#isClosed || !this.#isWanted) return
       const opened = openRegular(sibling.path, this.#options.followsLinks)
       if (opened === undefined) continue
       const held = this.#files.findIndex(({ inode }) => inode === opened.inode)
       if (held >= 0) insertAt = held + 1
-      const isYoung = sibling.isCompressed && this.#options.clock.now() - opened.modifiedMs < youngMs
-      hasYoung ||= isYoung
-      const file = held >= 0 || isYoung ? undefined : await this.#openSibling(sibling, opened)
+      const file = held >= 0 ? undefined : await this.#openSibling(sibling, opened)
       if (file === undefined) closeSync(opened.fd)
       else this.#files.splice(insertAt++, 0, file)
     }
-    if (hasYoung) this.#options.clock.setTimer(youngMs, () => this.sweep())
-    else this.#mournOrphans()
+    this.#mournOrphans()
   }
 
   /** A file for what is to be read of a rotated file; `undefined` where that is nothing. */
@@ -413,7 +407,6 @@ interface Opened {
   readonly fd: number
   readonly inode: string
   readonly size: number
-  readonly modifiedMs: number
 }
 
 /** Opens a regular file; anything else is nothing, and is not waited for. */
@@ -429,7 +422,7 @@ function openRegular(path: string, followsLinks: boolean): Opened | undefined {
     closeSync(fd)
     return undefined
   }
-  return { fd, inode: inodeName(stat), size: Number(stat.size), modifiedMs: Number(stat.mtimeMs) }
+  return { fd, inode: inodeName(stat), size: Number(stat.size) }
 }
 
 function isWhereItWas(fd: number, size: number, { handed, handedPrint }: Progress): boolean {

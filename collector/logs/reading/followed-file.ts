@@ -49,6 +49,7 @@ export class FollowedFile implements QueuedFile {
   readonly #options: FollowedFileOptions
   readonly #tail: PinnedTail
   #chain: LineChain
+  /** The largest size that was seen of this content: what was there of it, should it be gone. */
   #lastSize = 0
   #isClosed = false
 
@@ -77,8 +78,9 @@ export class FollowedFile implements QueuedFile {
 
   backlog(): number {
     if (this.#isClosed) return 0
-    this.#lastSize = fstatSync(this.fd).size
-    return Math.max(0, this.#lastSize - this.#chain.position)
+    const { size } = fstatSync(this.fd)
+    this.#lastSize = Math.max(this.#lastSize, size)
+    return Math.max(0, size - this.#chain.position)
   }
 
   isUnlinked(): boolean {

@@ -133,7 +133,8 @@ export async function isSameContent(fd: number, isCompressed: boolean, fingerpri
 
 function decompress(fd: number): Readable {
   const gunzip = createGunzip()
-  const file = createReadStream('', { fd, start: 0, autoClose: false })
+  // By the descriptor, which stays open: a stream closes the one that it is given.
+  const file = createReadStream(`/proc/self/fd/${fd}`)
   file.on('error', (error) => gunzip.destroy(error))
   gunzip.on('close', () => file.destroy())
   return file.pipe(gunzip)

@@ -101,6 +101,11 @@ export class FileLogs {
     path.group.look()
   }
 
+  #isWanted(path: string): boolean {
+    const { paths, exclude } = this.#options
+    return paths.some((form) => matchesGlob(path, form)) && !exclude.some((form) => matchesGlob(path, form)) && existsSync(path)
+  }
+
   #letGo(): void {
     for (const [name, { path, unwatch }] of this.#followed) {
       if (existsSync(name)) continue
@@ -118,7 +123,11 @@ export class FileLogs {
     if (this.#folders.get(folder) !== undefined) return
     let isGathering = false
     const unwatch = this.#options.watches.add(folder, (name) => {
-      if (isGathering || (name !== undefined && this.#followed.has(`${folder}/${name}`))) return
+      const path = `${folder}/${name ?? ''}`
+      if (this.#followed.has(path)) return
+      // At once: it may be gone again soon.
+      if (name !== undefined && this.#isWanted(path)) this.#open(path, new Set())
+      if (isGathering) return
       isGathering = true
       this.#options.clock.setTimer(gatherMs, () => {
         isGathering = false
