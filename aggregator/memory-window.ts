@@ -352,20 +352,29 @@ function collectSamples(
   { column, resource }: { readonly column: number; readonly resource: string | undefined },
   { since, until }: { readonly since: number; readonly until: number },
 ): { readonly timestamps: Float64Array; readonly values: Float64Array } {
-  const most = record.blocks.reduce((sum, { length }) => sum + length, 0)
+  let most = 0
+  for (const block of record.blocks) if (reaches(block, since, until)) most += block.length
   const timestamps = new Float64Array(most)
   const values = new Float64Array(most)
   let count = 0
-  for (const { layout, data, capacity, length } of record.blocks) {
+  for (const block of record.blocks) {
+    if (!reaches(block, since, until)) continue
+    const { layout, data, capacity, length } = block
     const position = positionOf(layout, column, resource)
     if (position < 0) continue
+    const first = (position + 1) * capacity
     for (let index = 0; index < length; index++) {
       const timestamp = data[index]!
-      const value = data[(position + 1) * capacity + index]!
+      const value = data[first + index]!
       if (timestamp < since || timestamp > until || Number.isNaN(value)) continue
       timestamps[count] = timestamp
       values[count++] = value
     }
   }
-  return { timestamps: timestamps.slice(0, count), values: values.slice(0, count) }
+  return { timestamps: timestamps.subarray(0, count), values: values.subarray(0, count) }
+}
+
+/** Whether any sample of a block lies in a range. */
+function reaches({ data, length }: Block, since: number, until: number): boolean {
+  return data[length - 1]! >= since && data[0]! <= until
 }
