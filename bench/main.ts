@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { measureEncoding } from './aggregator/encoding.ts'
 import { measureFleet } from './aggregator/fleet.ts'
 import { measureShards } from './aggregator/shards.ts'
+import { measureAlertsKills } from './alerts/delivery.ts'
+import { measureEvaluation } from './alerts/evaluation.ts'
 import { measureApiServer } from './apiserver/throughput.ts'
 import { measureDensity } from './cluster/density.ts'
 import { measurePodsAndScaling } from './cluster/pods-and-scaling.ts'
@@ -25,10 +27,12 @@ const suites: Readonly<Record<string, () => Promise<readonly Measurement[]>>> = 
   density: measureDensity,
   apiserver: measureApiServer,
   collector: measureCollector,
+  alerts: measureEvaluation,
   encoding: measureEncoding,
   'log-encoding': measureLogEncoding,
   fleet: measureFleet,
   shards: measureShards,
+  'alerts-kills': measureAlertsKills,
   scheduler: () => measureScheduler(),
 }
 
