@@ -99,11 +99,23 @@ function collectFigures(context: ApiContext): Figure[] {
       help: 'Rule evaluations that failed.',
       samples: one(counters.failures),
     },
+    {
+      name: 'binnacle_alerts_evaluations_made_up_total',
+      type: 'counter',
+      help: 'Rule evaluations that came an interval late or more.',
+      samples: one(counters.madeUp),
+    },
+    {
+      name: 'binnacle_alerts_evaluations_missed_total',
+      type: 'counter',
+      help: 'Rule evaluations that never came.',
+      samples: one(counters.missed),
+    },
     { name: 'binnacle_alerts_transitions_total', type: 'counter', help: 'Changes of state of series.', samples: one(counters.transitions) },
     {
       name: 'binnacle_alerts_evaluation_lateness_seconds',
       type: 'gauge',
-      help: 'How late the last round began.',
+      help: 'How late the last evaluation began.',
       samples: one(counters.latenessMs / 1000),
     },
   ]
