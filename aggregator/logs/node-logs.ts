@@ -60,6 +60,7 @@ async function* askNode(
   query: URLSearchParams,
   signal: AbortSignal,
 ): AsyncGenerator<readonly LogRecord[]> {
+  signal.throwIfAborted()
   const node = nodes.get(name)
   const address = node === undefined ? undefined : access.addressOf(node)
   if (address === undefined) throw new Error('it has no address')

@@ -78,6 +78,7 @@ function buildMonitor({ options, folder, log }: ProcessContext): Process {
     listAlerts: () => listAlerts(`http://${loopback}:${ports.alerts}`),
     listEvents: () => listEvents(`http://${loopback}:${ports.aggregator}`),
     ...(aggregator.history === undefined ? {} : { readHistory: readFrom(aggregator.history) }),
+    logs: aggregator.logs,
     clock: systemClock,
     log: log.child({ part: 'web' }),
     http: { host: loopback, port: ports.web },

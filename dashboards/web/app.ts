@@ -1,6 +1,8 @@
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { registerLogRoute } from '../../aggregator/logs/log-routes.ts'
+import type { LogDoor } from '../../aggregator/logs/log-routes.ts'
 import type { MetricWindow } from '../../aggregator/window.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
@@ -19,6 +21,8 @@ export interface WebOptions {
   readonly listEvents: () => Promise<readonly EventRow[]>
   /** For charts that reach further back than the window; absent: they begin where it begins. */
   readonly readHistory?: ReadHistory
+  /** Searches logs of all nodes; absent: there are none to be seen. */
+  readonly logs?: LogDoor
   readonly clock: Clock
   readonly log: Log
   readonly http: { readonly host: string; readonly port: number }
@@ -60,6 +64,7 @@ export function createWeb(options: WebOptions): Web {
   })
   server.get('/api/monitor', async () => listMonitorFigures(options.window, clock.now()))
   server.get('/api/events', async () => listEvents(options))
+  if (options.logs !== undefined) registerLogRoute(server, options.logs, http.host)
   server.get('/api/stream', (_request, reply) => streams.add(reply))
   server.get('/healthz', async () => 'ok')
   server.setErrorHandler((error, _request, reply) => {

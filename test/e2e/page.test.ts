@@ -1,6 +1,14 @@
+import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { LogDoor } from '../../aggregator/logs/log-routes.ts'
+import { LogSearch } from '../../aggregator/logs/log-search.ts'
+import { createStoreSource } from '../../aggregator/logs/store-source.ts'
+import { batchOf, originOf } from '../../collector/logs/store/fixture.ts'
+import { createLogStore, type LogStore } from '../../collector/logs/store/store.ts'
 import type { AlertRow, EventRow } from '../../dashboards/web/model.ts'
 import { createWeb, type Web } from '../../dashboards/web/app.ts'
 import { systemClock } from '../../lib/clock.ts'
@@ -34,6 +42,9 @@ const events: EventRow[] = [
   },
 ]
 let web: Web
+let logStore: LogStore
+let logFolder: string
+let lastPosition = 0
 let browser: Browser
 let page: Page
 const problems: string[] = []
@@ -84,9 +95,24 @@ function fill(): void {
   }
 }
 
+/** What a pod writes now. */
+async function write(pod: string, text: string, level = 3): Promise<void> {
+  const line = { time: BigInt(Date.now()) * 1_000_000n, text, level, position: (lastPosition += 10_000) }
+  await logStore.sink.deliver(batchOf(originOf(pod), [line]), new AbortController().signal)
+}
+
 beforeAll(async () => {
+  logFolder = mkdtempSync(join(tmpdir(), 'binnacle-page-logs-'))
+  const shared = { folder: logFolder, clock: systemClock, log: silentLog }
+  logStore = createLogStore(shared)
+  await logStore.sink.start()
+  const source = createStoreSource({ kind: 'container', ...shared })
   web = createWeb({
     window,
+    logs: new LogDoor({
+      search: new LogSearch({ sources: { list: () => [source], onAdded: () => () => {} }, clock: systemClock }),
+      clock: systemClock,
+    }),
     listAlerts: async () => alerts,
     listEvents: async () => events,
     readHistory: async ({ metric: { name }, tags, since, until, stepMs }) => {
@@ -121,6 +147,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close()
   await web?.stop()
+  await logStore?.sink.stop()
+  rmSync(logFolder, { recursive: true, force: true })
 })
 
 /** Opens a page; once more where the browser broke off because the machine got a network meanwhile. */
@@ -204,6 +232,23 @@ describe('the page in a browser', () => {
     expect(await page.locator('tbody tr').first().textContent()).toContain('BackOff')
     await open('/?view=events&q=started')
     await expect.poll(() => page.locator('tbody tr').count(), { timeout: 10_000 }).toBe(1)
+    expect(await page.title()).toBe('Binnacle')
+  })
+
+  it('shows what pods write, as it comes, hostile lines as text', async () => {
+    await write('busy-fghij', 'the first line')
+    await write('busy-fghij', `disk full ${hostile}`, 5)
+    await write('steady-abcde', 'another pod')
+    await open('/?view=entity&key=namespace:default/pod:busy-fghij')
+    await page.getByRole('button', { name: 'Logs' }).click()
+    await page.locator('.line.error', { hasText: `disk full ${hostile}` }).waitFor()
+    expect(await page.locator('.line').count()).toBe(2)
+    expect(page.url()).toContain('pod=busy-fghij')
+    await write('busy-fghij', 'written while somebody looks')
+    await page.locator('.line', { hasText: 'written while somebody looks' }).waitFor()
+    await open('/?view=logs&q=line')
+    await expect.poll(() => page.locator('.line').count(), { timeout: 10_000 }).toBe(1)
+    expect(await page.locator('mark').textContent()).toBe('line')
     expect(await page.title()).toBe('Binnacle')
   })
 

@@ -16,11 +16,13 @@ interface Description {
   readonly workloads: readonly WorkloadRow[]
   /** The object that events name, `Kind/name`, and its namespace. */
   readonly object?: { readonly name: string; readonly namespace: string }
+  /** Whose logs there are to be seen. */
+  readonly logs?: { readonly namespace: string; readonly pod: string }
 }
 
 /** One node, namespace, workload, pod or container: what is above it, its charts, what is in it, its events. */
 export function EntityView({ snapshot, route, go, tick }: ViewProps) {
-  const { title, note, way, pods, workloads, object } = describe(route.key, snapshot)
+  const { title, note, way, pods, workloads, object, logs } = describe(route.key, snapshot)
   const isPod = /^namespace:[^/]+\/pod:[^/]+$/.test(route.key)
   const crumb = ([text, key]: Description['way'][number]) =>
     h('button', { class: 'crumb', onClick: () => go({ view: 'entity', key }) }, text)
@@ -33,6 +35,13 @@ export function EntityView({ snapshot, route, go, tick }: ViewProps) {
       way.flatMap((step) => [crumb(step), h('span', { class: 'quiet' }, ' › ')]),
       title,
       h('small', {}, note),
+      logs === undefined
+        ? null
+        : h(
+            'button',
+            { class: 'crumb', onClick: () => go({ view: 'logs', key: '', search: '', kind: 'container', level: '', ...logs }) },
+            ' Logs',
+          ),
     ),
     h(Charts, { entityKey: route.key, minutes: route.minutes, tick, set: 'all' }),
     workloads.length === 0
@@ -91,6 +100,7 @@ function describe(key: string, snapshot: Snapshot): Description {
       note: `${namespace.pods} pods`,
       pods: within(snapshot.pods),
       workloads: within(snapshot.workloads),
+      logs: { namespace: namespace.name, pod: '' },
     }
   }
   return { ...nothing, title: key }
@@ -101,7 +111,7 @@ function describePod(key: string, pod: PodRow): Description {
   const nodeStep = [node, `node:${node}`] as const
   const namespaceStep = [namespace, `namespace:${namespace}`] as const
   const above = workload === '' ? [namespaceStep] : [namespaceStep, [workload, `namespace:${namespace}/workload:${workload}`] as const]
-  const known = { pods: [], workloads: [] }
+  const known = { pods: [], workloads: [], logs: { namespace, pod: name } }
   if (key !== pod.key) {
     const note = `container of ${namespace}/${name}, on ${node}`
     return { ...known, title: key.slice(pod.key.length + '/container:'.length), note, way: [...above, [name, pod.key]] }

@@ -5,6 +5,7 @@ import { formatAge } from './format.ts'
 import { formatRoute, parseRoute, type Route } from './route.ts'
 import { EntityView } from './entity-view.ts'
 import { EventsView } from './events-view.ts'
+import { LogsView } from './logs-view.ts'
 import { MonitorView } from './monitor-view.ts'
 import { Alerts, Containers, Namespaces, Nodes, Overview, Pods, Workloads } from './views.ts'
 
@@ -16,6 +17,7 @@ const views = {
   pods: Pods,
   containers: Containers,
   events: EventsView,
+  logs: LogsView,
   alerts: Alerts,
   monitor: MonitorView,
   entity: EntityView,
@@ -28,6 +30,7 @@ const tabs: readonly (readonly [Route['view'], string])[] = [
   ['pods', 'Pods'],
   ['containers', 'Containers'],
   ['events', 'Events'],
+  ['logs', 'Logs'],
   ['alerts', 'Alerts'],
   ['monitor', 'Monitor'],
 ]
@@ -42,6 +45,8 @@ const ranges: readonly (readonly [minutes: number, title: string])[] = [
 /** What is fetched beside the stream is fetched this often. */
 const fetchMs = 5000
 const retryMs = 3000
+/** What the view of logs shows when it is opened by its name. */
+const everything = { kind: 'container', namespace: '', pod: '', level: '' } as const
 /** Views that a search does not fit. */
 const unsearchable: readonly Route['view'][] = ['overview', 'entity', 'monitor']
 
@@ -58,7 +63,7 @@ function Page() {
     })
     const back = () => setRoute(parseRoute(location.search))
     const focusSearch = (event: KeyboardEvent) => {
-      if (event.key !== '/' || event.target instanceof HTMLInputElement) return
+      if (event.key !== '/' || event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return
       event.preventDefault()
       searchBox.current?.focus()
     }
@@ -93,7 +98,7 @@ function Page() {
           {
             href: formatRoute({ view }),
             'aria-current': route.view === view ? 'page' : undefined,
-            onClick: (event: Event) => (event.preventDefault(), go({ view, key: '', search: '' })),
+            onClick: (event: Event) => (event.preventDefault(), go({ view, key: '', search: '', ...everything })),
           },
           title,
           view === 'alerts' && snapshot !== null && snapshot.alerts.length > 0

@@ -1,4 +1,16 @@
-const views = ['overview', 'nodes', 'namespaces', 'workloads', 'pods', 'containers', 'events', 'alerts', 'monitor', 'entity'] as const
+const views = [
+  'overview',
+  'nodes',
+  'namespaces',
+  'workloads',
+  'pods',
+  'containers',
+  'events',
+  'logs',
+  'alerts',
+  'monitor',
+  'entity',
+] as const
 const maxMinutes = 7 * 24 * 60
 
 /** What the page shows; all of it is in the address, so that a link shows the same. */
@@ -9,6 +21,11 @@ export interface Route {
   readonly search: string
   readonly sort: string
   readonly minutes: number
+  /** Of the view `logs`; empty stands for all. */
+  readonly kind: string
+  readonly namespace: string
+  readonly pod: string
+  readonly level: string
 }
 
 /** The route of an address's query. Unknown values fall back to the overview. */
@@ -22,6 +39,10 @@ export function parseRoute(search: string): Route {
     search: parameters.get('q') ?? '',
     sort: parameters.get('sort') ?? '-cpu',
     minutes: minutes > 0 && minutes <= maxMinutes ? minutes : 15,
+    kind: parameters.get('kind') ?? 'container',
+    namespace: parameters.get('namespace') ?? '',
+    pod: parameters.get('pod') ?? '',
+    level: parameters.get('level') ?? '',
   }
 }
 
@@ -33,6 +54,8 @@ export function formatRoute(route: Partial<Route>): string {
   if (route.search !== undefined && route.search !== '') parameters.set('q', route.search)
   if (route.sort !== undefined && route.sort !== '-cpu') parameters.set('sort', route.sort)
   if (route.minutes !== undefined && route.minutes !== 15) parameters.set('minutes', String(route.minutes))
+  if (route.kind !== undefined && route.kind !== 'container') parameters.set('kind', route.kind)
+  for (const name of ['namespace', 'pod', 'level'] as const) if (route[name]) parameters.set(name, route[name])
   const text = parameters.toString()
   return text === '' ? '/' : `/?${text}`
 }
