@@ -15,9 +15,12 @@ import { EvictionManager } from './eviction/eviction-manager.ts'
 import { imageDiskIn } from './eviction/node-figures.ts'
 import type { NodeFigures } from './eviction/node-figures.ts'
 import { defaultThresholds, parseThresholds } from './eviction/thresholds.ts'
+import type { Threshold } from './eviction/thresholds.ts'
 import { ImageCollector } from './images/image-collector.ts'
 import type { ImageCollection } from './images/image-collector.ts'
 import { ImageManager } from './images/image-manager.ts'
+import { allocatableOf, parseReservation } from './node-status/allocatable.plan.ts'
+import type { Reservation } from './node-status/allocatable.plan.ts'
 import { readMachine } from './node-status/machine.ts'
 import type { MachineFacts } from './node-status/machine.ts'
 import { capacityOf } from './node-status/node-object.plan.ts'
@@ -94,6 +97,9 @@ export interface NodeAgentOptions {
   readonly evictionHard?: string
   /** How long a condition of pressure stays after it was met last. */
   readonly evictionTransitionMs?: number
+  /** What of the node is kept for the system and for Kubernetes' own parts, e.g. `cpu=100m,memory=200Mi`. */
+  readonly systemReserved?: string
+  readonly kubeReserved?: string
   /** When unused images are removed from the engine. Absent: never, as they may be somebody else's. */
   readonly imageCollection?: ImageCollection
   /** A folder of files with pods that this node runs by itself. Default with a real runtime: `manifests` in the data folder. */
@@ -102,6 +108,8 @@ export interface NodeAgentOptions {
   readonly pluginRegistryPath?: string
   /** CSI drivers that need no registration: `unix:/path` by name. */
   readonly csiEndpoints?: Readonly<Record<string, string>>
+  /** Kernel parameters beyond the safe ones that pods may set, e.g. `net.core.somaxconn` or `kernel.msg*`. */
+  readonly allowedUnsafeSysctls?: readonly string[]
   /** The machine's resolver configuration file. */
   readonly resolvConfPath?: string
 }
@@ -159,6 +167,8 @@ class ComposedAgent implements NodeAgent {
   #stopParts: (() => void) | undefined
   #localVolumes: LocalVolumes | undefined
   readonly #csi: CsiNode
+  readonly #thresholds: readonly Threshold[]
+  readonly #reservations: readonly Reservation[]
   #manifests: ManifestFolder | undefined
   #mirrors: MirrorPods | undefined
   #images: ImageCollector | undefined
@@ -173,6 +183,8 @@ class ComposedAgent implements NodeAgent {
   constructor(options: NodeAgentOptions, internalIp: string) {
     this.#options = options
     this.#internalIp = internalIp
+    this.#thresholds = parseThresholds(options.evictionHard ?? (options.runtime.traits.isReal ? defaultThresholds : ''))
+    this.#reservations = [options.systemReserved, options.kubeReserved].map((text = '') => parseReservation(text))
     this.#csi = new CsiNode({
       ...options,
       log: options.log.child({ part: 'csi' }),
@@ -292,7 +304,16 @@ class ComposedAgent implements NodeAgent {
       clusterDns: options.clusterDns,
       clusterDomain: options.clusterDomain,
       hostDns: parts.hostDns,
-      allocatable: capacityOf({ machine: parts.facts, maxPods: options.maxPods ?? defaultMaxPods, capacity: options.capacity ?? {} }),
+      allocatable: allocatableOf(
+        capacityOf({ machine: parts.facts, maxPods: options.maxPods ?? defaultMaxPods, capacity: options.capacity ?? {} }),
+        this.#reservations,
+        this.#thresholds,
+      ),
+      seccompFolder: join(dataDir, 'seccomp'),
+      terms: {
+        allowedUnsafeSysctls: options.allowedUnsafeSysctls ?? [],
+        hasAppArmor: !runtime.traits.isReal || parts.facts.hasAppArmor,
+      },
     }
     return {
       owner: { clusterId, nodeName },
@@ -332,6 +353,8 @@ class ComposedAgent implements NodeAgent {
         scheme: options.runtime.traits.scheme,
         architecture: process.arch === 'x64' ? 'amd64' : process.arch,
         capacity: options.capacity ?? {},
+        reservations: this.#reservations,
+        evictionThresholds: this.#thresholds,
       },
       onNode: (node) => this.#noteNode(node),
       podCidr: () => this.#podCidr ?? options.preferredPodCidr,
@@ -368,13 +391,13 @@ class ComposedAgent implements NodeAgent {
 
   /** What keeps the node itself from running out. */
   #startHousekeeping(manager: PodManager, recorder: EventRecorder): void {
-    const { runtime, stats, imageCollection, evictionHard, evictionTransitionMs = defaultTransitionMs } = this.#options
+    const { runtime, stats, imageCollection, evictionTransitionMs = defaultTransitionMs } = this.#options
     if (imageCollection !== undefined) {
       const disk = async () => imageDiskIn((await stats.summary()) as NodeFigures)
       this.#images = new ImageCollector({ ...this.#options, ...imageCollection, images: runtime.images, disk })
       this.#images.start()
     }
-    const thresholds = parseThresholds(evictionHard ?? (runtime.traits.isReal ? defaultThresholds : ''))
+    const thresholds = this.#thresholds
     if (thresholds.length === 0) return
     this.#eviction = new EvictionManager({
       ...this.#options,

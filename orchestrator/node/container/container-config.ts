@@ -1,8 +1,8 @@
 import type { CoreV1Container, CoreV1Pod } from '../../api/generated/kinds.ts'
-import type { ContainerConfig, ContainerSecurity, ImageFacts, Mount, Owner, PodIdentity, RuntimeInfo } from '../runtime/runtime.ts'
-import { ConfigurationError } from './configuration-error.ts'
+import type { ContainerConfig, Device, ImageFacts, Mount, Owner, PodIdentity, RuntimeInfo } from '../runtime/runtime.ts'
 import { expandVariables } from './expansion.ts'
 import { cgroupParentOf, containerResources } from './resources.ts'
+import { securityOf } from './security.ts'
 
 export interface ContainerConfigInput {
   readonly owner: Owner
@@ -15,6 +15,9 @@ export interface ContainerConfigInput {
   readonly image: ImageFacts
   readonly environment: ReadonlyMap<string, string>
   readonly mounts: readonly Mount[]
+  readonly devices: readonly Device[]
+  /** What `seccompOf` answered. */
+  readonly seccomp?: string
   readonly machine: RuntimeInfo
 }
 
@@ -41,8 +44,9 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     stdin: container.stdin === true,
     stdinOnce: container.stdinOnce === true,
     mounts: input.mounts,
+    devices: input.devices,
     resources: containerResources(pod, container, machine.memoryBytes),
-    security: securityOf(pod, container, image),
+    security: securityOf(pod, container, image, input.seccomp),
     ...(cgroupParent === undefined ? {} : { cgroupParent }),
     ...(container.lifecycle?.stopSignal === undefined ? {} : { stopSignal: container.lifecycle.stopSignal }),
     graceSeconds: pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds,
@@ -63,44 +67,4 @@ function pidNamespaceOf({ spec }: CoreV1Pod, targetId: string | undefined): Cont
 export function identityOf(pod: CoreV1Pod): PodIdentity {
   const { namespace = '', name = '', uid = '' } = pod.metadata
   return { namespace, name, uid }
-}
-
-function securityOf(pod: CoreV1Pod, container: CoreV1Container, image: ImageFacts): ContainerSecurity {
-  const own = container.securityContext ?? {}
-  const podWide = pod.spec.securityContext ?? {}
-  const user = own.runAsUser ?? podWide.runAsUser
-  if (own.runAsNonRoot ?? podWide.runAsNonRoot ?? false) verifyNonRoot(pod, container, user, image.user)
-  const account = accountOf(user, own.runAsGroup ?? podWide.runAsGroup, image.user)
-  const isPrivileged = own.privileged === true
-  return {
-    isPrivileged,
-    addedCapabilities: own.capabilities?.add ?? [],
-    droppedCapabilities: own.capabilities?.drop ?? [],
-    hasReadOnlyRoot: own.readOnlyRootFilesystem === true,
-    forbidsNewPrivileges: own.allowPrivilegeEscalation === false,
-    isSeccompUnconfined: isPrivileged || (own.seccompProfile ?? podWide.seccompProfile)?.type === 'Unconfined',
-    ...(account === undefined ? {} : { user: account }),
-    supplementalGroups: [...new Set([...(podWide.supplementalGroups ?? []), ...(podWide.fsGroup === undefined ? [] : [podWide.fsGroup])])],
-  }
-}
-
-/** `uid[:gid]`; a group alone goes with the image's user. */
-function accountOf(user: number | undefined, group: number | undefined, imageUser: string): string | undefined {
-  if (group === undefined) return user === undefined ? undefined : String(user)
-  return `${user ?? (imageUser.split(':')[0] || '0')}:${group}`
-}
-
-/** Words as the kubelet's `verifyRunAsNonRoot`. */
-function verifyNonRoot(pod: CoreV1Pod, container: CoreV1Container, user: number | undefined, imageUser: string): void {
-  const where = `(pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})", container: ${container.name})`
-  if (user !== undefined) {
-    if (user === 0) throw new ConfigurationError(`container's runAsUser breaks non-root policy ${where}`)
-    return
-  }
-  const name = imageUser.split(':')[0]!
-  if (name === '' || name === '0') throw new ConfigurationError(`container has runAsNonRoot and image will run as root ${where}`)
-  if (!/^\d+$/.test(name))
-    throw new ConfigurationError(
-      `container has runAsNonRoot and image has non-numeric user (${name}), cannot verify user is non-root ${where}`,
-    )
 }

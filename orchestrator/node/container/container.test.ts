@@ -209,6 +209,7 @@ describe('a container configuration', () => {
       image: { id: 'sha256:1', tags: [], digests: [], sizeBytes: 0, user },
       environment: new Map([['A', '1']]),
       mounts: [],
+      devices: [],
       machine: {
         version: '',
         architecture: 'amd64',

@@ -1,8 +1,11 @@
 import { toTimestamp } from '../../../lib/clock.ts'
 import type { CoreV1Node, CoreV1NodeCondition, CoreV1NodeStatus } from '../../api/generated/kinds.ts'
 import { preferredPodCidrAnnotation } from '../../api/node-annotations.ts'
+import type { Threshold } from '../eviction/thresholds.ts'
 import type { RuntimeState } from '../pod/pod-manager.ts'
 import type { ImageFacts } from '../runtime/runtime.ts'
+import { allocatableOf } from './allocatable.plan.ts'
+import type { Reservation } from './allocatable.plan.ts'
 import type { MachineFacts } from './machine.ts'
 
 /** The Kubernetes version whose node interface this is. */
@@ -25,6 +28,9 @@ export interface NodeFacts {
   readonly hasPodCidr: boolean
   /** What the node is short of: conditions of these types are true. */
   readonly pressures: ReadonlySet<string>
+  /** What pods do not get, beside what hard eviction keeps free. */
+  readonly reservations: readonly Reservation[]
+  readonly evictionThresholds: readonly Threshold[]
   /** Volumes that are mounted here and must not be detached. */
   readonly volumesInUse: readonly string[]
   readonly images: readonly ImageFacts[]
@@ -38,10 +44,13 @@ export function capacityOf({ machine, maxPods, capacity }: Pick<NodeFacts, 'mach
     memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`,
     'ephemeral-storage': `${Math.floor(machine.diskBytes / 1024)}Ki`,
     'hugepages-2Mi': '0',
+    ...Object.fromEntries(Object.entries(machine.hugePages).map(([size, bytes]) => [`hugepages-${size}`, hugePagesText(bytes)])),
     pods: String(maxPods),
     ...capacity,
   }
 }
+
+const hugePagesText = (bytes: number) => (bytes === 0 ? '0' : `${bytes / 1024}Ki`)
 
 /** The labels that every node has, and those of its author. */
 export function nodeLabels({
@@ -75,7 +84,7 @@ export function nodeStatus(facts: NodeFacts, told: CoreV1NodeStatus | undefined)
   const version = runtime.isUp ? runtime.machine.version : (told?.nodeInfo?.containerRuntimeVersion.split('://')[1] ?? 'unknown')
   return {
     capacity,
-    allocatable: capacity,
+    allocatable: allocatableOf(capacity, facts.reservations, facts.evictionThresholds),
     conditions: conditionsOf(facts, told),
     addresses: facts.addresses.map(({ type, address }) => ({ type, address })),
     daemonEndpoints: { kubeletEndpoint: { Port: facts.port } },

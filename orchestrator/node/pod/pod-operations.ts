@@ -2,10 +2,12 @@ import { open } from 'node:fs/promises'
 import type { CoreV1Container, CoreV1EphemeralContainer, CoreV1Pod } from '../../api/generated/kinds.ts'
 import { ConfigurationError } from '../container/configuration-error.ts'
 import { containerConfig, identityOf } from '../container/container-config.ts'
+import type { ContainerConfigInput } from '../container/container-config.ts'
 import { dnsConfigOf, formatHosts, formatResolvConf, hostnameOf } from '../container/dns.ts'
 import { makeEnvironment } from '../container/environment.ts'
 import type { NodeFacts } from '../container/field-reference.ts'
 import { cgroupParentOf, containerResources } from '../container/resources.ts'
+import { seccompOf } from '../container/security.ts'
 import { containerReference } from '../images/image-manager.ts'
 import { RuntimeUnavailableError } from '../runtime/runtime.ts'
 import type { Mount, ObservedContainer, PortMapping, RuntimeInfo, SandboxConfig } from '../runtime/runtime.ts'
@@ -15,6 +17,8 @@ import { allContainersOf } from './pod-view.ts'
 
 /** The kernel's limit of what is kept of a termination message, as in the kubelet. */
 const maxTerminationMessageBytes = 4096
+/** Of all containers of a pod together. */
+const maxPodTerminationMessageBytes = 12_288
 const maxFallbackLines = 80
 const maxFallbackBytes = 2048
 const defaultTerminationPath = '/dev/termination-log'
@@ -37,6 +41,8 @@ export class PodOperations {
   async createSandbox(pod: CoreV1Pod, attempt: number): Promise<ObservedContainer> {
     const { runtime, settings } = this.#services
     const machine = this.#machine()
+    if (pod.spec.hostUsers === false && runtime.traits.isReal)
+      throw new Error("can't set spec.hostUsers: user namespaces are not supported by the container runtime")
     const network = this.#networkOf(pod)
     await this.#makeCgroup(pod, machine)
     if (runtime.traits.isReal) await this.#writeResolverFiles(pod, network.kind === 'host' ? settings.hostIp : network.ip)
@@ -67,7 +73,7 @@ export class PodOperations {
     const podIp = options.sandbox.ip ?? this.#services.settings.hostIp
     const machine = this.#machine()
     verifyTarget(container, options.target)
-    const [image, { environment, mounts }] = await Promise.all([
+    const [image, context] = await Promise.all([
       abortable(images.ensure(pod, container), options.signal),
       this.#contextOf(pod, container, options.attempt, podIp),
     ])
@@ -80,8 +86,7 @@ export class PodOperations {
       sandboxId: options.sandbox.id,
       targetId: options.target?.id,
       image,
-      environment,
-      mounts,
+      ...context,
       machine,
     })
     const created = await runtime.createContainer(config)
@@ -148,10 +153,10 @@ export class PodOperations {
   async terminationMessage(pod: CoreV1Pod, observed: ObservedContainer): Promise<string | undefined> {
     const { volumes, runtime } = this.#services
     if (!runtime.traits.isReal) return undefined
-    const message = await readStart(
-      volumes.terminationLogPath(pod.metadata.uid!, observed.name, observed.attempt),
-      maxTerminationMessageBytes,
-    )
+    const { containers, initContainers = [] } = pod.spec
+    const share = Math.floor(maxPodTerminationMessageBytes / Math.max(containers.length + initContainers.length, 1))
+    const limit = Math.min(maxTerminationMessageBytes, share)
+    const message = await readStart(volumes.terminationLogPath(pod.metadata.uid!, observed.name, observed.attempt), limit)
     if (message !== '') return message
     const container = allContainersOf(pod).find(({ name }) => name === observed.name)
     if (container?.terminationMessagePolicy !== 'FallbackToLogsOnError' || observed.exitCode === 0) return undefined
@@ -159,7 +164,7 @@ export class PodOperations {
     const stream = await runtime.logs(observed.id, { follow: false, timestamps: false, tailLines: maxFallbackLines }, abort.signal)
     const chunks: Buffer[] = []
     for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk)
-    return Buffer.concat(chunks).subarray(-maxFallbackBytes).toString('utf8')
+    return Buffer.concat(chunks).subarray(-Math.min(maxFallbackBytes, limit)).toString('utf8')
   }
 
   #machine(): RuntimeInfo {
@@ -223,12 +228,17 @@ export class PodOperations {
     container: CoreV1Container,
     attempt: number,
     podIp: string,
-  ): Promise<{ environment: ReadonlyMap<string, string>; mounts: readonly Mount[] }> {
-    const { objects, services, runtime } = this.#services
+  ): Promise<Pick<ContainerConfigInput, 'environment' | 'mounts' | 'devices' | 'seccomp'>> {
+    const { objects, services, runtime, volumes, settings } = this.#services
     const source = objects.forPod(pod.metadata.uid!)
-    if (!runtime.traits.isReal) return { environment: new Map(), mounts: [] }
+    if (!runtime.traits.isReal) return { environment: new Map(), mounts: [], devices: [] }
     const environment = await makeEnvironment({ pod, container, services: services(), facts: this.#facts(podIp), source })
-    return { environment, mounts: await this.#mountsOf(pod, container, attempt, environment) }
+    const [mounts, devices, seccomp] = await Promise.all([
+      this.#mountsOf(pod, container, attempt, environment),
+      volumes.devicesOf(pod, container),
+      seccompOf(pod, container, settings.seccompFolder),
+    ])
+    return { environment, mounts, devices, ...(seccomp === undefined ? {} : { seccomp }) }
   }
 
   async #mountsOf(pod: CoreV1Pod, container: CoreV1Container, attempt: number, environment: ReadonlyMap<string, string>): Promise<Mount[]> {

@@ -10,6 +10,7 @@ import type { ObjectSource } from '../volumes/object-source.ts'
 import type { TokenSource } from '../volumes/service-account-tokens.ts'
 import type { VolumeManager } from '../volumes/volume-manager.ts'
 import type { AddressPool } from './address-pool.ts'
+import type { NodeTerms } from './node-admission.plan.ts'
 import type { PodCgroups } from './pod-cgroups.ts'
 import type { StatusSink } from './status-writer.ts'
 
@@ -46,4 +47,8 @@ export interface NodeSettings {
   readonly clusterDomain: string
   readonly hostDns: DnsConfig
   readonly allocatable: Readonly<Record<string, string>>
+  /** Where seccomp profiles of `type: Localhost` are. */
+  readonly seccompFolder: string
+  /** Which pods the node takes. */
+  readonly terms: NodeTerms
 }

@@ -1,5 +1,6 @@
 import type {
   CoreV1Container,
+  CoreV1ContainerRestartRule,
   CoreV1ContainerStatus,
   CoreV1EphemeralContainer,
   CoreV1Pod,
@@ -57,6 +58,8 @@ export interface PodView {
   readonly pendingResize?: PendingResize
   /** Why the node gives the pod up, in the words of its status. */
   readonly eviction?: string
+  /** Why the node does not take the pod, before anything of it has run. */
+  readonly rejection?: { readonly reason: string; readonly message: string }
   /** When this agent first saw the pod. */
   readonly firstSeenMs: number
 }
@@ -101,13 +104,19 @@ export const allStatusesOf = (status: CoreV1PodStatus | undefined): readonly Cor
 /** A container's key for the restart backoff. */
 export const backoffKeyOf = (name: string): string => name
 
-/** Whether an ended container is to be started again. */
+/** Whether an ended container is to be started again: by the first of its own rules that fits, else by its policy, else by the pod's. */
 export function isRestartable(pod: CoreV1Pod, container: CoreV1Container, exitCode: number): boolean {
   if (ephemeralContainersOf(pod).some(({ name }) => name === container.name)) return false
-  const policy = isSidecar(container) ? 'Always' : (pod.spec.restartPolicy ?? 'Always')
+  if (container.restartPolicyRules?.some((rule) => fits(rule, exitCode)) === true) return true
+  const policy = container.restartPolicy ?? pod.spec.restartPolicy ?? 'Always'
   const isInit = initContainersOf(pod).includes(container)
   if (policy === 'Never') return false
   return exitCode !== 0 || (policy === 'Always' && (!isInit || isSidecar(container)))
+}
+
+function fits({ action, exitCodes }: CoreV1ContainerRestartRule, exitCode: number): boolean {
+  const isNamed = exitCodes?.values?.includes(exitCode) === true
+  return action === 'Restart' && (exitCodes?.operator === 'NotIn' ? !isNamed : isNamed)
 }
 
 /** Runs, and its postStart hook may not have ended: it does not count as started yet. */

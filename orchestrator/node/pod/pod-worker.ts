@@ -5,6 +5,7 @@ import { mergeObserved } from '../runtime/merge-observed.ts'
 import type { ObservedContainer } from '../runtime/runtime.ts'
 import { AppliedResources } from './applied-resources.ts'
 import { Backoff } from './backoff.ts'
+import { rejectionOf } from './node-admission.plan.ts'
 import { PodHolds } from './pod-holds.ts'
 import { PodOperations } from './pod-operations.ts'
 import type { PodServices } from './pod-services.ts'
@@ -41,6 +42,8 @@ export class PodWorker {
   #eviction: string | undefined
   #isCleanedUp = false
   #areVolumesReady: boolean
+  readonly #rejection: PodView['rejection']
+  #isRejectionTold = false
   #isQueued = false
   #isStopped = false
   #timer: Timer | undefined
@@ -58,6 +61,7 @@ export class PodWorker {
     this.#pod = pod
     this.#holds = new PodHolds({ services, pod: () => this.#pod, wake: () => this.wake() })
     this.#firstSeenMs = services.clock.now()
+    this.#rejection = rejectionOf(pod, services.settings.terms)
     this.#areVolumesReady = (pod.spec.volumes ?? []).length === 0
     this.#resumeBackoff()
   }
@@ -192,10 +196,16 @@ export class PodWorker {
     this.#trackProbes()
     const view = this.#view()
     const plan = planPod(view, nowMs)
+    if (plan.failure !== undefined && plan.failure === this.#rejection) this.#tellRejection(plan.failure)
     for (const action of plan.actions) this.#perform(action, view, plan)
     this.#refreshIfDue(plan, nowMs)
     this.#report(plan, nowMs)
     this.#setTimer(plan, nowMs)
+  }
+
+  #tellRejection({ reason, message }: NonNullable<PodView['rejection']>): void {
+    if (!this.#isRejectionTold) this.#services.recorder.event(this.#pod, 'Warning', reason, message)
+    this.#isRejectionTold = true
   }
 
   #view(): PodView {
@@ -220,6 +230,7 @@ export class PodWorker {
       ...(pending === undefined ? {} : { pendingResize: pending }),
       firstSeenMs: this.#firstSeenMs,
       ...(this.#eviction === undefined ? {} : { eviction: this.#eviction }),
+      ...(this.#rejection === undefined ? {} : { rejection: this.#rejection }),
     }
   }
 

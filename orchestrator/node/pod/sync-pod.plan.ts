@@ -68,6 +68,7 @@ export function planPod(view: PodView, nowMs: number): PodPlan {
   if (view.isGone || view.pod.metadata.deletionTimestamp !== undefined) return planDeletion(view)
   if (view.eviction !== undefined && !isTold(view))
     return { ...planEnd(view, evictionGraceSeconds), failure: { reason: 'Evicted', message: view.eviction } }
+  if (view.rejection !== undefined && !isTold(view) && view.containers.length === 0) return { ...planEnd(view), failure: view.rejection }
   const deadline = deadlineMs(view)
   if (deadline !== undefined && nowMs >= deadline) {
     const failure = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' }
@@ -95,7 +96,8 @@ const isTold = ({ pod }: PodView) => pod.status?.phase === 'Succeeded' || pod.st
 
 function hasFailedForGood(view: PodView, container: CoreV1Container): boolean {
   const newest = newestAttempt(view, container.name)
-  return newest?.state === 'exited' && newest.exitCode !== 0 && !isSidecar(container) && view.pod.spec.restartPolicy === 'Never'
+  if (newest?.state !== 'exited' || newest.exitCode === 0 || isSidecar(container)) return false
+  return !isRestartable(view.pod, container, newest.exitCode ?? 0)
 }
 
 function deadlineMs({ pod, firstSeenMs }: PodView): number | undefined {

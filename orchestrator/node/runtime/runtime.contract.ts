@@ -141,6 +141,7 @@ async function containerConfig({ owner, image, runtime }: RuntimeUnderTest, sand
     stdin: false,
     stdinOnce: false,
     mounts: [],
+    devices: [],
     resources: { cpuShares: 2, oomScoreAdjust: 1000 },
     security: {
       isPrivileged: false,
@@ -148,7 +149,6 @@ async function containerConfig({ owner, image, runtime }: RuntimeUnderTest, sand
       droppedCapabilities: [],
       hasReadOnlyRoot: false,
       forbidsNewPrivileges: false,
-      isSeccompUnconfined: false,
       supplementalGroups: [],
     },
     graceSeconds: 5,

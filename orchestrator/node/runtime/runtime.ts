@@ -137,6 +137,7 @@ export interface ContainerConfig {
   readonly stdin: boolean
   readonly stdinOnce: boolean
   readonly mounts: readonly Mount[]
+  readonly devices: readonly Device[]
   readonly resources: ContainerResources
   readonly security: ContainerSecurity
   readonly cgroupParent?: string
@@ -146,6 +147,13 @@ export interface ContainerConfig {
   readonly usesHostIpc: boolean
   readonly usesHostNetwork: boolean
   readonly annotations: Readonly<Record<string, string>>
+}
+
+/** A block device of the machine in a container. */
+export interface Device {
+  readonly hostPath: string
+  readonly containerPath: string
+  readonly isReadOnly: boolean
 }
 
 export interface Mount {
@@ -170,7 +178,14 @@ export interface ContainerSecurity {
   readonly droppedCapabilities: readonly string[]
   readonly hasReadOnlyRoot: boolean
   readonly forbidsNewPrivileges: boolean
-  readonly isSeccompUnconfined: boolean
+  /** `unconfined` or the text of a profile; absent: the runtime's own profile. */
+  readonly seccomp?: string
+  /** `unconfined` or a profile that the kernel has; absent: the runtime's own. */
+  readonly appArmor?: string
+  /** `user:…`, `role:…`, `type:…`, `level:…`. */
+  readonly seLinuxLabels?: readonly string[]
+  /** Nothing of /proc is hidden or read-only. */
+  readonly hasUnmaskedProc?: boolean
   /** `uid[:gid]`; absent: the image's user. */
   readonly user?: string
   readonly supplementalGroups: readonly number[]

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmod, chown, lstat, mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, lstat, mkdir, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { promisify } from 'node:util'
 import type {
@@ -15,7 +15,7 @@ import { valueOf } from '../../api/quantity.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { ConfigurationError } from '../container/configuration-error.ts'
 import { expandVariables } from '../container/expansion.ts'
-import type { Mount } from '../runtime/runtime.ts'
+import type { Device, Mount } from '../runtime/runtime.ts'
 import { writeAtomically } from './atomic-directory.ts'
 import { prepareClaimVolume } from './claim-volume.ts'
 import { csiFolder } from './csi/csi-paths.ts'
@@ -125,6 +125,21 @@ export class VolumeManager {
           ...(mount.mountPropagation === 'Bidirectional' ? { propagation: 'rshared' as const } : {}),
           ...(mount.mountPropagation === 'HostToContainer' ? { propagation: 'rslave' as const } : {}),
         }
+      }),
+    )
+  }
+
+  /** What a container's volumeDevices come to on this machine. */
+  async devicesOf(pod: CoreV1Pod, container: CoreV1Container): Promise<Device[]> {
+    return Promise.all(
+      (container.volumeDevices ?? []).map(async ({ name, devicePath }): Promise<Device> => {
+        const volume = pod.spec.volumes?.find((each) => each.name === name)
+        if (volume === undefined)
+          throw new ConfigurationError(`volume "${name}" of container "${container.name}" is not defined by the pod`)
+        const hostPath = await this.#placeOf(pod, volume)
+        if (!(await stat(hostPath)).isBlockDevice())
+          throw new ConfigurationError(`volume "${name}" is no block device: its volumeMode has to be Block`)
+        return { hostPath, containerPath: devicePath, isReadOnly: volume.persistentVolumeClaim?.readOnly === true }
       }),
     )
   }

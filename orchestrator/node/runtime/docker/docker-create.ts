@@ -1,5 +1,5 @@
 import type Docker from 'dockerode'
-import type { ContainerConfig, ContainerResources, ContainerSecurity, PortMapping, SandboxConfig } from '../runtime.ts'
+import type { ContainerConfig, ContainerResources, ContainerSecurity, Device, PortMapping, SandboxConfig } from '../runtime.ts'
 import { containerLabels, dockerName, sandboxLabels } from './docker-labels.ts'
 
 /** Log files stay below ten files of 10 MiB, as the kubelet keeps them by default. */
@@ -78,6 +78,7 @@ export function containerOptions(config: ContainerConfig, minOomScoreAdjust: num
         ReadOnly: mount.isReadOnly,
         BindOptions: { Propagation: mount.propagation ?? 'rprivate' },
       })),
+      ...(config.devices.length === 0 ? {} : { Devices: config.devices.map(deviceOf) }),
       ...(config.cgroupParent === undefined ? {} : { CgroupParent: config.cgroupParent }),
       ...resourceOptions(config.resources, minOomScoreAdjust),
       ...securityOptions(config.security),
@@ -118,17 +119,26 @@ function resourceOptions(resources: ContainerResources, minOomScoreAdjust: numbe
 function securityOptions(security: ContainerSecurity): Docker.HostConfig {
   const options = [
     ...(security.forbidsNewPrivileges ? ['no-new-privileges'] : []),
-    ...(security.isSeccompUnconfined ? ['seccomp=unconfined'] : []),
+    ...(security.seccomp === undefined ? [] : [`seccomp=${security.seccomp}`]),
+    ...(security.appArmor === undefined ? [] : [`apparmor=${security.appArmor}`]),
+    ...(security.seLinuxLabels ?? []).map((label) => `label=${label}`),
   ]
   return {
     Privileged: security.isPrivileged,
     CapAdd: [...security.addedCapabilities],
     CapDrop: [...security.droppedCapabilities],
     ReadonlyRootfs: security.hasReadOnlyRoot,
+    ...(security.hasUnmaskedProc === true ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
     GroupAdd: security.supplementalGroups.map(String),
     ...(options.length === 0 ? {} : { SecurityOpt: options }),
   }
 }
+
+const deviceOf = ({ hostPath, containerPath, isReadOnly }: Device) => ({
+  PathOnHost: hostPath,
+  PathInContainer: containerPath,
+  CgroupPermissions: isReadOnly ? 'r' : 'rwm',
+})
 
 const portKey = (mapping: PortMapping) => `${mapping.containerPort}/${mapping.protocol}`
 
