@@ -18,8 +18,11 @@ export interface Collector {
   close(): Promise<void>
 }
 
+/** How a request to the webhook can fail. */
+export type WebhookFault = '503' | '429' | 'hang up' | 'hang'
+
 /** A webhook. `fault` says how each request ends: taken, or one of the ways to fail. */
-export async function startWebhook(fault: () => 'none' | '503' | '429' | 'hang up', port = 0): Promise<Collector> {
+export async function startWebhook(fault: () => 'none' | WebhookFault, port = 0): Promise<Collector> {
   const taken: Taken[] = []
   const server = createServer((request, response) => {
     let body = ''
@@ -54,7 +57,7 @@ export async function startMailServer(fault: () => boolean, port = 0): Promise<C
       stream.on('data', (chunk: Buffer) => (text += chunk.toString()))
       stream.on('end', () => {
         if (fault()) return done(Object.assign(new Error('try again later'), { responseCode: 451 }))
-        const id = /^Message-ID: <([^@]+)@/m.exec(text)![1]!
+        const id = /^Message-ID: <([^@]+)@/im.exec(text)![1]!
         taken.push({ id, status: text.includes('[FIRING:') ? 'firing' : 'resolved', number: /^ {2}number: (\d+)/m.exec(text)![1]! })
         done()
       })
@@ -66,7 +69,9 @@ export async function startMailServer(fault: () => boolean, port = 0): Promise<C
   return { port: address.port, taken, close: () => new Promise((resolve) => server.close(() => resolve())) }
 }
 
-function fail(kind: '503' | '429' | 'hang up', response: ServerResponse): void {
+function fail(kind: WebhookFault, response: ServerResponse): void {
+  // Nothing is ever said: whoever asked has to give up.
+  if (kind === 'hang') return
   if (kind === 'hang up') response.destroy()
   else if (kind === '429') response.writeHead(429, { 'Retry-After': '1' }).end()
   else response.writeHead(503).end()
