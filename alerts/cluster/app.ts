@@ -160,6 +160,7 @@ class Member implements ClusteredAlerts {
       leaseDurationMs,
       isHeld: () => this.#election.isHeld(),
       setInSync: (change) => this.#election.setInSync(change),
+      onBroken: () => this.#election.stepDown('a change is not known to be everywhere'),
     })
     const alerts = createAlerts({
       ...this.#options,

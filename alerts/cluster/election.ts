@@ -75,6 +75,11 @@ export class Election {
     return this.#write((held) => ({ ...held, inSync: [...new Set(change(held.inSync))] }))
   }
 
+  /** Begins anew: what is in memory may not be what is on the disks. */
+  stepDown(reason: string): void {
+    if (this.#held !== undefined) this.#lose(reason)
+  }
+
   /** Gives the lease up, so that the next one need not wait. */
   async release(): Promise<void> {
     if (this.#held === undefined) return

@@ -105,10 +105,16 @@ export class LeaderProxy {
     onward.on('timeout', () => onward.destroy(new Error('no answer')))
     onward.on('error', () => answer(response, 502, 'the leader of the alert servers cannot be reached'))
     onward.on('response', (reply) => {
+      // Whoever asked may be gone.
+      if (response.destroyed) return void reply.destroy()
       response.writeHead(reply.statusCode ?? 502, reply.headers)
       pipeline(reply, response, () => {})
     })
-    pipeline(request, onward, () => {})
+    response.on('close', () => {
+      if (!response.writableEnded) onward.destroy()
+    })
+    if (request.destroyed) onward.destroy()
+    else pipeline(request, onward, () => {})
   }
 
   close(): void {

@@ -23,6 +23,8 @@ export interface ReplicationOptions {
   readonly log: Log
   readonly leaseDurationMs: number
   readonly isHeld: () => boolean
+  /** Called when a change is on the own disk that was reported as failed: only the disk can tell then what is true. */
+  readonly onBroken: () => void
   /** Agrees with everybody on who has everything. Rejects where this one does not lead any more. */
   readonly setInSync: (change: (inSync: readonly string[]) => readonly string[]) => Promise<void>
 }
@@ -145,8 +147,9 @@ export class Replication {
       throw own.reason
     }
     const failed = results.find((result) => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
-    if (!isHeld()) throw new NotLeadingError()
+    if (failed === undefined && isHeld()) return
+    this.#options.onBroken()
+    throw failed === undefined ? new NotLeadingError() : failed.reason
   }
 
   #acknowledged(session: Session, index: number): Promise<void> {
