@@ -23,7 +23,7 @@ const programs: readonly (readonly [string, string])[] = [
 ]
 
 /** Packages whose programs are run as peers without being installed: their services would take ports. */
-const unpacked: readonly string[] = ['prometheus-alertmanager', 'prometheus']
+const unpacked: readonly string[] = ['prometheus-alertmanager', 'prometheus', 'rsyslog', 'libestr0', 'libfastjson4']
 
 async function installPrograms(): Promise<boolean> {
   const installer = createPackageInstaller({

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 export function unpackPackage(packageName: string, folder: string, print: (line: string) => void): string | undefined {
   const target = join(folder, packageName)
   const programs = join(target, 'usr', 'bin')
-  if (existsSync(programs)) return programs
+  if (existsSync(join(target, 'usr'))) return programs
   rmSync(target, { recursive: true, force: true })
   mkdirSync(target, { recursive: true })
   const run = (command: string, args: readonly string[]) => {

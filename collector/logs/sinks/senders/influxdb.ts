@@ -8,7 +8,7 @@ import type { SinkDeclaration } from '../declaration.ts'
 import { TimeReader } from '../encoding/line-time.ts'
 import { readHeaders } from '../header-options.ts'
 import { readAuthOptions, readTlsOptions } from '../http-options.ts'
-import { BodyPoster, describeAnswer, requireTaken } from '../http-sending.ts'
+import { BodyPoster, describeAnswer } from '../http-sending.ts'
 import type { HttpOptions } from '../http-sending.ts'
 import { countLinesOf, refuseSome } from '../line-refs.ts'
 import { RefusedRequestError, SendError } from '../sink.ts'
@@ -86,7 +86,12 @@ class InfluxSender implements LogSender {
       options.creation === undefined ? undefined : new BodyPoster({ ...options, url: options.creation, isCompressed: false }, clock)
   }
 
-  async send(batches: readonly LogBatch[], signal: AbortSignal): Promise<SendOutcome> {
+  send(batches: readonly LogBatch[], signal: AbortSignal): Promise<SendOutcome> {
+    return this.#write(batches, signal, this.#creator)
+  }
+
+  /** `creator`: makes the database if it is missing. */
+  async #write(batches: readonly LogBatch[], signal: AbortSignal, creator: BodyPoster | undefined): Promise<SendOutcome> {
     for (const batch of batches) this.#encode(batch)
     const { answer, bytes } = await this.#poster.post(this.#writer, signal)
     const lines = countLinesOf(batches)
@@ -94,11 +99,10 @@ class InfluxSender implements LogSender {
     if (outcome.kind === 'stored') return { bytes }
     if (outcome.kind === 'rejected') return { ...refuseSome(batches, outcome.rejected, outcome), bytes }
     if (outcome.kind === 'too-large') throw new RefusedRequestError('too-large', describeAnswer(answer), { isAboutLines: true })
-    if (outcome.isMissingDatabase && this.#creator !== undefined) {
-      const { answer: made } = await this.#creator.post(new ByteWriter(), signal)
-      requireTaken(made)
-    }
-    throw new SendError(outcome.message, answer.retryAfterMs)
+    if (!outcome.isMissingDatabase || creator === undefined) throw new SendError(outcome.message, answer.retryAfterMs)
+    const { answer: made } = await creator.post(new ByteWriter(), signal)
+    if (made.status !== 200) throw new SendError(`${outcome.message}; it cannot be made: ${describeAnswer(made)}`)
+    return this.#write(batches, signal, undefined)
   }
 
   async close(): Promise<void> {
