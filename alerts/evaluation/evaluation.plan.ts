@@ -39,13 +39,18 @@ export function planEvaluation(rule: Rule, observation: Observation, previous: r
   const plan = new Plan(rule, previous, now)
   if (observation.kind === 'failed') return plan.fail(observation.reason)
   if (previous.length === 0 && isQuiet(rule, observation)) {
-    return { states: [], transitions: [], health: observation.values.length === 0 ? 'no data' : 'ok' }
+    return { states: [], transitions: [], health: observation.values.length === 0 && wantsValues(rule) ? 'no data' : 'ok' }
   }
   const { condition } = rule
   const values = condition.kind === 'absent' ? expectedValues(condition.expected, observation) : observation.values
   for (const value of values) plan.see(value)
   if (condition.kind === 'absent' && condition.expected !== 'learned') plan.expect(observation.expected ?? [])
   return plan.finish(values.length === 0)
+}
+
+/** Whether there ought to be something; that nothing has happened is no lack. */
+function wantsValues({ source }: Rule): boolean {
+  return source.kind !== 'events'
 }
 
 /** Whether nothing can come of an observation: the usual case, for which no state is looked at. */
@@ -105,7 +110,7 @@ class Plan {
 
   finish(isEmpty: boolean): EvaluationPlan {
     for (const before of this.#known.values()) this.#add(before, (inner) => stepMissing(this.#rule, inner, this.#now))
-    const hasNothing = isEmpty && this.#states.every((state) => isRemembered(this.#rule, state))
+    const hasNothing = isEmpty && wantsValues(this.#rule) && this.#states.every((state) => isRemembered(this.#rule, state))
     this.#clear('query failed')
     if (hasNothing) this.#raise('no data', this.#rule.noData, 'nothing matches the rule')
     else this.#clear('no data')

@@ -1,6 +1,7 @@
 import type { CustomWindow } from '../../aggregator/custom-window.ts'
 import { entityKeys } from '../../aggregator/entity.ts'
 import type { Inventory } from '../../aggregator/inventory.ts'
+import { formatDuration } from '../../lib/duration.ts'
 import type { Entity, MetricWindow } from '../../aggregator/window.ts'
 import { entityFilter, selects, windowLabelOf } from '../rules/entity.ts'
 import type { Rule } from '../rules/rule.ts'
@@ -114,7 +115,9 @@ export class Observer {
   }
 
   #countEvents(source: EventSource, at: number): SeriesValue[] {
-    const span = closedSpan(at, source.windowMs, this.#options.bucketMs)
+    const { bucketMs, windowMs } = this.#options
+    if (source.windowMs > windowMs) throw new Error(`events are kept for ${formatDuration(windowMs)}, less than the rule's window`)
+    const span = closedSpan(at, source.windowMs, bucketMs)
     const counted = this.#options.events?.count(source, span) ?? []
     const counters = Object.entries(countedReasons).filter(([reason]) => source.reasons.includes(reason))
     return [...counted, ...counters.flatMap(([reason, metric]) => this.#countGrowth(source, { reason, metric, span }))]

@@ -24,7 +24,7 @@ export function parseCondition(reader: DocumentReader, fields: RuleFields, sourc
   }
   refuseFields(reader, fields, ['recovery'], 'a rule on absence has no recovery threshold')
   refuseFields(reader, fields, ['no_data'], 'a rule on absence is about nothing else')
-  if (source.kind === 'events') reader.problem(field, 'events have no absence; count them with < 1')
+  if (source.kind === 'events') reader.problem(field, 'events have no absence; a rule on them counts')
   if (source.kind === 'metric' && source.method !== undefined) reader.problem(field, `goes not with ${source.method.kind}`)
   const expected = parseExpected(reader, fields.expected, source)
   if (which === 'never' && expected === 'learned')

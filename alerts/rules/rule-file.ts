@@ -4,7 +4,7 @@ import { labelNamePattern } from '../state/labels.ts'
 import { describeRule } from './describe.ts'
 import { identityLabels, resourceLabel } from './entity.ts'
 import { parseCondition, parseFlapping, parsePolicy } from './policy-fields.ts'
-import { readDuration, readThreshold, ruleKeys } from './rule-fields.ts'
+import { readDuration, readThreshold, refuseFields, ruleKeys } from './rule-fields.ts'
 import type { RuleFields } from './rule-fields.ts'
 import { detailNames } from './rule.ts'
 import type { Rule, RuleGroup } from './rule.ts'
@@ -75,6 +75,7 @@ function parseRule(reader: DocumentReader, field: Field, origin: RuleOrigin): Ru
   const parsed = parseSource(reader, field, fields)
   if (parsed === undefined) return undefined
   const { source, unit } = parsed
+  if (source.kind === 'events') refuseFields(reader, fields, ['no_data'], 'goes not with events: that nothing happens is no lack')
   const condition = parseCondition(reader, fields, source, unit)
   const recovery = fields.recovery && condition?.kind === 'threshold' ? readThreshold(reader, fields.recovery, unit) : undefined
   if (fields.forget_after && !remembers(condition, timing.noData.state))

@@ -61,7 +61,7 @@ function fillWindow(clock: FakeClock): MemoryWindow {
   for (let sample = samples; sample > 0; sample--) {
     const sets = entities.map((entity, pod) => {
       const set = createMetricSet(entity)
-      for (const [index, metric] of measured.entries()) set.values[columnOf(metric)] = valueOf(metric, pod) + ((pod * 7 + sample) % 13)
+      for (const metric of measured) set.values[columnOf(metric)] = valueOf(metric, pod) + ((pod * 7 + sample) % 13)
       return [entity.key, set] as const
     })
     window.add({ nodeName: 'n', timestamp: clock.now() - sample * stepMs, sets: new Map(sets) })
