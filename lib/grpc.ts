@@ -67,11 +67,18 @@ export interface GrpcChannel {
 const firstReconnectMs = 100
 const lastReconnectMs = 2_000
 
-/** A channel without TLS to `unix:/path` or `host:port`. */
-export function openGrpcChannel(target: string, clock: Clock): GrpcChannel {
+/** By which both sides know each other, as PEM. */
+export interface GrpcTls {
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+}
+
+/** A channel to `unix:/path` or `host:port`; without TLS unless it is given. */
+export function openGrpcChannel(target: string, clock: Clock, tls?: GrpcTls): GrpcChannel {
   // Loaded only where somebody calls: it takes memory that most processes need not have.
   const grpc = createRequire(import.meta.url)('@grpc/grpc-js') as typeof import('@grpc/grpc-js')
-  const client: Client = new grpc.Client(target.includes('/') ? target : `dns:${target}`, grpc.credentials.createInsecure(), {
+  const client: Client = new grpc.Client(target.includes('/') ? target : `dns:${target}`, credentialsOf(grpc, tls), {
     'grpc.initial_reconnect_backoff_ms': firstReconnectMs,
     'grpc.min_reconnect_backoff_ms': firstReconnectMs,
     'grpc.max_reconnect_backoff_ms': lastReconnectMs,
@@ -107,4 +114,9 @@ export function openGrpcChannel(target: string, clock: Clock): GrpcChannel {
       }),
     close: () => client.close(),
   }
+}
+
+function credentialsOf({ credentials }: typeof import('@grpc/grpc-js'), tls: GrpcTls | undefined) {
+  if (tls === undefined) return credentials.createInsecure()
+  return credentials.createSsl(Buffer.from(tls.ca), Buffer.from(tls.key), Buffer.from(tls.cert))
 }

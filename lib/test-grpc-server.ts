@@ -1,5 +1,5 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js'
-import type { UnaryMethod } from './grpc.ts'
+import type { GrpcTls, UnaryMethod } from './grpc.ts'
 
 /** What a method of a test's server answers; a thrown error with a `code` becomes the status of the call. */
 export type UnaryHandler = (message: object) => Promise<object> | object
@@ -11,8 +11,12 @@ export interface TestGrpcServer {
   stop(): void
 }
 
-/** Serves methods on `unix:/path` or `host:port` (0: any port). */
-export async function serveGrpc(target: string, methods: readonly (readonly [UnaryMethod, UnaryHandler])[]): Promise<TestGrpcServer> {
+/** Serves methods on `unix:/path` or `host:port` (0: any port); with TLS only for clients whose certificate the authority has signed. */
+export async function serveGrpc(
+  target: string,
+  methods: readonly (readonly [UnaryMethod, UnaryHandler])[],
+  tls?: GrpcTls,
+): Promise<TestGrpcServer> {
   const server = new Server()
   for (const [{ path, request, response }, handler] of methods) {
     server.register(
@@ -30,7 +34,12 @@ export async function serveGrpc(target: string, methods: readonly (readonly [Una
     )
   }
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(target, ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)))
+    server.bindAsync(target, credentialsOf(tls), (error, bound) => (error === null ? resolve(bound) : reject(error)))
   })
   return { port, stop: () => server.forceShutdown() }
+}
+
+function credentialsOf(tls: GrpcTls | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure()
+  return ServerCredentials.createSsl(Buffer.from(tls.ca), [{ private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) }], true)
 }

@@ -178,5 +178,7 @@ const hasReason = (error: unknown, reason: StatusReason) => statusOf(error)?.rea
 export const isNotFound = (error: unknown): boolean => hasReason(error, 'NotFound')
 export const isAlreadyExists = (error: unknown): boolean => hasReason(error, 'AlreadyExists')
 export const isConflict = (error: unknown): boolean => hasReason(error, 'Conflict')
+/** Among others an eviction that a disruption budget forbids for now. */
+export const isTooManyRequests = (error: unknown): boolean => hasReason(error, 'TooManyRequests')
 export const isInvalid = (error: unknown): boolean => hasReason(error, 'Invalid')
 export const isExpired = (error: unknown): boolean => hasReason(error, 'Expired') || hasReason(error, 'Gone')
