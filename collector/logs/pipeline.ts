@@ -157,6 +157,7 @@ export class Pipeline {
   #follow(options: FollowOptions): FollowedPath {
     const { context, settings } = this.#options
     const { path, origin, decode, from, followsLinks, onDone } = options
+    const isTimed = decode !== decodePlain
     const { clock, log } = context
     this.#forgotten.delete(path)
     const followed = new FollowedPath({
@@ -167,7 +168,18 @@ export class Pipeline {
       now: () => clock.now(),
       routeOf: (changed) => this.#routeOf(changed),
       createGroup: (lines) =>
-        new FileGroup({ path, from, followsLinks, ledger: this.#ledger, clock, log, context: lines, wake: () => lines.wake(), onDone }),
+        new FileGroup({
+          path,
+          from,
+          isTimed,
+          followsLinks,
+          ledger: this.#ledger,
+          clock,
+          log,
+          context: lines,
+          wake: () => lines.wake(),
+          onDone,
+        }),
     })
     this.#paths.set(path, followed)
     return followed

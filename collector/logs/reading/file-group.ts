@@ -3,9 +3,9 @@ import type { BigIntStats } from 'node:fs'
 import type { Clock, Timer } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
 import type { BatchWriter } from './batch-writer.ts'
-import { hasFingerprint, inodeName } from './fingerprint.ts'
+import { contentName, hasFingerprint, inodeName, readBeginning } from './fingerprint.ts'
 import { FollowedFile, type QueuedFile } from './followed-file.ts'
-import { GzipFile, isSameContent } from './gzip-file.ts'
+import { GzipFile, isSameContent, readCompressedBeginning } from './gzip-file.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import type { LineContext } from './line-chain.ts'
 import { Progress } from './progress.ts'
@@ -15,6 +15,8 @@ export interface FileGroupOptions {
   readonly path: string
   /** Where a file that nothing is known of begins. */
   readonly from: 'beginning' | 'end'
+  /** Whether each line has a time, so that no two files of the path begin alike. */
+  readonly isTimed: boolean
   /** Whether the path may be a symbolic link. */
   readonly followsLinks: boolean
   readonly ledger: Ledger
@@ -231,10 +233,10 @@ export class FileGroup {
       // Emptied and written again while nobody looked.
       this.#options.context.account.truncated()
       this.#loseTrackOf(progress, 0)
-      progress = this.#nextGeneration(progress.entry)
+      progress = this.#nextGeneration(inode, progress.entry)
     }
     if (progress === undefined) {
-      progress = new Progress(ledger, { path: this.path, inode, file: inode, generation: 0 })
+      progress = new Progress(ledger, { path: this.path, inode, file: this.#options.isTimed ? '' : inode, generation: 0 })
       const isFirstLook = !this.#hasScanned && known === undefined && this.#orphans.length === 0
       if (from === 'end' && isFirstLook) progress.skipTo(size, { ...progress.handedPrint, end: size })
     }
@@ -251,12 +253,13 @@ export class FileGroup {
       context,
       monotonic: () => clock.monotonic(),
       onChange: () => this.#options.wake(),
+      nameContent: (open) => contentName(this.path, readBeginning(open)),
       onTruncated: (file, lostBytes) => {
         context.account.truncated()
         this.#loseTrackOf(file.progress, lostBytes)
         this.#isScanWanted = true
         this.#scanSoon()
-        return this.#nextGeneration(file.progress.entry)
+        return this.#nextGeneration(file.inode, file.progress.entry)
       },
     })
   }
@@ -266,15 +269,10 @@ export class FileGroup {
     this.#orphans.push({ progress, lostBytes })
   }
 
-  #nextGeneration({ file, generation, inode, path }: LedgerEntry): Progress {
-    const original = generation === 0 ? file : file.slice(0, file.lastIndexOf('-'))
+  #nextGeneration(inode: string, { generation, path }: LedgerEntry): Progress {
+    const { ledger, isTimed } = this.#options
     const next = generation + 1
-    return new Progress(this.#options.ledger, {
-      path,
-      inode: inode === '' ? original : inode,
-      file: `${original}-${next.toString(36)}`,
-      generation: next,
-    })
+    return new Progress(ledger, { path, inode, file: isTimed ? '' : `${inode}-${next.toString(36)}`, generation: next })
   }
 
   #finish(file: QueuedFile, writer: BatchWriter): void {
@@ -340,7 +338,8 @@ export class FileGroup {
     if (orphan === undefined) {
       const isSkipped =
         from === 'end' && !this.#hasScanned && ledger.entriesOf(this.path).every((entry) => entry.inode === this.#active?.inode)
-      const progress = new Progress(ledger, { path: this.path, inode, file: inode, generation: 0 })
+      const file = !this.#options.isTimed || isSkipped ? inode : ((await nameOf(this.path, fd, isCompressed)) ?? inode)
+      const progress = new Progress(ledger, { path: this.path, inode, file, generation: 0 })
       if (isSkipped) {
         progress.finish()
         this.#orphans.push({ progress, lostBytes: 0 })
@@ -427,4 +426,8 @@ function openRegular(path: string, followsLinks: boolean): Opened | undefined {
 
 function isWhereItWas(fd: number, size: number, { handed, handedPrint }: Progress): boolean {
   return size >= handed && size >= handedPrint.end && hasFingerprint(fd, handedPrint)
+}
+
+async function nameOf(path: string, fd: number, isCompressed: boolean): Promise<string | undefined> {
+  return contentName(path, isCompressed ? await readCompressedBeginning(fd) : readBeginning(fd))
 }

@@ -28,6 +28,27 @@ export function inodeName({ dev, ino, birthtimeNs }: Pick<BigIntStats, 'dev' | '
   return `${dev.toString(36)}-${ino.toString(36)}-${birthtimeNs.toString(36)}`
 }
 
+/** A first line that is longer is known by as much of it. */
+const maxFirstLineBytes = 128 * 1024
+const newline = 0x0a
+
+/**
+ * A name for content whose first line is like no other of its path, since it has a time in it; the same for the file, for a copy and for what a
+ * compressed form holds. `undefined` while the first line is not complete.
+ */
+export function contentName(path: string, beginning: Buffer): string | undefined {
+  const end = beginning.indexOf(newline)
+  if (end < 0 && beginning.length < maxFirstLineBytes) return undefined
+  const line = beginning.subarray(0, end < 0 ? maxFirstLineBytes : Math.min(end, maxFirstLineBytes))
+  return createHash('sha256').update(path).update('\0').update(line).digest('hex').slice(0, 24)
+}
+
+/** The beginning of an open file, enough for `contentName`. */
+export function readBeginning(fd: number): Buffer {
+  const usual = readAt(fd, 0, 4096)
+  return usual.includes(newline) || usual.length < 4096 ? usual : readAt(fd, 0, maxFirstLineBytes)
+}
+
 /** Whether the open file may be the one of which the fingerprint was taken: what was read of it is still there. */
 export function hasFingerprint(fd: number, { end, head, tail }: Fingerprint): boolean {
   return isSame(head, hashBytes(readAt(fd, 0, head.length))) && isSame(tail, hashBytes(readAt(fd, end - tail.length, tail.length)))

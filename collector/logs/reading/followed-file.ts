@@ -34,6 +34,8 @@ export interface FollowedFileOptions {
   readonly context: LineContext
   readonly monotonic: () => number
   readonly onChange: () => void
+  /** A name for its content, where that is known by its beginning; `undefined` while it is not. */
+  readonly nameContent: (fd: number) => string | undefined
   /** Its content has been replaced: `lostBytes` at least were never read. Answers what the new content is to be called. */
   readonly onTruncated: (file: FollowedFile, lostBytes: number) => Progress
 }
@@ -97,7 +99,7 @@ export class FollowedFile implements QueuedFile {
       return this.pull(maxBytes, writer)
     }
     this.#lastSize = size
-    if (size === position) return false
+    if (size === position || !this.#isNamed()) return false
     this.lastGrowth = this.#options.monotonic()
     this.#chain.begin(writer)
     try {
@@ -127,6 +129,14 @@ export class FollowedFile implements QueuedFile {
     this.#isClosed = true
     this.#tail.close()
     closeSync(this.fd)
+  }
+
+  #isNamed(): boolean {
+    const { progress } = this.#chain
+    if (progress.entry.file !== '') return true
+    const name = this.#options.nameContent(this.fd) ?? (this.isDetached ? this.inode : undefined)
+    if (name !== undefined) progress.name(name)
+    return name !== undefined
   }
 
   #restart(lostBytes: number, writer: BatchWriter): void {

@@ -131,6 +131,22 @@ export async function isSameContent(fd: number, isCompressed: boolean, fingerpri
   )
 }
 
+/** The beginning of what a compressed file holds, enough for `contentName`; what can't be read is empty. */
+export async function readCompressedBeginning(fd: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  try {
+    for await (const chunk of decompress(fd)) {
+      chunks.push(chunk as Buffer)
+      bytes += (chunk as Buffer).length
+      if (bytes >= 128 * 1024 || (chunk as Buffer).includes(0x0a)) break
+    }
+  } catch {
+    return Buffer.alloc(0)
+  }
+  return Buffer.concat(chunks)
+}
+
 function decompress(fd: number): Readable {
   const gunzip = createGunzip()
   // By the descriptor, which stays open: a stream closes the one that it is given.

@@ -72,6 +72,11 @@ export class Progress {
     if (position > this.#handed) this.begin(position, fingerprint)()
   }
 
+  /** Its name has become known. Lines may be told from then on. */
+  name(file: string): void {
+    this.#replace({ ...this.#entry, file })
+  }
+
   /** Nothing more will come of this file. */
   finish(): void {
     this.#replace({ ...this.#entry, isFinished: true })
