@@ -44,6 +44,8 @@ export interface ClusterOptions {
   /** What is set about node agents beside. */
   readonly nodeAgent: NodeAgentSettings
   /** Unused images are removed from an engine that is not the cluster's own, too. */
+  /** Services of type LoadBalancer get addresses from the cluster itself. */
+  readonly hasServiceLb: boolean
   readonly collectsImages: boolean
   readonly imageHighPercent: number
   readonly imageLowPercent: number
@@ -109,6 +111,7 @@ export const flags = {
   'alerts-port': { value: 'PORT', fallback: '9093', help: 'alerts API' },
   'web-port': { value: 'PORT', fallback: '8080', help: 'the page' },
   'influxdb-port': { value: 'PORT', fallback: '8086', help: 'the InfluxDB that is started' },
+  'service-lb': { value: 'on|off', fallback: 'on', help: 'addresses for Services of type LoadBalancer' },
   'pod-cidr': { value: 'CIDR', fallback: '10.244.0.0/16', help: 'addresses of pods' },
   'service-cidr': { value: 'CIDR', fallback: '10.96.0.0/16', help: 'addresses of services' },
   'downscale-stabilization': { value: 'SECONDS', fallback: '300', help: 'how long the autoscaler waits before it removes replicas' },
@@ -199,6 +202,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     evictionHard: evictionOf(optional('eviction-hard')),
     evictionTransitionMs: seconds('eviction-pressure-transition-period', text('eviction-pressure-transition-period'), 0, 86_400),
     nodeAgent: nodeAgentSettings(values),
+    hasServiceLb: oneOf('service-lb', optional('service-lb') ?? 'on', ['on', 'off'] as const) === 'on',
     collectsImages: values['image-gc'] === true,
     imageHighPercent,
     imageLowPercent: integer('image-gc-low-threshold', text('image-gc-low-threshold'), 0, imageHighPercent),
@@ -227,6 +231,7 @@ export function toFlags(options: ClusterOptions): string[] {
     ['alerts-port', options.ports.alerts],
     ['web-port', options.ports.web],
     ['influxdb-port', options.ports.influxdb],
+    ['service-lb', options.hasServiceLb ? 'on' : 'off'],
     ['pod-cidr', options.podCidr],
     ['service-cidr', options.serviceCidr],
     ['downscale-stabilization', options.downscaleStabilizationMs / 1000],

@@ -5,7 +5,7 @@ import { systemRandom } from '../../lib/random.ts'
 import { createApiServer } from '../../orchestrator/apiserver/app.ts'
 import { createInformerFactory } from '../../orchestrator/client/informer-factory.ts'
 import { createClient } from '../../orchestrator/client/rest-client.ts'
-import { createControllers } from '../../orchestrator/controllers/app.ts'
+import { createControllers, type ControllersOptions } from '../../orchestrator/controllers/app.ts'
 import { createScheduler } from '../../orchestrator/scheduler/app.ts'
 import { openSqliteStore } from '../../orchestrator/store/sqlite.ts'
 import { auditSettings } from '../audit.ts'
@@ -17,6 +17,7 @@ import { runProcess, type Process, type ProcessContext } from './lifecycle.ts'
 
 /** The port of the proxy through which pods reach the API server, on their gateway's address. */
 const apiProxyPort = 6443
+const dnsPort = 53
 
 /** `binnacle server`: store, API server, scheduler and controllers in one process. Resolves with the exit code. */
 export function runServer(options: ClusterOptions): Promise<number> {
@@ -74,6 +75,7 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
     signCertificate: (terms) => signCertificateRequest(authority, terms),
     podRanges: { podCidr: options.podCidr, firstNode: options.nodeName, goesBeyond: options.runtime === 'simulated' },
     nodeGracePeriodMs: options.nodeGracePeriodMs,
+    ...(options.hasServiceLb ? { loadBalancers: loadBalancersOf(options) } : {}),
     reservedAddresses: [gatewayOf(options.podCidr), serviceAddress(serviceCidr, 1), options.advertiseAddress ?? loopback],
     autoscaler: { downscaleStabilizationMs: options.downscaleStabilizationMs },
   })
@@ -91,6 +93,13 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
       await store.stop()
     },
   }
+}
+
+/** Nodes' addresses once others reach them, without the ports that the stack itself has there; agents of one host count theirs up. */
+function loadBalancersOf({ advertiseAddress, ports, nodes }: ClusterOptions): ControllersOptions['loadBalancers'] {
+  if (advertiseAddress === undefined) return { kind: 'cluster-addresses' }
+  const agents = Array.from({ length: nodes }, (_, index) => ports.nodeAgent + index)
+  return { kind: 'nodes', reservedPorts: [dnsPort, apiProxyPort, ports.api, ...agents] }
 }
 
 /** Loopback is always there: the parts of the stack on this machine use it. */

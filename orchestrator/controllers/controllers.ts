@@ -34,6 +34,8 @@ import { createReplicaSetController } from './replicaset/replicaset.controller.t
 import { createReplicationControllerController } from './replicationcontroller/replicationcontroller.controller.ts'
 import { createResourceQuotaController } from './resource-quota/resource-quota.controller.ts'
 import { createRootCaController } from './root-ca/root-ca.controller.ts'
+import { createServiceLoadBalancerController } from './service-lb/service-lb.controller.ts'
+import type { LoadBalancerSource } from './service-lb/service-lb.plan.ts'
 import { createServiceAccountController } from './serviceaccount/serviceaccount.controller.ts'
 import { createStatefulSetController } from './statefulset/statefulset.controller.ts'
 import { createTaintEvictionController } from './taint-eviction/taint-eviction.controller.ts'
@@ -46,6 +48,8 @@ export interface ControllerSettings extends ServingRules {
   readonly signCertificate?: SignCertificate
   /** The pod network that nodes get their ranges of. Nodes are given none where absent. */
   readonly podRanges?: PodRangesOptions
+  /** What load balancers are made of. Absent: Services wait for somebody else's. */
+  readonly loadBalancers?: LoadBalancerSource
   /** A node silent for this long is not ready. 40 s. */
   readonly nodeGracePeriodMs?: number
   /** CSI drivers whose controller part is called from here, in place of sidecars: `unix:/path` by name. */
@@ -85,6 +89,7 @@ export function listControllers(options: ControllerListOptions): readonly AnyCon
     createAttachmentCleanupController(options),
     ...createCsiControllers(options),
     createNamespaceController(options),
+    ...(options.loadBalancers === undefined ? [] : [createServiceLoadBalancerController({ ...options, source: options.loadBalancers })]),
     createResourceQuotaController({ ...options, kinds: collectableKinds() }),
     createServiceAccountController(options),
     ...(rootCa === undefined ? [] : [createRootCaController({ ...options, rootCa })]),

@@ -243,10 +243,12 @@ async function runRules(
   )
   const rules = { serviceCidr: serviceCidr.text, podSubnet: podSubnet.text, bridge, gateway, isBridgeFiltered }
   const canTakeAddress = (address: string) => !contains(serviceCidr, address) && !contains(podSubnet, address) && address !== gateway
+  const ownPorts = [options.dnsPort ?? dnsPort, options.apiProxyPort ?? apiProxyPort]
+  const canTakePort = (address: string, port: number) => (address === gateway ? !ownPorts.includes(port) : canTakeAddress(address))
   const udpFlows = createUdpFlows({ run: runCommand, log })
   const hairpinPorts = createHairpinPorts({ sysfs: '/sys', bridge })
   const nft = createNft(runCommand)
-  const proxy = createServiceProxy({ catalog, nft, udpFlows, hairpinPorts, clock, log, table, rules, canTakeAddress })
+  const proxy = createServiceProxy({ catalog, nft, udpFlows, hairpinPorts, clock, log, table, rules, canTakeAddress, canTakePort })
   const permit = createForwardPermit({ run: runCommand, table, bridge, podSubnet: podSubnet.text })
   const host = { clusterId, nodeName, nodeIp, bridge, gateway, serviceCidr: serviceCidr.text, podSubnet, hasAddress }
   await Promise.all([

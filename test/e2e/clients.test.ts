@@ -25,7 +25,7 @@ const chart: Record<string, string> = {
 apiVersion: v1
 kind: Service
 metadata: {name: {{ .Release.Name }}}
-spec: {selector: {app: {{ .Release.Name }}}, ports: [{port: 80}]}
+spec: {type: LoadBalancer, selector: {app: {{ .Release.Name }}}, ports: [{port: 80}]}
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -121,6 +121,8 @@ describe('helm', () => {
     mkdirSync(join(folder, 'templates'), { recursive: true })
     for (const [name, text] of Object.entries(chart)) writeFileSync(join(folder, name), text)
     expect(await helm('install', 'small', folder, '--wait', '--timeout=60s')).toContain('STATUS: deployed')
+    const address = await kubectl('get', 'service', 'small', '-o', 'jsonpath={.status.loadBalancer.ingress[0].ip}')
+    await eventually('the load balancer answers', async () => ((await fetch(`http://${address}`)).ok ? true : undefined))
     await helm('upgrade', 'small', folder, '--set-string=tag=0.2', '--wait', '--timeout=60s')
     expect(await imageOf('small')).toBe(`${image}:0.2`)
     await helm('rollback', 'small', '1', '--wait', '--timeout=60s')

@@ -134,6 +134,7 @@ describe('UDP flows', () => {
       {
         isLocalNode: () => true,
         canTakeAddress: () => true,
+        canTakePort: () => true,
       },
     )
 

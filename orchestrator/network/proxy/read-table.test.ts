@@ -10,6 +10,7 @@ const service = serviceOf('web', { type: 'NodePort', ports: [{ port: 80, nodePor
 const ports = planServicePorts(service, [sliceOf('web', ['10.244.0.2', '10.244.0.3'])], {
   isLocalNode: () => true,
   canTakeAddress: () => true,
+  canTakePort: () => true,
 })
 const planned = planTable(ports.map(planPort), {
   serviceCidr: '10.96.0.0/16',

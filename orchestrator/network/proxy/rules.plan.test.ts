@@ -13,7 +13,7 @@ const options = {
   isBridgeFiltered: true,
 }
 const table = 'binnacle-0a0b0c0d'
-const planner = { isLocalNode: () => true, canTakeAddress: () => true }
+const planner = { isLocalNode: () => true, canTakeAddress: () => true, canTakePort: () => true }
 type Services = readonly (readonly [ReturnType<typeof serviceOf>, ...ReturnType<typeof sliceOf>[]])[]
 const stateOf = (services: Services) =>
   planTable(services.flatMap(([service, ...slices]) => planServicePorts(service, slices, planner)).map(planPort), options)

@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { serviceOf, sliceOf } from '../network-fixtures.ts'
 import { planServicePorts } from './service-ports.plan.ts'
 
-const options = { isLocalNode: (name: string) => name === 'node-1', canTakeAddress: (address: string) => address !== '10.244.0.1' }
+const options = {
+  isLocalNode: (name: string) => name === 'node-1',
+  canTakeAddress: (address: string) => address !== '10.244.0.1',
+  canTakePort: (_: string, port: number) => port !== 53,
+}
 const plan = (...args: [ReturnType<typeof serviceOf>, ...ReturnType<typeof sliceOf>[]]) =>
   planServicePorts(args[0], args.slice(1) as never, options)
 const texts = (backends: readonly { readonly address: string; readonly port: number }[] | undefined) =>
@@ -84,6 +88,14 @@ describe('services', () => {
   test("cannot take the cluster's own or unroutable addresses as external ones", () => {
     const externalIPs = ['198.51.100.7', '127.0.0.1', '10.244.0.1', '198.51.100.7', 'x; drop']
     expect(plan(serviceOf('web', { externalIPs }))[0]?.externalIps).toEqual(['198.51.100.7'])
+  })
+
+  test('of a load balancer may be the host’s own, but for ports that the host needs', () => {
+    const status = { loadBalancer: { ingress: [{ ip: '10.244.0.1' }, { ip: 'x; drop' }, { hostname: 'h' }] } }
+    const addresses = (port: number) =>
+      plan({ ...serviceOf('web', { type: 'LoadBalancer', ports: [{ port }] }), status } as never)[0]?.externalIps
+    expect(addresses(80)).toEqual(['10.244.0.1'])
+    expect(addresses(53)).toEqual([])
   })
 
   test('with local policies use the endpoints of this host', () => {

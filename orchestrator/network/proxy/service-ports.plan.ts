@@ -35,6 +35,8 @@ export interface ServicePortsOptions {
   readonly isLocalNode: (nodeName: string) => boolean
   /** Whether a user may have traffic to this external address taken over: never the host's or the cluster's own. */
   readonly canTakeAddress: (address: string) => boolean
+  /** Whether a load balancer may have this port of an address: of the host's own too, but for ports on which the host itself answers pods. */
+  readonly canTakePort: (address: string, port: number) => boolean
 }
 
 const defaultAffinitySeconds = 10_800
@@ -63,7 +65,7 @@ export function planServicePorts(
       protocol,
       port: port.port,
       clusterIps,
-      externalIps: externalIpsOf(service).filter(options.canTakeAddress),
+      externalIps: externalIpsOf(service, port.port, options),
       nodePort: hasNodePorts(service) && isPort(port.nodePort) ? port.nodePort : undefined,
       backends: choose(service.spec.internalTrafficPolicy === 'Local' ? local : endpoints),
       externalBackends: choose(service.spec.externalTrafficPolicy === 'Local' ? local : endpoints),
@@ -111,10 +113,11 @@ function backendsOf(candidates: readonly Candidate[]): readonly Backend[] {
   return [...found.values()].sort((left, right) => parseIpv4(left.address)! - parseIpv4(right.address)! || left.port - right.port)
 }
 
-function externalIpsOf(service: CoreV1Service): readonly string[] {
-  const ingress = service.status?.loadBalancer?.ingress ?? []
-  const addresses = [...(service.spec.externalIPs ?? []), ...ingress.flatMap(({ ip }) => (ip === undefined ? [] : [ip]))]
-  return [...new Set(addresses)].filter(isRoutableIpv4)
+function externalIpsOf(service: CoreV1Service, port: number, options: ServicePortsOptions): readonly string[] {
+  const named = (service.spec.externalIPs ?? []).filter((address) => options.canTakeAddress(address))
+  const ingress = (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => (ip === undefined ? [] : [ip]))
+  const balanced = ingress.filter((address) => options.canTakePort(address, port))
+  return [...new Set([...named, ...balanced])].filter(isRoutableIpv4)
 }
 
 function hasNodePorts(service: CoreV1Service): boolean {

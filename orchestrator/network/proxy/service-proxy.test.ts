@@ -35,6 +35,7 @@ beforeEach(async () => {
     table: 'binnacle-1',
     rules: { serviceCidr: '10.96.0.0/16', podSubnet: '10.244.0.0/16', bridge: 'bnc-1', gateway: '10.244.0.1', isBridgeFiltered: true },
     canTakeAddress: () => true,
+    canTakePort: () => true,
   })
   running = proxy.run(abort.signal)
   await clock.settle()

@@ -23,6 +23,7 @@ export interface ServiceProxyOptions {
   readonly table: string
   readonly rules: RulesOptions
   readonly canTakeAddress: ServicePortsOptions['canTakeAddress']
+  readonly canTakePort: ServicePortsOptions['canTakePort']
 }
 
 /**
@@ -139,7 +140,7 @@ interface PlannedPort {
 }
 
 /** Plans each Service once per version of it and of its slices: objects in the caches are replaced, never changed. */
-function rememberPorts({ catalog, canTakeAddress }: ServiceProxyOptions): () => readonly PlannedPort[] {
+function rememberPorts({ catalog, canTakeAddress, canTakePort }: ServiceProxyOptions): () => readonly PlannedPort[] {
   interface Remembered {
     readonly order: string
     readonly inputs: readonly unknown[]
@@ -162,7 +163,7 @@ function rememberPorts({ catalog, canTakeAddress }: ServiceProxyOptions): () => 
         next.set(key, known)
         continue
       }
-      const ports = planServicePorts(service, slices, { isLocalNode, canTakeAddress })
+      const ports = planServicePorts(service, slices, { isLocalNode, canTakeAddress, canTakePort })
       const order = `${service.metadata.creationTimestamp ?? ''} ${key}`
       next.set(key, { order, inputs, ports: ports.map((port) => ({ port, rules: planPort(port) })) })
     }
