@@ -1,5 +1,7 @@
 /** Buffers that were given back wait for their next use; what lends and gives back in turn needs no more. */
 const maxSpares = 4
+/** A buffer that one huge value has blown up is not kept. */
+const maxKeptBytes = 8 << 20
 
 const minus = 45
 const zero = 48
@@ -52,11 +54,11 @@ export class ByteWriter {
   lend(): { readonly bytes: Buffer; readonly release: () => void } {
     const lent = this.#bytes
     const bytes = lent.subarray(0, this.#length)
-    this.#bytes = this.#spares.pop() ?? Buffer.allocUnsafe(lent.length)
+    this.#bytes = this.#spares.pop() ?? Buffer.allocUnsafe(Math.min(lent.length, maxKeptBytes))
     this.#length = 0
     let isReleased = false
     const release = () => {
-      if (!isReleased && this.#spares.length < maxSpares) this.#spares.push(lent)
+      if (!isReleased && this.#spares.length < maxSpares && lent.length <= maxKeptBytes) this.#spares.push(lent)
       isReleased = true
     }
     return { bytes, release }
