@@ -1,5 +1,7 @@
 import { resolve } from 'node:path'
 import { csiEndpointOf } from '../orchestrator/client/csi/csi-driver.ts'
+import { evictionThresholds } from '../orchestrator/node/eviction/thresholds.ts'
+import { parseReservation } from '../orchestrator/node/node-status/allocatable.plan.ts'
 import { UsageError } from './usage-error.ts'
 
 /** What can be set about the agents of this host's nodes and about drivers of volumes. Names as upstream's where it has such a flag. */
@@ -7,6 +9,14 @@ export interface NodeAgentSettings {
   /** CSI drivers at `unix:/path`, by name. */
   readonly csiEndpoints: Readonly<Record<string, string>>
   readonly pluginRegistryPath: string | undefined
+  readonly evictionSoft: string | undefined
+  readonly evictionSoftGracePeriod: string | undefined
+  readonly evictionMinimumReclaim: string | undefined
+  /** Seconds. */
+  readonly evictionMaxPodGracePeriod: number | undefined
+  readonly systemReserved: string | undefined
+  readonly kubeReserved: string | undefined
+  readonly allowedUnsafeSysctls: readonly string[]
 }
 
 /** The flags, in the order of the help text. */
@@ -20,6 +30,16 @@ export const nodeAgentFlags = {
     value: 'DIR',
     help: 'registration sockets of CSI drivers (default: nodes/NAME/plugins_registry in the data folder)',
   },
+  'eviction-soft': { value: 'LIST', help: 'like --eviction-hard, for what lasts: pods get time to end' },
+  'eviction-soft-grace-period': { value: 'LIST', help: 'how long each soft threshold has to be met, e.g. memory.available=1m30s' },
+  'eviction-minimum-reclaim': { value: 'LIST', help: 'how much more has to be free again, e.g. nodefs.available=500Mi' },
+  'eviction-max-pod-grace-period': { value: 'SECONDS', help: 'the longest that pods may take to end at a soft threshold (default 0)' },
+  'system-reserved': { value: 'LIST', help: 'what of each node pods do not get, e.g. cpu=100m,memory=200Mi' },
+  'kube-reserved': { value: 'LIST', help: 'the same, for the parts of the cluster itself' },
+  'allowed-unsafe-sysctls': {
+    value: 'LIST',
+    help: 'kernel parameters that pods may set beyond the safe ones, e.g. net.core.somaxconn,kernel.msg*',
+  },
 } as const
 
 type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>
@@ -28,18 +48,52 @@ type Values = Readonly<Record<string, string | boolean | readonly (string | bool
 export function nodeAgentSettings(values: Values): NodeAgentSettings {
   const text = (name: keyof typeof nodeAgentFlags) => values[name] as string | undefined
   const path = text('plugin-registry-path')
-  return {
+  const settings = {
     csiEndpoints: Object.fromEntries(((values['csi-endpoint'] as string[] | undefined) ?? []).map(endpointIn)),
     pluginRegistryPath: path === undefined ? undefined : resolve(path),
+    evictionSoft: text('eviction-soft'),
+    evictionSoftGracePeriod: text('eviction-soft-grace-period'),
+    evictionMinimumReclaim: text('eviction-minimum-reclaim'),
+    evictionMaxPodGracePeriod: secondsIn(text('eviction-max-pod-grace-period')),
+    systemReserved: text('system-reserved'),
+    kubeReserved: text('kube-reserved'),
+    allowedUnsafeSysctls: (text('allowed-unsafe-sysctls') ?? '').split(',').filter((name) => name !== ''),
+  }
+  refuse('eviction-soft, --eviction-soft-grace-period, --eviction-minimum-reclaim', () => evictionThresholds(settings, ''))
+  refuse('system-reserved', () => parseReservation(settings.systemReserved ?? ''))
+  refuse('kube-reserved', () => parseReservation(settings.kubeReserved ?? ''))
+  return settings
+}
+
+/** What a part of the node refuses is a mistake in a flag. */
+function refuse(flag: string, read: () => unknown): void {
+  try {
+    read()
+  } catch (error) {
+    throw new UsageError(`--${flag}: ${(error as Error).message}`)
   }
 }
 
+function secondsIn(text: string | undefined): number | undefined {
+  if (text !== undefined && (!/^\d{1,5}$/.test(text) || Number(text) > 86_400))
+    throw new UsageError(`--eviction-max-pod-grace-period: ${JSON.stringify(text)} is not a number of seconds from 0 to 86400`)
+  return text === undefined ? undefined : Number(text)
+}
+
 /** The flags that give the same settings again. */
-export function toNodeAgentFlags({ csiEndpoints, pluginRegistryPath }: NodeAgentSettings): string[] {
-  return [
-    ...Object.entries(csiEndpoints).map(([name, endpoint]) => `--csi-endpoint=${name}=${endpoint}`),
-    ...(pluginRegistryPath === undefined ? [] : [`--plugin-registry-path=${pluginRegistryPath}`]),
+export function toNodeAgentFlags(settings: NodeAgentSettings): string[] {
+  const pairs: readonly (readonly [keyof typeof nodeAgentFlags, string | number | undefined])[] = [
+    ...Object.entries(settings.csiEndpoints).map(([name, endpoint]) => ['csi-endpoint', `${name}=${endpoint}`] as const),
+    ['plugin-registry-path', settings.pluginRegistryPath],
+    ['eviction-soft', settings.evictionSoft],
+    ['eviction-soft-grace-period', settings.evictionSoftGracePeriod],
+    ['eviction-minimum-reclaim', settings.evictionMinimumReclaim],
+    ['eviction-max-pod-grace-period', settings.evictionMaxPodGracePeriod],
+    ['system-reserved', settings.systemReserved],
+    ['kube-reserved', settings.kubeReserved],
+    ['allowed-unsafe-sysctls', settings.allowedUnsafeSysctls.length === 0 ? undefined : settings.allowedUnsafeSysctls.join()],
   ]
+  return pairs.filter(([, value]) => value !== undefined).map(([name, value]) => `--${name}=${value}`)
 }
 
 function endpointIn(text: string): [string, string] {

@@ -14,8 +14,8 @@ import { parseResolvConf } from './container/dns.ts'
 import { EvictionManager } from './eviction/eviction-manager.ts'
 import { imageDiskIn } from './eviction/node-figures.ts'
 import type { NodeFigures } from './eviction/node-figures.ts'
-import { defaultThresholds, parseThresholds } from './eviction/thresholds.ts'
-import type { Threshold } from './eviction/thresholds.ts'
+import { defaultThresholds, evictionThresholds } from './eviction/thresholds.ts'
+import type { EvictionTexts, Threshold } from './eviction/thresholds.ts'
 import { ImageCollector } from './images/image-collector.ts'
 import type { ImageCollection } from './images/image-collector.ts'
 import { ImageManager } from './images/image-manager.ts'
@@ -58,7 +58,7 @@ export { readTraces } from './runtime/simulated/traces.ts'
 export type { ContainerRuntime } from './runtime/runtime.ts'
 export type { SimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
 
-export interface NodeAgentOptions {
+export interface NodeAgentOptions extends EvictionTexts {
   readonly client: Client
   /** Shared informers, where the process has some; run by whoever made them. Absent: the agent makes and runs its own. */
   readonly informers?: InformerFactory
@@ -93,8 +93,8 @@ export interface NodeAgentOptions {
   readonly capacity?: Readonly<Record<string, string>>
   /** Where control groups are mounted. */
   readonly cgroupRoot?: string
-  /** When pods are given up because the node runs short, e.g. `memory.available<100Mi,nodefs.available<10%`; '' is never. Default: `defaultThresholds`. */
-  readonly evictionHard?: string
+  /** The longest, in seconds, that a pod may take to end when a soft threshold is met. 0. */
+  readonly evictionMaxPodGracePeriod?: number
   /** How long a condition of pressure stays after it was met last. */
   readonly evictionTransitionMs?: number
   /** What of the node is kept for the system and for Kubernetes' own parts, e.g. `cpu=100m,memory=200Mi`. */
@@ -183,7 +183,7 @@ class ComposedAgent implements NodeAgent {
   constructor(options: NodeAgentOptions, internalIp: string) {
     this.#options = options
     this.#internalIp = internalIp
-    this.#thresholds = parseThresholds(options.evictionHard ?? (options.runtime.traits.isReal ? defaultThresholds : ''))
+    this.#thresholds = evictionThresholds(options, options.runtime.traits.isReal ? defaultThresholds : '')
     this.#reservations = [options.systemReserved, options.kubeReserved].map((text = '') => parseReservation(text))
     this.#csi = new CsiNode({
       ...options,
@@ -246,7 +246,7 @@ class ComposedAgent implements NodeAgent {
     this.#localVolumes.start(this.#abort.signal).catch((error: unknown) => {
       if (!this.#abort.signal.aborted) options.log.warn({ err: error }, 'volumes that are gone cannot be looked for')
     })
-    this.#startHousekeeping(manager, recorder)
+    this.#startHousekeeping(manager, shared.volumes, recorder)
     await this.#startStaticPods(manager)
     await Promise.all([services.waitForSync(this.#abort.signal), manager.start()])
   }
@@ -390,7 +390,7 @@ class ComposedAgent implements NodeAgent {
   }
 
   /** What keeps the node itself from running out. */
-  #startHousekeeping(manager: PodManager, recorder: EventRecorder): void {
+  #startHousekeeping(manager: PodManager, volumes: VolumeManager, recorder: EventRecorder): void {
     const { runtime, stats, imageCollection, evictionTransitionMs = defaultTransitionMs } = this.#options
     if (imageCollection !== undefined) {
       const disk = async () => imageDiskIn((await stats.summary()) as NodeFigures)
@@ -398,12 +398,14 @@ class ComposedAgent implements NodeAgent {
       this.#images.start()
     }
     const thresholds = this.#thresholds
-    if (thresholds.length === 0) return
+    if (thresholds.length === 0 && !runtime.traits.isReal) return
     this.#eviction = new EvictionManager({
       ...this.#options,
       recorder,
       thresholds,
       transitionMs: evictionTransitionMs,
+      maxPodGraceSeconds: this.#options.evictionMaxPodGracePeriod ?? 0,
+      emptyDirUse: (pod) => volumes.emptyDirUse(pod),
       figures: () => stats.summary(),
       workers: () => manager.workers,
       reclaimDisk: async () => this.#images?.removeUnused(),

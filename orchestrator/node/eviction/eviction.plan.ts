@@ -2,7 +2,7 @@ import { formatQuantity, quantityFromUnits, valueOf } from '../../api/quantity.t
 import type { CoreV1Pod } from '../../api/generated/kinds.ts'
 import { mirroredUid, staticAnnotation } from '../static-pods/annotations.ts'
 import type { PodUsage } from './node-figures.ts'
-import { quantityOf } from './thresholds.ts'
+import { quantityOf, reclaimOf } from './thresholds.ts'
 import type { Signal, SignalName, Signals, Threshold } from './thresholds.ts'
 
 /** What the node's conditions tell of. */
@@ -25,6 +25,7 @@ const criticalPriority = 2_000_000_000
 
 /** A threshold that is met now. */
 export interface MetThreshold {
+  readonly threshold: Threshold
   readonly signal: SignalName
   readonly pressure: PressureName
   readonly resource: Resource
@@ -32,18 +33,69 @@ export interface MetThreshold {
   readonly available: number
 }
 
-/** The thresholds that are met, memory before all else: running out of it hits everybody at once. */
-export function metThresholds(thresholds: readonly Threshold[], signals: Signals): readonly MetThreshold[] {
+/**
+ * The thresholds that are met, memory before all else: running out of it hits everybody at once. One of those `before` that was met stays so until as much more
+ * is available as it wants.
+ */
+export function metThresholds(
+  thresholds: readonly Threshold[],
+  signals: Signals,
+  before: ReadonlySet<Threshold> = new Set(),
+): readonly MetThreshold[] {
   const met = thresholds.flatMap((threshold) => {
     const signal: Signal | undefined = signals[threshold.signal]
     if (signal === undefined) return []
     const quantity = quantityOf(threshold, signal)
-    if (signal.available >= quantity) return []
+    const wanted = quantity + (before.has(threshold) ? reclaimOf(threshold, signal) : 0)
+    if (signal.available >= wanted) return []
     const { pressure, resource } = kindsOfSignals[threshold.signal]
-    return [{ signal: threshold.signal, pressure, resource, quantity, available: signal.available }]
+    return [{ threshold, signal: threshold.signal, pressure, resource, quantity, available: signal.available }]
   })
-  return met.sort((a, b) => Number(b.resource === 'memory') - Number(a.resource === 'memory'))
+  const isSoft = ({ threshold }: MetThreshold) => Number(threshold.gracePeriodMs !== undefined)
+  return met.sort((a, b) => Number(b.resource === 'memory') - Number(a.resource === 'memory') || isSoft(a) - isSoft(b))
 }
+
+/** What a pod has written to the node's disk beside its volumes, and into its emptyDirs on disk, in bytes. */
+export interface LocalStorageUse {
+  readonly byContainer: ReadonlyMap<string, number>
+  readonly byEmptyDir: ReadonlyMap<string, number>
+}
+
+/** Has the pod limits to what it may write to the node's disk? */
+export function limitsLocalStorage({ spec }: CoreV1Pod): boolean {
+  return (
+    (spec.volumes ?? []).some(({ emptyDir }) => emptyDir?.sizeLimit !== undefined && isOnDisk(emptyDir)) ||
+    spec.containers.some(({ resources }) => resources?.limits?.[localStorage] !== undefined)
+  )
+}
+
+/** Why a pod is given up for what it has written, in the words of the kubelet. */
+export function exceededStorage(pod: CoreV1Pod, { byContainer, byEmptyDir }: LocalStorageUse): string | undefined {
+  const { containers, volumes = [] } = pod.spec
+  for (const { name, emptyDir } of volumes) {
+    const limit = emptyDir?.sizeLimit
+    if (limit !== undefined && isOnDisk(emptyDir!) && valueOf(limit) > 0 && (byEmptyDir.get(name) ?? 0) > valueOf(limit))
+      return `Usage of EmptyDir volume "${name}" exceeds the limit "${limit}". `
+  }
+  const limits = containers.map(({ resources }) => resources?.limits?.[localStorage])
+  if (limits.every((limit) => limit !== undefined)) {
+    const total = limits.reduce((sum, limit) => sum + valueOf(limit), 0)
+    const used = [...byContainer.values(), ...byEmptyDir.values()].reduce((sum, bytes) => sum + bytes, 0)
+    if (used > total)
+      return `Pod ephemeral local storage usage exceeds the total limit of containers ${formatQuantity(quantityFromUnits(total, 'BinarySI'))}. `
+  }
+  for (const [index, { name }] of containers.entries()) {
+    const limit = limits[index]
+    if (limit !== undefined && (byContainer.get(name) ?? 0) > valueOf(limit))
+      return `Container ${name} exceeded its local ephemeral storage limit "${limit}". `
+  }
+  return undefined
+}
+
+const localStorage = 'ephemeral-storage'
+
+/** Those in memory are limited by what they are mounted with. */
+export const isOnDisk = ({ medium = '' }: { readonly medium?: string }): boolean => medium === ''
 
 /** Pods in the order in which they are given up: over their request first, then by priority, then by how far over it. */
 export function rankVictims(pods: readonly CoreV1Pod[], resource: Resource, usage: ReadonlyMap<string, PodUsage>): readonly CoreV1Pod[] {
@@ -60,7 +112,7 @@ export function rankVictims(pods: readonly CoreV1Pod[], resource: Resource, usag
 }
 
 /** Static and critical pods stay whatever happens; what has ended frees nothing. */
-function isEvictable(pod: CoreV1Pod): boolean {
+export function isEvictable(pod: CoreV1Pod): boolean {
   const { annotations = {}, deletionTimestamp } = pod.metadata
   if (deletionTimestamp !== undefined || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return false
   if (annotations[staticAnnotation.source] === 'file' || mirroredUid(pod) !== undefined) return false

@@ -3,10 +3,12 @@ import { FakeClock } from '../../../lib/fake-clock.ts'
 import { silentLog } from '../../../lib/log.ts'
 import type { CoreV1Pod } from '../../api/generated/kinds.ts'
 import { testContainer, testPod } from '../pod/pod-fixtures.ts'
-import { evictionMessage, metThresholds, rankVictims } from './eviction.plan.ts'
+import { evictionMessage, exceededStorage, metThresholds, rankVictims } from './eviction.plan.ts'
 import { EvictionManager } from './eviction-manager.ts'
 import { signalsIn, usageIn } from './node-figures.ts'
-import { defaultThresholds, parseThresholds } from './thresholds.ts'
+import type { Eviction } from '../pod/pod-view.ts'
+import { defaultThresholds, evictionThresholds, parseThresholds } from './thresholds.ts'
+import type { EvictionTexts } from './thresholds.ts'
 
 const mebi = 1024 ** 2
 const pod = (
@@ -92,6 +94,63 @@ describe('victims of eviction', () => {
   })
 })
 
+describe('soft thresholds', () => {
+  it('have their grace periods and what they want reclaimed', () => {
+    const texts = {
+      evictionSoft: 'memory.available<1Gi',
+      evictionSoftGracePeriod: 'memory.available=1m30s',
+      evictionMinimumReclaim: 'memory.available=10%',
+    }
+    expect(evictionThresholds(texts, 'memory.available<100Mi')).toEqual([
+      { signal: 'memory.available', value: { amount: 100 * mebi }, minimumReclaim: { fraction: 0.1 } },
+      { signal: 'memory.available', value: { amount: 1024 * mebi }, gracePeriodMs: 90_000, minimumReclaim: { fraction: 0.1 } },
+    ])
+  })
+
+  it.each<[EvictionTexts, string]>([
+    [{ evictionSoft: 'memory.available<1Gi' }, 'needs a grace period'],
+    [{ evictionSoftGracePeriod: 'memory.available=1m' }, 'no soft threshold'],
+    [{ evictionSoft: 'memory.available<1Gi', evictionSoftGracePeriod: 'memory.available=soon' }, 'needs a duration'],
+    [{ evictionMinimumReclaim: 'swap=1' }, '"swap=1" is not SIGNAL=VALUE'],
+  ])('%o are refused', (texts, message) => {
+    expect(() => evictionThresholds(texts, '')).toThrow(message)
+  })
+})
+
+describe('what a pod may write to the node’s disk', () => {
+  const limited = (limits: readonly (string | undefined)[], sizeLimit?: string): CoreV1Pod =>
+    testPod({
+      containers: limits.map((limit, index) =>
+        testContainer(`c${index}`, limit === undefined ? {} : { resources: { limits: { 'ephemeral-storage': limit } } }),
+      ),
+      volumes: [{ name: 'scratch', emptyDir: sizeLimit === undefined ? {} : { sizeLimit } }],
+    })
+  const use = (scratchMi: number, ...containersMi: number[]) => ({
+    byContainer: new Map(containersMi.map((mi, index) => [`c${index}`, mi * mebi])),
+    byEmptyDir: new Map([['scratch', scratchMi * mebi]]),
+  })
+
+  it.each([
+    ['an emptyDir within its limit', limited([undefined], '2Mi'), use(2, 5), undefined],
+    ['an emptyDir over its limit', limited([undefined], '1Mi'), use(2), 'Usage of EmptyDir volume "scratch" exceeds the limit "1Mi". '],
+    [
+      'a container over its limit',
+      limited(['1Mi', undefined]),
+      use(0, 2, 9),
+      'Container c0 exceeded its local ephemeral storage limit "1Mi". ',
+    ],
+    [
+      'all containers with the volumes over all limits',
+      limited(['2Mi', '2Mi']),
+      use(2, 2, 1),
+      'Pod ephemeral local storage usage exceeds the total limit of containers 4Mi. ',
+    ],
+    ['a pod without limits', limited([undefined]), use(900, 900), undefined],
+  ])('%s', (_, pod, used, message) => {
+    expect(exceededStorage(pod, used)).toBe(message)
+  })
+})
+
 describe('a node under pressure', () => {
   const clock = new FakeClock()
   let manager: EvictionManager
@@ -116,6 +175,8 @@ describe('a node under pressure', () => {
       transitionMs: 60_000,
       figures: async () => figures(availableMi, usage('a', 20), usage('b', 90)),
       workers: () => workers,
+      maxPodGraceSeconds: 0,
+      emptyDirUse: async () => new Map(),
       reclaimDisk: async () => {},
       onPressure: (pressures) => void told.push([...pressures].join()),
     })
@@ -132,5 +193,70 @@ describe('a node under pressure', () => {
     await clock.advance(20_000)
     expect(told.at(-1)).toBe('')
     expect(evicted).toEqual(['b'])
+  })
+
+  const worker = (one: CoreV1Pod, evictions: Eviction[]) => ({
+    pod: one,
+    get isEvicted() {
+      return evictions.length > 0
+    },
+    evict: (eviction: Eviction) => void evictions.push(eviction),
+  })
+  const start = (texts: EvictionTexts, workers: ReturnType<typeof worker>[], availableMi: () => number, scratchMi = 0) => {
+    manager = new EvictionManager({
+      clock,
+      log: silentLog,
+      recorder: { event: () => {} },
+      thresholds: evictionThresholds(texts, ''),
+      maxPodGraceSeconds: 20,
+      transitionMs: 0,
+      figures: async () => figures(availableMi(), usage('a', 20)),
+      workers: () => workers,
+      emptyDirUse: async () => new Map([['scratch', scratchMi * mebi]]),
+      reclaimDisk: async () => {},
+      onPressure: () => {},
+    })
+    manager.start()
+  }
+
+  it('waits for a soft threshold to last, and then gives the pod time to end', async () => {
+    const evictions: Eviction[] = []
+    let availableMi = 50
+    const soft = { evictionSoft: 'memory.available<100Mi', evictionSoftGracePeriod: 'memory.available=1m' }
+    start(
+      soft,
+      [worker({ ...pod('a', 10), spec: { ...pod('a', 10).spec, terminationGracePeriodSeconds: 30 } }, evictions)],
+      () => availableMi,
+    )
+    await clock.advance(50_000)
+    availableMi = 150
+    await clock.advance(10_000)
+    availableMi = 50
+    await clock.advance(60_000)
+    expect(evictions).toEqual([])
+    await clock.advance(20_000)
+    expect(evictions).toMatchObject([{ graceSeconds: 20, isNodesDoing: true }])
+  })
+
+  it('goes on until as much as is wanted has been reclaimed', async () => {
+    const [first, second]: [Eviction[], Eviction[]] = [[], []]
+    let availableMi = 50
+    const texts = { evictionHard: 'memory.available<100Mi', evictionMinimumReclaim: 'memory.available=100Mi' }
+    start(texts, [worker(pod('a', 10), first), worker(pod('b', 10), second)], () => availableMi)
+    await clock.advance(1)
+    expect(first).toMatchObject([{ graceSeconds: 1 }])
+    availableMi = 150
+    await clock.advance(10_000)
+    expect(second).toHaveLength(1)
+  })
+
+  it('gives up a pod that fills its own volume, without any threshold', async () => {
+    const evictions: Eviction[] = []
+    const one = { ...pod('a', 10), spec: { ...pod('a', 10).spec, volumes: [{ name: 'scratch', emptyDir: { sizeLimit: '1Mi' } }] } }
+    start({}, [worker(one, evictions)], () => 500, 2)
+    await clock.advance(1)
+    expect(evictions).toEqual([
+      { message: 'Usage of EmptyDir volume "scratch" exceeds the limit "1Mi". ', graceSeconds: 1, isNodesDoing: false },
+    ])
   })
 })

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
+import { PeriodicLook } from '../periodic-look.ts'
 import { isUnavailable } from '../runtime/runtime.ts'
 import type { ImageFacts, ImageService } from '../runtime/runtime.ts'
 
@@ -29,34 +30,29 @@ export class ImageCollector {
   readonly #options: ImageCollectorOptions
   /** Image id → when it was last used, or first seen. */
   readonly #lastUsed = new Map<string, number>()
-  readonly #abort = new AbortController()
-  #loop: Promise<void> | undefined
+  readonly #looks: PeriodicLook
 
   constructor(options: ImageCollectorOptions) {
     this.#options = options
+    this.#looks = new PeriodicLook({
+      clock: options.clock,
+      everyMs: lookMs,
+      look: () => this.#look(),
+      onFailure: (error) => options.log.warn({ err: error }, 'unused images cannot be looked for'),
+    })
   }
 
   start(): void {
-    this.#loop = this.#run()
+    this.#looks.start()
   }
 
-  async stop(): Promise<void> {
-    this.#abort.abort()
-    await this.#loop
+  stop(): Promise<void> {
+    return this.#looks.stop()
   }
 
   /** Removes what is unused, whatever the disk's use is. */
   async removeUnused(): Promise<void> {
     await this.#free(Infinity)
-  }
-
-  async #run(): Promise<void> {
-    const { clock, log } = this.#options
-    const { signal } = this.#abort
-    while (!signal.aborted) {
-      await this.#look().catch((error: unknown) => log.warn({ err: error }, 'unused images cannot be looked for'))
-      await clock.sleep(lookMs, signal)
-    }
   }
 
   async #look(): Promise<void> {
@@ -88,7 +84,7 @@ export class ImageCollector {
     const old = unused.filter(({ id }) => nowMs - this.#lastUsed.get(id)! >= minAgeMs)
     let freedBytes = 0
     for (const { id, tags, sizeBytes } of old.sort((a, b) => this.#lastUsed.get(a.id)! - this.#lastUsed.get(b.id)!)) {
-      if (freedBytes >= wantedBytes || this.#abort.signal.aborted) break
+      if (freedBytes >= wantedBytes || this.#looks.isStopped) break
       try {
         await images.remove(id)
         this.#lastUsed.delete(id)

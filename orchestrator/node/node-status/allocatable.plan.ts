@@ -60,7 +60,7 @@ function takenOf(
 ): number {
   const reserved = reservations.reduce((sum, each) => sum + valueOf(each[name]), 0)
   const signal = keptFree.find(([resource]) => resource === name)?.[1]
-  const threshold = thresholds.find((each) => each.signal === signal)
+  const threshold = thresholds.find((each) => each.signal === signal && each.gracePeriodMs === undefined)
   const size = valueOf(capacity[name])
   const free = threshold === undefined ? 0 : quantityOf(threshold, { capacity: size, available: size })
   const pages = name !== 'memory' ? 0 : sum(Object.entries(capacity).filter(([each]) => each.startsWith('hugepages-')))

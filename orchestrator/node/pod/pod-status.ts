@@ -29,7 +29,7 @@ export function podStatus(view: PodView, plan: PodPlan, facts: StatusFacts): Cor
       statuses,
       isSandboxReady: isRunning && view.areVolumesReady,
       resize: resizeStateOf(view),
-      ...(view.eviction === undefined ? {} : { eviction: view.eviction }),
+      ...(view.eviction?.isNodesDoing === true ? { eviction: view.eviction.message } : {}),
       nowMs: facts.nowMs,
     }),
     ...(failure === undefined ? {} : failure),

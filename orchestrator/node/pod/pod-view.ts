@@ -19,6 +19,15 @@ export interface Hold {
   readonly retryAtMs: number
 }
 
+/** The node gives the pod up. */
+export interface Eviction {
+  /** Why, in the words of its status. */
+  readonly message: string
+  readonly graceSeconds: number
+  /** The pod did nothing wrong: controllers are told so. */
+  readonly isNodesDoing: boolean
+}
+
 /** What probes say of one running container. */
 export interface ProbeVerdict {
   readonly isStarted: boolean
@@ -56,8 +65,7 @@ export interface PodView {
   readonly applied: ReadonlyMap<string, CoreV1ResourceRequirements>
   /** Why the node does not give what the pod asks for now. */
   readonly pendingResize?: PendingResize
-  /** Why the node gives the pod up, in the words of its status. */
-  readonly eviction?: string
+  readonly eviction?: Eviction
   /** Why the node does not take the pod, before anything of it has run. */
   readonly rejection?: { readonly reason: string; readonly message: string }
   /** When this agent first saw the pod. */

@@ -11,7 +11,7 @@ import { PodOperations } from './pod-operations.ts'
 import type { PodServices } from './pod-services.ts'
 import { isSameStatus, podStatus } from './pod-status.ts'
 import { allStatusesOf, backoffKeyOf, describePod, isInPostStart, newestSandbox, sandboxKey, volumesKey } from './pod-view.ts'
-import type { PodView, ProbeVerdict } from './pod-view.ts'
+import type { Eviction, PodView, ProbeVerdict } from './pod-view.ts'
 import { delayOfBackOffMessage, killKey, planPod, resizeKey } from './sync-pod.plan.ts'
 import type { PodAction, PodPlan } from './sync-pod.plan.ts'
 
@@ -39,7 +39,7 @@ export class PodWorker {
   #pod: CoreV1Pod
   readonly #applied: AppliedResources
   #isGone = false
-  #eviction: string | undefined
+  #eviction: Eviction | undefined
   #isCleanedUp = false
   #areVolumesReady: boolean
   readonly #rejection: PodView['rejection']
@@ -95,9 +95,9 @@ export class PodWorker {
     this.wake()
   }
 
-  /** The node gives the pod up: it fails with reason Evicted and this message. */
-  evict(message: string): void {
-    this.#eviction = message
+  /** The node gives the pod up: it fails with reason Evicted. */
+  evict(eviction: Eviction): void {
+    this.#eviction = eviction
     this.#stopStarting.abort(new Error('the pod is evicted'))
     this.wake()
   }

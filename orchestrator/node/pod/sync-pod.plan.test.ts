@@ -80,12 +80,19 @@ const cases: readonly (readonly [title: string, view: Partial<PodView>, actions:
   ['and waits the next time', { containers: [observed('main', 'exited', { finishedAtMs: 99_000 })], restartBackoff: failedTwice() }, []],
   [
     'a pod that the node gives up is stopped at once',
-    { eviction: 'The node was low on resource: memory. ', containers: [observed('main', 'running')] },
+    {
+      eviction: { message: 'The node was low on resource: memory. ', graceSeconds: 1, isNodesDoing: true },
+      containers: [observed('main', 'running')],
+    },
     ['kill main-0 1'],
   ],
   [
     'and never starts again',
-    { eviction: 'The node was low on resource: memory. ', sandboxes: [], containers: [observed('main', 'exited')] },
+    {
+      eviction: { message: 'The node was low on resource: memory. ', graceSeconds: 1, isNodesDoing: true },
+      sandboxes: [],
+      containers: [observed('main', 'exited')],
+    },
     [],
   ],
   [

@@ -56,8 +56,6 @@ export interface PodPlan {
 
 const defaultGraceSeconds = 30
 const msPerSecond = 1000
-/** A node that runs out has no time for more. */
-const evictionGraceSeconds = 1
 /** How soon a resize that waits for room is tried again. */
 const deferredResizeMs = 30_000
 /** How many dead attempts of a container are kept for `logs --previous`. */
@@ -67,7 +65,7 @@ const keptDeadAttempts = 1
 export function planPod(view: PodView, nowMs: number): PodPlan {
   if (view.isGone || view.pod.metadata.deletionTimestamp !== undefined) return planDeletion(view)
   if (view.eviction !== undefined && !isTold(view))
-    return { ...planEnd(view, evictionGraceSeconds), failure: { reason: 'Evicted', message: view.eviction } }
+    return { ...planEnd(view, view.eviction.graceSeconds), failure: { reason: 'Evicted', message: view.eviction.message } }
   if (view.rejection !== undefined && !isTold(view) && view.containers.length === 0) return { ...planEnd(view), failure: view.rejection }
   const deadline = deadlineMs(view)
   if (deadline !== undefined && nowMs >= deadline) {

@@ -28,6 +28,7 @@ import { volumeContent } from './volume-content.ts'
 import type { ContentInput } from './volume-content.ts'
 
 const run = promisify(execFile)
+const measureTimeoutMs = 30_000
 
 /** The folder names that the kubelet uses for its volume plug-ins. */
 const pluginFolder = {
@@ -142,6 +143,21 @@ export class VolumeManager {
         return { hostPath, containerPath: devicePath, isReadOnly: volume.persistentVolumeClaim?.readOnly === true }
       }),
     )
+  }
+
+  /** Bytes in a pod's emptyDirs that are on disk, by volume. */
+  async emptyDirUse(pod: CoreV1Pod): Promise<ReadonlyMap<string, number>> {
+    const used = new Map<string, number>()
+    for (const volume of pod.spec.volumes ?? []) {
+      if (volume.emptyDir === undefined || (volume.emptyDir.medium ?? '') !== '') continue
+      // A container may remove files meanwhile: then du ends with 1 and still prints.
+      const text = await run('du', ['-skx', '--', this.#pathOf(pod, volume)], { timeout: measureTimeoutMs }).then(
+        ({ stdout }) => stdout,
+        ({ stdout }: { readonly stdout?: string }) => stdout ?? '',
+      )
+      used.set(volume.name, (Number.parseInt(text, 10) || 0) * 1024)
+    }
+    return used
   }
 
   /** Throws, as `prepare` does, for a volume whose driver is not on this node: nothing needs to be made for such a pod. */
