@@ -164,7 +164,7 @@ describe('a disk that refuses', () => {
     load(cpu)
     await evaluator.evaluate()
     await sleepThrough(5 * second, 50)
-    const { commit } = journal
+    const commit = journal.commit.bind(journal)
     journal.commit = () => Promise.reject(new Error('disk full'))
     await expect(evaluator.evaluate()).rejects.toThrow('disk full')
     expect(phaseOf('Cpu')).toBe('inactive')

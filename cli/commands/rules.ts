@@ -29,8 +29,7 @@ export async function runRules([action, ...files]: readonly string[], output: Ou
 function checkFiles(files: readonly string[], { print, complain }: Output): number {
   const groups = orProblems(() => loadRuleFiles(files, readText), complain)
   if (groups === undefined) return 1
-  const rules = groups.flatMap((group) => group.rules)
-  print(`${rules.length} rules in ${groups.length} groups are fine`)
+  print(`${groups.flatMap((group) => group.rules).length} rules are fine`)
   return 0
 }
 
