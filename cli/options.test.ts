@@ -25,6 +25,24 @@ describe('options', () => {
     expect(nodeNames(parseOptions(['--nodes=3', '--node-name=ship']))).toEqual(['ship', 'ship-2', 'ship-3'])
   })
 
+  it('keep a cluster on its machine unless an address for others is given, which is then listened at, too', () => {
+    const of = (...args: string[]) => {
+      const { bindAddress, advertiseAddress } = parseOptions(args)
+      return [bindAddress, advertiseAddress]
+    }
+    expect(of()).toEqual(['127.0.0.1', undefined])
+    expect(of('--advertise-address=192.0.2.1')).toEqual(['192.0.2.1', '192.0.2.1'])
+    expect(of('--bind-address=192.0.2.1')).toEqual(['192.0.2.1', '192.0.2.1'])
+    expect(of('--bind-address=0.0.0.0', '--advertise-address=192.0.2.1')).toEqual(['0.0.0.0', '192.0.2.1'])
+    const options = parseOptions([
+      '--bind-address=0.0.0.0',
+      '--advertise-address=192.0.2.1',
+      '--tls-san=a.example',
+      '--server=https://h:6443',
+    ])
+    expect(parseOptions(toFlags(options))).toEqual(options)
+  })
+
   it.each([
     [['--nodes=0'], '--nodes: "0" is not a whole number from 1 to 5000'],
     [['--nodes=two'], '--nodes: "two" is not a whole number'],
@@ -35,6 +53,13 @@ describe('options', () => {
     [['--pod-cidr=10.1.2.0/24'], '--pod-cidr: "10.1.2.0/24" is not an IPv4 network of 16 bits'],
     [['--node-name=Not A Name'], '--node-name: "Not A Name" is not a lower case host name'],
     [['--speed=9'], "Unknown option '--speed'"],
+    [['--advertise-address=host.example'], '--advertise-address: "host.example" is not an IPv4 address'],
+    [['--advertise-address=127.0.0.1'], '--advertise-address: "127.0.0.1" is not an address at which other hosts reach this one'],
+    [['--bind-address=here'], '--bind-address: "here" is not an IPv4 address'],
+    [['--tls-san=a b'], '--tls-san: "a b" is not a host name or IPv4 address'],
+    [['--node-monitor-grace-period=5'], '--node-monitor-grace-period: "5" is not a number of seconds from 12 to 3600'],
+    [['--server=http://192.0.2.1:6443'], '--server: "http://192.0.2.1:6443" is not https://HOST:PORT'],
+    [['--server=https://192.0.2.1:6443/api'], '--server: "https://192.0.2.1:6443/api" is not https://HOST:PORT'],
     [['--log-level=loud'], '--log-level: "loud" is not one of debug, info, warn, error'],
   ])('refuse %j naming flag, value and what is allowed', (args, message) => {
     expect(() => parseOptions(args)).toThrow(UsageError)
