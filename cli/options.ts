@@ -2,6 +2,8 @@ import { isIPv4 } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { autoscalerFlags, autoscalerSettings, toAutoscalerFlags } from './autoscaler-flags.ts'
+import type { AutoscalerFlags } from './autoscaler-flags.ts'
 import { nodeAgentFlags, nodeAgentSettings, toNodeAgentFlags } from './node-agent-flags.ts'
 import type { NodeAgentSettings } from './node-agent-flags.ts'
 import { UsageError } from './usage-error.ts'
@@ -30,6 +32,8 @@ export interface ClusterOptions {
   readonly logsConfig: string | undefined
   /** A KubeSchedulerConfiguration; `undefined`: one profile with upstream's defaults. */
   readonly schedulerConfig: string | undefined
+  /** How nodes come and go by themselves. */
+  readonly autoscaler: AutoscalerFlags
   readonly audit: AuditOptions
   readonly logLevel: string
   /** The name of the first node; further ones get `-2`, `-3`, … behind it. */
@@ -149,6 +153,7 @@ export const flags = {
   'audit-log-mode': { value: 'MODE', fallback: 'batch', help: 'batch, or blocking: requests wait until they are written down' },
   'audit-log-maxsize': { value: 'MB', fallback: '100', help: 'size at which the audit log is rotated' },
   'audit-log-maxbackup': { value: 'N', fallback: '10', help: 'how many rotated audit logs stay' },
+  ...autoscalerFlags,
   'scheduler-config': { value: 'FILE', help: 'profiles and plugins of the scheduler (KubeSchedulerConfiguration v1)' },
   'log-level': { value: 'LEVEL', fallback: 'info', help: 'debug, info, warn or error' },
 } satisfies Record<string, Flag>
@@ -197,6 +202,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
       maxBackups: integer('audit-log-maxbackup', text('audit-log-maxbackup'), 0, 10_000),
     },
     schedulerConfig: optional('scheduler-config') === undefined ? undefined : resolve(optional('scheduler-config')!),
+    autoscaler: autoscalerSettings(values, Number(text('nodes'))),
     logLevel: oneOf('log-level', text('log-level'), ['debug', 'info', 'warn', 'error'] as const)!,
     nodeName: nodeNameOf(optional('node-name')),
     evictionHard: evictionOf(optional('eviction-hard')),
@@ -260,6 +266,7 @@ export function toFlags(options: ClusterOptions): string[] {
   ]
   const given = pairs.filter(([, value]) => value !== undefined).map(([name, value]) => `--${name}=${value}`)
   const repeated = [
+    ...toAutoscalerFlags(options.autoscaler),
     ...toNodeAgentFlags(options.nodeAgent),
     ...options.rules.map((file) => `--rules=${file}`),
     ...options.tlsSans.map((name) => `--tls-san=${name}`),

@@ -9,6 +9,7 @@ import { createControllers, type ControllersOptions } from '../../orchestrator/c
 import { createScheduler } from '../../orchestrator/scheduler/app.ts'
 import { openSqliteStore } from '../../orchestrator/store/sqlite.ts'
 import { auditSettings } from '../audit.ts'
+import { createAutoscaling } from '../autoscaling.ts'
 import { readPair } from '../key-pair.ts'
 import { clusterSettingsOf, gatewayOf, serviceAddress } from '../network-layout.ts'
 import { loopback, type ClusterOptions } from '../options.ts'
@@ -80,11 +81,21 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
     autoscaler: { downscaleStabilizationMs: options.downscaleStabilizationMs },
   })
   const abort = new AbortController()
+  const autoscaling = createAutoscaling({
+    options,
+    folder,
+    client,
+    informers,
+    ...shared,
+    log: log.child({ part: 'autoscaler' }),
+    signal: abort.signal,
+  })
   let running: Promise<unknown> | undefined
   return {
     start: async () => {
       await server.start()
-      running = Promise.all([informers.run(abort.signal), scheduler.run(abort.signal), controllers.run(abort.signal)])
+      const parts = [informers, scheduler, controllers, ...(autoscaling === undefined ? [] : [autoscaling])]
+      running = Promise.all(parts.map((part) => part.run(abort.signal)))
     },
     stop: async () => {
       abort.abort()
