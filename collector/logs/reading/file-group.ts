@@ -253,6 +253,7 @@ export class FileGroup {
       context,
       monotonic: () => clock.monotonic(),
       onChange: () => this.#options.wake(),
+      save: () => this.#options.ledger.save(),
       nameContent: (open) => contentName(this.path, readBeginning(open)),
       onTruncated: (file, lostBytes) => {
         context.account.truncated()
@@ -328,6 +329,9 @@ export class FileGroup {
       else this.#files.splice(insertAt++, 0, file)
     }
     this.#mournOrphans()
+    // Those that are there at the start are saved together.
+    const described = this.#files.filter((file) => file instanceof FollowedFile && file.describe())
+    if (described.length > 0) await this.#options.ledger.save()
   }
 
   /** A file for what is to be read of a rotated file; `undefined` where that is nothing. */

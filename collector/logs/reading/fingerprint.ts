@@ -49,6 +49,13 @@ export function readBeginning(fd: number): Buffer {
   return usual.includes(newline) || usual.length < 4096 ? usual : readAt(fd, 0, maxFirstLineBytes)
 }
 
+/** Of bytes that begin a file and were not read yet. */
+export function fingerprintOf(beginning: Buffer): Fingerprint {
+  const print = new Fingerprinter(0)
+  print.feed(beginning.toString('latin1'))
+  return print.take()
+}
+
 /** Whether the open file may be the one of which the fingerprint was taken: what was read of it is still there. */
 export function hasFingerprint(fd: number, { end, head, tail }: Fingerprint): boolean {
   return isSame(head, hashBytes(readAt(fd, 0, head.length))) && isSame(tail, hashBytes(readAt(fd, end - tail.length, tail.length)))

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync } from 'node:fs'
 import type { BatchWriter } from './batch-writer.ts'
+import { fingerprintOf, readBeginning } from './fingerprint.ts'
 import { LineChain, type LineContext } from './line-chain.ts'
 import { PinnedTail } from './pinned-tail.ts'
 import type { Progress } from './progress.ts'
@@ -36,6 +37,8 @@ export interface FollowedFileOptions {
   readonly onChange: () => void
   /** A name for its content, where that is known by its beginning; `undefined` while it is not. */
   readonly nameContent: (fd: number) => string | undefined
+  /** Resolves when what is known of files is on disk. */
+  readonly save: () => Promise<void>
   /** Its content has been replaced: `lostBytes` at least were never read. Answers what the new content is to be called. */
   readonly onTruncated: (file: FollowedFile, lostBytes: number) => Progress
 }
@@ -101,6 +104,7 @@ export class FollowedFile implements QueuedFile {
     this.#lastSize = size
     if (size === position || !this.#isNamed()) return false
     this.lastGrowth = this.#options.monotonic()
+    if (this.describe()) await this.#options.save()
     this.#chain.begin(writer)
     try {
       await this.#tail.readTo(Math.min(size, position + maxBytes))
@@ -110,6 +114,11 @@ export class FollowedFile implements QueuedFile {
     }
     // A file that was emptied while it was being read ends before its end.
     return this.#chain.position > position
+  }
+
+  /** Notes what the file looks like, if it has content and that is not known. Answers whether there is something to save. */
+  describe(): boolean {
+    return !this.#isClosed && fstatSync(this.fd).size > 0 && this.#chain.progress.describe(() => fingerprintOf(readBeginning(this.fd)))
   }
 
   flushHeld(writer: BatchWriter): void {

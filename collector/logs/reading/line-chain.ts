@@ -3,7 +3,7 @@ import { PieceJoiner } from '../decoding/piece-joiner.ts'
 import { createSlice, decodePlain, setTime, type Decode, type Slice } from '../decoding/slice.ts'
 import type { LogBatch, LogOrigin } from '../log-batch.ts'
 import type { BatchWriter, WrittenFile } from './batch-writer.ts'
-import { Fingerprinter, type Fingerprint } from './fingerprint.ts'
+import { Fingerprinter, noFingerprint, type Fingerprint } from './fingerprint.ts'
 import { LineSplitter } from './line-splitter.ts'
 import type { Progress } from './progress.ts'
 
@@ -55,7 +55,7 @@ export class LineChain implements WrittenFile {
     this.#context = context
     this.progress = progress
     this.#position = start.position
-    this.#fingerprinter = new Fingerprinter(start.position, start.fingerprint)
+    this.#fingerprinter = new Fingerprinter(start.position, start.position === 0 ? noFingerprint : start.fingerprint)
     this.#splitter = new LineSplitter(start.position, context.maxLineBytes + framingBytes, (line, position, cut) =>
       this.#onLine(line, position, cut),
     )

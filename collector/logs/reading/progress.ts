@@ -72,6 +72,18 @@ export class Progress {
     if (position > this.#handed) this.begin(position, fingerprint)()
   }
 
+  /**
+   * Before the first line of a file is told: what it looks like, so that after a crash other content is not taken for it. Answers whether that was
+   * unknown, and has to be saved.
+   */
+  describe(beginning: () => Fingerprint): boolean {
+    if (this.#handedPrint.end > 0 || this.#handed > 0) return false
+    const fingerprint = beginning()
+    this.#handedPrint = fingerprint
+    this.#replace({ ...this.#entry, fingerprint })
+    return true
+  }
+
   /** Its name has become known. Lines may be told from then on. */
   name(file: string): void {
     this.#replace({ ...this.#entry, file })
