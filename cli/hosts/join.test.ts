@@ -23,6 +23,7 @@ import { createControllers } from '../../orchestrator/controllers/app.ts'
 import { openDataFolder, type DataFolder } from '../data-folder.ts'
 import { joinCluster, refreshHost, type JoinOptions } from './join.ts'
 import { readJoinedHost } from './joined-host.ts'
+import { markRemoved } from './removed-nodes.ts'
 import { hashOfAuthority } from './trust.ts'
 
 const hourMs = 3_600_000
@@ -101,6 +102,7 @@ describe('a host that joins', () => {
       server: options().server,
       nodeName: 'far',
       address: '127.0.0.7',
+      nodeUid: expect.any(String),
       podCidr: expect.stringMatching(/^10\.244\.\d+\.0\/24$/),
       settings,
     })
@@ -193,6 +195,19 @@ describe('a host that has joined', () => {
   it('goes on with what it has while the server is away', async () => {
     const host = await joinCluster(options())
     expect(await refreshHost(options({ server: host.server.replace(/\d+$/, '1') }))).toEqual(host)
+  })
+
+  it('registers again when its Node was only deleted, and stays away when it was removed', async () => {
+    const host = await joinCluster(options())
+    await client.delete(CoreV1Node, { name: 'far' })
+    const again = await refreshHost(options())
+    expect(again).toEqual({ ...host, nodeUid: expect.not.stringContaining(host.nodeUid) })
+    await markRemoved(client, { name: 'far', uid: again.nodeUid })
+    await client.delete(CoreV1Node, { name: 'far' })
+    await expect(refreshHost(options())).rejects.toThrow('was removed from the cluster')
+    expect(readJoinedHost(folder)?.isRemoved).toBe(true)
+    expect((await joinCluster(options())).isRemoved).toBeUndefined()
+    await refreshHost(options())
   })
 
   it('has to join again when its certificate has run out, and when it never did', async () => {

@@ -15,6 +15,7 @@ import { JoinError } from './join-error.ts'
 import { clientPairOf, readJoinedHost, servingPairOf, writeJoinedHost, type JoinedHost } from './joined-host.ts'
 import { requestCertificate } from './node-certificate.ts'
 import { hostsOf, isOver, rotationTimeOf } from './node-certificate-time.ts'
+import { wasNodeRemoved } from './removed-nodes.ts'
 import { discoverAuthority, type Token } from './trust.ts'
 
 const rangeWaitMs = 30_000
@@ -82,6 +83,10 @@ export async function refreshHost(options: HostOptions): Promise<JoinedHost> {
   const ca = readFileSync(folder.path('pki', 'ca.crt'), 'utf8')
   try {
     return await withClient(options, { ca, ...pair }, async (client) => {
+      if (await wasNodeRemoved(client, { name: nodeName, uid: joined.nodeUid })) {
+        writeJoinedHost(folder, { ...joined, isRemoved: true })
+        throw new JoinError(`node ${nodeName} was removed from the cluster; to join again it needs --token and --ca-hash`)
+      }
       if (rotationTimeOf(pair.cert) <= clock.now())
         writePair(folder, file, await requestCertificate({ client, clock, nodeName, purpose: 'client' }))
       return takePart(client, options)
@@ -102,9 +107,9 @@ async function takePart(client: Client, options: HostOptions): Promise<JoinedHos
   const settings: ClusterSettings = readClusterSettings(await client.get(CoreV1ConfigMap, clusterSettingsKey))
   const before = readJoinedHost(folder)
   await register(client, nodeName, { address, podCidr: before?.podCidr })
-  const podCidr = await untilRange(client, nodeName, clock)
+  const { podCidr, nodeUid } = await untilRange(client, nodeName, clock)
   await ensureServing(client, options, address)
-  const host: JoinedHost = { server, nodeName, address, podCidr, settings }
+  const host: JoinedHost = { server, nodeName, address, nodeUid, podCidr, settings }
   writeJoinedHost(folder, host)
   return host
 }
@@ -131,11 +136,11 @@ async function register(
   }
 }
 
-async function untilRange(client: Client, name: string, clock: Clock): Promise<string> {
+async function untilRange(client: Client, name: string, clock: Clock): Promise<Pick<JoinedHost, 'podCidr' | 'nodeUid'>> {
   const deadline = clock.monotonic() + rangeWaitMs
   for (;;) {
-    const podCidr = (await findNode(client, name))?.spec?.podCIDR
-    if (podCidr) return podCidr
+    const node = await findNode(client, name)
+    if (node?.spec?.podCIDR) return { podCidr: node.spec.podCIDR, nodeUid: node.metadata.uid! }
     if (clock.monotonic() > deadline)
       throw new JoinError(`the cluster has no range of its pod network left for node ${name}: see \`kubectl describe node ${name}\``)
     await clock.sleep(pollMs)

@@ -9,6 +9,8 @@ export interface JoinedHost {
   readonly nodeName: string
   /** Where other hosts reach this one. */
   readonly address: string
+  /** That of the Node as this host last registered it. */
+  readonly nodeUid: string
   /** The node's range of the pod network. */
   readonly podCidr: string
   readonly settings: ClusterSettings

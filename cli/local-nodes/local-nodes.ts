@@ -1,11 +1,11 @@
 import { existsSync, rmSync } from 'node:fs'
 import type { Clock } from '../../lib/clock.ts'
-import { removedAnnotation } from '../../orchestrator/api/node-annotations.ts'
 import { CoreV1Node, CoreV1Pod } from '../../orchestrator/api/generated/kinds.ts'
 import { isNotFound } from '../../orchestrator/api/status-error.ts'
 import type { Client } from '../../orchestrator/client/client.ts'
 import { CommandError } from '../cluster-connection.ts'
 import type { DataFolder } from '../data-folder.ts'
+import { markRemoved, unmarkRemoved } from '../hosts/removed-nodes.ts'
 import { unmountBelow } from '../mounts.ts'
 import { nodeNames, parseOptions } from '../options.ts'
 import { isRunning, readRunState, type RunState } from '../state.ts'
@@ -59,6 +59,7 @@ export async function addLocalNode(context: LocalNodesContext, wanted: NodeToAdd
     await untilProcessEnds(context, node.name, timeoutMs).catch(() => {})
     await cleanUp(context, node, state)
     await forget(client, node.name)
+    await unmarkRemoved(client, node.name)
     throw error
   }
 }
@@ -93,8 +94,7 @@ export async function removeNode(context: LocalNodesContext, removal: Removal): 
     unwantLocalNode(folder, name)
     await untilProcessEnds(context, name, timeoutMs)
     await cleanUp(context, local, state)
-    // Its agent may have registered it once more between the two.
-    await forget(client, name)
+    await unmarkRemoved(client, name)
   }
   await removePods(client, name)
 }
@@ -159,13 +159,12 @@ async function cleanUp({ folder, clock }: LocalNodesContext, { name, runtime }: 
 
 /** Deletes a Node so that its agent does not register it again. */
 async function forget(client: Client, name: string): Promise<void> {
-  try {
-    const body = { metadata: { annotations: { [removedAnnotation]: 'true' } } }
-    await client.patch(CoreV1Node, { name }, { type: 'application/merge-patch+json', body })
-    await client.delete(CoreV1Node, { name })
-  } catch (error) {
+  const uid = (await findNode(client, name))?.metadata.uid
+  if (uid === undefined) return
+  await markRemoved(client, { name, uid })
+  await client.delete(CoreV1Node, { name }, { preconditions: { uid } }).catch((error: unknown) => {
     if (!isNotFound(error)) throw error
-  }
+  })
 }
 
 /** What is left on a node that is gone, as the pods of daemon sets: nobody would end them. */

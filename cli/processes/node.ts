@@ -24,6 +24,7 @@ import {
 } from '../../orchestrator/node/app.ts'
 import { signalProcess } from '../../lib/process-identity.ts'
 import type { DataFolder } from '../data-folder.ts'
+import { wasNodeRemoved } from '../hosts/removed-nodes.ts'
 import { createCertificateRotation, type CertificateRotation } from '../hosts/certificate-rotation.ts'
 import { readJoinedHost, writeJoinedHost } from '../hosts/joined-host.ts'
 import { loadLogConfiguration, podDirectoryOf } from '../log-configuration.ts'
@@ -215,6 +216,7 @@ function nodeAgent(context: AgentContext): NodeAgent {
     ],
     ...(place.preferredPodCidr === undefined ? {} : { preferredPodCidr: place.preferredPodCidr }),
     onPodCidrChange: (podCidr) => beginAnew(context, podCidr),
+    wasRemoved: (uid) => wasNodeRemoved(client, { name, uid }),
     ...(options.server === undefined ? {} : { onRemoved: () => leaveCluster(context) }),
     clusterDns: [place.settings.clusterDns],
     clusterDomain: place.settings.clusterDomain,

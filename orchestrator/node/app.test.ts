@@ -25,6 +25,8 @@ let client: Client
 let runtime: SimulatedRuntime
 let agent: NodeAgent
 let dataDir: string
+/** Of nodes that were taken out of the cluster for good. */
+let removedUids: string[]
 
 beforeAll(async () => {
   const now = systemClock.now()
@@ -40,6 +42,7 @@ beforeAll(async () => {
 })
 
 beforeEach(async () => {
+  removedUids = []
   dataDir = await mkdtemp(join(tmpdir(), 'node-agent-'))
   clock = new FakeClock()
   transport = createFakeTransport({ clock, random: seededRandom(1) })
@@ -71,6 +74,7 @@ async function startAgent(agentClient: Client): Promise<NodeAgent> {
     server: { hosts: ['127.0.0.1'], port: 0, tls: { ...server, clientCa: authority.cert } },
     stats: { summary: async () => ({ node: { nodeName: 'n1' } }), metricsResource: async () => 'm 1\n', metricsCadvisor: async () => '' },
     labels: { zone: 'a' },
+    wasRemoved: async (uid) => removedUids.includes(uid),
   })
   await next.start()
   await clock.advance(200)
@@ -115,11 +119,7 @@ describe('a node', () => {
   })
 
   it('is not registered again when it was removed for good', async () => {
-    await client.patch(
-      CoreV1Node,
-      { name: 'n1' },
-      { type: 'application/merge-patch+json', body: { metadata: { annotations: { 'binnacle.dev/removed': 'true' } } } },
-    )
+    removedUids.push((await client.get(CoreV1Node, { name: 'n1' })).metadata.uid!)
     await client.delete(CoreV1Node, { name: 'n1' })
     await clock.advance(400_000)
     expect(await client.get(CoreV1Node, { name: 'n1' }).then(() => false, isNotFound)).toBe(true)

@@ -5,7 +5,6 @@ import type { Informer, InformerFactory } from '../client/informer.ts'
 import type { Client } from '../client/client.ts'
 import type { EventRecorder } from '../client/events.ts'
 import { createEventRecorder } from '../client/events.ts'
-import { removedAnnotation } from '../api/node-annotations.ts'
 import { CoreV1Node, CoreV1PersistentVolume, CoreV1Pod, CoreV1Service } from '../api/generated/kinds.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
@@ -16,6 +15,8 @@ import { imageDiskIn } from './eviction/node-figures.ts'
 import type { NodeFigures } from './eviction/node-figures.ts'
 import { defaultThresholds, evictionThresholds } from './eviction/thresholds.ts'
 import type { EvictionTexts, Threshold } from './eviction/thresholds.ts'
+import { openCredentialProviders } from './images/credential-providers.ts'
+import type { CredentialProviders, CredentialProvidersOptions } from './images/credential-providers.ts'
 import { ImageCollector } from './images/image-collector.ts'
 import type { ImageCollection } from './images/image-collector.ts'
 import { ImageManager } from './images/image-manager.ts'
@@ -78,7 +79,9 @@ export interface NodeAgentOptions extends EvictionTexts {
   readonly preferredPodCidr?: string
   /** The API gives another range than the one in use: an agent that starts anew takes it. Called once. */
   readonly onPodCidrChange?: (podCidr: string) => void
-  /** The node was taken out of the cluster for good: its object was deleted with the annotation that says so. It is not registered again. */
+  /** Whether the node was taken out of the cluster for good. Asked when its object of that uid is gone; one that is only deleted is registered again. */
+  readonly wasRemoved?: (uid: string) => Promise<boolean>
+  /** Called when it was: it is not registered again. */
   readonly onRemoved?: () => void
   /** Addresses of the cluster's DNS; empty: pods use the machine's. */
   readonly clusterDns: readonly string[]
@@ -110,6 +113,8 @@ export interface NodeAgentOptions extends EvictionTexts {
   readonly csiEndpoints?: Readonly<Record<string, string>>
   /** Kernel parameters beyond the safe ones that pods may set, e.g. `net.core.somaxconn` or `kernel.msg*`. */
   readonly allowedUnsafeSysctls?: readonly string[]
+  /** Programs that know credentials of registries: a file of kind CredentialProviderConfig, and where the programs are. */
+  readonly credentialProviders?: Pick<CredentialProvidersOptions, 'configPath' | 'binDir' | 'environment'>
   /** The machine's resolver configuration file. */
   readonly resolvConfPath?: string
 }
@@ -167,6 +172,7 @@ class ComposedAgent implements NodeAgent {
   #stopParts: (() => void) | undefined
   #localVolumes: LocalVolumes | undefined
   readonly #csi: CsiNode
+  #credentialProviders: CredentialProviders | undefined
   readonly #thresholds: readonly Threshold[]
   readonly #reservations: readonly Reservation[]
   #manifests: ManifestFolder | undefined
@@ -275,6 +281,8 @@ class ComposedAgent implements NodeAgent {
       readMachine(options.dataDir),
       readFile(options.resolvConfPath ?? '/etc/resolv.conf', 'utf8').catch(() => ''),
     ])
+    if (options.credentialProviders !== undefined)
+      this.#credentialProviders = await openCredentialProviders({ ...options, ...options.credentialProviders })
     const informers = options.informers ?? createInformerFactory(options)
     return { options, facts, hostDns: parseResolvConf(resolvConf), informers }
   }
@@ -321,7 +329,13 @@ class ComposedAgent implements NodeAgent {
       clock,
       log: log.child({ part: 'pods' }),
       recorder,
-      images: new ImageManager({ images: runtime.images, clock, recorder, source: objects.forPod('image-pull-secrets') }),
+      images: new ImageManager({
+        images: runtime.images,
+        clock,
+        recorder,
+        source: objects.forPod('image-pull-secrets'),
+        providers: this.#credentialProviders,
+      }),
       volumes: new VolumeManager({ dataDir, clock, csi: this.#csi.volumes }),
       objects,
       tokens: createTokenSource({ client, clock }),
@@ -368,15 +382,8 @@ class ComposedAgent implements NodeAgent {
     node.onChange({
       added: (object) => this.#noteNode(object),
       updated: (object) => this.#noteNode(object),
-      deleted: (object) => this.#noteDeletion(object),
+      deleted: () => this.#registrar?.reportSoon(),
     })
-  }
-
-  #noteDeletion(node: CoreV1Node): void {
-    if (node.metadata.annotations?.[removedAnnotation] === undefined) return this.#registrar?.reportSoon()
-    this.#options.log.info({ name: node.metadata.name }, 'the node was removed from the cluster')
-    this.#registrar?.retire()
-    this.#options.onRemoved?.()
   }
 
   #createMirrors(pods: Informer<CoreV1Pod>, statuses: StatusSink): MirrorPods {

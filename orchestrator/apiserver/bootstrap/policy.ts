@@ -1,4 +1,5 @@
 import { clusterSettingsKey } from '../../api/cluster-settings.ts'
+import { removedNodesKey } from '../../api/node-membership.ts'
 import type {
   RbacV1ClusterRole,
   RbacV1ClusterRoleBinding,
@@ -286,7 +287,7 @@ const clusterInfoReader = 'system:cluster-info-reader'
 /** Monitors that share the nodes of a cluster find each other by Leases. */
 const monitorLeases = 'system:binnacle:monitor-leases'
 
-/** Hosts that join read here what the cluster's networks are. */
+/** Hosts that join read here what the cluster's networks are, and whether they are still wanted. */
 const settingsReader = 'system:binnacle:cluster-settings-reader'
 
 /** Roles within a namespace: API servers behind ours read here how we show ourselves, monitors find each other. */
@@ -307,7 +308,7 @@ export const roles: readonly RbacV1Role[] = [
     apiVersion,
     kind: 'Role',
     metadata: { name: settingsReader, namespace: 'kube-system', labels: bootstrapLabels, annotations: autoUpdate },
-    rules: [{ ...rule([''], ['configmaps'], ['get']), resourceNames: [clusterSettingsKey.name] }],
+    rules: [{ ...rule([''], ['configmaps'], ['get']), resourceNames: [clusterSettingsKey.name, removedNodesKey.name] }],
   },
   {
     apiVersion,

@@ -1,4 +1,4 @@
-import { preferredPodCidrAnnotation } from '../../api/node-annotations.ts'
+import { preferredPodCidrAnnotation } from '../../api/node-membership.ts'
 import { CoreV1Node } from '../../api/generated/kinds.ts'
 import type { InformerFactory } from '../../client/informer.ts'
 import type { ControllerDeclaration } from '../controller.ts'
@@ -16,10 +16,11 @@ export interface NodeIpamOptions {
 /** Gives every Node its own range of the pod network, `spec.podCIDR`: what it had before where nobody else has it by now. */
 export function createNodeIpamController({ informers, ranges: options }: NodeIpamOptions): ControllerDeclaration<CoreV1Node> {
   const ranges = new PodRanges(options)
+  const note = ({ metadata, spec }: CoreV1Node) => void ranges.note(metadata.name!, spec?.podCIDR ?? '')
   informers.informer(CoreV1Node).onChange({
-    added: ({ metadata, spec }) => void (spec?.podCIDR ? ranges.note(metadata.name!, spec.podCIDR) : undefined),
-    updated: ({ metadata, spec }) => void (spec?.podCIDR ? ranges.note(metadata.name!, spec.podCIDR) : undefined),
-    deleted: ({ metadata, spec }) => void (spec?.podCIDR ? ranges.release(metadata.name!, spec.podCIDR) : undefined),
+    added: note,
+    updated: note,
+    deleted: ({ metadata, spec }) => ranges.release(metadata.name!, spec?.podCIDR ?? ''),
   })
   return {
     name: 'node-ipam',

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { preferredPodCidrAnnotation } from '../../api/node-annotations.ts'
+import { preferredPodCidrAnnotation } from '../../api/node-membership.ts'
 import { CoreV1Node } from '../../api/generated/kinds.ts'
 import { createTestCluster, testNode } from '../test-cluster.ts'
 import type { TestCluster } from '../test-cluster.ts'

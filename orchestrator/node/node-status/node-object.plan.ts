@@ -1,6 +1,6 @@
 import { toTimestamp } from '../../../lib/clock.ts'
 import type { CoreV1Node, CoreV1NodeCondition, CoreV1NodeStatus } from '../../api/generated/kinds.ts'
-import { preferredPodCidrAnnotation } from '../../api/node-annotations.ts'
+import { preferredPodCidrAnnotation } from '../../api/node-membership.ts'
 import type { Threshold } from '../eviction/thresholds.ts'
 import type { RuntimeState } from '../pod/pod-manager.ts'
 import type { ImageFacts } from '../runtime/runtime.ts'

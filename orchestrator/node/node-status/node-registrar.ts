@@ -35,6 +35,9 @@ export interface NodeRegistrarOptions {
   readonly hasPodCidr: () => boolean
   /** Volumes that must not be detached from the node. */
   readonly volumesInUse: () => readonly string[]
+  /** Whether the node was taken out of the cluster for good; asked before its object is made anew. */
+  readonly wasRemoved?: (uid: string) => Promise<boolean>
+  readonly onRemoved?: () => void
   /** The range of the pod network that the node has had, or would like. */
   readonly podCidr: () => string | undefined
 }
@@ -113,6 +116,17 @@ export class NodeRegistrar {
     }
   }
 
+  async #wasRemoved(): Promise<boolean> {
+    const { facts, log, wasRemoved, onRemoved } = this.#options
+    const uid = this.#node?.metadata.uid
+    if (wasRemoved === undefined || uid === undefined) return false
+    if (!(await wasRemoved(uid))) return false
+    log.info({ name: facts.nodeName }, 'the node was removed from the cluster')
+    this.retire()
+    onRemoved?.()
+    return true
+  }
+
   async #sleepUntilDue(ms: number): Promise<void> {
     const woken = new AbortController()
     this.#wakeReporter = () => woken.abort()
@@ -123,6 +137,7 @@ export class NodeRegistrar {
   async #report(): Promise<void> {
     const { client, facts, clock, hasPodCidr, volumesInUse, images } = this.#options
     const node = await this.#ensureNode()
+    if (node === undefined) return
     const present = this.#runtime.isUp ? await images.list().catch(() => []) : []
     const status = nodeStatus(
       {
@@ -157,7 +172,9 @@ export class NodeRegistrar {
     for (const { type, status: value, reason = '' } of status.conditions ?? []) {
       const before = node.status?.conditions?.find((each) => each.type === type)?.status
       if (type === 'Ready') {
-        if (before !== value) this.#tell(value === 'True' ? 'NodeReady' : 'NodeNotReady')
+        // A node that begins is not ready at first: that is no news, as it is none for the kubelet.
+        const isBeginning = before === undefined && value !== 'True'
+        if (before !== value && !isBeginning) this.#tell(value === 'True' ? 'NodeReady' : 'NodeNotReady')
       } else if (before !== undefined && before !== value) this.#tell(reason.replace('Kubelet', 'Node'))
     }
   }
@@ -172,14 +189,15 @@ export class NodeRegistrar {
     )
   }
 
-  async #ensureNode(): Promise<CoreV1Node> {
+  /** The Node, registered where it was not; `undefined` when it was taken out of the cluster. */
+  async #ensureNode(): Promise<CoreV1Node | undefined> {
     const { client, facts } = this.#options
     const labels = nodeLabels(facts)
     const existing = await client.get(CoreV1Node, { name: facts.nodeName }).catch((error: unknown) => {
       if (isNotFound(error)) return undefined
       throw error
     })
-    if (existing === undefined) return this.#create(labels)
+    if (existing === undefined) return (await this.#wasRemoved()) ? undefined : this.#create(labels)
     this.#note(existing)
     const missing = Object.entries(labels).filter(([key, value]) => existing.metadata.labels?.[key] !== value)
     if (missing.length === 0) return existing
