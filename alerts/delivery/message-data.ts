@@ -28,7 +28,6 @@ export function messageData(notification: Notification, neutralize: Neutralize =
       ExternalURL: notification.externalUrl,
       GroupKey: notification.groupKey,
       ID: notification.id,
-      TruncatedAlerts: 0,
     },
   })
 }
@@ -43,7 +42,7 @@ function alertThing(alert: NotifiedAlert, pairs: (labels: Labels) => Thing): Thi
       EndsAt: timeThing(alert.endsAt ?? zeroTimeMs),
       GeneratorURL: alert.generatorUrl,
       Fingerprint: alert.fingerprint,
-      Span: describeSpan(alert),
+      Span: { call: () => describeSpan(alert) },
     },
   })
 }

@@ -37,9 +37,12 @@ export class Thing {
   toText(): string {
     if (this.#text !== undefined) return this.#text()
     if (this.list !== undefined) return toText(this.list)
-    const parts = this.entries === undefined ? [...this.fields] : sortedEntries(this.entries)
-    const shown = parts.filter(([, value]) => !isMethod(value)).map(([name, value]) => `${name}:${toText(value)}`)
-    return this.entries === undefined ? `{${shown.join(' ')}}` : `map[${shown.join(' ')}]`
+    if (this.entries !== undefined)
+      return `map[${sortedEntries(this.entries)
+        .map(([name, value]) => `${name}:${toText(value)}`)
+        .join(' ')}]`
+    const shown = [...this.fields.values()].filter((value) => !isMethod(value))
+    return `{${shown.map(toText).join(' ')}}`
   }
 }
 

@@ -160,6 +160,12 @@ describe('amtool', () => {
       await expectSame(['alert', 'query', '--active', '--inhibited', filter, '--output=json'])
     }
     await expectSame(['alert', 'query', '--receiver=db.*', '--output=json'])
+    await expectSame(['alert', 'query', '--unprocessed'])
+    await expectSame(['alert', 'query', '--receiver=('], 1)
+    await expectSame(['alert', 'query', 'a~b'])
+    await expectSame(['alert', 'add'], 1)
+    await expectSame(['alert', 'add', 'a-b=c'])
+    await expectSame(['alert', 'add', 'Late', '--start=2030-01-02T00:00:00Z', '--end=2030-01-01T00:00:00Z'], 1)
   })
 
   it('makes, shows, changes and ends silences, as on its own server', async () => {
@@ -178,6 +184,23 @@ describe('amtool', () => {
     expect([unknown.code, theirUnknown.code]).toEqual([1, 1])
     await expectSame(['silence', 'add', '--comment=c', 'alertname=~.*'], 1)
     await expectSame(['silence', 'add', 'alertname=x'], 1)
+    await expectSame(['silence', 'add', '--comment=c'], 1)
+    await expectSame(['silence', 'add', '--comment=c', '--duration=0s', 'alertname=x'], 1)
+    await expectSame([
+      'silence',
+      'add',
+      '--comment=c',
+      '--start=2099-01-01T00:00:00Z',
+      '--end=2099-01-02T00:00:00Z',
+      '--author=future',
+      'alertname=x',
+    ])
+    await expectSame(['silence', 'query', '--created-by=future', '--output=json'])
+    await expectSame(['silence', 'query', '--within=2h', '--output=simple'])
+    await expectSame(['silence', 'query', '--expired', '--output=json'])
+    await expectSame(['silence', 'update', '--comment=c', '00000000-0000-4000-8000-000000000000'], 1)
+    await expectSame(['silence', 'update', '--comment=c', 'nonsense'], 1)
+    await expectSame(['silence', 'expire', 'nonsense'], 1)
   })
 
   it('imports silences', async () => {
@@ -193,6 +216,10 @@ describe('amtool', () => {
     expect([code, out]).toEqual([0, expect.stringContaining('receiver: db-night')])
     expect(await expectSame(['config', 'routes', 'show'])).toContain('db-night')
     expect((await amtool(ours.url, ['cluster', 'show'])).out).toMatch(/Cluster Status: +disabled/)
+    await expectSame(['config', 'routes', '--output=extended'])
+    await expectSame(['config', 'routes', 'test', '--tree', 'team=db', 'hour=23'])
+    await expectSame(['config', 'routes', 'test', '--verify.receivers=db,db-night', 'team=db', 'hour=23'], 1)
+    await expectSame(['config', 'routes', 'test', '--verify.receivers=db-night', 'team=db', 'hour=23'])
     expect((await amtool(ours.url, ['check-config', join(folder, 'alertmanager.yml')])).code).toBe(0)
   })
 
