@@ -53,6 +53,22 @@ describe('posting over TLS', () => {
     expect(await open({ ca: authority.cert, cert, key }).post(body, signal)).toMatchObject({ body: 'true' })
   })
 
+  it('sends again what met a connection that the other side had just closed', async () => {
+    const poster = open({ ca: authority.cert })
+    let onConnection = 0
+    const sockets = new Set<unknown>()
+    answer = (response) => {
+      onConnection = sockets.has(response.req.socket) ? onConnection + 1 : 1
+      sockets.add(response.req.socket)
+      if (onConnection === 1) response.end('taken')
+      else response.req.socket.destroy()
+    }
+    expect(await poster.post(body, signal)).toMatchObject({ body: 'taken' })
+    expect(await poster.post(body, signal)).toMatchObject({ body: 'taken' })
+    answer = (response) => response.req.socket.destroy()
+    await expect(poster.post(body, signal)).rejects.toThrow(/hang up|ECONNRESET/)
+  })
+
   it('gives up at its deadline and when it is told to', async () => {
     answer = () => {}
     const poster = open({ ca: authority.cert })

@@ -63,7 +63,17 @@ export class HttpPoster {
   }
 
   /** As `post`, of any request to the same host. */
-  request({ method, url, headers: more, body }: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+  async request(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    try {
+      return await this.#attempt(request, signal)
+    } catch (error) {
+      // The other side closed a connection that was kept, while the request was on its way to it.
+      if (!(error instanceof StaleConnectionError) || signal.aborted) throw error
+      return this.#attempt(request, signal)
+    }
+  }
+
+  #attempt({ method, url, headers: more, body }: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const { headers, clock, timeoutMs, maxAnswerBytes = 256 * 1024 } = this.#options
     return new Promise((resolve, reject) => {
       const send = url.protocol === 'https:' ? httpsRequest : httpRequest
@@ -78,7 +88,10 @@ export class HttpPoster {
         deadline.cancel()
         settle()
       }
-      request.on('error', (error) => finish(() => reject(error)))
+      request.on('error', (error: NodeJS.ErrnoException) => {
+        const isStale = request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+        finish(() => reject(isStale ? new StaleConnectionError(error.message, { cause: error }) : error))
+      })
       request.on('response', (response) => {
         readAnswer(response, maxAnswerBytes).then(
           (answer) => finish(() => resolve(answer)),
@@ -93,6 +106,8 @@ export class HttpPoster {
     this.#agent.destroy()
   }
 }
+
+class StaleConnectionError extends Error {}
 
 /** `Basic` for a user, `Bearer` for a token, nothing for neither. */
 export function authorizationHeader(credentials: {

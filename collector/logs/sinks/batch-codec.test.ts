@@ -34,7 +34,8 @@ describe('batches on disk', () => {
             fields: index % 2 === 0 ? undefined : lines.map((_, line) => (line % 2 === 0 ? { line, text: '"' } : undefined)),
           }),
         )
-        const read = new BatchDecoder().decode(encodeBatches(batches))
+        const { batches: read, since } = new BatchDecoder().decode(encodeBatches(batches, 5))
+        expect(since).toBe(5)
         expect(read.map(linesOf)).toEqual(batches.map(linesOf))
         expect(read.map(({ origin, file, nextPosition }) => [origin, file, nextPosition])).toEqual(
           batches.map(({ origin, file, nextPosition }) => [origin, file, nextPosition]),
@@ -45,13 +46,17 @@ describe('batches on disk', () => {
 
   it('of one origin share it', () => {
     const decoder = new BatchDecoder()
-    const [first] = decoder.decode(encodeBatches([fakeBatch(['a'])]))
-    const [second] = decoder.decode(encodeBatches([fakeBatch(['b'])]))
+    const {
+      batches: [first],
+    } = decoder.decode(encodeBatches([fakeBatch(['a'])], 1))
+    const {
+      batches: [second],
+    } = decoder.decode(encodeBatches([fakeBatch(['b'])], 1))
     expect(second!.origin).toBe(first!.origin)
   })
 
   it('that are something else or end early are refused', () => {
-    const body = encodeBatches([fakeBatch(['some text'])])
+    const body = encodeBatches([fakeBatch(['some text'])], 1)
     expect(() => new BatchDecoder().decode(body.subarray(0, body.length - 3))).toThrow(/ends early/)
     expect(() => new BatchDecoder().decode(Buffer.from('something else'))).toThrow(/not a record/)
   })

@@ -1,7 +1,8 @@
 import type { LogBatch, LogOrigin } from '../log-batch.ts'
 
-/** The first byte of a record; another form gets another one. */
+/** The first byte of a record; another form gets another one. Behind it, aligned, is when its oldest line came. */
 const version = 1
+const recordHeadBytes = 12
 /** Length of the head's JSON, length of the text, number of lines, whether there are fields. */
 const headBytes = 16
 /** Origins that are kept, so that batches of one origin share one object. */
@@ -13,9 +14,11 @@ interface Head {
   readonly next: number
 }
 
-/** Batches as bytes, in the byte order of this machine: columns as they are in memory, the rest as JSON. */
-export function encodeBatches(batches: readonly LogBatch[]): Buffer {
-  const parts: Uint8Array[] = [Buffer.of(version, 0, 0, 0)]
+/** Batches as bytes, in the byte order of this machine: columns as they are in memory, the rest as JSON. `since`: ms of the wall clock. */
+export function encodeBatches(batches: readonly LogBatch[], since: number): Buffer {
+  const recordHead = Buffer.alloc(recordHeadBytes, version)
+  recordHead.writeDoubleLE(since, recordHeadBytes - 8)
+  const parts: Uint8Array[] = [recordHead]
   for (const batch of batches) {
     const { origin, file, nextPosition, count, text, fields } = batch
     const head = Buffer.from(JSON.stringify({ origin, file, next: nextPosition } satisfies Head))
@@ -34,10 +37,10 @@ export function encodeBatches(batches: readonly LogBatch[]): Buffer {
 export class BatchDecoder {
   readonly #origins = new Map<string, LogOrigin>()
 
-  decode(body: Buffer): LogBatch[] {
-    if (body[0] !== version) throw new Error('not a record of lines')
+  decode(body: Buffer): { readonly batches: readonly LogBatch[]; readonly since: number } {
+    if (body[0] !== version || body.length < recordHeadBytes) throw new Error('not a record of lines')
     const batches: LogBatch[] = []
-    for (let at = 4; at < body.length;) {
+    for (let at = recordHeadBytes; at < body.length;) {
       const [headLength, textLength, count, fieldsLength] = [0, 4, 8, 12].map((offset) => body.readUInt32LE(at + offset)) as Sizes
       at += headBytes
       const take = (length: number) => body.subarray(at, (at += length))
@@ -60,7 +63,7 @@ export class BatchDecoder {
         fields: fields.length === 0 ? undefined : readFields(fields),
       })
     }
-    return batches
+    return { batches, since: body.readDoubleLE(recordHeadBytes - 8) }
   }
 
   #intern(origin: LogOrigin): LogOrigin {

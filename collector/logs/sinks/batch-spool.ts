@@ -5,6 +5,8 @@ import { BatchDecoder, encodeBatches } from './batch-codec.ts'
 /** A record as it was handed out: it stays on disk until it is acknowledged. */
 export interface StoredBatches {
   readonly batches: readonly LogBatch[]
+  /** When the oldest of them came, ms. */
+  readonly since: number
   readonly record: SpoolRecord
 }
 
@@ -56,18 +58,18 @@ export class BatchSpool {
     }
   }
 
-  /** Resolves when the batches are on disk, with `false` where the disk does not take them. */
-  async append(batches: readonly LogBatch[]): Promise<boolean> {
+  /** Resolves when the batches are on disk, with `false` where the disk does not take them. `since`: when the oldest of them came. */
+  async append(batches: readonly LogBatch[], since: number): Promise<boolean> {
     const lines = countLines(batches)
-    const record = await this.#spool.append({ body: encodeBatches(batches), items: lines })
+    const record = await this.#spool.append({ body: encodeBatches(batches, since), items: lines })
     if (record === undefined) return false
     this.#appended += lines
     return true
   }
 
   /** As `append`, but the record is the caller's, on disk too while it is on its way. */
-  appendLeased(batches: readonly LogBatch[]): Promise<SpoolRecord | undefined> {
-    return this.#spool.append({ body: encodeBatches(batches), items: countLines(batches) }, true)
+  appendLeased(batches: readonly LogBatch[], since: number): Promise<SpoolRecord | undefined> {
+    return this.#spool.append({ body: encodeBatches(batches, since), items: countLines(batches) }, true)
   }
 
   /** So many lines that were handed out will not be acknowledged: they are here for the next start. */
@@ -82,7 +84,7 @@ export class BatchSpool {
       if (record === undefined) return undefined
       this.#handedOut += record.items
       try {
-        return { batches: this.#decoder.decode(record.body), record }
+        return { ...this.#decoder.decode(record.body), record }
       } catch {
         // Written by another version, say: nothing of it can be known.
         this.#undecodable += record.items

@@ -357,6 +357,22 @@ describe('the way of lines to a receiver', () => {
     await delivery.stop()
   })
 
+  it('gives up lines by the time at which they came, not by that of what was on disk before them', async () => {
+    receiver.answer = down
+    const first = await startDelivery()
+    hand(first, fakeBatch(['old']))
+    await clock.advance(300)
+    await first.stop()
+    const second = await startDelivery({ giveUpAfterMs: 60_000 })
+    await clock.advance(50_000)
+    const state = hand(second, fakeBatch(['young'], { from: 100 }))
+    await until(() => state.isSafe && second.stats().dropped['gave-up'] === 1)
+    receiver.answer = () => ({ bytes: 1 })
+    await until(() => second.stats().delivered === 1)
+    expect(receiver.texts).toEqual(['young'])
+    await second.stop()
+  })
+
   it('keeps in the spool what it could not send when it stops, and the next one sends it first', async () => {
     receiver.answer = down
     const first = await startDelivery()
@@ -420,8 +436,11 @@ describe('the way of lines to a receiver', () => {
         receiver = new FakeReceiver()
         let turn = 0
         let isDisturbed = true
-        receiver.answer = (batches) => (isDisturbed ? playAnswer(answers[turn++ % answers.length]!, batches) : { bytes: 1 })
         const delivery = await startDelivery({ ...more, timeoutMs: 500, memoryBytes: 3000, spoolBytes: 8000 }, folder)
+        receiver.answer = (batches) => {
+          expectBalance(delivery.stats())
+          return isDisturbed ? playAnswer(answers[turn++ % answers.length]!, batches) : { bytes: 1 }
+        }
         const positions = [0, 0, 0, 0, 0]
         const handed: string[] = []
         let pending = 0
@@ -432,7 +451,10 @@ describe('the way of lines to a receiver', () => {
             positions[file] = batch.nextPosition
             handed.push(...texts.map((_, index) => lineId(batch, index)))
             pending++
-            void delivery.deliver(batch, signal).then(() => pending--)
+            void delivery.deliver(batch, signal).then(() => {
+              expectBalance(delivery.stats())
+              pending--
+            })
           }
           await clock.advance(150)
           expectBalance(delivery.stats())

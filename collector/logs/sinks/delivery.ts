@@ -9,7 +9,7 @@ import { batchBytes } from './batch-lines.ts'
 import type { BatchSpool } from './batch-spool.ts'
 import type { DeadLines } from './dead-lines.ts'
 import type { DeliverySettings } from './delivery-settings.ts'
-import { countLines, Lane } from './lane.ts'
+import { countFitting, countLines, hashOf, Lane, oldestOf } from './lane.ts'
 import type { Group, Owner, Part } from './lane.ts'
 import { readOutcome } from './outcome.ts'
 import { RefusedRequestError, SendError } from './sink.ts'
@@ -19,6 +19,7 @@ const firstBackoffMs = 500
 const maxBackoffMs = 30_000
 /** No receiver may ask for more patience than this. */
 const maxRetryAfterMs = 300_000
+const quietMs = 60_000
 /** What `stop` gives the receiver to take what is in memory. */
 const flushMs = 4000
 const closeMs = 2000
@@ -64,6 +65,7 @@ export class Delivery implements LogSink {
   #isSpoolRefusing = false
   #refusalsInRow = 0
   #nextLane = 0
+  #toldAt = -Infinity
   #pause: Timer | undefined
   #wake: Timer | undefined
   #isStarted = false
@@ -278,16 +280,24 @@ export class Delivery implements LogSink {
   }
 
   async #fail(lane: Lane, parts: readonly Part[], error: Error): Promise<void> {
-    const { log } = this.#parts.context
     this.#accounts.failedRequests++
     this.#accounts.complain(error.message)
-    if (this.#accounts.isHealthy && !this.#isEnded) log.warn({ err: this.#accounts.lastError }, 'the receiver takes no lines; they wait')
+    if (this.#accounts.isHealthy && !this.#isEnded) this.#tell('the receiver takes no lines; they wait')
     this.#accounts.isHealthy = false
     this.#isSpoolRefusing = false
     this.#wait((error as Partial<SendError>).retryAfterMs)
     await this.#keepOnDisk(parts)
     lane.again(parts)
     this.#giveUp()
+  }
+
+  /** A receiver that comes and goes is a line a minute. */
+  #tell(message: string): void {
+    const { clock, log } = this.#parts.context
+    const now = clock.monotonic()
+    if (now - this.#toldAt < quietMs) return log.debug({ err: this.#accounts.lastError }, message)
+    this.#toldAt = now
+    log.warn({ err: this.#accounts.lastError }, message)
   }
 
   #wait(retryAfterMs = 0): void {
@@ -323,9 +333,13 @@ export class Delivery implements LogSink {
     const { spool } = this.#parts
     const fresh = parts.filter(({ owner }) => !owner.isStored)
     if (spool === undefined || fresh.length === 0) return
-    const record = await spool.appendLeased(fresh.map(({ batch }) => batch))
+    const since = oldestOf(fresh)
+    const record = await spool.appendLeased(
+      fresh.map(({ batch }) => batch),
+      since,
+    )
     if (record === undefined) return
-    const owner = this.#storedOwner(record, countLines(fresh), fresh[0]!.owner.since)
+    const owner = this.#storedOwner(record, countLines(fresh), since)
     for (const part of fresh) {
       this.#release(part.owner, part.batch.count, part.bytes)
       this.#storedBytes += part.bytes
@@ -364,7 +378,10 @@ export class Delivery implements LogSink {
     while (this.#spillingParts.length > 0) {
       const count = countFitting(this.#spillingParts, Math.min(maxRecordBytes, this.#settings.spoolBytes / 16))
       const chunk = this.#spillingParts.slice(0, count)
-      const isStored = await this.#parts.spool!.append(chunk.map(({ batch }) => batch))
+      const isStored = await this.#parts.spool!.append(
+        chunk.map(({ batch }) => batch),
+        oldestOf(chunk),
+      )
       if (!isStored) break
       this.#spillingParts = this.#spillingParts.slice(count)
       for (const { owner, batch, bytes } of chunk) this.#release(owner, batch.count, bytes)
@@ -397,7 +414,7 @@ export class Delivery implements LogSink {
       const found = await spool.lease()
       if (found === undefined) return
       const lines = found.batches.reduce((sum, { count }) => sum + count, 0)
-      const owner = this.#storedOwner(found.record, lines, found.record.begunAt)
+      const owner = this.#storedOwner(found.record, lines, found.since)
       if (lines === 0) owner.settle()
       for (const batch of found.batches) this.#take(batch, owner)
       this.#pump()
@@ -434,22 +451,6 @@ export class Delivery implements LogSink {
   }
 }
 
-function countFitting(parts: readonly Part[], bytes: number): number {
-  let count = 0
-  for (let taken = 0; count < parts.length; count++) {
-    taken += parts[count]!.bytes
-    if (taken > bytes) break
-  }
-  return Math.max(1, count)
-}
-
 function stoppedError(name: string): Error {
   return new DOMException(`the sink ${name} has stopped`, 'AbortError')
-}
-
-/** FNV-1a, 32 bits. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
-  return hash >>> 0
 }

@@ -40,6 +40,29 @@ export function loadTls({ caFile, certFile, keyFile, serverName, isUnverified }:
   }
 }
 
+/** The files' contents, looked at again now and then: the same object as long as nothing has changed. */
+export class TlsFiles {
+  readonly #options: TlsOptions
+  readonly #files: readonly WatchedFile[]
+  #texts: readonly string[] = []
+  #settings: TlsSettings | undefined
+
+  constructor(options: TlsOptions, clock: Clock) {
+    const { caFile, certFile, keyFile } = options
+    this.#options = options
+    this.#files = [caFile, certFile, keyFile].filter((path) => path !== undefined).map((path) => new WatchedFile(path, clock))
+  }
+
+  /** Throws where a file cannot be read and never could. */
+  read(): TlsSettings {
+    const texts = this.#files.map((file) => file.read())
+    const isSame = this.#settings !== undefined && texts.every((text, index) => text === this.#texts[index])
+    if (isSame) return this.#settings!
+    this.#texts = texts
+    return (this.#settings = loadTls(this.#options))
+  }
+}
+
 /** How an HTTP sink shows who it is. */
 export interface AuthOptions {
   /** The word before a token: `Bearer`, `Token`, `ApiKey`. */

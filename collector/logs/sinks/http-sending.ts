@@ -3,8 +3,8 @@ import { constants, gzip } from 'node:zlib'
 import type { ByteWriter } from '../../../lib/byte-writer.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { HttpPoster, isTemporary } from '../../../lib/http-poster.ts'
-import type { HttpAnswer } from '../../../lib/http-poster.ts'
-import { createAuthorizer, loadTls } from './http-options.ts'
+import type { HttpAnswer, TlsSettings } from '../../../lib/http-poster.ts'
+import { createAuthorizer, TlsFiles } from './http-options.ts'
 import type { AuthOptions, TlsOptions } from './http-options.ts'
 import { RefusedRequestError, SendError } from './sink.ts'
 
@@ -25,15 +25,44 @@ export interface HttpOptions {
   readonly isCompressed: boolean
 }
 
+/** A poster that takes up certificates that are renewed. */
+export class RenewedPoster {
+  readonly #files: TlsFiles
+  readonly #create: (tls: TlsSettings) => HttpPoster
+  #tls: TlsSettings | undefined
+  #poster: HttpPoster | undefined
+
+  constructor(
+    options: { readonly url: string; readonly tls: TlsOptions; readonly headers: Readonly<Record<string, string>> },
+    clock: Clock,
+  ) {
+    this.#files = new TlsFiles(options.tls, clock)
+    const headers = { 'user-agent': 'binnacle', ...options.headers }
+    this.#create = (tls) => new HttpPoster({ url: new URL(options.url), headers, tls, clock, timeoutMs, maxAnswerBytes })
+  }
+
+  /** While no request is under way. */
+  get(): HttpPoster {
+    const tls = this.#files.read()
+    if (tls !== this.#tls) this.close()
+    this.#tls = tls
+    return (this.#poster ??= this.#create(tls))
+  }
+
+  close(): void {
+    this.#poster?.close()
+    this.#poster = undefined
+  }
+}
+
 /** Posts what a writer holds, compressed if wanted. */
 export class BodyPoster {
-  readonly #poster: HttpPoster
+  readonly #poster: RenewedPoster
   readonly #authorize: () => Readonly<Record<string, string>>
   readonly #isCompressed: boolean
 
   constructor({ url, tls, auth, headers, isCompressed }: HttpOptions, clock: Clock) {
-    const all = { 'user-agent': 'binnacle', ...headers, ...(isCompressed ? { 'content-encoding': 'gzip' } : {}) }
-    this.#poster = new HttpPoster({ url: new URL(url), headers: all, tls: loadTls(tls), clock, timeoutMs, maxAnswerBytes })
+    this.#poster = new RenewedPoster({ url, tls, headers: { ...headers, ...(isCompressed ? { 'content-encoding': 'gzip' } : {}) } }, clock)
     this.#authorize = createAuthorizer(auth, clock)
     this.#isCompressed = isCompressed
   }
@@ -48,7 +77,7 @@ export class BodyPoster {
     try {
       const body = this.#isCompressed ? await compress(bytes) : bytes
       signal.throwIfAborted()
-      const answer = await this.#poster.post(body, signal, { ...this.#authorize(), ...sign(body) })
+      const answer = await this.#poster.get().post(body, signal, { ...this.#authorize(), ...sign(body) })
       return { answer, bytes: body.length }
     } finally {
       release()

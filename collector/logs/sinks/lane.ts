@@ -200,3 +200,25 @@ function groupOf(parts: readonly Part[]): Group | undefined {
 export function countLines(parts: readonly Part[]): number {
   return parts.reduce((sum, { batch }) => sum + batch.count, 0)
 }
+
+/** How many of the first parts together have no more than so many bytes; one at least. */
+export function countFitting(parts: readonly Part[], bytes: number): number {
+  let count = 0
+  for (let taken = 0; count < parts.length; count++) {
+    taken += parts[count]!.bytes
+    if (taken > bytes) break
+  }
+  return Math.max(1, count)
+}
+
+/** When the first of them came. */
+export function oldestOf(parts: readonly Part[]): number {
+  return parts.reduce((oldest, { owner }) => Math.min(oldest, owner.since), Infinity)
+}
+
+/** FNV-1a, 32 bits. */
+export function hashOf(text: string): number {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  return hash >>> 0
+}

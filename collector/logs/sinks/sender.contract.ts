@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createAuthority, issueCertificate } from '../../../lib/pki.ts'
+import { systemClock } from '../../../lib/clock.ts'
+import type { Clock } from '../../../lib/clock.ts'
+import { FakeClock } from '../../../lib/fake-clock.ts'
 import type { LogBatch } from '../log-batch.ts'
 import { fakeBatch, fakeOrigin } from './fake-batches.ts'
 import type { FakeReceiver, ServerTls } from './fake-receivers.ts'
@@ -73,8 +76,8 @@ export function describeSender(sender: NetworkSender): void {
       await receiver.close()
     })
 
-    function create(options = sender.options({ port: receiver.port, isSecure: false })): LogSender {
-      const created = createTestSender(`type: ${sender.type}, ${options}`, dir)
+    function create(options = sender.options({ port: receiver.port, isSecure: false }), clock: Clock = systemClock): LogSender {
+      const created = createTestSender(`type: ${sender.type}, ${options}`, dir, clock)
       open.push(created)
       return created
     }
@@ -172,6 +175,23 @@ export function describeSender(sender: NetworkSender): void {
       expect((await failure(create(options).send(few(), signal))).message).toMatch(/certificate|self.signed/i)
       expect(receiver.lines).toEqual([])
       await create(`${options}, tls: {ca_file: ${join(dir, 'ca.pem')}}`).send(few(), signal)
+      expect(receiver.lines).toHaveLength(3)
+    })
+
+    it('takes up authorities that are renewed', async () => {
+      await receiver.close()
+      receiver = await sender.createReceiver(tls)
+      const path = join(dir, 'renewed.pem')
+      await writeFile(path, (await createAuthority('another', Date.now())).cert)
+      const clock = new FakeClock()
+      const client = create(`${sender.options({ port: receiver.port, isSecure: true })}, tls: {ca_file: ${path}}`, clock)
+      await failure(client.send(few(), signal))
+      await writeFile(path, tls.ca)
+      await clock.advance(60_000)
+      let isSent = false
+      const sending = client.send(few(), signal).finally(() => (isSent = true))
+      while (!isSent) await clock.advance(100)
+      await sending
       expect(receiver.lines).toHaveLength(3)
     })
 

@@ -2,14 +2,13 @@ import { createHash } from 'node:crypto'
 import { AwsV4Signer } from 'aws4fetch'
 import { ByteWriter } from '../../../../lib/byte-writer.ts'
 import type { Clock } from '../../../../lib/clock.ts'
-import { HttpPoster } from '../../../../lib/http-poster.ts'
 import type { LogContext } from '../../context.ts'
 import type { LogBatch } from '../../log-batch.ts'
 import type { SinkDeclaration } from '../declaration.ts'
 import { JsonLineEncoder } from '../encoding/json-lines.ts'
-import { createSecretReader, loadTls, readTlsOptions } from '../http-options.ts'
+import { createSecretReader, readTlsOptions } from '../http-options.ts'
 import type { TlsOptions } from '../http-options.ts'
-import { compress, requireTaken } from '../http-sending.ts'
+import { compress, RenewedPoster, requireTaken } from '../http-sending.ts'
 import type { Secret } from '../option-node.ts'
 import type { LogSender, SendOutcome } from '../sink.ts'
 import { idempotencyKey } from './webhook.ts'
@@ -65,14 +64,12 @@ function baseOf(endpoint: string, bucket: string, isPath: boolean): string {
   return `${url.protocol}//${bucket}.${url.host}`
 }
 
-/** The delivery has a deadline of its own, which is never later than this. */
-const timeoutMs = 600_000
 const newline = 0x0a
 
 class S3Sender implements LogSender {
   readonly #options: S3Options
   readonly #clock: Clock
-  readonly #poster: HttpPoster
+  readonly #poster: RenewedPoster
   readonly #readSecret: () => string | undefined
   readonly #readToken: () => string | undefined
   readonly #encoder = new JsonLineEncoder()
@@ -81,13 +78,7 @@ class S3Sender implements LogSender {
   constructor(options: S3Options, clock: Clock) {
     this.#options = options
     this.#clock = clock
-    this.#poster = new HttpPoster({
-      url: new URL(options.base),
-      headers: { 'user-agent': 'binnacle' },
-      tls: loadTls(options.tls),
-      clock,
-      timeoutMs,
-    })
+    this.#poster = new RenewedPoster({ url: options.base, tls: options.tls, headers: {} }, clock)
     this.#readSecret = createSecretReader(options.secretAccessKey, clock)
     this.#readToken = createSecretReader(options.sessionToken, clock)
   }
@@ -98,7 +89,7 @@ class S3Sender implements LogSender {
     const body = await this.#encode(batches)
     const headers = await this.#sign(url, body)
     signal.throwIfAborted()
-    requireTaken(await this.#poster.request({ method: 'PUT', url, headers, body }, signal))
+    requireTaken(await this.#poster.get().request({ method: 'PUT', url, headers, body }, signal))
     return { bytes: body.length }
   }
 
