@@ -3,7 +3,8 @@ import { FakeClock } from '../lib/fake-clock.ts'
 import { silentLog } from '../lib/log.ts'
 import { seededRandom } from '../lib/random.ts'
 import { Notifier } from './delivery/notifier.ts'
-import { Evaluator, readHeartbeat } from './evaluation/evaluator.ts'
+import { Evaluator } from './evaluation/evaluator.ts'
+import { readHeartbeat } from './evaluation/stored-states.ts'
 import { Observer } from './evaluation/observer.ts'
 import { parseConfiguration } from './routing/configuration.ts'
 import { parseRuleFile } from './rules/rule-file.ts'
@@ -48,7 +49,14 @@ class Run {
     this.alerts = new AlertStore({ journal: disk })
     this.silences = new SilenceStore({ clock, random, journal: disk })
     const observer = new Observer({ window, windowMs: 60 * minute, bucketMs: 5 * second })
-    this.evaluator = new Evaluator({ observer, clock, log: silentLog, alerts: this.alerts, intervalMs: 5 * second, externalUrl: 'http://x' })
+    this.evaluator = new Evaluator({
+      observer,
+      clock,
+      log: silentLog,
+      alerts: this.alerts,
+      intervalMs: 5 * second,
+      externalUrl: 'http://x',
+    })
     this.notifier = new Notifier({
       clock,
       random,

@@ -13,11 +13,11 @@ import type { ApiContext } from './server.ts'
 /** A text longer than this is no rule. */
 const maxTextLength = 64 * 1024
 
-const defaultRangeMs = 3_600_000
+const defaultRangeMs = 1_800_000
 
 /**
  * `POST /api/v1/rules/test`: when a rule would have fired over what is stored. `rule` is the ID of one that is loaded; `rules` the text of a rule file
- * with one rule. `start` and `end` are RFC 3339 (default: the last hour), `interval` a duration (default: that of the rule's group). One at a
+ * with one rule. `start` and `end` are RFC 3339 (default: the last half hour), `interval` a duration (default: that of the rule's group). One at a
  * time; another is answered with 429.
  */
 export function serveRuleTrial(server: FastifyInstance, context: ApiContext): void {

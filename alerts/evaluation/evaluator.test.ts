@@ -93,6 +93,24 @@ describe('after a pause', () => {
     expect(evaluator.counters).toMatchObject({ madeUp: 9, missed: 0 })
   })
 
+  it('nobody is absent who could not report while this process stood still', async () => {
+    load('{alert: Gone, metric: cpu/usage_rate, entity: {type: pod}, window: 20s, condition: absent}')
+    const watch = async (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 5 * second) {
+        await clock.advance(5 * second)
+        await evaluator.evaluate()
+      }
+    }
+    await sleepThrough(5 * second, 1)
+    await evaluator.evaluate()
+    await clock.advance(10 * minute)
+    await evaluator.evaluate()
+    await watch(50 * second)
+    expect(phaseOf('Gone')).toBe('inactive')
+    await watch(20 * second)
+    expect(phaseOf('Gone')).toBe('firing')
+  })
+
   it('at most sixty are made up; the others are counted', async () => {
     load(cpu)
     await evaluator.evaluate()

@@ -6,13 +6,14 @@ import type { Alert } from '../state/alert.ts'
 import type { AlertStore } from '../state/alert-store.ts'
 import { mergeChanges } from '../state/journal.ts'
 import type { Change, EntryDraft, Put, Removal, StoredState } from '../state/journal.ts'
-import { fingerprintOf, formatLabels, labelsKey } from '../state/labels.ts'
+import { fingerprintOf, labelsKey } from '../state/labels.ts'
 import { planEvaluation } from './evaluation.plan.ts'
-import type { EvaluationPlan, RuleHealth, Transition } from './evaluation.plan.ts'
+import type { EvaluationPlan, RuleHealth } from './evaluation.plan.ts'
 import type { Observation } from './observation.ts'
 import type { Observer } from './observer.ts'
 import { isFiring } from './series-state.ts'
 import type { SeriesState } from './series-state.ts'
+import { describeTransition, hasContent, heartbeat, mustBeWritten, putState, storedKey } from './stored-states.ts'
 
 /** After a longer break nobody can say that a pending condition held on: its time starts again. */
 const outageToleranceMs = 3_600_000
@@ -23,13 +24,14 @@ const heartbeatMs = 60_000
 /** How long the window may take to fill after a start. */
 const restartGraceMs = 60_000
 
+/** A process that has not evaluated for longer was itself away: what is missing since then proves nothing. */
+const pauseMs = 15_000
+
 /** After a pause at most so many evaluations of a rule are made up; what was before them is counted as missed. */
 const maxMadeUp = 60
 
 /** So many questions to InfluxDB at once. */
 const maxRemote = 4
-
-const heartbeatKey = 'evaluatedAt'
 
 export interface EvaluatorOptions {
   readonly observer: Observer
@@ -102,6 +104,8 @@ export class Evaluator {
   #groups: readonly RuleGroup[] = []
   #records = new Map<string, RuleRecord>()
   #heartbeatAt = 0
+  /** When rounds were last looked for. */
+  #evaluatedAt: number | undefined
   #orphans: StoredState[] = []
   /** Until when rules on history had been evaluated when the process before this one ended. */
   #resumeAt: number | undefined
@@ -159,6 +163,7 @@ export class Evaluator {
   async evaluate(): Promise<void> {
     const { clock, observer } = this.#options
     const now = clock.now()
+    this.#noticePause(now)
     await this.#settleAccounts(now)
     for (const record of this.#records.values()) this.#schedule(record, now)
     const local = [...this.#records.values()].filter(({ rule }) => observer.isLocal(rule))
@@ -176,6 +181,16 @@ export class Evaluator {
   /** Every rule with its state, by group. */
   status(): { readonly group: RuleGroup; readonly rules: readonly RuleStatus[] }[] {
     return this.#groups.map((group) => ({ group, rules: group.rules.map((rule) => this.#records.get(rule.id)!) }))
+  }
+
+  /** While this process stood still nobody collected: series get time to come back, as after a start. */
+  #noticePause(now: number): void {
+    const longestMs = Math.max(pauseMs, ...this.#groups.map((group) => 2 * (group.intervalMs ?? this.#options.intervalMs)))
+    const wasAway = this.#evaluatedAt !== undefined && now - this.#evaluatedAt > longestMs
+    this.#evaluatedAt = now
+    if (!wasAway) return
+    const graceUntil = now + restartGraceMs
+    for (const record of this.#records.values()) record.states = record.states.map((state) => ({ ...state, graceUntil }))
   }
 
   #createRecord(rule: Rule, intervalMs: number, states: readonly SeriesState[]): RuleRecord {
@@ -362,41 +377,6 @@ export class Evaluator {
   }
 }
 
-/** Whether the disk would not know something that a restart needs. */
-function mustBeWritten(state: SeriesState, old: SeriesState | undefined): boolean {
-  if (old === undefined || state.fingerprint !== old.fingerprint || state.changes !== old.changes) return true
-  return old.lastSeenAt === 0 && state.lastSeenAt !== 0
-}
-
-function hasContent(change: Required<Change>): boolean {
-  return change.put.length + change.remove.length + change.entries.length > 0
-}
-
-/** The time of the last evaluation that the disk knows of. */
-export function readHeartbeat(facts: ReadonlyMap<string, { readonly value: string | number }>): number | undefined {
-  const value = facts.get(heartbeatKey)?.value
-  return typeof value === 'number' ? value : undefined
-}
-
-function heartbeat(now: number): Change {
-  return { put: [{ table: 'fact', key: heartbeatKey, value: { value: now } }] }
-}
-
 function nextBoundary(now: number, intervalMs: number): number {
   return (Math.floor(now / intervalMs) + 1) * intervalMs
-}
-
-function putState(rule: string, state: SeriesState): Put {
-  return { table: 'series', key: storedKey({ rule, state }), value: { rule, state } }
-}
-
-function storedKey({ rule, state }: StoredState): string {
-  return `${rule}\0${labelsKey(state.labels)}`
-}
-
-function describeTransition(rule: Rule, { state, from, to, reason }: Transition, now: number): EntryDraft {
-  const labels = alertLabels(rule, state.labels)
-  const value = state.value === undefined ? '' : `, value ${state.value}`
-  const text = `${from} → ${to}: ${reason}${value} ${formatLabels(labels)}`
-  return { time: now, kind: 'transition', fingerprint: fingerprintOf(labels), alertname: rule.alert, text }
 }

@@ -66,13 +66,14 @@ async function prepare(rule: Rule, range: SimulationRange, options: BacktestOpti
   const { windowMs, clock, history } = options
   const isRecent = range.since - source.windowMs - lookbackMs >= clock.now() - windowMs
   const isHistoric = source.kind === 'query' || (source.kind === 'metric' && !isRecent)
+  const reach = new Date(clock.now() - windowMs + source.windowMs + lookbackMs).toISOString()
   if (isHistoric && history === undefined) {
-    const reach = new Date(clock.now() - windowMs + source.windowMs + lookbackMs).toISOString()
     throw new BacktestError(`there is no InfluxDB, and the memory window holds what this rule needs from ${reach} on`)
   }
   if (source.kind === 'query') return { observer: new Observer(options), source: 'influxdb' as const }
   if (isRecent) return { observer: new Observer(options), source: 'memory' as const }
-  if (source.kind === 'events') throw new BacktestError(`events are kept for ${formatDuration(windowMs)} only`)
+  if (source.kind === 'events')
+    throw new BacktestError(`events are kept for ${formatDuration(windowMs)} only: this rule can be tried from ${reach} on`)
   const data = await readRange(source, range, { ...options, history: history! })
   const observer = new Observer({
     ...options,
