@@ -169,6 +169,19 @@ describe('published endpoints', () => {
     await end()
   })
 
+  test('lose the address of a host that has left with its slice', async () => {
+    const { client, clock, end } = await publish(['10.244.0.1', '10.244.1.1'])
+    await end()
+    await client.delete(DiscoveryV1EndpointSlice, { namespace: 'kube-system', name: 'kube-dns-10-244-1-1' })
+    const abort = new AbortController()
+    const running = publishEndpoints({ client, clock, log: silentLog, endpoints: [endpoint], node: () => node }, abort.signal)
+    await clock.advance(1_000)
+    const { subsets } = await client.get(CoreV1Endpoints, { namespace: 'kube-system', name: 'kube-dns' })
+    expect(subsets?.[0]?.addresses).toEqual([{ ip: '10.244.0.1' }])
+    abort.abort()
+    await running
+  })
+
   test('are written once, and put right when somebody changes them', async () => {
     const { client, clock, transport, end } = await publish(['10.244.0.1'])
     const revision = transport.revision

@@ -78,18 +78,26 @@ function planSlice(
   }
 }
 
-/** The subsets with the host's address in them, or `undefined` where it is there already under the same ports. */
-function planSubsets(present: readonly CoreV1EndpointSubset[], { address, ports }: PublishedEndpoint): CoreV1EndpointSubset[] | undefined {
+/**
+ * The subsets with the host's address in them and without those of hosts that have left (`live` are those that have a slice), or `undefined` where that is
+ * how they are.
+ */
+function planSubsets(
+  present: readonly CoreV1EndpointSubset[],
+  { address, ports }: PublishedEndpoint,
+  live: ReadonlySet<string>,
+): CoreV1EndpointSubset[] | undefined {
   const wanted = JSON.stringify(ports.map(({ name, protocol, port }) => [name, protocol, port]))
   const isOurs = (subset: CoreV1EndpointSubset) =>
     JSON.stringify((subset.ports ?? []).map(({ name, protocol, port }) => [name, protocol, port])) === wanted
   const match = present.find(isOurs)
-  if (match?.addresses?.some(({ ip }) => ip === address) === true) return undefined
+  const listed = match?.addresses ?? []
+  if (listed.some(({ ip }) => ip === address) && listed.every(({ ip }) => live.has(ip))) return undefined
   const others = present
     .filter((subset) => subset !== match)
     .map((subset) => ({ ...subset, addresses: (subset.addresses ?? []).filter(({ ip }) => ip !== address) }))
     .filter(({ addresses, notReadyAddresses = [] }) => addresses.length + notReadyAddresses.length > 0)
-  const addresses = [...(match?.addresses ?? []), { ip: address }]
+  const addresses = [...listed.filter(({ ip }) => live.has(ip) && ip !== address), { ip: address }]
   return [...others, { ...match, addresses, ports: ports.map((port) => ({ ...port })) }]
 }
 
@@ -118,7 +126,10 @@ function isSameSlice(present: DiscoveryV1EndpointSlice, wanted: DiscoveryV1Endpo
 async function ensureEndpoints(client: Client, endpoint: PublishedEndpoint): Promise<void> {
   const key = { namespace: endpoint.namespace, name: endpoint.service }
   const present = await getOrAbsent(() => client.get(CoreV1Endpoints, key))
-  const subsets = planSubsets(present?.subsets ?? [], endpoint)
+  const labelSelector = `${serviceNameLabel}=${endpoint.service},${managedByLabel}=${manager}`
+  const slices = await client.list(DiscoveryV1EndpointSlice, { namespace: endpoint.namespace, labelSelector })
+  const live = new Set(slices.items.flatMap((slice) => slice.endpoints.flatMap(({ addresses }) => addresses)))
+  const subsets = planSubsets(present?.subsets ?? [], endpoint, live)
   if (subsets === undefined) return
   if (present !== undefined) return void (await client.update(CoreV1Endpoints, { ...present, subsets }))
   // Mirroring controllers would make a second slice of it, beside the one above.

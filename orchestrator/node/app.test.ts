@@ -1,7 +1,9 @@
+import { X509Certificate } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { request as httpsRequest } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../lib/clock.ts'
 import { FakeClock } from '../../lib/fake-clock.ts'
@@ -322,6 +324,21 @@ describe('an agent that starts again', () => {
 })
 
 describe('the node server', () => {
+  it('shows another certificate from the moment that it is given one', async () => {
+    const shown = () =>
+      new Promise<string>((resolve, reject) => {
+        const socket = connectTls({ host: '127.0.0.1', port: agent.port, ca: authority.cert }, () => {
+          resolve(new X509Certificate(socket.getPeerCertificate().raw).serialNumber)
+          socket.destroy()
+        })
+        socket.on('error', reject)
+      })
+    const next = await issueCertificate(authority, { commonName: 'n1', hosts: ['127.0.0.1'], isServer: true, now: systemClock.now() })
+    expect(await shown()).toBe(new X509Certificate(server.cert).serialNumber)
+    agent.useCertificate(next)
+    expect(await shown()).toBe(new X509Certificate(next.cert).serialNumber)
+  })
+
   const fetchText = async (path: string, identity?: KeyPair) =>
     new Promise<{ status: number; text: string }>((resolve, reject) => {
       const request = httpsRequest(

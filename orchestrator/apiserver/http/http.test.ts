@@ -1,6 +1,8 @@
 import { request, type RequestOptions } from 'node:https'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../../lib/clock.ts'
+import { createHttpsTransport } from '../../client/https-transport.ts'
 import { createTestCredentials, startTestServer, type TestCredentials, type TestServer } from '../testing/test-server.ts'
 
 let running: TestServer
@@ -176,4 +178,31 @@ test('a port in use is said plainly', async () => {
   await expect(startTestServer(credentials, { port: running.server.address.port })).rejects.toThrow(
     /cannot listen on 127\.0\.0\.1:\d+: the port is in use by another process/,
   )
+})
+
+test('a transport that is given another certificate is known by it at once, and its watches end as they are', async () => {
+  const [first, second] = await Promise.all([credentials.issue('first', 'system:masters'), credentials.issue('second', 'system:masters')])
+  const { port } = running.server.address
+  const transport = createHttpsTransport({ server: `https://127.0.0.1:${port}`, ca: credentials.ca.cert, ...first, clock: systemClock })
+  const whoami = async () => {
+    const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview', metadata: {} }
+    const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
+    const { status } = (await transport.request({ method: 'POST', path, body })) as { status: { userInfo: { username: string } } }
+    return status.userInfo.username
+  }
+  const abort = new AbortController()
+  const watch = transport.stream({ method: 'GET', path: maps, query: { watch: 'true' } }, abort.signal)[Symbol.asyncIterator]()
+  const seen = watch.next()
+  expect(await whoami()).toBe('first')
+  transport.useCertificate(second)
+  expect(await whoami()).toBe('second')
+  await transport.request({
+    method: 'POST',
+    path: maps,
+    body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'seen-by-the-old-watch' } },
+  })
+  expect((await seen).done).toBe(false)
+  abort.abort()
+  await watch.return?.()
+  transport.close()
 })
