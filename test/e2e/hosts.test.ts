@@ -234,6 +234,15 @@ describe('two hosts', () => {
     )
   })
 
+  it('stay two when the Node of one is deleted: it is registered again with the range that it had', async () => {
+    const rangeOf = async () =>
+      (await machine.kubectl('get', 'node', 'beta', '-o', 'jsonpath={.metadata.uid} {.spec.podCIDR}')).stdout.split(' ')
+    const [uid, range] = await rangeOf()
+    await succeed(machine.kubectl('delete', 'node', 'beta'))
+    await eventually('the node to be back', async () => ((await readyOf('beta')) === 'True' ? true : undefined), 20_000)
+    expect(await rangeOf()).toEqual([expect.not.stringContaining(uid!), range])
+  })
+
   it('let one go for good: it is drained and leaves nothing on its host', async () => {
     await succeed(alpha.binnacle('node', 'remove', 'beta', '--timeout=30s'))
     expect((await machine.kubectl('get', 'node', 'beta')).code).toBe(1)
