@@ -12,6 +12,8 @@ it('flags of node agents come back the same from the flags that are made of them
     '--eviction-max-pod-grace-period=30',
     '--system-reserved=cpu=100m,memory=200Mi',
     '--kube-reserved=memory=100Mi',
+    '--image-credential-provider-config=/etc/providers.yaml',
+    '--image-credential-provider-bin-dir=/opt/providers',
     '--allowed-unsafe-sysctls=net.core.somaxconn,kernel.msg*',
   ])
   expect(options.nodeAgent.csiEndpoints).toEqual({ 'a.test': 'unix:/run/a.sock', 'b.test': 'unix:/run/b.sock' })
@@ -26,6 +28,7 @@ it.each([
   ['--eviction-soft=memory.available<1Gi', 'soft threshold "memory.available" needs a grace period'],
   ['--eviction-minimum-reclaim=swap=1', '"swap=1" is not SIGNAL=VALUE'],
   ['--eviction-max-pod-grace-period=long', '--eviction-max-pod-grace-period: "long" is not a number of seconds'],
+  ['--image-credential-provider-bin-dir=/opt', 'go together'],
   ['--system-reserved=disk=1', '--system-reserved: "disk=1" is not RESOURCE=QUANTITY'],
   ['--kube-reserved=cpu=much', '--kube-reserved: "cpu=much" needs a quantity'],
 ])('%s is refused', (flag, message) => {

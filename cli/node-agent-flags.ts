@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { csiEndpointOf } from '../orchestrator/client/csi/csi-driver.ts'
-import { evictionThresholds } from '../orchestrator/node/eviction/thresholds.ts'
+import { evictionThresholds, parseThresholds } from '../orchestrator/node/eviction/thresholds.ts'
 import { parseReservation } from '../orchestrator/node/node-status/allocatable.plan.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -9,6 +9,8 @@ export interface NodeAgentSettings {
   /** CSI drivers at `unix:/path`, by name. */
   readonly csiEndpoints: Readonly<Record<string, string>>
   readonly pluginRegistryPath: string | undefined
+  /** `undefined`: the default thresholds; '': none. */
+  readonly evictionHard: string | undefined
   readonly evictionSoft: string | undefined
   readonly evictionSoftGracePeriod: string | undefined
   readonly evictionMinimumReclaim: string | undefined
@@ -17,6 +19,13 @@ export interface NodeAgentSettings {
   readonly systemReserved: string | undefined
   readonly kubeReserved: string | undefined
   readonly allowedUnsafeSysctls: readonly string[]
+  readonly credentialProviders: CredentialProviderFiles | undefined
+}
+
+/** Programs that know credentials of registries. */
+export interface CredentialProviderFiles {
+  readonly configPath: string
+  readonly binDir: string
 }
 
 /** The flags, in the order of the help text. */
@@ -30,6 +39,10 @@ export const nodeAgentFlags = {
     value: 'DIR',
     help: 'registration sockets of CSI drivers (default: nodes/NAME/plugins_registry in the data folder)',
   },
+  'eviction-hard': {
+    value: 'LIST',
+    help: 'when nodes give pods up, e.g. memory.available<100Mi,nodefs.available<10% (default: 100Mi of memory, 3% of disks)',
+  },
   'eviction-soft': { value: 'LIST', help: 'like --eviction-hard, for what lasts: pods get time to end' },
   'eviction-soft-grace-period': { value: 'LIST', help: 'how long each soft threshold has to be met, e.g. memory.available=1m30s' },
   'eviction-minimum-reclaim': { value: 'LIST', help: 'how much more has to be free again, e.g. nodefs.available=500Mi' },
@@ -40,6 +53,8 @@ export const nodeAgentFlags = {
     value: 'LIST',
     help: 'kernel parameters that pods may set beyond the safe ones, e.g. net.core.somaxconn,kernel.msg*',
   },
+  'image-credential-provider-config': { value: 'FILE', help: 'programs that know credentials of registries (CredentialProviderConfig)' },
+  'image-credential-provider-bin-dir': { value: 'DIR', help: 'where those programs are' },
 } as const
 
 type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>
@@ -51,18 +66,28 @@ export function nodeAgentSettings(values: Values): NodeAgentSettings {
   const settings = {
     csiEndpoints: Object.fromEntries(((values['csi-endpoint'] as string[] | undefined) ?? []).map(endpointIn)),
     pluginRegistryPath: path === undefined ? undefined : resolve(path),
+    evictionHard: text('eviction-hard'),
     evictionSoft: text('eviction-soft'),
     evictionSoftGracePeriod: text('eviction-soft-grace-period'),
     evictionMinimumReclaim: text('eviction-minimum-reclaim'),
     evictionMaxPodGracePeriod: secondsIn(text('eviction-max-pod-grace-period')),
     systemReserved: text('system-reserved'),
     kubeReserved: text('kube-reserved'),
+    credentialProviders: providersOf(text('image-credential-provider-config'), text('image-credential-provider-bin-dir')),
     allowedUnsafeSysctls: (text('allowed-unsafe-sysctls') ?? '').split(',').filter((name) => name !== ''),
   }
+  refuse('eviction-hard', () => parseThresholds(settings.evictionHard ?? ''))
   refuse('eviction-soft, --eviction-soft-grace-period, --eviction-minimum-reclaim', () => evictionThresholds(settings, ''))
   refuse('system-reserved', () => parseReservation(settings.systemReserved ?? ''))
   refuse('kube-reserved', () => parseReservation(settings.kubeReserved ?? ''))
   return settings
+}
+
+function providersOf(config: string | undefined, binDir: string | undefined): CredentialProviderFiles | undefined {
+  if (config === undefined && binDir === undefined) return undefined
+  if (config === undefined || binDir === undefined)
+    throw new UsageError('--image-credential-provider-config and --image-credential-provider-bin-dir go together')
+  return { configPath: resolve(config), binDir: resolve(binDir) }
 }
 
 /** What a part of the node refuses is a mistake in a flag. */
@@ -85,12 +110,15 @@ export function toNodeAgentFlags(settings: NodeAgentSettings): string[] {
   const pairs: readonly (readonly [keyof typeof nodeAgentFlags, string | number | undefined])[] = [
     ...Object.entries(settings.csiEndpoints).map(([name, endpoint]) => ['csi-endpoint', `${name}=${endpoint}`] as const),
     ['plugin-registry-path', settings.pluginRegistryPath],
+    ['eviction-hard', settings.evictionHard],
     ['eviction-soft', settings.evictionSoft],
     ['eviction-soft-grace-period', settings.evictionSoftGracePeriod],
     ['eviction-minimum-reclaim', settings.evictionMinimumReclaim],
     ['eviction-max-pod-grace-period', settings.evictionMaxPodGracePeriod],
     ['system-reserved', settings.systemReserved],
     ['kube-reserved', settings.kubeReserved],
+    ['image-credential-provider-config', settings.credentialProviders?.configPath],
+    ['image-credential-provider-bin-dir', settings.credentialProviders?.binDir],
     ['allowed-unsafe-sysctls', settings.allowedUnsafeSysctls.length === 0 ? undefined : settings.allowedUnsafeSysctls.join()],
   ]
   return pairs.filter(([, value]) => value !== undefined).map(([name, value]) => `--${name}=${value}`)

@@ -42,8 +42,6 @@ export interface ClusterOptions {
   readonly podManifestPath: string | undefined
   /** A folder of recorded loads for simulated pods. */
   readonly simulatedTraces: string | undefined
-  /** `undefined`: upstream's thresholds. */
-  readonly evictionHard: string | undefined
   readonly evictionTransitionMs: number
   /** What is set about node agents beside. */
   readonly nodeAgent: NodeAgentSettings
@@ -128,10 +126,6 @@ export const flags = {
   'node-name': { value: 'NAME', help: 'name of the first node (default: the host name)' },
   'simulated-traces': { value: 'DIR', help: 'recorded loads (NAME.csv: seconds,cpu,memory) that simulated pods can play' },
   'pod-manifest-path': { value: 'DIR', help: 'files of static pods (default: nodes/NAME/manifests in the data folder)' },
-  'eviction-hard': {
-    value: 'LIST',
-    help: 'when nodes give pods up, e.g. memory.available<100Mi,nodefs.available<10% (default: 100Mi of memory, 3% of disks)',
-  },
   'eviction-pressure-transition-period': {
     value: 'SECONDS',
     fallback: '300',
@@ -205,7 +199,6 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     autoscaler: autoscalerSettings(values, Number(text('nodes'))),
     logLevel: oneOf('log-level', text('log-level'), ['debug', 'info', 'warn', 'error'] as const)!,
     nodeName: nodeNameOf(optional('node-name')),
-    evictionHard: evictionOf(optional('eviction-hard')),
     evictionTransitionMs: seconds('eviction-pressure-transition-period', text('eviction-pressure-transition-period'), 0, 86_400),
     nodeAgent: nodeAgentSettings(values),
     hasServiceLb: oneOf('service-lb', optional('service-lb') ?? 'on', ['on', 'off'] as const) === 'on',
@@ -254,7 +247,6 @@ export function toFlags(options: ClusterOptions): string[] {
     ['node-name', options.nodeName],
     ['pod-manifest-path', options.podManifestPath],
     ['simulated-traces', options.simulatedTraces],
-    ['eviction-hard', options.evictionHard],
     ['eviction-pressure-transition-period', options.evictionTransitionMs / 1000],
     ['image-gc-high-threshold', options.imageHighPercent],
     ['image-gc-low-threshold', options.imageLowPercent],
@@ -309,17 +301,6 @@ function parseFlags(args: readonly string[]): Record<string, string | boolean | 
 
 /** A path counts from where the command was typed. */
 const policyOf = (text: string | undefined) => (text === undefined || text === 'none' ? text : resolve(text))
-
-function evictionOf(text: string | undefined): string | undefined {
-  const wrong = text
-    ?.split(',')
-    .find((part) => part !== '' && !/^(memory|nodefs|imagefs|pid)\.(available|inodesFree)<\d+(\.\d+)?([KMGTP]i?|%)?$/.test(part))
-  if (wrong !== undefined)
-    throw new UsageError(
-      `--eviction-hard: ${JSON.stringify(wrong)} is not SIGNAL<VALUE, e.g. memory.available<100Mi or nodefs.available<10%`,
-    )
-  return text
-}
 
 function integer(name: string, text: string, min: number, max: number): number {
   const value = Number(text)

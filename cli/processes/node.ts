@@ -21,9 +21,11 @@ import {
   nodeCgroupPaths,
   type ContainerRuntime,
   type NodeAgent,
+  type NodeAgentOptions,
 } from '../../orchestrator/node/app.ts'
 import { signalProcess } from '../../lib/process-identity.ts'
 import type { DataFolder } from '../data-folder.ts'
+import type { NodeAgentSettings } from '../node-agent-flags.ts'
 import { wasNodeRemoved } from '../hosts/removed-nodes.ts'
 import { createCertificateRotation, type CertificateRotation } from '../hosts/certificate-rotation.ts'
 import { readJoinedHost, writeJoinedHost } from '../hosts/joined-host.ts'
@@ -220,12 +222,11 @@ function nodeAgent(context: AgentContext): NodeAgent {
     ...(options.server === undefined ? {} : { onRemoved: () => leaveCluster(context) }),
     clusterDns: [place.settings.clusterDns],
     clusterDomain: place.settings.clusterDomain,
-    ...(options.evictionHard === undefined ? {} : { evictionHard: options.evictionHard }),
     evictionTransitionMs: options.evictionTransitionMs,
     ...(options.collectsImages
       ? { imageCollection: { highPercent: options.imageHighPercent, lowPercent: options.imageLowPercent, minAgeMs: imageMinAgeMs } }
       : {}),
-    ...definedOf(options.nodeAgent),
+    ...settingsOf(options.nodeAgent),
     ...(options.podManifestPath === undefined ? {} : { podManifestPath: options.podManifestPath }),
     ...(network === undefined ? {} : { network }),
     ...(network === undefined || options.nodes === 1 ? {} : { capacity: shareOfMachine(options.nodes, folder) }),
@@ -235,9 +236,12 @@ function nodeAgent(context: AgentContext): NodeAgent {
   })
 }
 
-/** Settings without those that nobody has given. */
-const definedOf = <T extends object>(settings: T) =>
-  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
+/** What was set about node agents, without what nobody has given. */
+function settingsOf({ credentialProviders, ...settings }: NodeAgentSettings): Partial<NodeAgentOptions> {
+  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
+  // Programs of the user's find what other programs of his do.
+  return credentialProviders === undefined ? given : { ...given, credentialProviders: { ...credentialProviders, environment: process.env } }
+}
 
 /** Addresses of pods come from the range that the agent started with: another one takes another agent. */
 function beginAnew({ options, folder, log }: NodeContext, podCidr: string): void {

@@ -139,6 +139,13 @@ describe('resources', () => {
     expect(containerResources(pod, pod.spec.containers[0]!, 8 * 1024 ** 3)).toMatchObject({ cpuShares, oomScoreAdjust })
   })
 
+  it.each([
+    [{ requests: { cpu: '1' } }, 'Burstable'],
+    [{ limits: { cpu: '1', memory: '1Gi' } }, 'Guaranteed'],
+  ])('of a pod as a whole, %o, go before those of its containers', (resources, qos) => {
+    expect(qosClassOf({ ...podWith({}), spec: { ...podWith({}).spec, resources } })).toBe(qos)
+  })
+
   it('turn limits into a quota and a memory limit', () => {
     const pod = podWith({ limits: { cpu: '250m', memory: '64Mi' } })
     expect(containerResources(pod, pod.spec.containers[0]!, 1e9)).toMatchObject({

@@ -14,7 +14,10 @@ const minQuotaMicroseconds = 1000
 
 /** As Kubernetes computes `status.qosClass` from the requests and limits of CPU and memory. */
 export function qosClassOf(pod: CoreV1Pod): QosClass {
-  const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]
+  // What the pod as a whole asks for goes before what its containers do.
+  const { requests, limits } = pod.spec.resources ?? {}
+  const isPodLevel = [requests, limits].some((list) => list?.['cpu'] !== undefined || list?.['memory'] !== undefined)
+  const containers = isPodLevel ? [{ resources: pod.spec.resources! }] : [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]
   let hasAny = false
   let isGuaranteed = true
   for (const { resources } of containers) {

@@ -165,10 +165,17 @@ describe('pulling', () => {
     })
     secrets.set('broken', { ...secretOf({}), data: { '.dockerconfigjson': 'e30tLQ==' } })
     secrets.set('quay', secretOf({ 'https://quay.io/v2/': { auth: Buffer.from('me:a:b').toString('base64') } }))
-    const pod = testPod({ imagePullSecrets: [{ name: 'absent' }, { name: 'broken' }, { name: 'quay' }] })
+    const legacy = Buffer.from(JSON.stringify({ 'old.example': { username: 'us', password: 'p' } })).toString('base64')
+    secrets.set('legacy', { ...secretOf({}), type: 'kubernetes.io/dockercfg', data: { '.dockercfg': legacy } })
+    const pod = testPod({ imagePullSecrets: [{ name: 'absent' }, { name: 'broken' }, { name: 'quay' }, { name: 'legacy' }] })
     await ensure({ image: 'quay.io/a/b:1' }, pod)
     await ensure({ image: 'web:1' }, pod)
-    expect(images.pulls).toEqual([{ username: 'me', password: 'a:b', serverAddress: 'https://quay.io/v2/' }, undefined])
+    await ensure({ image: 'old.example/web:1' }, pod)
+    expect(images.pulls).toEqual([
+      { username: 'me', password: 'a:b', serverAddress: 'https://quay.io/v2/' },
+      undefined,
+      { username: 'us', password: 'p', serverAddress: 'old.example' },
+    ])
   })
 })
 

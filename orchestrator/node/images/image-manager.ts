@@ -5,6 +5,7 @@ import type { ConfigSource } from '../container/environment.ts'
 import type { ImageFacts, ImageService, RegistryCredentials } from '../runtime/runtime.ts'
 import { isUnavailable } from '../runtime/runtime.ts'
 import { Backoff } from '../pod/backoff.ts'
+import type { CredentialProviders } from './credential-providers.ts'
 import { registryOf } from './image-reference.ts'
 
 /** An image cannot be had: `reason` is the waiting reason that people know. */
@@ -43,6 +44,7 @@ export class ImageManager {
     readonly clock: Clock
     readonly recorder: EventRecorder
     readonly source: ConfigSource
+    readonly providers?: CredentialProviders | undefined
   }
   readonly #backoff = new Backoff(firstRetryMs, lastRetryMs)
   readonly #pulls = new Map<string, Promise<void>>()
@@ -54,6 +56,8 @@ export class ImageManager {
     readonly clock: Clock
     readonly recorder: EventRecorder
     readonly source: ConfigSource
+    /** Asked where no pull secret knows the registry. */
+    readonly providers?: CredentialProviders | undefined
   }) {
     this.#options = options
   }
@@ -155,7 +159,7 @@ export class ImageManager {
       const found = secret === undefined ? undefined : credentialsIn(secret, registryOf(image))
       if (found !== undefined) return found
     }
-    return undefined
+    return this.#options.providers?.credentialsFor(image)
   }
 }
 
@@ -195,20 +199,30 @@ export function pullPolicyOf(container: CoreV1Container): string {
   return !image.includes('@') && (!name.includes(':') || name.endsWith(':latest')) ? 'Always' : 'IfNotPresent'
 }
 
-function credentialsIn(secret: CoreV1Secret, registry: string): RegistryCredentials | undefined {
-  const text = secret.data?.['.dockerconfigjson']
-  if (text === undefined) return undefined
+interface RegistryEntry {
+  readonly username?: string
+  readonly password?: string
+  readonly auth?: string
+}
+
+/** Credentials in a secret of either form that registries' clients write. */
+function credentialsIn({ data = {} }: CoreV1Secret, registry: string): RegistryCredentials | undefined {
+  const parse = (text: string) => JSON.parse(Buffer.from(text, 'base64').toString('utf8')) as unknown
   try {
-    const { auths = {} } = JSON.parse(Buffer.from(text, 'base64').toString('utf8')) as {
-      auths?: Record<string, { username?: string; password?: string; auth?: string }>
-    }
-    for (const [server, entry] of Object.entries(auths)) {
-      if (registryOf(`${server.replace(/^https?:\/\//, '').replace(/\/.*$/, '')}/image`) !== registry) continue
-      const [username = '', ...rest] = entry.auth === undefined ? [] : Buffer.from(entry.auth, 'base64').toString('utf8').split(':')
-      return { username: entry.username ?? username, password: entry.password ?? rest.join(':'), serverAddress: server }
-    }
+    const [modern, legacy] = [data['.dockerconfigjson'], data['.dockercfg']]
+    if (modern !== undefined) return credentialsOf((parse(modern) as { auths?: Record<string, RegistryEntry> }).auths ?? {}, registry)
+    if (legacy !== undefined) return credentialsOf(parse(legacy) as Record<string, RegistryEntry>, registry)
   } catch {
     // A malformed secret is as good as none: the pull then tells what the registry thinks of it.
+  }
+  return undefined
+}
+
+function credentialsOf(entries: Readonly<Record<string, RegistryEntry>>, registry: string): RegistryCredentials | undefined {
+  for (const [server, entry] of Object.entries(entries)) {
+    if (registryOf(`${server.replace(/^https?:\/\//, '').replace(/\/.*$/, '')}/image`) !== registry) continue
+    const [username = '', ...rest] = entry.auth === undefined ? [] : Buffer.from(entry.auth, 'base64').toString('utf8').split(':')
+    return { username: entry.username ?? username, password: entry.password ?? rest.join(':'), serverAddress: server }
   }
   return undefined
 }

@@ -22,6 +22,25 @@ describe('limits of a pod', () => {
       podOf('u', { limits: { cpu: '1', memory: '1Mi' } }, { limits: { cpu: '500m', memory: '2Mi' } }),
       { cpuShares: 1536, cpuQuotaMicroseconds: 150_000, cpuPeriodMicroseconds: 100_000, memoryBytes: 3 * 1024 ** 2 },
     ],
+    [
+      'what the pod asks for as a whole goes first',
+      testPod({
+        resources: { requests: { cpu: '250m' }, limits: { cpu: '2', memory: '4Mi' } },
+        containers: [testContainer('a', { resources: { limits: { memory: '1Mi' } } }), testContainer('b')],
+      }),
+      { cpuShares: 256, cpuQuotaMicroseconds: 200_000, cpuPeriodMicroseconds: 100_000, memoryBytes: 4 * 1024 ** 2 },
+    ],
+    [
+      'huge pages are limited to what is asked for',
+      podOf('u', { limits: { 'hugepages-2Mi': '4Mi' } }, { limits: { 'hugepages-2Mi': '2Mi', 'hugepages-1Gi': '1Gi' } }),
+      {
+        cpuShares: 2,
+        hugePageBytes: new Map([
+          ['2MB', 6 * 1024 ** 2],
+          ['1GB', 1024 ** 3],
+        ]),
+      },
+    ],
     ['a limit that one container lacks is none', podOf('u', { limits: { memory: '1Mi' } }, {}), { cpuShares: 2 }],
   ])('%s', (_, pod, expected) => {
     expect(podLimits(pod)).toEqual(expected)

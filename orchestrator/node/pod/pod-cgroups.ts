@@ -20,11 +20,13 @@ export interface PodLimits {
   readonly cpuQuotaMicroseconds?: number
   readonly cpuPeriodMicroseconds?: number
   readonly memoryBytes?: number
+  /** By size, e.g. `2MB`. */
+  readonly hugePageBytes?: ReadonlyMap<string, number>
 }
 
 /** The trees of version 1 that a group is made in. Memory is the last: who watches that tree then finds the other files. */
-const hierarchies = ['blkio', 'cpu', 'cpuacct', 'pids', 'memory']
-const v2Controllers = ['cpu', 'memory', 'pids', 'io']
+const hierarchies = ['blkio', 'cpu', 'cpuacct', 'pids', 'hugetlb', 'memory']
+const v2Controllers = ['cpu', 'memory', 'pids', 'io', 'hugetlb']
 
 /**
  * Groups below `root` (/sys/fs/cgroup), in the hierarchies of version 1 or in version 2, whichever is mounted there. `pods` are those of
@@ -58,15 +60,37 @@ export async function removeCgroup(root: string, parent: string | undefined): Pr
   return !(await Promise.all(folders.map(exists))).includes(true)
 }
 
-/** As the kubelet's `ResourceConfigForPod`: a limit of the pod is one only where every container has it. */
+/** As the kubelet's `ResourceConfigForPod`: a limit of the pod is its own one, or the sum where every container has one. */
 export function podLimits(pod: CoreV1Pod): PodLimits {
-  const hasAll = (resource: string) => containersOf(pod).every(({ resources }) => valueOf(resources?.limits?.[resource]) > 0)
+  const own = pod.spec.resources?.limits
+  const limitOf = (resource: string, value: (text: string | undefined) => number) => {
+    if (own?.[resource] !== undefined) return value(own[resource])
+    const hasAll = containersOf(pod).every(({ resources }) => value(resources?.limits?.[resource]) > 0)
+    return hasAll ? podSum(pod, ({ resources }) => value(resources?.limits?.[resource])) : 0
+  }
+  const [cpu, memoryBytes] = [limitOf('cpu', milliValueOf), limitOf('memory', valueOf)]
   const qos = qosClassOf(pod)
+  const pages = hugePageLimits(pod)
   return {
     cpuShares: cpuSharesOf(qos === 'BestEffort' ? 0 : cpuRequestOf(pod)),
-    ...(hasAll('cpu') ? cpuQuotaOf(podSum(pod, ({ resources }) => milliValueOf(resources?.limits?.['cpu']))) : {}),
-    ...(hasAll('memory') ? { memoryBytes: podSum(pod, ({ resources }) => valueOf(resources?.limits?.['memory'])) } : {}),
+    ...(cpu > 0 ? cpuQuotaOf(cpu) : {}),
+    ...(memoryBytes > 0 ? { memoryBytes } : {}),
+    ...(pages.size === 0 ? {} : { hugePageBytes: pages }),
   }
+}
+
+/** The limit of each size of huge page, by the size as the kernel writes it: none may be used that was not asked for. */
+function hugePageLimits(pod: CoreV1Pod): ReadonlyMap<string, number> {
+  const names = new Set(containersOf(pod).flatMap(({ resources }) => Object.keys({ ...resources?.limits })))
+  for (const name of Object.keys(pod.spec.resources?.limits ?? {})) names.add(name)
+  const limits = new Map<string, number>()
+  for (const name of names) {
+    const [, count, unit] = /^hugepages-(\d+)([KMG])i$/.exec(name) ?? []
+    if (count === undefined) continue
+    const own = pod.spec.resources?.limits?.[name]
+    limits.set(`${count}${unit}B`, own === undefined ? podSum(pod, ({ resources }) => valueOf(resources?.limits?.[name])) : valueOf(own))
+  }
+  return limits
 }
 
 /** Burstable pods together weigh what they ask for, those that ask for nothing the least there is; as the kubelet's QoS manager. */
@@ -86,6 +110,8 @@ function containersOf(pod: CoreV1Pod): readonly CoreV1Container[] {
 }
 
 function cpuRequestOf(pod: CoreV1Pod): number {
+  const own = pod.spec.resources?.requests?.['cpu'] ?? pod.spec.resources?.limits?.['cpu']
+  if (own !== undefined) return milliValueOf(own)
   return podSum(pod, ({ resources }) => milliValueOf(resources?.requests?.['cpu'] ?? resources?.limits?.['cpu']))
 }
 
@@ -112,6 +138,8 @@ async function writeV1(root: string, path: string, limits: PodLimits): Promise<v
     await writeFile(join(cpu, 'cpu.cfs_quota_us'), String(limits.cpuQuotaMicroseconds))
   }
   if (limits.memoryBytes !== undefined) await writeFile(join(root, 'memory', path, 'memory.limit_in_bytes'), String(limits.memoryBytes))
+  for (const [size, bytes] of limits.hugePageBytes ?? [])
+    await writeFile(join(root, 'hugetlb', path, `hugetlb.${size}.limit_in_bytes`), String(bytes)).catch(ignoreAbsent)
 }
 
 async function writeV2(root: string, path: string, limits: PodLimits): Promise<void> {
@@ -126,11 +154,18 @@ async function writeV2(root: string, path: string, limits: PodLimits): Promise<v
     await writeFile(join(folder, 'cpu.max'), `${limits.cpuQuotaMicroseconds} ${limits.cpuPeriodMicroseconds}`)
   }
   if (limits.memoryBytes !== undefined) await writeFile(join(folder, 'memory.max'), String(limits.memoryBytes))
+  for (const [size, bytes] of limits.hugePageBytes ?? [])
+    await writeFile(join(folder, `hugetlb.${size}.max`), String(bytes)).catch(ignoreAbsent)
 }
 
 /** One by one: the kernel refuses all of a list where it lacks one. */
 async function enableControllers(folder: string): Promise<void> {
   for (const controller of v2Controllers) await writeFile(join(folder, 'cgroup.subtree_control'), `+${controller}`).catch(() => {})
+}
+
+/** A kernel without that size, or without the controller, has nothing to limit. */
+function ignoreAbsent(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT' && error.code !== 'EACCES') throw error
 }
 
 function hasEnded(phase: string | undefined): boolean {

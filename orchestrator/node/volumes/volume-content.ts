@@ -53,9 +53,7 @@ async function projectedContent(sources: readonly CoreV1VolumeProjection[], mode
     if (source.serviceAccountToken !== undefined) {
       const { path, audience, expirationSeconds } = source.serviceAccountToken
       const token = await input.tokens.token(input.pod, audience, expirationSeconds)
-      // Only its owner may read a credential, but processes of other users need it all the same once a pod has chosen a user.
-      const tokenMode = input.pod.spec.securityContext?.fsGroup !== undefined || usesOtherUser(input.pod) ? 0o644 : 0o600
-      files.set(path, { content: Buffer.from(token.token), mode: tokenMode })
+      files.set(path, { content: Buffer.from(token.token), ...tokenAccess(input.pod, mode) })
       refreshAtMs = Math.min(refreshAtMs ?? Infinity, token.refreshAtMs)
       continue
     }
@@ -71,9 +69,19 @@ async function projectionFiles(source: CoreV1VolumeProjection, mode: number, inp
   throw new ConfigurationError(`projected volume source ${Object.keys(source).join(', ')} is not supported by this node`)
 }
 
-const usesOtherUser = (pod: CoreV1Pod) =>
-  pod.spec.securityContext?.runAsUser !== undefined ||
-  pod.spec.containers.some((container) => container.securityContext?.runAsUser !== undefined)
+/** A credential is its owner's (and the group's of the pod) alone where it is known who that is; as the kubelet has it. */
+function tokenAccess(pod: CoreV1Pod, mode: number): Pick<FileContent, 'mode' | 'uid'> {
+  const uid = commonUser(pod)
+  const isOwned = uid !== undefined || pod.spec.securityContext?.fsGroup !== undefined
+  return { mode: isOwned ? 0o600 : mode, ...(uid === undefined ? {} : { uid }) }
+}
+
+/** The user that every container of a pod runs as; `undefined` where they differ or one's is the image's. */
+function commonUser({ spec }: CoreV1Pod): number | undefined {
+  const containers = [...spec.containers, ...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])]
+  const users = new Set(containers.map(({ securityContext }) => securityContext?.runAsUser ?? spec.securityContext?.runAsUser))
+  return users.size === 1 ? [...users][0] : undefined
+}
 
 interface Reference {
   readonly name?: string | undefined

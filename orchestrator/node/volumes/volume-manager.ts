@@ -199,7 +199,8 @@ export class VolumeManager {
     if (volume.csi !== undefined) return (await this.#publish(input, volume)).refreshAtMs
     const content = await volumeContent(volume, input)
     if (content === undefined) throw new ConfigurationError(unsupported(volume))
-    await writeAtomically(path, content.files, this.#nextGeneration())
+    const group = input.pod.spec.securityContext?.fsGroup
+    await writeAtomically(path, content.files, this.#nextGeneration(), group === undefined ? {} : { group })
     return content.refreshAtMs
   }
 
@@ -247,11 +248,30 @@ async function prepareEmptyDir(path: string, volume: CoreV1Volume, pod: CoreV1Po
     await run('mount', ['-t', 'tmpfs', ...(size === 0 ? [] : ['-o', `size=${size}`]), 'tmpfs', path])
     await chmod(path, 0o777)
   }
+  if (volume.emptyDir?.medium?.startsWith('HugePages') === true && !(await isMountPoint(path))) {
+    const size = volume.emptyDir.medium === 'HugePages' ? hugePageSize(pod) : volume.emptyDir.medium.slice('HugePages-'.length)
+    const options = `pagesize=${size.replace(/i$/, '')}`
+    await run('mount', ['-t', 'hugetlbfs', '-o', options, 'nodev', path], { timeout: measureTimeoutMs })
+    await chmod(path, 0o777)
+  }
   const group = pod.spec.securityContext?.fsGroup
   if (group !== undefined) {
     await chown(path, 0, group)
     await chmod(path, 0o2777)
   }
+}
+
+/** The one size of huge pages that a pod asks for. */
+function hugePageSize({ spec }: CoreV1Pod): string {
+  const resources = [...spec.containers, ...(spec.initContainers ?? []), spec].flatMap((each) =>
+    Object.keys(each.resources?.requests ?? each.resources?.limits ?? {}),
+  )
+  const sizes = [...new Set(resources.filter((name) => name.startsWith('hugepages-')))]
+  if (sizes.length !== 1)
+    throw new ConfigurationError(
+      `medium "HugePages" can only be used if container requests hugepages of one size, these are: ${sizes.join(', ') || 'none'}`,
+    )
+  return sizes[0]!.slice('hugepages-'.length)
 }
 
 /** A part of a volume, made if it is not there; links in it that lead out of the volume are refused. */

@@ -1,4 +1,4 @@
-import { lstat, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
+import { lstat, mkdtemp, readdir, readFile, rm, stat, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -79,6 +79,18 @@ describe('the volumes of a pod', () => {
     expect(await readFile(join(root, 'kubernetes.io~configmap/config/dir/file'), 'utf8')).toBe('v')
     expect(await readFile(join(root, 'kubernetes.io~projected/all/token'), 'utf8')).toBe('jwt')
     expect(await readFile(join(root, 'kubernetes.io~projected/all/ns'), 'utf8')).toBe('default')
+  })
+
+  it.each([
+    ['anybody may read one of an unknown user', {}, {}, '0:0 644'],
+    ['only the user whom all containers have', { securityContext: { runAsUser: 7 } }, {}, '7:0 600'],
+    ['and the group of the pod', { securityContext: { runAsUser: 7, fsGroup: 8 } }, {}, '7:8 640'],
+    ['anybody where users differ', { securityContext: { runAsUser: 7 } }, { securityContext: { runAsUser: 9 } }, '0:0 644'],
+  ])('keep tokens from others: %s', async (_, spec, own, expected) => {
+    const containers = [testContainer('main'), testContainer('other', own)]
+    await volumes.prepare(input({ ...pod, spec: { ...pod.spec, ...spec, containers } }, { k: 'v' }))
+    const { uid, gid, mode } = await stat(join(volumes.podDirectory('uid-1'), 'volumes/kubernetes.io~projected/all/token'))
+    expect(`${uid}:${gid} ${(mode & 0o777).toString(8)}`).toBe(expected)
   })
 
   it('follow their sources', async () => {
