@@ -9,6 +9,7 @@ import type { Random } from '../lib/random.ts'
 import { createClusterAutoscaler } from '../orchestrator/autoscaler/app.ts'
 import type { ClusterAutoscaler } from '../orchestrator/autoscaler/app.ts'
 import { createExternalGrpcProvider } from '../orchestrator/autoscaler/providers/external-grpc.ts'
+import type { ExternalGrpcOptions } from '../orchestrator/autoscaler/providers/external-grpc.ts'
 import type { CloudProvider } from '../orchestrator/autoscaler/provider.ts'
 import { defaultSettings } from '../orchestrator/autoscaler/settings.ts'
 import type { Client } from '../orchestrator/client/client.ts'
@@ -36,21 +37,24 @@ export interface AutoscalingContext {
 /** The cluster autoscaler as the flags want it; `undefined` where they want none. Throws `UsageError`. */
 export function createAutoscaling(context: AutoscalingContext): ClusterAutoscaler | undefined {
   const { options } = context
-  const { nodes, cloudConfig, ...settings } = options.autoscaler
-  const provider =
-    nodes !== undefined ? localProvider(context, nodes) : cloudConfig === undefined ? undefined : readProvider(cloudConfig, context.clock)
+  const { nodes: _nodes, cloudConfig: _cloudConfig, ...settings } = options.autoscaler
+  const provider = providerOf(context)
   if (provider === undefined) return undefined
   const { configuration } = schedulerSettings(options.schedulerConfig)
   return createClusterAutoscaler({ ...context, provider, settings, ...(configuration === undefined ? {} : { scheduling: configuration }) })
 }
 
-function localProvider(context: AutoscalingContext, bounds: { readonly min: number; readonly max: number }): CloudProvider {
+function providerOf(context: AutoscalingContext): CloudProvider | undefined {
+  const { options, clock } = context
+  const { nodes, cloudConfig } = options.autoscaler
+  if (cloudConfig !== undefined) return createExternalGrpcProvider({ ...readCloudConfig(cloudConfig), clock })
+  if (nodes === undefined) return undefined
   const { maxNodeProvisionMs } = defaultSettings
-  return createLocalProvider({ ...context, ...bounds, startedNodes: nodeNames(context.options), maxNodeProvisionMs })
+  return createLocalProvider({ ...context, ...nodes, startedNodes: nodeNames(options), maxNodeProvisionMs })
 }
 
 /** The provider that a file in upstream's form names: `address`, and for TLS `cacert`, `cert` and `key` as paths. Throws `UsageError`. */
-export function readProvider(path: string, clock: Clock): CloudProvider {
+export function readCloudConfig(path: string): Omit<ExternalGrpcOptions, 'clock'> {
   try {
     const reader = new DocumentReader(path, readFileSync(path, 'utf8'))
     const fields = reader.record(reader.root, ['address', 'cacert', 'cert', 'key', 'grpc_timeout'], ['address'])
@@ -58,7 +62,7 @@ export function readProvider(path: string, clock: Clock): CloudProvider {
     const tls = readTls(reader, fields, dirname(path))
     const timeoutMs = reader.parsed(fields.grpc_timeout, parseTimeout, 'a duration such as 5s or 1m') ?? defaultTimeoutMs
     reader.finish()
-    return createExternalGrpcProvider({ address: address!, timeoutMs, clock, ...(tls === undefined ? {} : { tls }) })
+    return { address: address!, timeoutMs, ...(tls === undefined ? {} : { tls }) }
   } catch (error) {
     if (error instanceof FileError) throw new UsageError(`--cloud-config: the file can not be used:\n${error.message}`)
     throw new UsageError(`--cloud-config: ${JSON.stringify(path)} can not be read: ${(error as Error).message}`)

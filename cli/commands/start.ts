@@ -49,6 +49,7 @@ export async function start(options: ClusterOptions, context: CommandContext, is
     ;(await import('../aggregator-configuration.ts')).readAggregatorConfiguration(options.aggregatorConfig)
   }
   await (await import('../log-configuration.ts')).loadLogConfiguration(options.logsConfig)
+  if (options.autoscaler.cloudConfig !== undefined) (await import('../autoscaling.ts')).readCloudConfig(options.autoscaler.cloudConfig)
   if (options.schedulerConfig !== undefined) (await import('../scheduler-configuration.ts')).schedulerSettings(options.schedulerConfig)
   if (options.simulatedTraces !== undefined) (await import('../recorded-loads.ts')).recordedLoads(options.simulatedTraces)
   const folder = openDataFolder(options.dataDir)

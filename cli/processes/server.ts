@@ -9,11 +9,9 @@ import { createControllers, type ControllersOptions } from '../../orchestrator/c
 import { createScheduler } from '../../orchestrator/scheduler/app.ts'
 import { openSqliteStore } from '../../orchestrator/store/sqlite.ts'
 import { auditSettings } from '../audit.ts'
-import { createAutoscaling } from '../autoscaling.ts'
 import { readPair } from '../key-pair.ts'
 import { clusterSettingsOf, gatewayOf, serviceAddress } from '../network-layout.ts'
 import { loopback, type ClusterOptions } from '../options.ts'
-import { schedulerSettings } from '../scheduler-configuration.ts'
 import { runProcess, type Process, type ProcessContext } from './lifecycle.ts'
 
 /** The port of the proxy through which pods reach the API server, on their gateway's address. */
@@ -64,7 +62,7 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
     informers,
     ...shared,
     log: log.child({ part: 'scheduler' }),
-    ...schedulerSettings(options.schedulerConfig),
+    ...(await schedulingOf(options)),
   })
   const controllers = createControllers({
     client,
@@ -81,7 +79,10 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
     autoscaler: { downscaleStabilizationMs: options.downscaleStabilizationMs },
   })
   const abort = new AbortController()
-  const autoscaling = createAutoscaling({
+  const { nodes: autoscaled, cloudConfig } = options.autoscaler
+  // Loaded only where nodes come and go: it takes memory.
+  const load = autoscaled === undefined && cloudConfig === undefined ? undefined : import('../autoscaling.ts')
+  const autoscaling = (await load)?.createAutoscaling({
     options,
     folder,
     client,
@@ -112,6 +113,10 @@ function loadBalancersOf({ advertiseAddress, ports, nodes }: ClusterOptions): Co
   const agents = Array.from({ length: nodes }, (_, index) => ports.nodeAgent + index)
   return { kind: 'nodes', reservedPorts: [dnsPort, apiProxyPort, ports.api, ...agents] }
 }
+
+/** Loaded only where there is a file: it takes memory. */
+const schedulingOf = async ({ schedulerConfig }: ClusterOptions) =>
+  schedulerConfig === undefined ? {} : (await import('../scheduler-configuration.ts')).schedulerSettings(schedulerConfig)
 
 /** Loopback is always there: the parts of the stack on this machine use it. */
 function listenersOf({ bindAddress }: ClusterOptions): string[] {

@@ -155,8 +155,13 @@ describe('expanders', () => {
     expect(chooseOption([], ['random'], { random, priorities: [] })).toBeUndefined()
   })
 
-  test.each(['a: [x]', '- 1', '10: x', '10: ["("]'])('priorities %s are refused', (text) => {
-    expect(() => parsePriorities(text)).toThrow()
+  test.each([
+    ['a: [x]', '"a" is not a whole number'],
+    ['- 1', 'must be a mapping'],
+    ['10: x', 'must be a list'],
+    ['10: ["("]', 'missing closing'],
+  ])('priorities %s are refused', (text, problem) => {
+    expect(() => parsePriorities(text)).toThrow(problem)
   })
 })
 

@@ -79,7 +79,7 @@ export function withoutNode(pod: CoreV1Pod): CoreV1Pod {
 
 function daemonPod({ metadata, spec }: AppsV1DaemonSet, nodeName: string): CoreV1Pod {
   const uid = `${metadata.uid}/${nodeName}`
-  const { template } = spec!
+  const { template } = spec
   const tolerations = [...(template.spec!.tolerations ?? []), { key: 'node.kubernetes.io/unschedulable', operator: 'Exists' }]
   return {
     apiVersion: 'v1',
