@@ -144,6 +144,48 @@ describe('alerts over the API', () => {
   })
 })
 
+describe('what is done about an alert', () => {
+  it('is acknowledged, listed, withdrawn, and told why', async () => {
+    await start({ defaults: { webhookUrl: 'http://127.0.0.1:1/' } })
+    await call('/api/v2/alerts', 'POST', [{ labels: { alertname: 'A' } }])
+    const [{ fingerprint }] = (await call('/api/v2/alerts')).body as [{ fingerprint: string }]
+    const path = `/api/v1/alerts/${fingerprint}/acknowledge`
+    expect(await call(path, 'POST', { by: 'me', comment: 'on it' })).toMatchObject({ status: 200, body: { fingerprint, by: 'me' } })
+    expect((await call('/api/v1/acknowledgements')).body).toMatchObject([{ fingerprint, comment: 'on it', labels: { alertname: 'A' } }])
+    const { steps } = (await call('/api/v1/journal?alert=A')).body as { steps: string[] }
+    expect(steps).toEqual([
+      '{alertname="A"} fires since 2030-01-01T00:00:00.000Z',
+      'acknowledged by me at 2030-01-01T00:00:00.000Z',
+      'route {} → receiver default, group {}:{alertname="A"}, looked at again at 2030-01-01T00:00:05.000Z',
+      '  default/webhook[0]: not told anything yet',
+    ])
+    expect((await call(path, 'DELETE')).status).toBe(200)
+    expect((await call(path, 'DELETE')).status).toBe(404)
+    expect((await call('/api/v1/alerts/0000000000000000/acknowledge', 'POST', {})).status).toBe(404)
+    expect((await call(path, 'POST', { by: 5 })).status).toBe(400)
+    const { silenceID } = (await call('/api/v2/silences', 'POST', silence())).body as { silenceID: string }
+    const silenced = (await call('/api/v1/journal?alert=A')).body as { steps: string[] }
+    expect(silenced.steps).toContain(`silenced by ${silenceID} until 2030-01-01T01:00:00.000Z`)
+    expect(((await call('/api/v1/journal?alert=B')).body as { steps: string[] }).steps).toEqual([
+      expect.stringMatching(/^no such alert fires/),
+    ])
+  })
+
+  it('can be tried before it matters', async () => {
+    await start({ defaults: { webhookUrl: 'http://127.0.0.1:1/' } })
+    expect((await call('/api/v1/test', 'POST', {})).body).toMatchObject({
+      results: [
+        { receiver: 'default', integration: 'webhook[0]', outcome: 'retry', detail: expect.stringMatching(/ECONNREFUSED/) as string },
+      ],
+    })
+    expect(await call('/api/v1/test', 'POST', { receiver: 'none' })).toMatchObject({
+      status: 404,
+      body: 'no such receiver: none; there are default',
+    })
+    expect((await call('/api/v1/test', 'POST', { labels: { 'a-b': 'x' } })).status).toBe(400)
+  })
+})
+
 describe('silences over the API', () => {
   it('are made, shown, changed and ended', async () => {
     await start()

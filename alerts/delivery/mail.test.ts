@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { SMTPServer } from 'smtp-server'
 import type { SMTPServerOptions } from 'smtp-server'
@@ -158,6 +159,65 @@ describe('mail', () => {
     )
     expect(await send()).toMatchObject({ outcome: 'delivered' })
     expect(isSecure).toBe(true)
+  })
+
+  it('says what own texts say, to whom a template names', async () => {
+    await start(
+      {},
+      `headers: {Subject: '{{ .Alerts.Firing | len }} for {{ .Receiver }}', X-Pod: '{{ .CommonLabels.pod }}'},
+      html: '<b>{{ .CommonAnnotations.summary }}</b>', text: 'plain {{ .CommonLabels.pod }}'`,
+    )
+    await send()
+    expect(mails[0]!.text).toMatch(/^Subject: 1 for ops\r?$/m)
+    expect(mails[0]!.text).toMatch(/^X-Pod: web-1\r?$/m)
+    expect(mails[0]!.text).toContain('plain web-1')
+    expect(mails[0]!.text).toContain('<b>web-1 &lt;script&gt;restarts&lt;/script&gt;</b>')
+  })
+
+  it('goes with the built-in text where an own one fails, and says so', async () => {
+    await start({}, `html: '{{ .Nothing }}', text: '{{ range 1000000000 }}x{{ end }}'`)
+    expect(await send()).toMatchObject({
+      outcome: 'delivered',
+      detail: expect.stringMatching(/a template failed, the built-in text was used/),
+    })
+    expect(mails[0]!.text).toContain('Firing (1)')
+  })
+
+  it('is signed with the key that its file has at the time', async () => {
+    const { privateKey } = generateKeyPairSync('rsa', {
+      modulusLength: 2048,
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    })
+    await start({}, 'dkim: {domain: example.com, selector: s1, private_key_file: dkim.pem}', { 'dkim.pem': privateKey })
+    expect(await send()).toMatchObject({ outcome: 'delivered' })
+    expect(mails[0]!.text).toMatch(/^DKIM-Signature: v=1; a=rsa-sha256; c=relaxed\/relaxed; d=example.com;[\s\S]*? s=s1; bh=/m)
+  })
+
+  it('waits where a domain has had enough for now, without holding up the others', async () => {
+    await start({}, 'max_per_domain_per_minute: 2')
+    const recipients = ['a@one.example', 'b@one.example', 'c@one.example', 'd@two.example']
+    const delivery = await send({ recipients })
+    expect(delivery).toMatchObject({
+      outcome: 'retry',
+      reason: 'the rate limit of c@one.example is reached',
+      recipients: ['c@one.example'],
+    })
+    expect((delivery as { afterMs: number }).afterMs).toBeGreaterThan(25_000)
+    expect(mails[0]!.to).toEqual(['a@one.example', 'b@one.example', 'd@two.example'])
+  })
+
+  it('is a letter whatever labels say: no headers, no markup, no endless lines', async () => {
+    await start()
+    const evil = 'x\r\nBcc: evil@example.com\r\n\r\n.\r\nMAIL FROM:<evil> </td><script>alert(1)</script>\u0000\u0007'
+    const labels = { alertname: evil, long: 'y'.repeat(300_000) }
+    await send({ alerts: [{ ...sampleNotification.alerts[0]!, labels, annotations: { summary: evil } }], groupLabels: { alertname: evil } })
+    expect(mails).toHaveLength(1)
+    const { text } = mails[0]!
+    expect(text.split('\r\n\r\n')[0]).not.toMatch(/^Bcc:/m)
+    expect(text.split('text/html')[1]).not.toMatch(/<script/)
+    expect(Math.max(...text.split('\r\n').map((line) => line.length))).toBeLessThanOrEqual(998)
+    expect(mails[0]!.to).toEqual(['ops@example.com', 'second@example.com'])
   })
 
   it('ends at once when told to, while the server is silent', async () => {

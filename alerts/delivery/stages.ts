@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createInhibitor } from '../routing/inhibition.ts'
-import type { InhibitRule } from '../routing/inhibition.ts'
+import type { Inhibitor, InhibitRule } from '../routing/inhibition.ts'
 import type { Route } from '../routing/route.ts'
 import { isInside } from '../routing/time-interval.ts'
 import type { TimeInterval } from '../routing/time-interval.ts'
@@ -101,11 +101,21 @@ export function escalateStage(options: { readonly acknowledgements: Acknowledgem
 
 /** Takes out alerts that other alerts mute. */
 export function inhibitStage(options: { readonly alerts: AlertStore; readonly rules: readonly InhibitRule[] }): Stage {
+  const { alerts, rules } = options
   const seen = new SuppressionMemory('inhibited by')
+  // Groups that are looked at together share one index of the firing alerts.
+  let known: { readonly version: number; readonly now: number; readonly inhibitor: Inhibitor } | undefined
+  const inhibitorAt = (now: number): Inhibitor => {
+    if (known?.version !== alerts.version || known.now !== now) {
+      known = { version: alerts.version, now, inhibitor: createInhibitor(rules, alerts.list(), now) }
+    }
+    return known.inhibitor
+  }
   return {
     name: 'inhibit',
     run: async (batch) => {
-      const inhibitor = createInhibitor(options.rules, options.alerts.list(), batch.now)
+      if (rules.length === 0) return batch
+      const inhibitor = inhibitorAt(batch.now)
       return seen.filter(batch, (alert) => inhibitor.inhibiting(alert))
     },
   }
