@@ -5,6 +5,7 @@ const maxKeptBytes = 8 << 20
 
 const minus = 45
 const zero = 48
+const lowerA = 97
 
 /** What stands for each byte that cannot stand for itself. */
 export class Escapes {
@@ -121,6 +122,18 @@ export class ByteWriter {
       rest = next
     }
     this.#length += digits
+  }
+
+  /** A whole number that is not negative, as `toString(36)`; needs 12 bytes of room. */
+  appendBase36(value: number): void {
+    let scale = 1
+    while (scale * 36 <= value) scale *= 36
+    let rest = value
+    for (; scale >= 1; scale /= 36) {
+      const digit = Math.floor(rest / scale)
+      this.#bytes[this.#length++] = digit < 10 ? zero + digit : lowerA - 10 + digit
+      rest -= digit * scale
+    }
   }
 
   #copy(part: Uint8Array, start: number, end: number): void {

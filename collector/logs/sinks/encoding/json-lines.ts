@@ -29,8 +29,6 @@ export class JsonLineEncoder {
   readonly #options: JsonLineOptions
   readonly #origins = new WeakMap<LogOrigin, Buffer>()
   readonly #times = new TimeReader()
-  readonly #second = Buffer.allocUnsafe(20)
-  #secondOf = Number.NaN
   #batch: LogBatch | undefined
   #origin: Buffer = Buffer.alloc(0)
   #file: Buffer = Buffer.alloc(0)
@@ -44,7 +42,7 @@ export class JsonLineEncoder {
     if (batch !== this.#batch) this.#use(batch)
     writer.reserve(shortBytes)
     writer.append(timePrefix)
-    this.#appendTime(writer, index)
+    this.#times.append(writer, index, 9)
     writer.append(messagePrefix)
     writer.appendEscaped(batch.text, index === 0 ? 0 : batch.ends[index - 1]!, batch.ends[index]!, jsonEscapes)
     writer.reserve(shortBytes + this.#file.length + this.#origin.length)
@@ -65,20 +63,7 @@ export class JsonLineEncoder {
   appendId(writer: ByteWriter, batch: LogBatch, index: number): void {
     if (batch !== this.#batch) this.#use(batch)
     writer.append(this.#file)
-    appendBase36(writer, batch.positions[index]!)
-  }
-
-  /** `2026-11-21T09:14:32.123456789Z`; needs room for it. */
-  #appendTime(writer: ByteWriter, index: number): void {
-    const times = this.#times
-    times.read(index)
-    if (times.seconds !== this.#secondOf) {
-      this.#secondOf = times.seconds
-      this.#second.write(`${new Date(times.seconds * 1000).toISOString().slice(0, 19)}.`)
-    }
-    writer.append(this.#second)
-    writer.appendDigits(times.nanos, 9)
-    writer.appendByte(0x5a)
+    writer.appendBase36(batch.positions[index]!)
   }
 
   #use(batch: LogBatch): void {
@@ -102,19 +87,5 @@ export class JsonLineEncoder {
       ...(hasLabels && shown.length > 0 ? { labels: Object.fromEntries(shown) as Readonly<Record<string, string>> } : {}),
     }
     return Buffer.from(`,"origin":${JSON.stringify(origin)}}`)
-  }
-}
-
-const base36 = Buffer.from('0123456789abcdefghijklmnopqrstuvwxyz')
-
-/** As `toString(36)` of a whole number that is not negative. */
-function appendBase36(writer: ByteWriter, value: number): void {
-  let scale = 1
-  while (scale * 36 <= value) scale *= 36
-  let rest = value
-  for (; scale >= 1; scale /= 36) {
-    const digit = Math.floor(rest / scale)
-    writer.appendByte(base36[digit]!)
-    rest -= digit * scale
   }
 }

@@ -1,5 +1,7 @@
 import { endianness } from 'node:os'
+import type { ByteWriter } from '../../../../lib/byte-writer.ts'
 
+const letterZ = 0x5a
 const isLittleEndian = endianness() === 'LE'
 
 /**
@@ -8,6 +10,8 @@ const isLittleEndian = endianness() === 'LE'
  */
 export class TimeReader {
   #halves: Uint32Array = new Uint32Array(0)
+  readonly #second = Buffer.allocUnsafe(20)
+  #secondOf = Number.NaN
   seconds = 0
   nanos = 0
 
@@ -25,5 +29,17 @@ export class TimeReader {
     const carried = Math.floor(rest / 1e9)
     this.seconds = upper * 281_474 + lower * 4 + carried
     this.nanos = rest - carried * 1e9
+  }
+
+  /** Appends time `index` as `2026-11-21T09:14:32.123456789Z` with so many digits behind the point; needs 32 bytes of room. */
+  append(writer: ByteWriter, index: number, digits: 6 | 9): void {
+    this.read(index)
+    if (this.seconds !== this.#secondOf) {
+      this.#secondOf = this.seconds
+      this.#second.write(`${new Date(this.seconds * 1000).toISOString().slice(0, 19)}.`)
+    }
+    writer.append(this.#second)
+    writer.appendDigits(digits === 9 ? this.nanos : Math.floor(this.nanos / 1000), digits)
+    writer.appendByte(letterZ)
   }
 }

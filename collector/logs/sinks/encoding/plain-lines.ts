@@ -13,6 +13,9 @@ const plainEscapes = new Escapes(
   ),
 )
 
+const space = 0x20
+const room = 64
+
 /** Lines for people: `2026-11-21T09:14:32.123456789Z default/web-1/app stdout info text`. */
 export class PlainLineEncoder {
   readonly #times = new TimeReader()
@@ -22,10 +25,10 @@ export class PlainLineEncoder {
   append(writer: ByteWriter, batch: LogBatch, index: number): void {
     if (batch !== this.#batch) this.#times.use(batch.times)
     this.#batch = batch
-    this.#times.read(index)
-    const second = new Date(this.#times.seconds * 1000).toISOString().slice(0, 19)
     const name = this.#nameOf(batch.origin)
-    writer.appendText(`${second}.${String(this.#times.nanos).padStart(9, '0')}Z `)
+    writer.reserve(room)
+    this.#times.append(writer, index, 9)
+    writer.appendByte(space)
     writer.appendEscaped(name, 0, name.length, plainEscapes)
     writer.appendText(` ${logStreams[batch.streams[index]!] ?? 'stdout'} ${logLevels[batch.levels[index]!] ?? 'unknown'} `)
     writer.appendEscaped(batch.text, index === 0 ? 0 : batch.ends[index - 1]!, batch.ends[index]!, plainEscapes)

@@ -63,6 +63,12 @@ export const forward: SinkDeclaration<ForwardOptions> = {
 
 const defaultPort = 24224
 const maxAnswerBytes = 64 << 10
+const room = 64
+const messageKey = Buffer.from(encode('message'))
+/** `level`, `stream` and the key `id`, by level and stream. */
+const kinds = logLevels.map((level) =>
+  logStreams.map((stream) => Buffer.concat(['level', level, 'stream', stream, 'id'].map((text) => encode(text)))),
+)
 
 class ForwardSender implements LogSender {
   readonly #options: ForwardOptions
@@ -148,6 +154,7 @@ class ForwardSender implements LogSender {
   #encodeEntries(batch: LogBatch): void {
     const writer = this.#entries
     const origin = this.#originOf(batch.origin)
+    const file = Buffer.from(`${batch.file}-`)
     this.#times.use(batch.times)
     for (let index = 0; index < batch.count; index++) {
       const [start, end] = [index === 0 ? 0 : batch.ends[index - 1]!, batch.ends[index]!]
@@ -156,17 +163,16 @@ class ForwardSender implements LogSender {
       appendArrayHeader(writer, 2)
       appendEventTime(writer, this.#times.seconds, this.#times.nanos)
       appendMapHeader(writer, fields === undefined ? 5 : 6)
-      appendString(writer, 'message')
+      writer.append(messageKey)
       appendStringHeader(writer, end - start)
-      writer.reserve(end - start + origin.length)
+      const kind = kinds[batch.levels[index]!]?.[batch.streams[index]!] ?? kinds[0]![0]!
+      writer.reserve(end - start + origin.length + kind.length + file.length + room)
       writer.appendSlice(batch.text, start, end)
       writer.append(origin)
-      appendString(writer, 'level')
-      appendString(writer, logLevels[batch.levels[index]!] ?? 'unknown')
-      appendString(writer, 'stream')
-      appendString(writer, logStreams[batch.streams[index]!] ?? 'stdout')
-      appendString(writer, 'id')
-      appendString(writer, `${batch.file}-${batch.positions[index]!.toString(36)}`)
+      writer.append(kind)
+      appendStringHeader(writer, file.length + base36Length(batch.positions[index]!))
+      writer.append(file)
+      writer.appendBase36(batch.positions[index]!)
       if (fields === undefined) continue
       appendString(writer, 'fields')
       const encoded = encode(fields)
@@ -230,4 +236,10 @@ function decodeExactly(bytes: Buffer): unknown {
     if (error instanceof RangeError) return undefined
     throw new SendError(`the receiver's answer is no msgpack: ${(error as Error).message}`)
   }
+}
+
+function base36Length(value: number): number {
+  let length = 1
+  for (let bound = 36; bound <= value; bound *= 36) length++
+  return length
 }

@@ -55,6 +55,7 @@ const severities = [6, 7, 7, 6, 4, 3, 2]
 const elementName = 'origin@32473'
 const ports = { 'tcp:': 601, 'tls:': 6514, 'udp:': 514 }
 const newline = 0x0a
+const dataEnd = Buffer.from('"] ')
 const room = 128
 
 /** In a value of structured data; line ends and other control characters would be taken for the end of the message by many receivers. */
@@ -74,30 +75,34 @@ class MessageEncoder {
   readonly #times = new TimeReader()
   readonly #origins = new WeakMap<LogOrigin, { readonly head: Buffer; readonly data: Buffer }>()
   readonly #message = new ByteWriter()
+  /** `<14>1 ` by level. */
+  readonly #priorities: readonly Buffer[]
+  #file: Buffer = Buffer.alloc(0)
 
   constructor(options: SyslogOptions) {
     this.#options = options
+    this.#priorities = severities.map((severity) => Buffer.from(`<${options.facility * 8 + severity}>1 `))
   }
 
   use(batch: LogBatch): void {
     this.#times.use(batch.times)
+    this.#file = Buffer.from(`${batch.file}-`)
   }
 
   /** The bytes are valid until the next call. */
   encode(batch: LogBatch, index: number): Buffer {
     const writer = this.#message
     const { head, data } = this.#originOf(batch.origin)
-    const { facility, maxMessageBytes } = this.#options
-    this.#times.read(index)
-    const time = new Date(this.#times.seconds * 1000).toISOString().slice(0, 19)
-    const micros = String(Math.floor(this.#times.nanos / 1000)).padStart(6, '0')
-    writer.appendText(`<${facility * 8 + (severities[batch.levels[index]!] ?? 6)}>1 ${time}.${micros}Z `)
+    const { maxMessageBytes } = this.#options
     writer.reserve(head.length + data.length + room)
+    writer.append(this.#priorities[batch.levels[index]!] ?? this.#priorities[0]!)
+    this.#times.append(writer, index, 6)
     writer.append(head)
     writer.append(data)
-    const id = Buffer.from(`${batch.file}-${batch.positions[index]!.toString(36)}`)
-    writer.appendEscaped(id, 0, id.length, valueEscapes)
-    writer.appendText('"] ')
+    writer.appendEscaped(this.#file, 0, this.#file.length, valueEscapes)
+    writer.reserve(room)
+    writer.appendBase36(batch.positions[index]!)
+    writer.append(dataEnd)
     const start = index === 0 ? 0 : batch.ends[index - 1]!
     writer.appendEscaped(batch.text, start, Math.min(batch.ends[index]!, start + maxMessageBytes), textEscapes)
     const { bytes, release } = writer.lend()
@@ -109,7 +114,7 @@ class MessageEncoder {
     const known = this.#origins.get(origin)
     if (known !== undefined) return known
     const { node, namespace, pod, container, id } = origin
-    const head = Buffer.from(`${printable(node, 255)} ${printable(container === '' ? id : container, 48)} ${printable(pod, 128)} - `)
+    const head = Buffer.from(` ${printable(node, 255)} ${printable(container === '' ? id : container, 48)} ${printable(pod, 128)} - `)
     const writer = new ByteWriter()
     writer.appendText(`[${elementName}`)
     for (const [name, value] of Object.entries({ namespace, pod, container })) {
