@@ -53,6 +53,17 @@ describe('posting over TLS', () => {
     expect(await open({ ca: authority.cert, cert, key }).post(body, signal)).toMatchObject({ body: 'true' })
   })
 
+  it('tells how long the server wants to be left alone, said in seconds or as a date', async () => {
+    const poster = open({ ca: authority.cert })
+    const waits: (number | undefined)[] = []
+    const date = 'Sat, 21 Nov 2026 09:00:00 GMT'
+    for (const after of ['7', 'Sat, 21 Nov 2026 09:02:00 GMT', 'Sat, 21 Nov 2026 08:00:00 GMT', 'soon', undefined]) {
+      answer = (response) => response.writeHead(429, { date, ...(after === undefined ? {} : { 'retry-after': after }) }).end()
+      waits.push((await poster.post(body, signal)).retryAfterMs)
+    }
+    expect(waits).toEqual([7000, 120_000, 0, undefined, undefined])
+  })
+
   it('sends again what met a connection that the other side had just closed', async () => {
     const poster = open({ ca: authority.cert })
     let onConnection = 0
