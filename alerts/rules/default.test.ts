@@ -3,7 +3,9 @@ import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parseTestFile } from '../trial/test-file.ts'
 import { runTestFile } from '../trial/test-suite.ts'
+import { ruleKeys } from './rule-fields.ts'
 import { parseRuleFile } from './rule-file.ts'
+import { detailNames } from './rule.ts'
 
 const read = (path: string) => readFileSync(path, 'utf8')
 const rulesFile = join(import.meta.dirname, 'default.yaml')
@@ -32,5 +34,25 @@ describe('the shipped rules', () => {
   it('have no runbook for what is not there', () => {
     const names = new Set(rules.map((rule) => rule.annotations['runbook']!.source))
     expect([...names].every((name) => existsSync(resolve(import.meta.dirname, '../..', name)))).toBe(true)
+  })
+})
+
+describe('the document about rules', () => {
+  const text = read(resolve(import.meta.dirname, '../../docs/alerts.md'))
+  /** Indented blocks that begin with a word. */
+  const blocksOf = (start: string) =>
+    [...text.matchAll(/(?:^ {4}.*\n|^\n(?= {4}))+/gm)]
+      .map(([block]) => block.replaceAll(/^ {4}/gm, ''))
+      .filter((block) => block.trimStart().startsWith(start))
+
+  it('has examples that are read', () => {
+    const examples = blocksOf('groups:').flatMap((block) => parseRuleFile('alerts.md', block).flatMap((group) => group.rules))
+    expect(examples.length).toBeGreaterThan(9)
+    expect(blocksOf('rule_files:').map((block) => parseTestFile('alerts.md', block).tests[0]!.series.length)).toEqual([3])
+  })
+
+  it('has every field of a rule', () => {
+    for (const key of ruleKeys) expect(text, key).toMatch(new RegExp(`\`${key}[\`:.]`))
+    for (const name of detailNames.filter((detail) => detail !== 'explanation')) expect(text).toContain(`$${name}`)
   })
 })

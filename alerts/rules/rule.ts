@@ -81,8 +81,6 @@ export const detailNames = [
   'weeks',
   'members',
   'matching',
-  'slope',
-  'hours',
   'absence',
   'problem',
 ] as const
