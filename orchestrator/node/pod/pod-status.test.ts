@@ -36,10 +36,29 @@ describe('the status of a pod', () => {
     ],
     ['done', { pod: testPod({ restartPolicy: 'Never' }), containers: [observed('main', 'exited')] }, 'Succeeded'],
     ['failed', { pod: testPod({ restartPolicy: 'Never' }), containers: [observed('main', 'exited', { exitCode: 2 })] }, 'Failed'],
+    [
+      'to be started again by a rule of its container',
+      {
+        pod: testPod({
+          restartPolicy: 'Never',
+          containers: [testContainer('main', { restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'In', values: [2] } }] })],
+        }),
+        containers: [observed('main', 'exited', { exitCode: 2 })],
+      },
+      'Running',
+    ],
     ['init', { pod: testPod({ initContainers: [testContainer('a')] }), containers: [observed('a', 'running')] }, 'Pending'],
     ['past its deadline', { pod: testPod({ activeDeadlineSeconds: 0 }), containers: [observed('main', 'running')] }, 'Failed'],
   ])('has the phase of a pod that is %s', (_title, given: Partial<PodView>, phase) => {
     expect(statusOf(given).phase).toBe(phase)
+  })
+
+  it('that its node does not take says why, before and after it was told, and nothing of containers', () => {
+    const rejection = { reason: 'SysctlForbidden', message: 'no' }
+    const status = statusOf({ rejection, sandboxes: [] })
+    expect(status).toMatchObject({ phase: 'Failed', ...rejection })
+    expect(status.containerStatuses).toBeUndefined()
+    expect(statusOf({ rejection, sandboxes: [], pod: { ...testPod(), status } })).toEqual(status)
   })
 
   it('tells addresses, QoS and start', () => {

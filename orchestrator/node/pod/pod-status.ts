@@ -1,10 +1,18 @@
 import { toTimestamp } from '../../../lib/clock.ts'
-import type { CoreV1ContainerStatus, CoreV1PodStatus } from '../../api/generated/kinds.ts'
+import type { CoreV1ContainerStatus, CoreV1Pod, CoreV1PodStatus } from '../../api/generated/kinds.ts'
 import { qosClassOf } from '../container/resources.ts'
 import { containerStatus } from './container-status.ts'
 import type { StatusFacts } from './container-status.ts'
 import { podConditions } from './pod-conditions.ts'
-import { ephemeralContainersOf, initContainersOf, isSidecar, newestAttempt, newestSandbox } from './pod-view.ts'
+import {
+  allContainersOf,
+  ephemeralContainersOf,
+  initContainersOf,
+  isRestartable,
+  isSidecar,
+  newestAttempt,
+  newestSandbox,
+} from './pod-view.ts'
 import type { PodView } from './pod-view.ts'
 import { resizeOf } from './resize.plan.ts'
 import { resizeKey } from './sync-pod.plan.ts'
@@ -13,6 +21,7 @@ import type { PodPlan } from './sync-pod.plan.ts'
 /** What the API is told of a pod: phase, conditions and a status per container, all derived from the view. */
 export function podStatus(view: PodView, plan: PodPlan, facts: StatusFacts): CoreV1PodStatus {
   const { pod, told } = view
+  if (isRejected(view, plan)) return rejectedStatus(view, facts)
   const initStatuses = initContainersOf(pod).map((container) => containerStatus(container, view, facts, plan.hasEnded))
   const statuses = pod.spec.containers.map((container) => containerStatus(container, view, facts, plan.hasEnded))
   const ephemeralStatuses = ephemeralContainersOf(pod).map((container) => containerStatus(container, view, facts, plan.hasEnded))
@@ -42,6 +51,22 @@ export function podStatus(view: PodView, plan: PodPlan, facts: StatusFacts): Cor
     ...(ephemeralStatuses.length === 0 ? {} : { ephemeralContainerStatuses: ephemeralStatuses }),
     qosClass: told?.qosClass ?? qosClassOf(pod),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
+  }
+}
+
+const isRejected = ({ rejection, told, containers }: PodView, { failure }: PodPlan) =>
+  rejection !== undefined && containers.length === 0 && (failure === rejection || told?.reason === rejection.reason)
+
+/** Nothing of the pod was made, so there is nothing to tell of its containers. */
+function rejectedStatus({ pod, told, firstSeenMs, rejection }: PodView, { hostIp }: StatusFacts): CoreV1PodStatus {
+  return {
+    phase: 'Failed',
+    ...rejection,
+    ...(told?.conditions === undefined ? {} : { conditions: told.conditions }),
+    hostIP: hostIp,
+    hostIPs: [{ ip: hostIp }],
+    startTime: told?.startTime ?? toTimestamp(firstSeenMs),
+    qosClass: told?.qosClass ?? qosClassOf(pod),
   }
 }
 
@@ -82,7 +107,7 @@ function phaseOf(view: PodView, plan: PodPlan, initStatuses: Statuses, statuses:
 /** The phase as long as init containers decide it. */
 function initPhase({ pod }: PodView, plan: PodPlan, initStatuses: Statuses, statuses: Statuses): string | undefined {
   const plain = initStatuses.filter((_, index) => !isSidecar(initContainersOf(pod)[index]!))
-  if (pod.spec.restartPolicy === 'Never' && plain.some((status) => (endOf(status)?.exitCode ?? 0) !== 0)) return 'Failed'
+  if (plain.some((status) => (endOf(status)?.exitCode ?? 0) !== 0 && !comesBack(pod, status))) return 'Failed'
   const isDone = plain.every((status) => status.state?.terminated?.exitCode === 0)
   if (isDone || statuses.some((status) => status.state?.running)) return undefined
   return plan.hasEnded && plain.some((status) => status.state?.terminated !== undefined) ? 'Failed' : 'Pending'
@@ -95,8 +120,14 @@ function mainPhase({ pod }: PodView, plan: PodPlan, statuses: Statuses): string 
   if (running > 0) return 'Running'
   const allSucceeded = stopped.every((status) => endOf(status)?.exitCode === 0)
   if (plan.hasEnded) return allSucceeded ? 'Succeeded' : 'Failed'
-  if ((pod.spec.restartPolicy ?? 'Always') === 'Always') return 'Running'
-  return allSucceeded ? 'Succeeded' : pod.spec.restartPolicy === 'Never' ? 'Failed' : 'Running'
+  if (stopped.some((status) => comesBack(pod, status))) return 'Running'
+  return allSucceeded ? 'Succeeded' : 'Failed'
+}
+
+/** Is a container that has ended to be started again? */
+function comesBack(pod: CoreV1Pod, status: CoreV1ContainerStatus): boolean {
+  const container = allContainersOf(pod).find(({ name }) => name === status.name)
+  return container !== undefined && isRestartable(pod, container, endOf(status)?.exitCode ?? 0)
 }
 
 /** Do two statuses say the same? Nothing is written where they do. */

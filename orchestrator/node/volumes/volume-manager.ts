@@ -237,6 +237,9 @@ function unsupported(volume: CoreV1Volume): string {
   const driver = driverOf(volume)
   if (driver !== undefined) return missingDriver(driver)
   const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'no source'
+  // As upstream since 1.33: what a repository holds would run on the node.
+  if (kind === 'gitRepo')
+    return 'volume plugin kubernetes.io/git-repo is disabled: an init container that clones into an emptyDir does the same'
   return `no volume plugin matched: ${kind} is not supported by this node (it has hostPath, emptyDir, configMap, secret, downwardAPI, projected and persistentVolumeClaim)`
 }
 
