@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkSelect, InfluxQlError } from './influxql.ts'
+import { checkSelect, InfluxQlError, readSelect } from './influxql.ts'
 
 describe('an InfluxQL query', () => {
   it.each([
@@ -84,5 +84,55 @@ describe('an InfluxQL query', () => {
       }),
       { numRuns: 1000 },
     )
+  })
+})
+
+describe('an InfluxQL query as of a moment', () => {
+  const moment = Date.UTC(2030, 0, 1)
+  const at = "'2030-01-01T00:00:00.000Z'"
+  const read = (query: string, databases?: readonly string[]) => readSelect(query, { placeholders: [], ...(databases && { databases }) })
+
+  it.each([
+    ['SELECT a FROM b WHERE time > now() - 5m', `SELECT a FROM b WHERE time < ${at} AND time > ${at} - 5m`],
+    [
+      'SELECT a FROM b WHERE x = 1 AND TIME >= NOW( ) - 1h AND time < now()',
+      `SELECT a FROM b WHERE x = 1 AND time < ${at} AND TIME >= ${at} - 1h AND time < ${at}`,
+    ],
+    [
+      `SELECT a FROM b WHERE x = 'now()' AND "time" = 1 AND time > 0`,
+      `SELECT a FROM b WHERE x = 'now()' AND "time" = 1 AND time < ${at} AND time > 0`,
+    ],
+    [
+      'SELECT max(m) FROM (SELECT mean(v) AS m FROM x WHERE time > now() - 1m GROUP BY time(10s)) WHERE time > now() - 1m',
+      `SELECT max(m) FROM (SELECT mean(v) AS m FROM x WHERE time < ${at} AND time > ${at} - 1m GROUP BY time(10s)) WHERE time < ${at} AND time > ${at} - 1m`,
+    ],
+  ])('%s has no other now, and reads nothing later', (query, expected) => {
+    expect(read(query).at(moment)).toBe(expected)
+  })
+
+  it.each([
+    ['SELECT a FROM b WHERE time > 0 GROUP BY time(90s), host', 90_000],
+    ['SELECT a FROM b WHERE time > 0 GROUP BY time(5m, 1m)', 300_000],
+    ['SELECT a FROM b WHERE time > 0 GROUP BY host', undefined],
+  ])('%s has buckets of %s ms', (query, width) => {
+    expect(read(query).bucketMs).toBe(width)
+  })
+
+  it.each([
+    ['SELECT a FROM b WHERE time > 0', true],
+    ['SELECT a FROM "policy"."b" WHERE time > 0', true],
+    ['SELECT a FROM "k8s"."policy"."b" WHERE time > 0', true],
+    ['SELECT a FROM k8s..b WHERE time > 0', true],
+    ['SELECT a FROM "k8s".."b", other WHERE time > 0', true],
+    ['SELECT a FROM "_internal".."b" WHERE time > 0', false],
+    ['SELECT a FROM K8S..b WHERE time > 0', false],
+    ['SELECT a FROM "k8s\\"x".."b" WHERE time > 0', false],
+    ['SELECT a FROM _internal.monitor./.*/ WHERE time > 0', false],
+    ['SELECT a FROM (SELECT a FROM "secret"."p"."b" WHERE time > 0) WHERE time > 0', false],
+    ['SELECT a FROM b, "secret" . . "c" WHERE time > 0', false],
+  ])('%s stays in its database: %s', (query, isAllowed) => {
+    const action = () => read(query, ['k8s'])
+    if (isAllowed) expect(action).not.toThrow()
+    else expect(action).toThrow(/must not read the database/)
   })
 })
