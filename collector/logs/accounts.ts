@@ -1,19 +1,7 @@
 import type { LogOrigin } from './log-batch.ts'
 
 /** Why lines or bytes did not go on. Each is counted for its origin. */
-export const lossReasons = [
-  'truncated',
-  'held',
-  'gone',
-  'unreadable',
-  'undrained',
-  'stopped',
-  'limit',
-  'drop',
-  'sample',
-  'exclude',
-] as const
-export type LossReason = (typeof lossReasons)[number]
+export type LossReason = 'truncated' | 'held' | 'unreadable' | 'limit' | 'drop' | 'sample'
 
 /** What was read, handed on and lost of one origin, or of all. Lines that never were read are unknown in number: there the bytes count. */
 export class Account {
@@ -26,6 +14,8 @@ export class Account {
   cutLines = 0
   cutBytes = 0
   truncations = 0
+  /** Files that had gone before they were read to their end, which nobody was there to see. */
+  goneFiles = 0
   readonly lostLines: Record<string, number> = {}
   readonly lostBytes: Record<string, number> = {}
   /** Whose it is; `undefined` of the total. */
@@ -61,6 +51,11 @@ export class Account {
   truncated(): void {
     this.truncations++
     this.#total?.truncated()
+  }
+
+  gone(): void {
+    this.goneFiles++
+    this.#total?.gone()
   }
 
   acknowledge(lines: number, bytes: number): void {

@@ -24,6 +24,7 @@ interface AccountStatus {
   readonly cutLines: number
   readonly cutBytes: number
   readonly truncations: number
+  readonly goneFiles: number
   readonly lostLines: Readonly<Record<string, number>>
   readonly lostBytes: Readonly<Record<string, number>>
 }
@@ -83,9 +84,21 @@ function describeOrigin(id: string, account: Account, paths: readonly FollowedPa
 }
 
 function describeAccount(account: Account): AccountStatus {
-  const { readBytes, readLines, acknowledgedLines, acknowledgedBytes, oddLines, cutLines, cutBytes, truncations, lostLines, lostBytes } =
-    account
-  return { readBytes, readLines, acknowledgedLines, acknowledgedBytes, oddLines, cutLines, cutBytes, truncations, lostLines, lostBytes }
+  const { readBytes, readLines, acknowledgedLines, acknowledgedBytes, oddLines, cutLines, cutBytes, truncations, goneFiles } = account
+  const { lostLines, lostBytes } = account
+  return {
+    readBytes,
+    readLines,
+    acknowledgedLines,
+    acknowledgedBytes,
+    oddLines,
+    cutLines,
+    cutBytes,
+    truncations,
+    goneFiles,
+    lostLines,
+    lostBytes,
+  }
 }
 
 /** More origins than these have no series of their own. */
@@ -124,6 +137,7 @@ function originFamilies({ origins, total }: LogStatus): LogFamily[] {
     counter('acknowledged_lines_total', 'Lines that every sink has safe', (account) => account.acknowledgedLines),
     counter('acknowledged_bytes_total', 'Bytes of text that every sink has safe', (account) => account.acknowledgedBytes),
     counter('cut_lines_total', 'Lines that were too long and lost their end', (account) => account.cutLines),
+    counter('gone_files_total', 'Files that had gone before they were read to their end', (account) => account.goneFiles),
     counter('truncations_total', 'Files that were emptied while they were read', (account) => account.truncations),
     losses('lost_lines_total', 'Lines that did not go on, by the reason', (account) => account.lostLines),
     losses('lost_bytes_total', 'Bytes that did not go on, by the reason', (account) => account.lostBytes),

@@ -353,6 +353,7 @@ export class FileGroup {
     }
     const { progress } = orphan
     if (progress.entry.inode !== inode) progress.moveTo(inode)
+    if (progress.entry.file === '') progress.name((await nameOf(this.path, fd, isCompressed)) ?? inode)
     if (progress.entry.isFinished) return undefined
     this.#orphans = this.#orphans.filter((one) => one !== orphan)
     if (isCompressed) {
@@ -394,7 +395,7 @@ export class FileGroup {
     for (const { progress, lostBytes } of this.#orphans) {
       if (progress.entry.isFinished) continue
       if (lostBytes > 0) account.lose('truncated', 0, lostBytes)
-      else if (progress.entry.inode !== '') account.lose('gone', 0, 0)
+      else if (progress.entry.inode !== '') account.gone()
       progress.finish()
     }
     this.#orphans = this.#orphans.slice(-24)

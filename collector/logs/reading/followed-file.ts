@@ -118,7 +118,12 @@ export class FollowedFile implements QueuedFile {
 
   /** Notes what the file looks like, if it has content and that is not known. Answers whether there is something to save. */
   describe(): boolean {
-    return !this.#isClosed && fstatSync(this.fd).size > 0 && this.#chain.progress.describe(() => fingerprintOf(readBeginning(this.fd)))
+    return (
+      !this.#isClosed &&
+      fstatSync(this.fd).size > 0 &&
+      this.#isNamed() &&
+      this.#chain.progress.describe(() => fingerprintOf(readBeginning(this.fd)))
+    )
   }
 
   flushHeld(writer: BatchWriter): void {

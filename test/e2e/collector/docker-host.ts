@@ -11,7 +11,7 @@ import { systemClock } from '../../../lib/clock.ts'
 import { silentLog } from '../../../lib/log.ts'
 
 /** Where the engine of these tests listens. */
-const dockerSocket = '/var/run/docker.sock'
+export const dockerSocket = (process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock').replace(/^unix:\/\//, '')
 
 /** One per test process, for each removes its own. */
 const image = `binnacle-e2e-collector:${process.pid}`
