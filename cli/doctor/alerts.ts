@@ -37,7 +37,7 @@ export function examineRules({ data: { groups } }: Rules, now: number): Finding[
   const rules = groups.flatMap((group) => group.rules)
   if (rules.length === 0) return [warn('alert rules', 'none is loaded', 'name a file with --rules')]
   const late = groups.filter(({ lastEvaluation, interval }) => now - Date.parse(lastEvaluation) > 3 * interval * 1000 + 5000)
-  const failing = rules.filter(({ health }) => health === 'err')
+  const failing = rules.filter(({ health }) => health === 'query failed')
   const findings = [
     ...late.map(({ name, lastEvaluation }) =>
       lastEvaluation.startsWith('0001')
@@ -45,7 +45,7 @@ export function examineRules({ data: { groups } }: Rules, now: number): Finding[
         : problem(`alert rules ${name}`, `were last evaluated at ${lastEvaluation}`, 'is the monitor short of CPU, or its disk full?'),
     ),
     ...failing.map(({ name, lastError = 'unknown' }) =>
-      problem(`alert rule ${name}`, `cannot be evaluated: ${lastError}`, 'correct the rule'),
+      problem(`alert rule ${name}`, `cannot be evaluated: ${lastError}`, 'correct the rule, or see whether InfluxDB answers'),
     ),
   ]
   return findings.length > 0 ? findings : [ok('alert rules', `${rules.length} in ${groups.length} groups, evaluated in time`)]

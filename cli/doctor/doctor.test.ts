@@ -87,7 +87,7 @@ describe('the doctor', () => {
     expect(levels([group])).toEqual(['ok'])
     expect(levels([{ ...group, lastEvaluation: '2029-12-31T23:00:00Z' }])).toEqual(['problem'])
     expect(levels([{ ...group, lastEvaluation: '0001-01-01T00:00:00Z' }])).toEqual(['warn'])
-    expect(levels([{ ...group, rules: [{ ...rule, health: 'err' }] }])).toEqual(['problem'])
+    expect(levels([{ ...group, rules: [{ ...rule, health: 'query failed' }] }])).toEqual(['problem'])
     expect(levels([])).toEqual(['warn'])
   })
 
