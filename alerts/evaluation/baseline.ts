@@ -21,15 +21,13 @@ interface Reference {
 }
 
 export interface BaselineRequest {
-  readonly rule: string
   readonly source: MetricSource
   readonly method: BaselineMethod
   readonly at: number
-  readonly bucketMs: number
 }
 
 /** Aggregations whose value over five minutes is comparable with that over the rule's window. */
-const parts: Readonly<Record<string, 'mean' | 'max' | 'min' | 'last'>> = { max: 'max', min: 'min', increase: 'last', rate: 'last' }
+const parts: Readonly<Record<string, 'mean' | 'max' | 'min' | 'last'>> = { max: 'max', min: 'min', rate: 'last' }
 
 /**
  * Compares values with those of the same hour of the week before: median and deviation over the five-minute values of that hour in each of
@@ -37,7 +35,8 @@ const parts: Readonly<Record<string, 'mean' | 'max' | 'min' | 'last'>> = { max: 
  */
 export class BaselineReader {
   readonly #history: RuleHistory
-  readonly #references = new Map<string, Reference>()
+  /** By the source itself: a rule that was written anew is compared anew. */
+  readonly #references = new WeakMap<MetricSource, Reference>()
 
   constructor(history: RuleHistory) {
     this.#history = history
@@ -58,14 +57,14 @@ export class BaselineReader {
 
   async #referenceFor(request: BaselineRequest): Promise<Reference> {
     const hour = Math.floor(request.at / hourMs) * hourMs
-    const known = this.#references.get(request.rule)
+    const known = this.#references.get(request.source)
     if (known?.hour === hour) return known
     const { weeks } = request.method
     const found = await Promise.all(
       Array.from({ length: weeks }, (_, index) => this.#readWeek(request.source, hour - (index + 1) * weekMs)),
     )
     const reference = { hour, spreads: summarize(found) }
-    this.#references.set(request.rule, reference)
+    this.#references.set(request.source, reference)
     return reference
   }
 

@@ -71,7 +71,7 @@ export class Observer {
     if (this.isLocal(rule)) return this.observe(rule, at)
     try {
       const { source } = rule
-      const values = source.kind === 'query' ? await this.#askQuery(source, at) : await this.#askMetric(rule, source as MetricSource, at)
+      const values = source.kind === 'query' ? await this.#askQuery(source, at) : await this.#askMetric(source as MetricSource, at)
       return this.#withExpected(rule, values)
     } catch (err) {
       return { kind: 'failed', reason: (err as Error).message }
@@ -151,12 +151,11 @@ export class Observer {
     })
   }
 
-  async #askMetric(rule: Rule, source: MetricSource, at: number): Promise<SeriesValue[]> {
+  async #askMetric(source: MetricSource, at: number): Promise<SeriesValue[]> {
     const values = this.#isLong(source) ? await this.#askLong(source, at) : this.#readMetric(source, at)
     if (source.method?.kind !== 'baseline') return values
     if (this.#baselines === undefined) return void this.#history as never
-    const { bucketMs } = this.#options
-    return this.#baselines.score({ rule: rule.id, source, method: source.method, at, bucketMs }, values)
+    return this.#baselines.score({ source, method: source.method, at }, values)
   }
 
   async #askLong(source: MetricSource, at: number): Promise<SeriesValue[]> {

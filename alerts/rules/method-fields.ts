@@ -16,6 +16,8 @@ const methodKeys = ['members', 'baseline', 'outlier', 'forecast'] as const
 const defaultWeeks = 4
 const maxWeeks = 12
 const defaultMinPeers = 4
+/** Aggregations that do not grow with the window. */
+const comparable: readonly string[] = ['avg', 'max', 'min', 'last', 'rate']
 const minForecastWindowText = 'a forecast needs a window of at least 5m'
 const minForecastWindowMs = 300_000
 
@@ -58,6 +60,9 @@ function parseBaseline(reader: DocumentReader, fields: RuleFields, unit: AmountU
   const { weeks, min_weeks, side, min_deviation } = reader.record(fields.baseline!, ['weeks', 'min_weeks', 'side', 'min_deviation'])
   const count = readCount(reader, weeks, [1, maxWeeks]) ?? defaultWeeks
   const minDeviation = readAmount(reader, min_deviation, unit)
+  const aggregation = reader.text(fields.aggregation) ?? 'last'
+  if (!comparable.includes(aggregation))
+    reader.problem(fields.aggregation!, `goes not with baseline, whose windows are five minutes; allowed: ${comparable.join(', ')}`)
   return {
     kind: 'baseline',
     weeks: count,

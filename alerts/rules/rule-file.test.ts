@@ -195,6 +195,7 @@ describe('rule files', () => {
     [`${cpu}, outlier: {min_members: 2}, condition: '> 1'`, 'must be a whole number from 3 to 100000'],
     [`${cpu}, baseline: {weeks: 2, min_weeks: 3}, condition: '> 1'`, 'min_weeks: 3: must be a whole number from 1 to 2'],
     [`${cpu}, baseline: {}, condition: '> 500m'`, 'a number of standard deviations'],
+    [`${cpu}, baseline: {}, aggregation: increase, condition: '> 4'`, 'goes not with baseline, whose windows are five minutes'],
     [`${cpu}, forecast: {reaches: 1}, condition: '< 4h'`, 'a forecast needs a window of at least 5m'],
     [`${cpu}, forecast: {reaches: '== 1'}, window: 1h, condition: '< 4h'`, 'must be a value to rise to'],
     [

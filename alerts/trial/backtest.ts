@@ -55,8 +55,7 @@ export async function backtest(rule: Rule, range: SimulationRange, options: Back
       `the range has ${Math.round(evaluations)} evaluations; at most ${most} are allowed: a shorter range, or an interval from ${interval} on`,
     )
   }
-  const started = clock.monotonic()
-  const limits = { maxAlerts, mayGoOn: () => clock.monotonic() - started < maxDurationMs }
+  const limits = { maxAlerts, maxDurationMs, monotonic: () => clock.monotonic() }
   const { observer, ...found } = await prepare(rule, range, options)
   return { ...(await simulate(rule, observer, range, limits)), ...found }
 }

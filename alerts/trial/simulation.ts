@@ -39,12 +39,13 @@ export interface Simulation {
 
 export interface SimulationLimits {
   readonly maxAlerts: number
-  /** Whether to go on; asked now and then. */
-  readonly mayGoOn: () => boolean
+  readonly maxDurationMs: number
+  /** Milliseconds from some point on. */
+  readonly monotonic: () => number
 }
 
-/** So often others get their turn, and limits are looked at. */
-const evaluationsPerTurn = 50
+/** After so long others get their turn. */
+const turnMs = 20
 
 /** Evaluates one rule over the past as it would have been evaluated then, from no state. */
 export async function simulate(rule: Rule, observer: Observer, range: SimulationRange, limits: SimulationLimits): Promise<Simulation> {
@@ -53,16 +54,21 @@ export async function simulate(rule: Rule, observer: Observer, range: Simulation
   let states: readonly SeriesState[] = []
   let [evaluations, failures, lastError] = [0, 0, '']
   let isCut = false
+  const started = limits.monotonic()
+  let turn = started
   for (let at = Math.ceil(since / intervalMs) * intervalMs; at <= until; at += intervalMs) {
     const observation = await observer.ask(rule, at)
     const plan = planEvaluation(rule, observation, states, at)
     states = plan.states
     recorder.record(plan.transitions, at)
     if (observation.kind === 'failed') [failures, lastError] = [failures + 1, observation.reason]
-    if (++evaluations % evaluationsPerTurn !== 0) continue
-    await new Promise((resolve) => setImmediate(resolve))
-    isCut = !limits.mayGoOn()
+    evaluations++
+    const passed = limits.monotonic()
+    isCut = passed - started > limits.maxDurationMs
     if (isCut) break
+    if (passed - turn < turnMs) continue
+    await new Promise((resolve) => setImmediate(resolve))
+    turn = limits.monotonic()
   }
   return { evaluations, failures, lastError, alerts: recorder.alerts(), isCut: isCut || recorder.isFull }
 }
