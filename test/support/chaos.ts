@@ -102,7 +102,7 @@ class Chaos {
       await this.#docker('kill', pick(ids, this.#random()))
     } else {
       const pid = this.#cluster.pids()[target]
-      if (pid === undefined) return
+      if (pid === undefined || (target === 'supervisor' && !this.#hasSupervisor())) return
       try {
         process.kill(pid, 'SIGKILL')
       } catch {
@@ -111,6 +111,12 @@ class Chaos {
     }
     this.#kills[target] = (this.#kills[target] ?? 0) + 1
     this.#options.print?.(note)
+  }
+
+  /** Whoever follows a killed supervisor has nobody to follow it until it has started something. */
+  #hasSupervisor(): boolean {
+    const { isReady } = JSON.parse(readFileSync(join(this.#cluster.dataDir, 'state.json'), 'utf8')) as { readonly isReady: boolean }
+    return isReady
   }
 
   async #rollOut(): Promise<void> {
