@@ -43,6 +43,7 @@ groups:
         aggregation: avg
         window: 6h
         condition: '> 50'
+      - { alert: ErrorsAllDay, metric: custom/http_errors, entity: { labels: { namespace: shop } }, aggregation: max, window: 6h, condition: '> 50' }
       - alert: DiskFullSoon
         metric: filesystem/usage
         of: limit
@@ -99,6 +100,9 @@ async function writePoints(): Promise<void> {
       (time) => (now - time > 20 * hour && now - time < 23 * hour ? 500 : 5),
       30 * hour,
       now - 10 * hour,
+    ),
+    ...[500, 404].map((code) =>
+      lines(`custom/http_errors,type=pod,cluster_name=default,namespace_name=shop,pod_name=web,code=${code}`, () => code / 5, 7 * hour),
     ),
     lines(`filesystem/usage,${node}n1,resource_id=/`, (time) => rising(time), 7 * hour),
     lines(`filesystem/limit,${node}n1,resource_id=/`, () => 1500, 7 * hour),
@@ -205,6 +209,11 @@ describe('rules on InfluxDB', () => {
   it('read windows that are longer than the memory window, and the same hour of weeks before', async () => {
     const memory = await waitFor('MemoryHighAllDay', ({ alerts: found }) => found.length > 0)
     expect(memory.alerts.map(({ labels, value }) => [labels['pod'], Number(value)])).toEqual([['big', 80]])
+    const errors = await waitFor('ErrorsAllDay', ({ alerts: found }) => found.length > 0)
+    expect(errors.alerts.map(({ labels, value }) => [labels, value])).toEqual([
+      [{ alertname: 'ErrorsAllDay', namespace: 'shop', pod: 'web', code: '404' }, '80.8'],
+      [{ alertname: 'ErrorsAllDay', namespace: 'shop', pod: 'web', code: '500' }, '100'],
+    ])
     const disk = await waitFor('DiskFullSoon', ({ alerts: found }) => found.length > 0)
     expect(Number(disk.alerts[0]!.value)).toBeCloseTo(10, 0)
     expect(disk.alerts[0]!.labels).toEqual({ alertname: 'DiskFullSoon', node: 'n1', resource: '/' })
