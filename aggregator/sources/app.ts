@@ -17,6 +17,7 @@ import type { NodeAccess } from '../logs/node-logs.ts'
 import { KubeletAccess } from './kubelet-access.ts'
 import type { KubeletCredentials } from './kubelet-access.ts'
 import { Kubelets } from './kubelets.ts'
+import { LogFigures } from './log-figures.ts'
 import { NodeSource } from './node-source.ts'
 import type { SourceStatus } from './node-source.ts'
 import { createPageReader, PodSource } from './pod-source.ts'
@@ -96,6 +97,16 @@ export function createSources(options: SourcesOptions): Sources {
     random,
     log,
   })
+  const logFigures = new LogFigures({
+    ...view,
+    settings: prometheus,
+    store,
+    readPage: (node, signal) => kubelets.readLogFigures(node, signal),
+    ...(options.isOwn === undefined ? {} : { isNodeWanted: options.isOwn }),
+    clock,
+    random,
+    log,
+  })
   const events = new EventLog(eventSettings.keep)
   const eventSource = new EventSource({
     ...options,
@@ -110,17 +121,20 @@ export function createSources(options: SourcesOptions): Sources {
     start() {
       nodes.start()
       pods.start()
+      logFigures.start()
       if (eventSettings.isEnabled) eventSource.start()
     },
     async stop() {
       nodes.stop()
       pods.stop()
+      logFigures.stop()
       kubelets.close()
       await eventSource.stop()
     },
     review() {
       nodes.review()
       pods.review()
+      logFigures.review()
     },
     customMetrics: store,
     events,

@@ -8,6 +8,8 @@ export interface PodIdentity {
   readonly pod: string
   /** A pod of the same name with another uid is another pod. */
   readonly uid: string
+  /** Where a pod has several pages, which of them; that of its own endpoint without. */
+  readonly page?: string
 }
 
 export interface CustomMetricsStoreOptions {
@@ -43,7 +45,7 @@ interface PodRecord {
  */
 export class CustomMetricsStore implements CustomMetricsView {
   readonly #options: CustomMetricsStoreOptions
-  /** By namespace, then by pod. */
+  /** By namespace, then by pod and page. */
   readonly #namespaces = new Map<string, Map<string, PodRecord>>()
   #series = 0
   #refused = 0
@@ -54,13 +56,13 @@ export class CustomMetricsStore implements CustomMetricsView {
 
   /** Takes in a page that was read at `readAt`. Returns how many of its series there was no room for. */
   put(identity: PodIdentity, page: readonly ExpositionSample[], readAt: number): number {
-    const before = this.#namespaces.get(identity.namespace)?.get(identity.pod)
+    const before = this.#namespaces.get(identity.namespace)?.get(keyOf(identity))
     this.#forget(identity)
     const room = this.#options.maxSeries - this.#series
     const kept = page.length > room ? page.slice(0, Math.max(0, room)) : page
     const record = makeRecord(identity, kept, { before: before?.identity.uid === identity.uid ? before : undefined, readAt })
     const pods = this.#namespaces.get(identity.namespace) ?? new Map<string, PodRecord>()
-    this.#namespaces.set(identity.namespace, pods.set(identity.pod, record))
+    this.#namespaces.set(identity.namespace, pods.set(keyOf(identity), record))
     this.#series += record.series
     this.#refused += page.length - kept.length
     const samples = [...record.samples.values()].flat()
@@ -70,7 +72,7 @@ export class CustomMetricsStore implements CustomMetricsView {
 
   /** Drops what is kept of a pod that has left. */
   forget(identity: PodIdentity): void {
-    if (this.#namespaces.get(identity.namespace)?.get(identity.pod)?.identity.uid === identity.uid) this.#forget(identity)
+    if (this.#namespaces.get(identity.namespace)?.get(keyOf(identity))?.identity.uid === identity.uid) this.#forget(identity)
   }
 
   names(): readonly string[] {
@@ -96,12 +98,19 @@ export class CustomMetricsStore implements CustomMetricsView {
     for (const record of this.#namespaces.get(namespace)?.values() ?? []) if (record.readAt >= oldest) yield record
   }
 
-  #forget({ namespace, pod }: PodIdentity): void {
+  #forget(identity: PodIdentity): void {
+    const { namespace } = identity
+    const key = keyOf(identity)
     const pods = this.#namespaces.get(namespace)
-    this.#series -= pods?.get(pod)?.series ?? 0
-    pods?.delete(pod)
+    this.#series -= pods?.get(key)?.series ?? 0
+    pods?.delete(key)
     if (pods?.size === 0) this.#namespaces.delete(namespace)
   }
+}
+
+/** No pod's name has a slash. */
+function keyOf({ pod, page }: PodIdentity): string {
+  return page === undefined ? pod : `${pod}/${page}`
 }
 
 function makeRecord(

@@ -6,7 +6,7 @@ import type { KubeletAccess } from './kubelet-access.ts'
 import { StageTimes } from '../stage-times.ts'
 import { readResourceMetrics } from './resource-reader.ts'
 import { ScrapeError } from './scrape-error.ts'
-import { formatPlace, scrapePage } from './scraper.ts'
+import { formatPlace, scrapePage, type ScrapeAnswer } from './scraper.ts'
 import { readSummary, SummaryError } from './summary-reader.ts'
 import type { NodeFigures } from './summary-reader.ts'
 
@@ -88,6 +88,13 @@ export class Kubelets {
     }
   }
 
+  /** The page of figures that a node's collector makes of log lines. Rejects with a `ScrapeError`. */
+  async readLogFigures(node: CoreV1Node, signal: AbortSignal): Promise<string> {
+    const address = this.addressOf(node)
+    if (address === undefined) throw new ScrapeError('address', `node "${node.metadata.name}" has no address`)
+    return (await this.#ask(address, { path: '/metrics/logs', accept: 'text/plain;version=0.0.4' }, signal)).body
+  }
+
   /** Drops what is kept of a node that has left. */
   forget(nodeName: string): void {
     this.#fallenBackAt.delete(nodeName)
@@ -98,24 +105,9 @@ export class Kubelets {
   }
 
   async #readFrom(endpoint: KubeletEndpoint, nodeName: string, address: NodeAddress, signal: AbortSignal): Promise<NodeReading> {
-    const { access, settings, timeoutMs, clock } = this.#options
-    const { agent, headers } = access.connect()
     const accept = endpoint === 'summary' ? 'application/json' : 'text/plain;version=0.0.4'
-    const { body } = await scrapePage(
-      {
-        ...address,
-        scheme: settings.scheme,
-        path: paths[endpoint],
-        headers: { accept, ...headers },
-        agent,
-        timeoutMs,
-        maxBytes: maxBodyBytes,
-        quotesAnswer: true,
-      },
-      clock,
-      signal,
-    )
-    const timestamp = clock.now()
+    const { body } = await this.#ask(address, { path: paths[endpoint], accept }, signal)
+    const timestamp = this.#options.clock.now()
     try {
       const readAnswer = endpoint === 'summary' ? readSummary : readResourceMetrics
       const figures = this.#stages.measure('read', () => readAnswer(body, nodeName, timestamp))
@@ -124,6 +116,17 @@ export class Kubelets {
       if (!(error instanceof SummaryError || error instanceof ExpositionError)) throw error
       throw new ScrapeError('parse', `${formatPlace(address.host, address.port)}${paths[endpoint]}: ${error.message}`, { cause: error })
     }
+  }
+
+  #ask(
+    address: NodeAddress,
+    { path, accept }: { readonly path: string; readonly accept: string },
+    signal: AbortSignal,
+  ): Promise<ScrapeAnswer> {
+    const { access, settings, timeoutMs, clock } = this.#options
+    const { agent, headers } = access.connect()
+    const request = { ...address, scheme: settings.scheme, path, headers: { accept, ...headers }, agent, timeoutMs }
+    return scrapePage({ ...request, maxBytes: maxBodyBytes, quotesAnswer: true }, clock, signal)
   }
 }
 

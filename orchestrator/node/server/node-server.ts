@@ -28,6 +28,8 @@ export interface StatsSource {
   summary(): Promise<unknown>
   metricsResource(): Promise<string>
   metricsCadvisor(): Promise<string>
+  /** Figures made of log lines; absent where no logs are collected. */
+  metricsLogs?(): Promise<string>
   /** A question about the logs that are kept here; absent: none are. `path` is what follows `/api/v1/logs`. `signal` aborts when the client has left. */
   askLogs?(
     request: { readonly path: string; readonly query: Readonly<Record<string, string | readonly string[]>> },
@@ -173,6 +175,8 @@ export class NodeServer {
         return sendText(response, 200, await stats.metricsResource(), metricsType)
       case '/metrics/cadvisor':
         return sendText(response, 200, await stats.metricsCadvisor(), metricsType)
+      case '/metrics/logs':
+        if (stats.metricsLogs !== undefined) return sendText(response, 200, await stats.metricsLogs(), metricsType)
     }
     if (url.pathname === logsPath || url.pathname.startsWith(`${logsPath}/`)) return this.#askLogs(response, url)
     if (parts[0] === 'containerLogs' && parts.length === 4) return this.#sendLogs(response, url, parts as [string, string, string, string])
