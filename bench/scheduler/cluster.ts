@@ -80,6 +80,6 @@ export async function startBenchCluster(credentials: TestCredentials, nodes: rea
 
 /** Makes a namespace with what pods need there. */
 export async function createNamespace(client: Client, name: string, labels: Record<string, string> = {}): Promise<void> {
-  await client.create(CoreV1Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } })
+  await client.create(CoreV1Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels }, spec: {} })
   await client.create(CoreV1ServiceAccount, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace: name } })
 }

@@ -11,6 +11,7 @@ const pod = (name: string, spec: Partial<CoreV1Pod['spec']> = {}): CoreV1Pod => 
 })
 const explanation = (more: Partial<PodExplanation>): PodExplanation => ({
   pod: pod('web'),
+  isKnown: true,
   gates: [],
   message: undefined,
   nodes: [],
@@ -62,7 +63,10 @@ test.each([
   [{ message: 'm', pod: pod('web', { preemptionPolicy: 'Never' }) }, 'Preemption: its policy is Never.'],
   [{ message: 'm' }, 'Preemption: nobody less important makes enough room by leaving.'],
   [{ gates: ['Blocked'], pod: pod('web', { schedulingGates: [{ name: 'quota' }] }) }, 'Blocked: quota'],
-  [{ pod: pod('web', { schedulerName: 'mine' }) }, 'It waits for the scheduler mine, which is not this one. What this one would say:'],
+  [
+    { pod: pod('web', { schedulerName: 'mine' }), isKnown: false },
+    'It waits for the scheduler mine, which is not this one. What this one would say:',
+  ],
 ])('%o says: %s', (more, line) => {
   expect(formatExplanation(explanation(more))).toContain(line)
 })

@@ -71,16 +71,14 @@ export function formatExplanation(explanation: PodExplanation): readonly string[
   ]
 }
 
-function headline({ pod, gates, message, nodes }: PodExplanation): readonly string[] {
+function headline({ pod, isKnown, gates, message, nodes }: PodExplanation): readonly string[] {
   const { nodeName, priority = 0, priorityClassName, schedulerName = defaultSchedulerName } = pod.spec
   const importance = priorityClassName === undefined ? `priority ${priority}` : `priority ${priority}, ${priorityClassName}`
   const state = nodeName === undefined ? 'has no node' : `is on ${nodeName}`
   const fit = nodes.filter(({ isFeasible }) => isFeasible).length
   return [
     `Pod ${nameOf(pod)} ${state} (${importance}; ${schedulerName})`,
-    ...(schedulerName === defaultSchedulerName
-      ? []
-      : [`It waits for the scheduler ${schedulerName}, which is not this one. What this one would say:`]),
+    ...(isKnown ? [] : [`It waits for the scheduler ${schedulerName}, which is not this one. What this one would say:`]),
     ...gates.map((gate) => `${gate}: ${(pod.spec.schedulingGates ?? []).map(({ name }) => name).join(', ')}`),
     message ?? `${fit}/${nodes.length} nodes are available${nodeName === undefined ? '' : ', were it to be scheduled now'}.`,
   ]

@@ -35,6 +35,8 @@ const statusName = 'cluster-autoscaler-status'
 const priorityName = 'cluster-autoscaler-priority-expander'
 /** Without a change of substance the status is written this often. */
 const statusMs = 60_000
+/** What is still so is said again after this long. */
+const repeatMs = 300_000
 /** Pods that find no node begin a round early, but not sooner after the last one than this. */
 const pauseMs = 1_000
 
@@ -78,6 +80,8 @@ class AutoscalingLoop implements ClusterAutoscaler {
   readonly #transitions: Transitions = new Map()
   /** How many nodes this round has asked for, by group. */
   readonly #grown = new Map<string, number>()
+  /** What pods that no group would help were told last. */
+  readonly #told = new Map<string, { readonly message: string; readonly at: number }>()
   #lastAddAt = -Infinity
   #lastFailureAt = -Infinity
   #statusAt = -Infinity
@@ -190,7 +194,7 @@ class AutoscalingLoop implements ClusterAutoscaler {
     }
     if (pods.length > 0) {
       const plan = planScaleUp(this.#simulate(), pods, groups)
-      this.#reportHopeless(plan)
+      this.#reportHopeless(plan, now)
       const best = chooseOption(plan.options, this.#settings.expanders, { random: this.#options.random, priorities: this.#priorities() })
       if (best !== undefined) await this.#grow(best.group, best.nodes, best.pods, now)
       if (best !== undefined || plan.waiting.length > 0) return true
@@ -222,11 +226,17 @@ class AutoscalingLoop implements ClusterAutoscaler {
       this.#events.event(pod, 'Normal', 'TriggeredScaleUp', `pod triggered scale-up: [{${id} ${targetSize}->${after} (max: ${maxSize})}]`)
   }
 
-  #reportHopeless({ hopeless }: ScaleUpPlan): void {
+  /** Each pod is told what there is to say once, and again where it is something else or a while has passed. */
+  #reportHopeless({ hopeless }: ScaleUpPlan, now: number): void {
+    const told = new Map(this.#told)
+    this.#told.clear()
     for (const { pod, reasons } of hopeless) {
       const texts = [...reasons].map(([reason, count]) => `${count} ${reason}`).sort()
       const message = texts.length === 0 ? "pod didn't trigger scale-up" : `pod didn't trigger scale-up: ${texts.join(', ')}`
-      this.#events.event(pod, 'Normal', 'NotTriggerScaleUp', message)
+      const before = told.get(pod.metadata.uid!)
+      const isNews = before?.message !== message || now - before.at >= repeatMs
+      if (isNews) this.#events.event(pod, 'Normal', 'NotTriggerScaleUp', message)
+      this.#told.set(pod.metadata.uid!, isNews ? { message, at: now } : before)
     }
   }
 

@@ -5,7 +5,7 @@ import { readPluginArguments } from './plugin-arguments.ts'
 import { defaultSchedulerName } from './pod-phase.ts'
 import { defaultPlugins } from './profile.ts'
 import type { EnabledPlugin, ProfileConfiguration, SchedulerConfiguration } from './profile.ts'
-import { entryOf, pluginNames, points } from './registry.ts'
+import { pluginNames, points, registry } from './registry.ts'
 import type { PluginArguments, PluginName, Point } from './registry.ts'
 
 const apiVersion = 'kubescheduler.config.k8s.io/v1'
@@ -113,7 +113,7 @@ function applyPlugins(reader: DocumentReader, field: Field, plugins: Record<Poin
     const own = fields[point] === undefined ? undefined : readWish(reader, fields[point], point)
     let left: readonly EnabledPlugin[] = plugins[point]
     if (multi !== undefined) {
-      const here = multi.enabled.filter(({ name }) => entryOf(name).points.includes(point))
+      const here = multi.enabled.filter(({ name }) => registry[name].points.includes(point))
       left = combine(left, { ...multi, enabled: here })
     }
     plugins[point] = [...(own === undefined ? left : combine(left, own))]
@@ -150,7 +150,7 @@ function readEnabled(reader: DocumentReader, item: Field, point: Point | undefin
   const name = reader.word(nameField, pluginNames)
   const weight = readInteger(reader, weightField, 1, maxWeight)
   if (name === undefined) return undefined
-  const entry = entryOf(name)
+  const entry = registry[name]
   if (point !== undefined && !entry.points.includes(point))
     return reader.problem(nameField!, `does not work at ${point}, only at ${entry.points.join(', ')}`)
   return { name, weight: weight ?? entry.weight ?? 0 }

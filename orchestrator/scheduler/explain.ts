@@ -18,6 +18,8 @@ import { createPluginServices, watchedKinds } from './registry.ts'
 /** Why a pod is, or is not, where it is: what the plugins say of the cluster as it is now. */
 export interface PodExplanation {
   readonly pod: CoreV1Pod
+  /** Its scheduler has a profile in the configuration. */
+  readonly isKnown: boolean
   /** Why it is not even looked at: its scheduling gates. */
   readonly gates: readonly string[]
   /** In the words of a FailedScheduling event; absent when a node fits. */
@@ -58,8 +60,9 @@ export async function explainPod(options: ExplainOptions): Promise<PodExplanatio
     for (const node of informers.informer(CoreV1Node).list()) cache.setNode(node)
     for (const other of informers.informer(CoreV1Pod).list()) takeIn(cache, other, pod)
     const budgets = [...informers.informer(PolicyV1PodDisruptionBudget).list()]
-    const chosen = configuration.profiles.find(({ schedulerName }) => schedulerName === schedulerOf(pod)) ?? configuration.profiles[0]!
-    return judge({ pod, cache, profile: createProfile(chosen, services), budgets, random })
+    const chosen = configuration.profiles.find(({ schedulerName }) => schedulerName === schedulerOf(pod))
+    const profile = createProfile(chosen ?? configuration.profiles[0]!, services)
+    return { isKnown: chosen !== undefined, ...judge({ pod, cache, profile, budgets, random }) }
   } finally {
     abort.abort()
     await running
@@ -81,7 +84,7 @@ interface Judged {
   readonly random: Random
 }
 
-function judge({ pod: given, cache, profile, budgets, random }: Judged): PodExplanation {
+function judge({ pod: given, cache, profile, budgets, random }: Judged): Omit<PodExplanation, 'isKnown'> {
   // As if it still waited: where it is already is no wish of it.
   const { nodeName: _, ...spec } = given.spec
   const pod: CoreV1Pod = { ...given, spec }

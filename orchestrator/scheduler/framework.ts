@@ -6,7 +6,8 @@ import type { NodeInfo } from './node-info.ts'
 /** What happened in the cluster; it may have made room for a pod that found none. */
 export type Change =
   | { readonly event: 'node-added' | 'node-changed'; readonly node: CoreV1Node }
-  | { readonly event: 'pod-assigned' | 'pod-removed'; readonly pod: CoreV1Pod }
+  | { readonly event: 'pod-assigned'; readonly pod: CoreV1Pod }
+  | { readonly event: 'pod-removed'; readonly pod: CoreV1Pod }
   /** A pod with a node has other labels, asks for less, or is ending. */
   | { readonly event: 'pod-changed'; readonly pod: CoreV1Pod; readonly previous: CoreV1Pod }
   /** A claim, a volume, a class or what a node's drivers can take. */

@@ -1,6 +1,6 @@
 import type { AnyPlugin, Profile } from './framework.ts'
 import { defaultSchedulerName } from './pod-phase.ts'
-import { entryOf, pluginNames, points } from './registry.ts'
+import { pluginNames, points, registry } from './registry.ts'
 import type { PluginArguments, PluginName, PluginServices, Point } from './registry.ts'
 
 /** A plugin at a point; the weight counts where it scores. */
@@ -27,8 +27,8 @@ export interface SchedulerConfiguration {
 
 /** Upstream's default plugins at each of their points. */
 export function defaultPlugins(): Record<Point, EnabledPlugin[]> {
-  const enabled = pluginNames.map((name): EnabledPlugin => ({ name, weight: entryOf(name).weight ?? 0 }))
-  return Object.fromEntries(points.map((point) => [point, enabled.filter(({ name }) => entryOf(name).points.includes(point))])) as Record<
+  const enabled = pluginNames.map((name): EnabledPlugin => ({ name, weight: registry[name].weight ?? 0 }))
+  return Object.fromEntries(points.map((point) => [point, enabled.filter(({ name }) => registry[name].points.includes(point))])) as Record<
     Point,
     EnabledPlugin[]
   >
@@ -47,7 +47,7 @@ export function createProfile(configuration: ProfileConfiguration, services: Plu
   const made = new Map<PluginName, AnyPlugin>()
   const plugin = (name: PluginName): AnyPlugin => {
     let found = made.get(name)
-    if (found === undefined) made.set(name, (found = entryOf(name).create(services, args)))
+    if (found === undefined) made.set(name, (found = registry[name].create(services, args)))
     return found
   }
   const at = (point: Point) => plugins[point].map(({ name }) => plugin(name))

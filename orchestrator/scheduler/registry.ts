@@ -90,52 +90,52 @@ const filtering = ['preFilter', 'filter'] as const
 const scoring = ['preScore', 'score'] as const
 const preemption: AnyPlugin = { name: 'DefaultPreemption' }
 
+const entry = (plugin: Entry): Entry => plugin
+
 /** Every plugin, in upstream's order, which is the order in which filters are asked. */
 export const registry = {
-  SchedulingGates: { points: ['preEnqueue'], create: () => schedulingGates },
-  PrioritySort: { points: ['queueSort'], create: () => prioritySort },
-  NodeUnschedulable: { points: filtering, create: () => nodeUnschedulable },
-  NodeName: { points: filtering, create: () => nodeName },
-  TaintToleration: { points: ['filter', ...scoring], weight: 3, create: () => taintToleration },
-  NodeAffinity: {
+  SchedulingGates: entry({ points: ['preEnqueue'], create: () => schedulingGates }),
+  PrioritySort: entry({ points: ['queueSort'], create: () => prioritySort }),
+  NodeUnschedulable: entry({ points: filtering, create: () => nodeUnschedulable }),
+  NodeName: entry({ points: filtering, create: () => nodeName }),
+  TaintToleration: entry({ points: ['filter', ...scoring], weight: 3, create: () => taintToleration }),
+  NodeAffinity: entry({
     points: [...filtering, ...scoring],
     weight: 2,
     create: (_, args) => createNodeAffinity(args.NodeAffinity ?? {}),
-  },
-  NodePorts: { points: filtering, create: () => nodePorts },
-  NodeResourcesFit: {
+  }),
+  NodePorts: entry({ points: filtering, create: () => nodePorts }),
+  NodeResourcesFit: entry({
     points: [...filtering, ...scoring],
     weight: 1,
     create: (_, args) => createNodeResourcesFit(args.NodeResourcesFit ?? {}),
-  },
-  VolumeRestrictions: { points: filtering, create: ({ informers }) => createVolumeRestrictions(informers) },
-  NodeVolumeLimits: { points: filtering, create: ({ informers }) => createNodeVolumeLimits(informers) },
-  VolumeBinding: { points: [...filtering, 'reserve', 'preBind'], create: ({ informers }) => createVolumeBinding(informers) },
-  VolumeZone: { points: filtering, create: ({ informers }) => createVolumeZone(informers) },
-  PodTopologySpread: {
+  }),
+  VolumeRestrictions: entry({ points: filtering, create: ({ informers }) => createVolumeRestrictions(informers) }),
+  NodeVolumeLimits: entry({ points: filtering, create: ({ informers }) => createNodeVolumeLimits(informers) }),
+  VolumeBinding: entry({ points: [...filtering, 'reserve', 'preBind'], create: ({ informers }) => createVolumeBinding(informers) }),
+  VolumeZone: entry({ points: filtering, create: ({ informers }) => createVolumeZone(informers) }),
+  PodTopologySpread: entry({
     points: [...filtering, ...scoring],
     weight: 2,
     create: ({ findOwnSelector }, args) => createPodTopologySpread(findOwnSelector, args.PodTopologySpread ?? {}),
-  },
-  InterPodAffinity: {
+  }),
+  InterPodAffinity: entry({
     points: [...filtering, ...scoring],
     weight: 2,
     create: ({ namespaces }, args) => createInterPodAffinity(namespaces, args.InterPodAffinity ?? {}),
-  },
-  DynamicResources: { points: filtering, create: ({ informers }) => createDynamicResources(informers) },
-  DefaultPreemption: { points: ['postFilter'], create: () => preemption },
-  NodeResourcesBalancedAllocation: {
+  }),
+  DynamicResources: entry({ points: filtering, create: ({ informers }) => createDynamicResources(informers) }),
+  DefaultPreemption: entry({ points: ['postFilter'], create: () => preemption }),
+  NodeResourcesBalancedAllocation: entry({
     points: scoring,
     weight: 1,
     create: (_, args) => createNodeResourcesBalancedAllocation(args.NodeResourcesBalancedAllocation ?? {}),
-  },
-  ImageLocality: { points: scoring, weight: 1, create: () => imageLocality },
-  DefaultBinder: { points: ['bind'], create: ({ client }) => createDefaultBinder({ client }) },
-} as const satisfies Record<string, Entry>
+  }),
+  ImageLocality: entry({ points: scoring, weight: 1, create: () => imageLocality }),
+  DefaultBinder: entry({ points: ['bind'], create: ({ client }) => createDefaultBinder({ client }) }),
+}
 export type PluginName = keyof typeof registry
 
-/** The plugins by name, widened to what they have in common. */
-export const entryOf = (name: PluginName): Entry => registry[name]
 export const pluginNames = Object.keys(registry) as PluginName[]
 
 /** A change of one of these may let a pod with volumes or resource claims go ahead. */

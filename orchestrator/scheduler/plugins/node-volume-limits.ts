@@ -50,7 +50,7 @@ export function createNodeVolumeLimits(informers: InformerFactory): Plugin<Attac
       if (limits.length === 0) return undefined
       const attached = new Map<string, Set<string>>()
       for (const pod of info.pods.values()) collect(pod, attached)
-      const isOver = limits.some(({ name, limit }) => (attached.get(name) ?? new Set()).union(wanted.get(name)!).size > limit)
+      const isOver = limits.some(({ name, limit }) => new Set([...(attached.get(name) ?? []), ...wanted.get(name)!]).size > limit)
       return isOver ? limitRefusal : undefined
     },
   }
