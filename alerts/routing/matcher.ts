@@ -18,7 +18,7 @@ export class MatcherError extends Error {
   readonly code = 'EMATCHER'
 }
 
-const matcherPattern = /^\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*([\s\S]*?)\s*$/
+const matcherPattern = /^\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)([\s\S]*)$/
 
 /** A matcher from its parts. Regular expressions are anchored at both ends. */
 export function createMatcher(name: string, operator: MatchOperator, value: string): Matcher {
@@ -46,7 +46,7 @@ export function parseMatcher(text: string): Matcher {
   if (match === null) {
     throw new MatcherError(`bad matcher format: ${text}: use name="value" with one of the operators =, !=, =~ and !~`)
   }
-  return createMatcher(match[1]!, match[2] as MatchOperator, unquote(match[3]!, text))
+  return createMatcher(match[1]!, match[2] as MatchOperator, unquote(match[3]!.trim(), text))
 }
 
 /** Reads one matcher or a list of them, with or without braces: `{a="x",b=~"y|z"}`. */

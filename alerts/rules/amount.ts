@@ -27,10 +27,14 @@ const suffixes: Readonly<Record<AmountUnit, Readonly<Record<string, number>>>> =
   'no known unit': { ...decimal, ...binary, '%': 0.01 },
 }
 
+/** Longer ones are none, and would take the time of their square to be found so. */
+const maxAmountLength = 100
+
 const msPerUnit: Partial<Record<AmountUnit, number>> = { milliseconds: 1, nanoseconds: 1e6, hours: 1 / 3_600_000 }
 
 /** The number that `text` (`500m`, `100Mi`, `80%`, `1h30m`) stands for in `unit`, or `undefined` where it is none. */
 export function parseAmount(text: string, unit: AmountUnit): number | undefined {
+  if (text.length > maxAmountLength) return undefined
   const match = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z%]*)$/.exec(text.trim())
   const factor = match === null ? undefined : suffixes[unit][match[2]!]
   if (match !== null && factor !== undefined) return Number(match[1]) * factor

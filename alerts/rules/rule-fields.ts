@@ -83,7 +83,7 @@ export function readAmount(reader: DocumentReader, field: Field | undefined, uni
 export function readThreshold(reader: DocumentReader, field: Field, unit: AmountUnit, fallback?: Comparison): Threshold | undefined {
   const text = reader.text(field)
   if (text === undefined) return undefined
-  const match = /^\s*(>=|<=|==|!=|>|<)?\s*(.+)$/.exec(text)
+  const match = /^(>=|<=|==|!=|>|<)?(.+)$/s.exec(text.trim())
   const comparison = (match?.[1] as Comparison | undefined) ?? fallback
   const value = match === null ? undefined : parseAmount(match[2]!, unit)
   if (comparison !== undefined && value !== undefined) return { comparison, value }

@@ -225,6 +225,23 @@ describe('rule files', () => {
     expect(complaints(rule).join('\n')).toContain(problem)
   })
 
+  it.each([
+    `condition: '> ${'1'.repeat(400_000)}!'`,
+    `condition: '> 1', annotations: {a: '${'{{'.repeat(200_000)}'}`,
+    `condition: '> 1', annotations: {a: '{{ x${' '.repeat(400_000)}y z }}'}`,
+    `condition: '${' '.repeat(400_000)}> x'`,
+    `condition: '> 1', for: '${'1'.repeat(400_000)}'`,
+  ])('takes no longer for what is made to be slow', (fields) => {
+    expect(complaints(`${cpu}, ${fields}`).length).toBeGreaterThan(0)
+  })
+
+  it('reads matchers in the time of their length', () => {
+    const matcher = `pod="a${' '.repeat(400_000)}b`
+    expect(complaints(`metric: cpu/usage_rate, entity: {type: pod, matchers: ['${matcher}']}, condition: '> 1'`).join()).toContain(
+      'quotes must come in pairs',
+    )
+  })
+
   it('is not made large by aliases, nor slow by depth', () => {
     const rule = `&r {alert: A, ${cpu}, condition: '> 1'}`
     const bomb = `groups:\n- &g {name: g, rules: [${rule}, ${'*r, '.repeat(180)}]}\n${'- *g\n'.repeat(2)}`

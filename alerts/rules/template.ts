@@ -23,6 +23,7 @@ type Value = string | number | undefined
 type Step = (value: Value) => Value
 
 const maxRenderedLength = 64 * 1024
+const maxExpressionLength = 500
 
 const functions: Readonly<Record<string, Step>> = {
   humanize: (value) => humanize(toNumber(value), 1000, ['', 'k', 'M', 'G', 'T', 'P']),
@@ -37,13 +38,13 @@ const functions: Readonly<Record<string, Step>> = {
 export function compileTemplate(source: string): Template {
   const pieces: (string | { path: readonly string[]; steps: readonly Step[] })[] = []
   let end = 0
-  for (const match of source.matchAll(/\{\{-?([\s\S]*?)-?\}\}/g)) {
-    pieces.push(source.slice(end, match.index), compileExpression(match[1]!.trim()))
-    end = match.index + match[0].length
+  for (let open = source.indexOf('{{'); open >= 0; open = source.indexOf('{{', end)) {
+    const close = source.indexOf('}}', open)
+    if (close < 0) throw new TemplateError('a {{ has no }}')
+    pieces.push(source.slice(end, open), compileExpression(insideOf(source.slice(open + 2, close))))
+    end = close + 2
   }
-  const tail = source.slice(end)
-  if (tail.includes('{{')) throw new TemplateError('a {{ has no }}')
-  pieces.push(tail)
+  pieces.push(source.slice(end))
   return {
     source,
     references: pieces.flatMap((piece) => (typeof piece === 'string' ? [] : [piece.path])),
@@ -53,6 +54,12 @@ export function compileTemplate(source: string): Template {
         .join('')
         .slice(0, maxRenderedLength),
   }
+}
+
+/** What stands between the braces and the dashes that Go's templates trim with. */
+function insideOf(text: string): string {
+  if (text.length > maxExpressionLength) throw new TemplateError(`{{ … }} has at most ${maxExpressionLength} characters`)
+  return text.replace(/^-/, '').replace(/-$/, '').trim()
 }
 
 /** A number as notifications print it: whole numbers whole, others to six digits. */
