@@ -477,7 +477,69 @@ describe('the way of lines to a receiver', () => {
       { numRuns: 25 },
     )
   })
+
+  it('loses nothing over restarts, whatever the receiver does, when readers hand over again what was not safe', async () => {
+    const kinds = fc.constantFrom('ok', 'down', 'down', 'large', 'hang')
+    const plans = fc.record({
+      answers: fc.array(kinds, { minLength: 5, maxLength: 30 }),
+      lives: fc.array(fc.record({ rounds: fc.nat(12), concurrency: fc.integer({ min: 1, max: 4 }) }), { minLength: 2, maxLength: 5 }),
+      onFull: fc.constantFrom('wait' as const, 'spool' as const),
+    })
+    await fc.assert(
+      fc.asyncProperty(plans, async ({ answers, lives, onFull }) => {
+        const folder = await mkdtemp(join(dir, 'lives-'))
+        receiver = new FakeReceiver()
+        let turn = 0
+        const readers: Reader[] = [0, 1, 2].map((file) => ({ file: `file-${file}`, position: 0, unsafe: [] }))
+        const handed = new Set<string>()
+        const handOver = (delivery: Delivery, reader: Reader, batch: LogBatch) => {
+          reader.unsafe.push(batch)
+          delivery.deliver(batch, signal).then(
+            () => (reader.unsafe = reader.unsafe.filter((other) => other !== batch)),
+            () => {},
+          )
+        }
+        for (const [life, { rounds, concurrency }] of [...lives, { rounds: 0, concurrency: 2 }].entries()) {
+          const isLast = life === lives.length
+          receiver.answer = (batches) => (isLast ? { bytes: 1 } : playAnswer(answers[turn++ % answers.length]!, batches))
+          const delivery = await startDelivery(
+            { concurrency, onFull, maxLines: 10, timeoutMs: 500, memoryBytes: 3000, spoolBytes: 20_000 },
+            folder,
+          )
+          for (const reader of readers) for (const batch of reader.unsafe.splice(0)) handOver(delivery, reader, batch)
+          for (let round = 0; round < rounds; round++) {
+            for (const reader of readers) {
+              const batch = fakeBatch([`${life}.${round}`, 'x'.repeat(round * 5)], { file: reader.file, from: reader.position })
+              reader.position = batch.nextPosition
+              for (let index = 0; index < batch.count; index++) handed.add(lineId(batch, index))
+              handOver(delivery, reader, batch)
+            }
+            await clock.advance(150)
+            expectBalance(delivery.stats())
+          }
+          if (isLast) await until(() => delivery.stats().waiting + delivery.stats().spooled === 0)
+          let isStopped = false
+          const stopping = delivery.stop().then(() => (isStopped = true))
+          await until(() => isStopped)
+          await stopping
+          expectBalance(delivery.stats())
+          expect(delivery.stats().dropped).toEqual({})
+        }
+        const arrived = new Set(receiver.lines.map(({ id }) => id))
+        expect([...handed].filter((id) => !arrived.has(id))).toEqual([])
+        expect(readers.flatMap(({ unsafe }) => unsafe)).toEqual([])
+      }),
+      { numRuns: 15 },
+    )
+  })
 })
+
+/** As a reader: what is not safe when a sink stops is handed over again after the next start. */
+interface Reader {
+  readonly file: string
+  position: number
+  unsafe: LogBatch[]
+}
 
 function expectOrder(receiver: FakeReceiver): void {
   for (const lines of Map.groupBy(receiver.lines, ({ file }) => file).values()) {
