@@ -13,6 +13,7 @@ import { measureStartAndIdle } from './cluster/start-and-idle.ts'
 import { measureCollector } from './collector/beside-cadvisor.ts'
 import { measureScheduler } from './scheduler/scheduling.ts'
 import { measureLogEncoding } from './logs/encoding.ts'
+import { measureLogSearch } from './logs/search.ts'
 import type { Measurement } from './measurement.ts'
 import { measureNode } from './node/pods.ts'
 
@@ -31,6 +32,7 @@ const suites: Readonly<Record<string, () => Promise<readonly Measurement[]>>> = 
   encoding: measureEncoding,
   'log-encoding': measureLogEncoding,
   fleet: measureFleet,
+  logs: measureLogSearch,
   shards: measureShards,
   'alerts-kills': measureAlertsKills,
   scheduler: () => measureScheduler(),

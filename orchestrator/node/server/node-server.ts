@@ -190,7 +190,11 @@ export class NodeServer {
     response.once('close', () => left.abort())
     const { searchParams } = url
     const query = Object.fromEntries([...new Set(searchParams.keys())].map((name) => [name, onlyOf(searchParams.getAll(name))]))
-    const { code, type, body } = await stats.askLogs({ path: url.pathname.slice(logsPath.length), query }, left.signal)
+    const { code, type, body } = await stats
+      .askLogs({ path: url.pathname.slice(logsPath.length), query }, left.signal)
+      .catch((error: unknown) => {
+        throw new HttpError(503, error instanceof Error ? error.message : String(error))
+      })
     response.writeHead(code, { 'content-type': type })
     if (typeof body === 'string' || Buffer.isBuffer(body)) {
       response.end(body)
