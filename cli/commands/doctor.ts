@@ -55,7 +55,9 @@ ${describeFlagTable(flags)}`
 export async function runDoctor(args: readonly string[], context: CommandContext): Promise<number> {
   const given = parseFlagTable(args, flags)
   const subject = describeSubject(given)
-  const findings = (await Promise.all(examinations.map((examination) => examineSafely(examination, subject)))).flat()
+  // On a host that has joined a cluster only the node is.
+  const parts = subject.isNodeAlone ? [installationExamination] : examinations
+  const findings = (await Promise.all(parts.map((examination) => examineSafely(examination, subject)))).flat()
   const problems = findings.filter(({ level }) => level === 'problem').length
   if (given.json) context.print(JSON.stringify(findings, undefined, 2))
   else {
@@ -85,7 +87,14 @@ function describeSubject(given: Given): Subject {
   if (kubeconfig !== undefined) {
     if (given['data-dir'] !== undefined) throw new UsageError('--kubeconfig and --data-dir are two clusters: name one')
     const access = readAccess(kubeconfig, context)
-    return { ...common, installation: undefined, access, urls: { aggregator, alerts, page, influxdb }, resolutionMs: 15_000 }
+    return {
+      ...common,
+      installation: undefined,
+      isNodeAlone: false,
+      access,
+      urls: { aggregator, alerts, page, influxdb },
+      resolutionMs: 15_000,
+    }
   }
   const root = given['data-dir'] ?? '.binnacle'
   const folder = findFolder(root)
@@ -95,6 +104,7 @@ function describeSubject(given: Given): Subject {
   return {
     ...common,
     installation: { folder, state },
+    isNodeAlone: options.server !== undefined,
     access: existsSync(folder.kubeconfig) ? readAccess(folder.kubeconfig, context) : undefined,
     urls: {
       aggregator: aggregator ?? local(options.ports.aggregator),

@@ -14,7 +14,15 @@ import type { Subject } from './subject.ts'
 
 const now = Date.parse('2030-01-01T00:00:00Z')
 const noUrls = { aggregator: undefined, alerts: undefined, page: undefined, influxdb: undefined }
-const subject: Subject = { installation: undefined, access: undefined, urls: noUrls, database: 'k8s', resolutionMs: 5000, now }
+const subject: Subject = {
+  installation: undefined,
+  isNodeAlone: false,
+  access: undefined,
+  urls: noUrls,
+  database: 'k8s',
+  resolutionMs: 5000,
+  now,
+}
 const source = { node: 'n1', isHealthy: true, scrapes: 9, consecutiveFailures: 0, lastSuccess: '2029-12-31T23:59:58Z', rejected: 0 }
 
 describe('the doctor', () => {

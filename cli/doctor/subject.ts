@@ -7,6 +7,8 @@ import type { Finding } from './finding.ts'
 export interface Subject {
   /** Of a cluster on this machine. */
   readonly installation: Installation | undefined
+  /** This machine is a node of a cluster whose server is elsewhere. */
+  readonly isNodeAlone: boolean
   /** Absent where there is no kubeconfig that can be used. */
   readonly access: ClusterAccess | undefined
   /** Base URLs without a slash at the end. */

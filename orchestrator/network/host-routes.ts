@@ -26,6 +26,8 @@ export interface HostRoutesOptions {
 }
 
 const checkMs = 2_000
+/** Routes to other hosts go with the link to them, and nobody says so. */
+const presenceMs = 10_000
 /** Docker makes its chains anew when it starts; looking takes two processes, so not every time. */
 const permitMs = 60_000
 
@@ -49,6 +51,7 @@ export async function keepRoutes(options: HostRoutesOptions, signal: AbortSignal
   const permit = createPatientPermit(options)
   const changes = wakeOnMoves(nodes)
   let applied: Map<string, string> | undefined
+  let seenAt = clock.monotonic()
   let reported = ''
   while (!signal.aborted) {
     const woken = changes.next()
@@ -56,7 +59,11 @@ export async function keepRoutes(options: HostRoutesOptions, signal: AbortSignal
     else {
       const routes = planPodRoutes(nodes.list(), options)
       try {
-        applied ??= await presentRoutes(options)
+        const isDue = routes.length > 0 && clock.monotonic() - seenAt >= presenceMs
+        if (applied === undefined || isDue) {
+          applied = await presentRoutes(options, applied)
+          seenAt = clock.monotonic()
+        }
         await applyRoutes(options, routes, applied)
         await permit(routes.length > 0)
         reported = ''
@@ -116,8 +123,8 @@ async function applyRoutes(
     // Other hosts let through what comes from pods' addresses, so the host itself has to use one, too.
     ...podRoutes.map(({ podCidr, via }): [string, string] => [podCidr, `via ${via} src ${gateway}`]),
   ])
-  for (const [network, path] of wanted) {
-    if (applied.get(network) === path) continue
+  const missing = [...wanted].filter(([network, path]) => applied.get(network) !== path)
+  for (const [network, path] of missing) {
     await run('ip', ['route', 'replace', network, ...path.split(' '), ...mark])
     applied.set(network, path)
     log.debug({ network, path }, 'route set')
@@ -127,15 +134,15 @@ async function applyRoutes(
     applied.delete(network)
   }
   // The bridge's network covers all hosts' pods: the host answers for those that are elsewhere.
-  if (podRoutes.length === 0) return
+  if (podRoutes.length === 0 || missing.length === 0) return
   await settings.write(`net/ipv4/conf/${bridge}/proxy_arp`, '1')
   // Else the answer comes after a random time of up to 0.8 s.
   await settings.write(`net/ipv4/neigh/${bridge}/proxy_delay`, '0')
 }
 
-/** The routes that carry the cluster's mark; how they lead is not asked, so that each is set anew or removed. */
-async function presentRoutes({ run, clusterId }: HostRoutesOptions): Promise<Map<string, string>> {
-  return new Map((await markedRoutes(run, clusterId)).map((network) => [network, '']))
+/** The routes that carry the cluster's mark. How those lead that this process has not set is not asked: each is set anew or removed. */
+async function presentRoutes({ run, clusterId }: HostRoutesOptions, applied?: ReadonlyMap<string, string>): Promise<Map<string, string>> {
+  return new Map((await markedRoutes(run, clusterId)).map((network) => [network, applied?.get(network) ?? '']))
 }
 
 async function markedRoutes(run: RunCommand, clusterId: string): Promise<string[]> {

@@ -127,6 +127,16 @@ describe('a node', () => {
     expect(await client.get(CoreV1Node, { name: 'n1' }).then(() => false, isNotFound)).toBe(true)
   })
 
+  it('is ready again at once when it was taken for gone and can be heard', async () => {
+    const ready = async () =>
+      (await client.get(CoreV1Node, { name: 'n1' })).status?.conditions?.find(({ type }) => type === 'Ready')?.status
+    const node = await client.get(CoreV1Node, { name: 'n1' })
+    const conditions = node.status!.conditions!.map((condition) => ({ ...condition, status: 'Unknown' }))
+    await client.updateStatus(CoreV1Node, { ...node, status: { ...node.status, conditions } })
+    await clock.advance(1_000)
+    expect(await ready()).toBe('True')
+  })
+
   it('asks for the range of the pod network that it had', async () => {
     await client.delete(CoreV1Node, { name: 'n1' })
     await clock.advance(1_000)

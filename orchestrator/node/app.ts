@@ -380,8 +380,8 @@ class ComposedAgent implements NodeAgent {
   /** The node's own object, for its pod range, and to register again where somebody deletes it. */
   #followNode(node: Informer<CoreV1Node>): void {
     node.onChange({
-      added: (object) => this.#noteNode(object),
-      updated: (object) => this.#noteNode(object),
+      added: (object) => this.#seeNode(object),
+      updated: (object) => this.#seeNode(object),
       deleted: () => this.#registrar?.reportSoon(),
     })
   }
@@ -427,6 +427,13 @@ class ComposedAgent implements NodeAgent {
     const path = podManifestPath ?? join(dataDir, 'manifests')
     this.#manifests = new ManifestFolder({ ...this.#options, path, onChange: (pods) => manager.setStaticPods(pods) })
     await this.#manifests.start()
+  }
+
+  #seeNode(node: CoreV1Node): void {
+    this.#noteNode(node)
+    // This agent was silent for too long, as seen from the cluster, and can be heard again.
+    if (node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'Unknown') === true)
+      this.#registrar?.reportSoon()
   }
 
   #noteNode(node: CoreV1Node): void {
