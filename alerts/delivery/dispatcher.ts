@@ -107,11 +107,13 @@ export class Dispatcher {
     this.#groups.set(id, group)
     this.#enter(group, alert)
     const told = this.#lanes(group).map((lane) => sent.get(lane.key)?.at ?? 0)
+    const isToldEverywhere = told.length > 0 && told.every((at) => at > 0)
     const lastTold = Math.max(0, ...told)
     const now = clock.now()
-    // A group that was told before a restart goes on in its rhythm; one whose alert has waited long enough elsewhere need not wait again.
+    // A group that was told before a restart goes on in its rhythm, unless the restart came before all of its integrations had their turn; one
+    // whose alert has waited long enough elsewhere need not wait again.
     const waitMs =
-      lastTold > 0 && now - lastTold < group.route.groupIntervalMs
+      isToldEverywhere && now - lastTold < group.route.groupIntervalMs
         ? lastTold + group.route.groupIntervalMs - now
         : alert.startsAt + group.route.groupWaitMs - now
     this.#schedule(id, group, Math.min(Math.max(waitMs, 0), Math.max(group.route.groupWaitMs, group.route.groupIntervalMs)))

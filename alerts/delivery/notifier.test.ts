@@ -269,6 +269,27 @@ describe('a receiver that does not work', () => {
   })
 })
 
+describe('a group that was cut off between two of its integrations', () => {
+  it('tells the second one at once after the restart, and the first one nothing again', async () => {
+    const both = base('{}').replace("[{url: 'http://ops/'}]", "[{url: 'http://ops/'}, {url: 'http://second/'}]")
+    await start('{}', both)
+    await fire('A')
+    await clock.advance(10 * second)
+    expect(told('ops')).toHaveLength(2)
+    await notifier.stop()
+    // As if the process had died before the second one's record was written.
+    const [lane] = [...(await journal.load()).sent.keys()].filter((key) => key.includes('webhook[1]'))
+    await journal.commit({ remove: [{ table: 'sent', key: lane! }] })
+    await start('{}', both)
+    await clock.advance(second)
+    expect(
+      told('ops')
+        .slice(2)
+        .map(({ integration }) => integration),
+    ).toEqual(['webhook[1]'])
+  })
+})
+
 describe('a test', () => {
   it('goes down the routing tree and says what happened at each end', async () => {
     await start('{}')
