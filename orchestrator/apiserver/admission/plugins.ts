@@ -13,6 +13,7 @@ import { nodeRestriction } from './node-restriction.ts'
 import { priority } from './priority.ts'
 import { rbacEscalation } from './rbac-escalation.ts'
 import { resourceQuota } from './resource-quota.ts'
+import { runtimeClass } from './runtime-class.ts'
 import { serviceAccount } from './service-account.ts'
 import { serviceAddresses } from './service-addresses.ts'
 import type { ServiceAllocator } from './service-allocator.ts'
@@ -37,6 +38,7 @@ export function createPlugins({ store, clock, random, authorizer, rbac, allocato
     serviceAccount({ store, clock, random }),
     priority(store),
     defaultTolerationSeconds,
+    runtimeClass(store),
     defaultStorageClass(store),
     serviceAddresses(allocator),
     resourceQuota(store),

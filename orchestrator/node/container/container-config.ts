@@ -18,6 +18,7 @@ export interface ContainerConfigInput {
   readonly devices: readonly Device[]
   /** What `seccompOf` answered. */
   readonly seccomp?: string
+  readonly handler?: string
   readonly machine: RuntimeInfo
 }
 
@@ -53,6 +54,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     pidNamespace: pidNamespaceOf(pod, input.targetId),
     usesHostIpc: pod.spec.hostIPC === true,
     usesHostNetwork: pod.spec.hostNetwork === true,
+    ...(input.handler === undefined ? {} : { handler: input.handler }),
     annotations: pod.metadata.annotations ?? {},
   }
 }

@@ -7,6 +7,7 @@ import type {
   CoreV1Pod,
   CoreV1Secret,
   CoreV1Service,
+  NodeV1RuntimeClass,
   StorageV1CSIDriver,
   StorageV1VolumeAttachment,
 } from '../../api/generated/kinds.ts'
@@ -28,6 +29,11 @@ export interface StorageSource {
   volume(name: string): Promise<CoreV1PersistentVolume | undefined>
   driver(name: string): Promise<StorageV1CSIDriver | undefined>
   attachment(name: string): Promise<StorageV1VolumeAttachment | undefined>
+}
+
+/** Looks up how a pod is to be run. `undefined` where there is none. */
+export interface RuntimeClassSource {
+  runtimeClass(name: string): Promise<NodeV1RuntimeClass | undefined>
 }
 
 export interface EnvironmentInput {

@@ -46,7 +46,8 @@ export class PodOperations {
     const network = this.#networkOf(pod)
     await this.#makeCgroup(pod, machine)
     if (runtime.traits.isReal) await this.#writeResolverFiles(pod, network.kind === 'host' ? settings.hostIp : network.ip)
-    return runtime.createSandbox(this.#sandboxConfig(pod, attempt, network, machine))
+    const handler = await this.#handlerOf(pod)
+    return runtime.createSandbox({ ...this.#sandboxConfig(pod, attempt, network, machine), ...(handler === undefined ? {} : { handler }) })
   }
 
   /** Makes volumes, or makes them follow what they are made from; answers when they are due again. */
@@ -167,6 +168,16 @@ export class PodOperations {
     return Buffer.concat(chunks).subarray(-Math.min(maxFallbackBytes, limit)).toString('utf8')
   }
 
+  /** What the pod's class says it is to be run by. */
+  async #handlerOf({ metadata, spec }: CoreV1Pod): Promise<string | undefined> {
+    const { runtime, objects } = this.#services
+    const name = spec.runtimeClassName ?? ''
+    if (name === '' || !runtime.traits.isReal) return undefined
+    const found = await objects.forPod(metadata.uid!).runtimeClass(name)
+    if (found === undefined) throw new Error(`failed to get sandbox runtime: runtimeclass.node.k8s.io "${name}" not found`)
+    return found.handler
+  }
+
   #machine(): RuntimeInfo {
     const machine = this.#services.machine()
     if (machine === undefined) throw new RuntimeUnavailableError('the container runtime is gone')
@@ -228,17 +239,18 @@ export class PodOperations {
     container: CoreV1Container,
     attempt: number,
     podIp: string,
-  ): Promise<Pick<ContainerConfigInput, 'environment' | 'mounts' | 'devices' | 'seccomp'>> {
+  ): Promise<Pick<ContainerConfigInput, 'environment' | 'mounts' | 'devices' | 'seccomp' | 'handler'>> {
     const { objects, services, runtime, volumes, settings } = this.#services
     const source = objects.forPod(pod.metadata.uid!)
     if (!runtime.traits.isReal) return { environment: new Map(), mounts: [], devices: [] }
     const environment = await makeEnvironment({ pod, container, services: services(), facts: this.#facts(podIp), source })
-    const [mounts, devices, seccomp] = await Promise.all([
+    const [mounts, devices, seccomp, handler] = await Promise.all([
       this.#mountsOf(pod, container, attempt, environment),
       volumes.devicesOf(pod, container),
       seccompOf(pod, container, settings.seccompFolder),
+      this.#handlerOf(pod),
     ])
-    return { environment, mounts, devices, ...(seccomp === undefined ? {} : { seccomp }) }
+    return { environment, mounts, devices, ...(seccomp === undefined ? {} : { seccomp }), ...(handler === undefined ? {} : { handler }) }
   }
 
   async #mountsOf(pod: CoreV1Pod, container: CoreV1Container, attempt: number, environment: ReadonlyMap<string, string>): Promise<Mount[]> {

@@ -100,6 +100,8 @@ export interface SandboxConfig {
   readonly graceSeconds: number
   readonly usesHostIpc: boolean
   readonly usesHostPid: boolean
+  /** What the runtime calls the program that runs the pod; absent: its own choice. */
+  readonly handler?: string
   /** The pod's annotations: what a simulated runtime takes its load from. */
   readonly annotations: Readonly<Record<string, string>>
 }
@@ -146,6 +148,8 @@ export interface ContainerConfig {
   readonly pidNamespace: 'own' | 'sandbox' | 'host' | { readonly containerId: string }
   readonly usesHostIpc: boolean
   readonly usesHostNetwork: boolean
+  /** As of its sandbox. */
+  readonly handler?: string
   readonly annotations: Readonly<Record<string, string>>
 }
 

@@ -5,6 +5,7 @@ import {
   CoreV1PersistentVolume,
   CoreV1PersistentVolumeClaim,
   CoreV1Secret,
+  NodeV1RuntimeClass,
   StorageV1CSIDriver,
   StorageV1VolumeAttachment,
 } from '../../api/generated/kinds.ts'
@@ -13,7 +14,7 @@ import type { Client } from '../../client/client.ts'
 import { createInformerFactory } from '../../client/informer-factory.ts'
 import type { Informer } from '../../client/informer.ts'
 import { ConfigurationError } from '../container/configuration-error.ts'
-import type { ConfigSource, StorageSource } from '../container/environment.ts'
+import type { ConfigSource, RuntimeClassSource, StorageSource } from '../container/environment.ts'
 
 /** How long the first look at an object may take. */
 const syncTimeoutMs = 10_000
@@ -38,13 +39,14 @@ export class ObjectSource {
   }
 
   /** Looks things up on behalf of one pod, which is told of later changes. */
-  forPod(podUid: string): ConfigSource & StorageSource {
+  forPod(podUid: string): ConfigSource & StorageSource & RuntimeClassSource {
     return {
       configMap: (namespace, name) => this.#get(CoreV1ConfigMap, namespace, name, podUid),
       secret: (namespace, name) => this.#get(CoreV1Secret, namespace, name, podUid),
       claim: (namespace, name) => this.#get(CoreV1PersistentVolumeClaim, namespace, name, podUid),
       volume: (name) => this.#get(CoreV1PersistentVolume, '', name, podUid),
       driver: (name) => this.#get(StorageV1CSIDriver, '', name, podUid),
+      runtimeClass: (name) => this.#get(NodeV1RuntimeClass, '', name, podUid),
       attachment: (name) => this.#get(StorageV1VolumeAttachment, '', name, podUid),
     }
   }
