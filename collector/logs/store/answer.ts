@@ -12,7 +12,12 @@ import type { FoundLine } from './search.ts'
 interface AnswerContext {
   readonly archive: LogArchive
   readonly clock: Clock
+  /** Searches that are under way. */
+  readonly open: { count: number }
 }
+
+/** Each search may hold 32 MiB; those beyond are told so. */
+const maxSearches = 64
 
 /** A merger that hears nothing for longer takes this node for gone. */
 const signMs = 5000
@@ -48,6 +53,20 @@ function plainOf(record: LogRecord): string {
 
 /** The records of an answer, in chunks. */
 export async function* queryLogs(context: AnswerContext, query: LogQuery, signal: AbortSignal): AsyncGenerator<readonly LogRecord[]> {
+  const { open } = context
+  if (open.count >= maxSearches) {
+    yield [{ end: { lines: 0, isCutAtLimit: false, problems: [{ problem: `${maxSearches} searches are under way already` }] } }]
+    return
+  }
+  open.count++
+  try {
+    yield* answerOf(context, query, signal)
+  } finally {
+    open.count--
+  }
+}
+
+async function* answerOf(context: AnswerContext, query: LogQuery, signal: AbortSignal): AsyncGenerator<readonly LogRecord[]> {
   const { archive, clock } = context
   const view = await archive.look()
   if (query.from !== undefined) {
@@ -83,7 +102,7 @@ export async function* queryLogs(context: AnswerContext, query: LogQuery, signal
 
 /** What comes behind a place; with marks also where that is, and signs of life. */
 async function* follow(
-  { archive, clock }: AnswerContext,
+  { archive, clock }: Pick<AnswerContext, 'archive' | 'clock'>,
   { filter, hasMarks }: LogQuery,
   from: LogPlace,
   signal: AbortSignal,

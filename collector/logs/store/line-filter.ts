@@ -26,8 +26,6 @@ export interface LineFilter {
 
 /** A stretch of scanning with an expression ends after so long, for others to have their turn. */
 const sliceMs = 8
-/** So many lines are looked at between two looks at the clock. */
-const linesPerLook = 64
 
 /** Finds the lines of blocks that a filter wants. */
 export class LineScanner {
@@ -65,15 +63,14 @@ export class LineScanner {
     const isWanted = this.#lineTest(block)
     const candidates = this.#needle === undefined ? range(first, block.header.count) : linesWith(block, this.#needle, first)
     let sliceEnd = performance.now() + sliceMs
-    let looked = 0
     for (const line of candidates) {
       if (!isWanted(line)) continue
       if (regex !== undefined && !(match === undefined && isPlain(regex, this.#needle))) {
-        if (!regex.matcher(textOf(block, line)).find()) continue
-        if (++looked % linesPerLook === 0 && performance.now() > sliceEnd) {
+        if (performance.now() > sliceEnd) {
           await new Promise<void>((resolve) => setImmediate(resolve))
           sliceEnd = performance.now() + sliceMs
         }
+        if (!regex.matcher(textOf(block, line)).find()) continue
       }
       found[count++] = line
     }

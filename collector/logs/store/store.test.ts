@@ -123,13 +123,13 @@ describe('the log store', () => {
       for await (const records of store.query(parseLogQuery({ follow: 'true', tail: '2' }, systemClock.now()), over.signal)) {
         seen.push(...records.flatMap((each) => ('text' in each ? [each.text] : [])))
         began.resolve()
-        if (seen.length >= 20_002) over.abort()
+        if (seen.length >= 9002) over.abort()
       }
     })()
     await began.promise
-    for (let line = 3; line < 20_003; line++) void store.sink.deliver(batchOf(origin, numbered(1, line)), never)
+    for (let line = 3; line < 9003; line++) void store.sink.deliver(batchOf(origin, numbered(1, line)), never)
     await following
-    expect(seen.toSorted()).toEqual(numbered(20_002, 1).map(({ text }) => text))
+    expect(seen.toSorted()).toEqual(numbered(9002, 1).map(({ text }) => text))
     await store.sink.stop()
     expect(readdirSync(folder).some((name) => name.endsWith('.segment'))).toBe(true)
   })
@@ -143,7 +143,7 @@ describe('the log store', () => {
     }
     await store.sink.stop()
     const length = sizes.at(-1)!
-    for (let cut = 0; cut <= length; cut += cut < 600 ? 3 : 61) {
+    for (let cut = 0; cut <= length; cut += cut < 600 ? 7 : 131) {
       const copy = join(folder, `cut-${cut}`)
       mkdirSync(copy)
       copyFileSync(join(folder, '0000000001.journal'), join(copy, '0000000001.journal'))
@@ -152,7 +152,8 @@ describe('the log store', () => {
       const acknowledged = sizes.filter((size) => size <= cut).length
       expect((await find(after)).length).toBe(acknowledged * 2)
       // What was not acknowledged comes again, and all of it is there once.
-      for (let line = 0; line < 20; line++) await after.sink.deliver(batchOf(originOf(`pod-${line % 3}`), numbered(2, line * 2)), never)
+      const again = Array.from({ length: 20 }, (_, line) => batchOf(originOf(`pod-${line % 3}`), numbered(2, line * 2)))
+      await Promise.all(again.map((batch) => after.sink.deliver(batch, never)))
       expect(texts(await find(after))).toEqual(numbered(40).map(({ text }) => text))
       await after.sink.stop()
     }

@@ -59,7 +59,7 @@ export function createLogStore(options: LogStoreOptions): LogStore {
     clock,
     log,
   })
-  const context = { archive, clock }
+  const context = { archive, clock, open: { count: 0 } }
   const answer: LogRoutes[string] = (request, signal) => answerLogQuery(context, request.query, signal)
   return {
     sink: writer,
@@ -72,7 +72,8 @@ export function createLogStore(options: LogStoreOptions): LogStore {
 /** Reads a store that somebody else writes, perhaps in another process. */
 export function openLogStore(options: Pick<LogStoreOptions, 'folder' | 'clock' | 'log'>): Pick<LogStore, 'query'> & { close(): void } {
   const archive = new LogArchive(options)
-  return { query: (query, signal) => queryLogs({ archive, clock: options.clock }, query, signal), close: () => archive.close() }
+  const context = { archive, clock: options.clock, open: { count: 0 } }
+  return { query: (query, signal) => queryLogs(context, query, signal), close: () => archive.close() }
 }
 
 function figuresOf(writer: StoreWriter): readonly LogFigure[] {
