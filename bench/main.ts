@@ -14,6 +14,7 @@ import { measureCollector } from './collector/beside-cadvisor.ts'
 import { measureScheduler } from './scheduler/scheduling.ts'
 import { measureLogEncoding } from './logs/encoding.ts'
 import { measureLogSearch } from './logs/search.ts'
+import { measureLogCollection } from './logs/throughput.ts'
 import type { Measurement } from './measurement.ts'
 import { measureNode } from './node/pods.ts'
 
@@ -32,7 +33,7 @@ const suites: Readonly<Record<string, () => Promise<readonly Measurement[]>>> = 
   encoding: measureEncoding,
   'log-encoding': measureLogEncoding,
   fleet: measureFleet,
-  logs: measureLogSearch,
+  logs: async () => [...(await measureLogCollection()), ...(await measureLogSearch())],
   shards: measureShards,
   'alerts-kills': measureAlertsKills,
   scheduler: () => measureScheduler(),

@@ -1,0 +1,161 @@
+import { fork, spawn, type ChildProcess } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { createServer as createHttpServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { unpackPackage } from '../../cli/setup/unpacked-package.ts'
+import type { Measurement } from '../measurement.ts'
+
+const files = 4
+const linesPerFile = 250_000
+const lines = files * linesPerFile
+const timeoutMs = 60_000
+const project = fileURLToPath(new URL('../..', import.meta.url))
+
+interface Run {
+  readonly received: number
+  readonly seconds: number
+  readonly cpuSeconds: number
+  readonly residentBytes: number
+}
+
+/** Files of containers to a receiver on this machine: ours over HTTP with acknowledgements, rsyslog over TCP without. */
+export async function measureLogCollection(): Promise<readonly Measurement[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'binnacle-bench-'))
+  try {
+    writeLogs(folder)
+    const own = await collectOwn(folder)
+    const peer = await collectByRsyslog(folder)
+    return [
+      {
+        what: 'log lines of 220 bytes from 4 Docker files to an HTTP receiver, redacted, every one acknowledged',
+        value: describe(own),
+        peer: `rsyslog's imfile, forwarded as they are by TCP: ${describe(peer)}`,
+        aim: '≥ 200 k lines/s of one core, none lost, RSS ≤ 100 MB beyond the process',
+      },
+    ]
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function describe({ received, seconds, cpuSeconds, residentBytes }: Run): string {
+  const rate = (of: number) => `${Math.round(received / of / 1000)} k/s`
+  return `${rate(seconds)}, ${rate(cpuSeconds)} per core, ${lines - received} lost, ${Math.round(residentBytes / 1e6)} MB RSS`
+}
+
+function writeLogs(folder: string): void {
+  mkdirSync(join(folder, 'logs'))
+  for (let file = 0; file < files; file++) {
+    let text = ''
+    for (let line = 0; line < linesPerFile; line++) {
+      const log = `2026-11-21 09:13:23.123 INFO  [main] com.example.Service - request ${line} handled in 12 ms for user 4711, path=/api/v1/things/${line} status=200 bytes=5120\n`
+      text += `${JSON.stringify({ log, stream: 'stdout', time: `2026-11-21T09:13:23.${String(100_000_000 + line)}Z` })}\n`
+    }
+    writeFileSync(join(folder, 'logs', `${file}.log`), text)
+  }
+}
+
+async function collectOwn(folder: string): Promise<Run> {
+  let received = 0
+  const server = createHttpServer((request, response) => {
+    request.on('data', (chunk: Buffer) => (received += countLines(chunk)))
+    request.on('end', () => response.writeHead(200).end())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const configuration = join(folder, 'logs.yaml')
+  const { port } = server.address() as AddressInfo
+  writeFileSync(
+    configuration,
+    `sources: {files: [{paths: ["${folder}/logs/*.log"], format: docker}]}\nstore: false\nsinks: [{type: webhook, url: "http://127.0.0.1:${port}/"}]\n`,
+  )
+  const begun = performance.now()
+  const child = fork(fileURLToPath(new URL('collecting-process.ts', import.meta.url)), [configuration, join(folder, 'state')])
+  try {
+    await untilQuiet(() => received)
+    const seconds = (performance.now() - begun) / 1000
+    const told = new Promise<{ cpuSeconds: number; residentBytes: number }>((resolve) => {
+      child.on('message', (message: { cpuSeconds: number; residentBytes: number }) => resolve(message))
+    })
+    child.send({})
+    return { received, seconds, ...(await told) }
+  } finally {
+    child.kill('SIGKILL')
+    server.closeAllConnections()
+    server.close()
+  }
+}
+
+async function collectByRsyslog(folder: string): Promise<Run> {
+  let received = 0
+  const server = createServer((socket) => {
+    socket.on('data', (chunk: Buffer) => (received += countLines(chunk)))
+    socket.on('error', () => {})
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const unpacked = (name: string) => join(unpackPackage(name, join(project, '.cache/debian'), () => {}) ?? '', '../..')
+  const [program, ...libraries] = ['rsyslog', 'libestr0', 'libfastjson4'].map(unpacked) as [string, string, string]
+  mkdirSync(join(folder, 'rsyslog'))
+  const configuration = join(folder, 'rsyslog.conf')
+  writeFileSync(
+    configuration,
+    `global(workDirectory="${folder}/rsyslog" maxMessageSize="64k")
+module(load="imfile")
+input(type="imfile" File="${folder}/logs/*.log" Tag="bench")
+template(name="raw" type="string" string="%msg%\\n")
+action(type="omfwd" target="127.0.0.1" port="${port}" protocol="tcp" template="raw" queue.type="LinkedList" queue.size="100000")
+`,
+  )
+  const paths = libraries.flatMap((root) => [join(root, 'usr/lib/x86_64-linux-gnu'), join(root, 'lib/x86_64-linux-gnu')])
+  const begun = performance.now()
+  const modules = join(program, 'usr/lib/x86_64-linux-gnu/rsyslog')
+  const child = spawn(join(program, 'usr/sbin/rsyslogd'), ['-n', '-f', configuration, '-i', join(folder, 'rsyslog.pid'), '-M', modules], {
+    env: { LD_LIBRARY_PATH: paths.filter((path) => existsSync(path)).join(':') },
+    stdio: 'ignore',
+  })
+  try {
+    await untilQuiet(() => received)
+    const seconds = (performance.now() - begun) / 1000
+    return { received, seconds, ...usageOf(child) }
+  } finally {
+    child.kill('SIGKILL')
+    server.close()
+  }
+}
+
+const newline = 0x0a
+
+function countLines(chunk: Buffer): number {
+  let count = 0
+  for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, at + 1)) count++
+  return count
+}
+
+/** Resolves when all lines have come, or none any more. */
+async function untilQuiet(received: () => number): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  let last = 0
+  let lastAt = performance.now()
+  while (received() < lines && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    if (received() !== last) {
+      last = received()
+      lastAt = performance.now()
+    } else if (performance.now() - lastAt > 10_000) return
+  }
+}
+
+/** CPU time and peak of the resident set of a process that still runs. */
+function usageOf({ pid }: ChildProcess): Pick<Run, 'cpuSeconds' | 'residentBytes'> {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, residentBytes: Number(peak) * 1024 }
+}
+
+if (import.meta.main) {
+  for (const { what, value, peer = '', aim } of await measureLogCollection())
+    process.stdout.write(`${what}: ${value} (aim ${aim}); ${peer}\n`)
+}
