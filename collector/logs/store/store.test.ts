@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { assert as check, asyncProperty, array, constantFrom, integer, record } from 'fast-check'
@@ -157,6 +157,34 @@ describe('the log store', () => {
       expect(texts(await find(after))).toEqual(numbered(40).map(({ text }) => text))
       await after.sink.stop()
     }
+  })
+
+  it('goes on after a crash at any moment of compressing, and names a file that is damaged', async () => {
+    const journal = '0000000001.journal'
+    const segment = '0000000001.segment'
+    const store = await open()
+    for (let round = 0; round < 9; round++)
+      await Promise.all(numbered(1000, round * 1000).map((line) => store.sink.deliver(batchOf(originOf('web'), [line]), never)))
+    await store.sink.stop()
+    const all = numbered(9000).map(({ text }) => text)
+    // A crash between the names: the journal was not removed yet, and a later one was begun.
+    copyFileSync(join(folder, '0000000002.journal'), join(folder, journal))
+    writeFileSync(join(folder, '0000000002.segment.new'), 'half of a segment')
+    const after = await open()
+    expect(texts(await find(after, { limit: '10000' }))).toEqual(all)
+    await after.sink.deliver(batchOf(originOf('web'), numbered(1, 9000)), never)
+    await after.sink.stop()
+    expect(readdirSync(folder)).not.toContain('0000000002.segment.new')
+    expect(readdirSync(folder)).not.toContain(journal)
+    const bytes = readFileSync(join(folder, segment))
+    bytes[bytes.length - 40] = bytes.at(-40)! ^ 0xff
+    writeFileSync(join(folder, segment), bytes)
+    const damaged = await open()
+    const records: object[] = []
+    for await (const chunk of damaged.query(parseLogQuery({ limit: '10000' }, systemClock.now()), never)) records.push(...chunk)
+    expect(records.at(-1)).toMatchObject({ end: { problems: [{ problem: `the file ${segment} of the store is damaged` }] } })
+    expect(records).toHaveLength(2)
+    await damaged.sink.stop()
   })
 
   it('finds the same as a list that is searched line by line', async () => {
