@@ -111,10 +111,12 @@ export class Delivery implements LogSink {
 
   async room(signal: AbortSignal): Promise<void> {
     while (this.#isFull && this.#settings.onFull !== 'drop' && !this.#isStopping && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        signal.addEventListener('abort', () => resolve(), { once: true })
-        this.#roomWaiters.push(resolve)
-      })
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const wake = () => resolve()
+      signal.addEventListener('abort', wake, { once: true })
+      this.#roomWaiters.push(wake)
+      await promise
+      signal.removeEventListener('abort', wake)
     }
   }
 
