@@ -34,12 +34,7 @@ import { StatusWriter } from './pod/status-writer.ts'
 import type { StatusSink } from './pod/status-writer.ts'
 import { alwaysHealthy, createProbeExecutor } from './probes/probe-executor.ts'
 import { Prober } from './probes/prober.ts'
-import { connectToDocker } from './runtime/docker/docker-engine.ts'
-import { DockerRuntime } from './runtime/docker/docker-runtime.ts'
 import type { ContainerRuntime, DnsConfig, NetworkConfig, RuntimeInfo } from './runtime/runtime.ts'
-import type { Traces } from './runtime/simulated/load-curve.ts'
-import { LoadGroups } from './runtime/simulated/load-group.ts'
-import { SimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
 import { mirroredUid } from './static-pods/annotations.ts'
 import { ManifestFolder } from './static-pods/manifest-folder.ts'
 import { MirrorPods } from './static-pods/mirror-pods.ts'
@@ -54,6 +49,7 @@ import { VolumeManager } from './volumes/volume-manager.ts'
 
 export { nodeCgroupPaths } from './container/resources.ts'
 export { removeEverything } from './remove-everything.ts'
+export { createDockerRuntime, createSimulatedRuntime } from './runtime/create-runtime.ts'
 export { LoadGroups } from './runtime/simulated/load-group.ts'
 export { readTraces } from './runtime/simulated/traces.ts'
 export type { ContainerRuntime } from './runtime/runtime.ts'
@@ -139,27 +135,6 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   const internalIp = options.addresses.find(({ type }) => type === 'InternalIP')?.address
   if (internalIp === undefined) throw new RangeError('addresses: one of type InternalIP is needed')
   return new ComposedAgent(options, internalIp)
-}
-
-/** Pods on a Docker engine: `unix:///var/run/docker.sock`, `tcp://host:port`. */
-export function createDockerRuntime(options: { readonly url: string; readonly clock: Clock; readonly nodePath: string }): ContainerRuntime {
-  return new DockerRuntime({ docker: connectToDocker(options.url), clock: options.clock, nodePath: options.nodePath })
-}
-
-/** A node in memory. `usage()` of the result is what its containers use. */
-export function createSimulatedRuntime(options: {
-  readonly clock: Clock
-  readonly nodeName: string
-  readonly cpus?: number
-  readonly memoryBytes?: number
-  readonly architecture?: string
-  readonly startLatencyMs?: number
-  /** Shared by the nodes of a process whose containers share loads. */
-  readonly groups?: LoadGroups
-  readonly traces?: Traces
-}): SimulatedRuntime {
-  const defaults = { cpus: 8, memoryBytes: 16 * 1024 ** 3, architecture: 'amd64', startLatencyMs: 0, traces: new Map() }
-  return new SimulatedRuntime({ groups: new LoadGroups(), ...defaults, ...options })
 }
 
 class ComposedAgent implements NodeAgent {
