@@ -4,12 +4,12 @@ import type { Log } from '../../lib/log.ts'
 import type { EntryDraft, Journal, Put, Removal, TableName } from '../state/journal.ts'
 import { momentOf } from './election.ts'
 import type { Moment } from './election.ts'
-import { maxFrameBytes, replicationPath } from './frames.ts'
+import { maxFrameBytes, parseFrame, replicationPath } from './frames.ts'
 import type { FollowerFrame, LeaderFrame } from './frames.ts'
 import type { PeerTls } from './peer-door.ts'
 
-/** A leader that says nothing for this long is left, and looked for again. */
-const silenceMs = 10_000
+/** A leader that says nothing for this long, or for one lease, is left, and looked for again. */
+const leastSilenceMs = 10_000
 const reconnectMs = 500
 
 export interface FollowerOptions {
@@ -71,7 +71,8 @@ export class Follower {
   }
 
   async #followOnce(address: string): Promise<void> {
-    const { name, journal, tls, clock } = this.#options
+    const { name, journal, tls, clock, leaseDurationMs } = this.#options
+    const silenceMs = Math.max(leastSilenceMs, leaseDurationMs)
     const [newest] = await journal.entries({ limit: 1 })
     const url = `${tls === undefined ? 'ws' : 'wss'}://${address}${replicationPath}?name=${encodeURIComponent(name)}&since=${newest?.time ?? 0}`
     const socket = new WebSocket(url, { maxPayload: maxFrameBytes, handshakeTimeout: 5000, perMessageDeflate: false, ...tls })
@@ -82,7 +83,8 @@ export class Follower {
     socket.on('message', (data: Buffer) => {
       alarm.cancel()
       alarm = clock.setTimer(silenceMs, () => socket.terminate())
-      const frame = JSON.parse(data.toString()) as LeaderFrame
+      const frame = parseFrame(data) as LeaderFrame | undefined
+      if (frame === undefined) return socket.terminate()
       if (frame.kind === 'ping') {
         this.#promisedAt = momentOf(clock)
         socket.send(JSON.stringify({ kind: 'promise', id: frame.id } satisfies FollowerFrame))
@@ -123,6 +125,7 @@ class Copy {
   }
 
   async take(frame: Exclude<LeaderFrame, { kind: 'ping' }>): Promise<void> {
+    if (frame.kind === 'prune') return this.#journal.prune(frame.time)
     if (frame.kind === 'change') {
       // The journal takes changes in the order of the calls, and several with one flush.
       const write = this.#isReplaced ? this.#journal.commit(frame.change) : this.#pending.then(() => this.#journal.commit(frame.change))

@@ -10,6 +10,8 @@ export type LeaderFrame =
       readonly last?: { readonly index: number }
     }
   | { readonly kind: 'change'; readonly index: number; readonly change: Change }
+  /** History from before this time can be forgotten. */
+  | { readonly kind: 'prune'; readonly time: number }
   /** Asks for the promise not to take over for one lease duration. */
   | { readonly kind: 'ping'; readonly id: number }
 
@@ -23,3 +25,13 @@ export const statusPath = '/cluster/v1/status'
 
 /** Larger messages than this are not taken. */
 export const maxFrameBytes = 64 * 1024 * 1024
+
+/** A message of the other side, or `undefined` for what is none. */
+export function parseFrame(data: Buffer): { readonly kind: string } | undefined {
+  try {
+    const value: unknown = JSON.parse(data.toString())
+    return typeof value === 'object' && value !== null && 'kind' in value ? (value as { readonly kind: string }) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log.ts'
 import { NotLeadingError, elapsedSince, momentOf } from './election.ts'
 import type { Moment } from './election.ts'
 import type { Change, Journal, Put, Snapshot, TableName } from '../state/journal.ts'
+import { parseFrame } from './frames.ts'
 import type { FollowerFrame, LeaderFrame } from './frames.ts'
 
 /** A follower that has not acknowledged for this long is left behind. */
@@ -76,7 +77,11 @@ export class Replication {
     return {
       load: () => journal.load(),
       entries: (query) => journal.entries(query),
-      prune: (time) => journal.prune(time),
+      prune: (time) => {
+        const text = JSON.stringify({ kind: 'prune', time } satisfies LeaderFrame)
+        for (const session of this.#sessions.values()) this.#send(session, text)
+        return journal.prune(time)
+      },
       commit: (change) => this.#commit(change),
       close: async () => {},
     }
@@ -162,7 +167,8 @@ export class Replication {
   }
 
   #receive(session: Session, data: Buffer): void {
-    const frame = JSON.parse(data.toString()) as FollowerFrame
+    const frame = parseFrame(data) as FollowerFrame | undefined
+    if (frame === undefined) return session.socket.terminate()
     if (frame.kind === 'promise') {
       session.promisedSince = session.pings.get(frame.id) ?? session.promisedSince
       for (const id of session.pings.keys()) if (id <= frame.id) session.pings.delete(id)
