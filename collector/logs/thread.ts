@@ -7,8 +7,8 @@ import { systemRandom } from '../../lib/random.ts'
 import type { LogAnswer, LogContext, LogRequest, LogRoutes } from './context.ts'
 import { Pipeline } from './pipeline.ts'
 import type { FromThread, ThreadData, ToThread } from './protocol.ts'
-import { createLogSinks } from './sinks/sinks.ts'
-import { createLogStore } from './store/store.ts'
+import type { LogSink } from './sinks/sink.ts'
+import type { LogStore } from './store/store.ts'
 
 /** The pipeline on a thread of its own: what is said to it, and what it says. */
 class PipelineThread {
@@ -19,20 +19,9 @@ class PipelineThread {
   /** Answers in parts that somebody is still reading. */
   readonly #open = new Map<number, { readonly parts: AsyncIterator<string | Buffer> | undefined; readonly abort: AbortController }>()
 
-  constructor(port: MessagePort, { nodeName, dataFolder, settings, sinks: sinkSettings, store: storeSettings }: ThreadData) {
+  constructor(port: MessagePort, { settings }: ThreadData, { context, sinks, store }: ThreadParts) {
     this.#port = port
-    this.#log = forwardLog({}, (message) => this.#send(message))
-    const context: LogContext = { clock: systemClock, random: systemRandom, log: this.#log, nodeName, dataFolder }
-    const store =
-      storeSettings === undefined
-        ? undefined
-        : createLogStore({
-            folder: join(dataFolder, 'store'),
-            clock: systemClock,
-            log: this.#log,
-            ...storeSettings,
-          })
-    const sinks = [...createLogSinks(sinkSettings, context), ...(store === undefined ? [] : [store.sink])]
+    this.#log = context.log
     this.#pipeline = new Pipeline({ context, settings, sinks, storeFigures: () => store?.figures() ?? [] })
     this.#routes = { '/status': async () => this.#status(), ...store?.routes }
   }
@@ -113,6 +102,24 @@ class PipelineThread {
   }
 }
 
+interface ThreadParts {
+  readonly context: LogContext
+  readonly sinks: readonly LogSink[]
+  readonly store: LogStore | undefined
+}
+
+/** What is not wanted is not loaded either: a thread has everything once more. */
+async function createParts({ nodeName, dataFolder, sinks, store: storeSettings }: ThreadData, log: Log): Promise<ThreadParts> {
+  const context: LogContext = { clock: systemClock, random: systemRandom, log, nodeName, dataFolder }
+  const folder = join(dataFolder, 'store')
+  const store =
+    storeSettings === undefined
+      ? undefined
+      : (await import('./store/store.ts')).createLogStore({ folder, clock: systemClock, log, ...storeSettings })
+  const created = sinks.length === 0 ? [] : (await import('./sinks/sinks.ts')).createLogSinks(sinks, context)
+  return { context, store, sinks: [...created, ...(store === undefined ? [] : [store.sink])] }
+}
+
 /** Log lines are written by the thread that owns the process. */
 function forwardLog(fields: Readonly<Record<string, unknown>>, send: (message: FromThread) => void): Log {
   const at = (level: 'debug' | 'info' | 'warn' | 'error') => (more: object, message: string) =>
@@ -145,9 +152,11 @@ function toSendable(error: Error & { code?: unknown }): object {
 if (parentPort !== null) {
   const port = parentPort
   const fail = (error: unknown) =>
-    port.postMessage({ type: 'failed', message: error instanceof Error ? error.message : String(error) } satisfies FromThread)
+    port.postMessage({ type: 'failed', message: error instanceof Error ? error.message : String(error) } satisfies FromThread, [])
   try {
-    await new PipelineThread(port, workerData as ThreadData).start()
+    const data = workerData as ThreadData
+    const log = forwardLog({}, (message) => port.postMessage(message, []))
+    await new PipelineThread(port, data, await createParts(data, log)).start()
   } catch (error) {
     fail(error)
     port.close()

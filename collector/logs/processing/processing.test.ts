@@ -86,7 +86,9 @@ describe('levels', () => {
 
   test('no bytes make it throw', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => detectLevel(Buffer.from(bytes), 0, bytes.length) < logLevels.length),
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        expect(detectLevel(Buffer.from(bytes), 0, bytes.length)).toBeLessThan(logLevels.length)
+      }),
     )
   })
 })
@@ -143,7 +145,7 @@ describe('redaction', () => {
       fc.property(fc.array(fc.oneof(part, fc.string({ maxLength: 4 })), { maxLength: 12 }), (parts) => {
         const text = parts.join('')
         const bytes = Buffer.from(text)
-        return mayHoldSecret(bytes, 0, bytes.length) || redactText(bytes.toString(), []) === bytes.toString()
+        if (!mayHoldSecret(bytes, 0, bytes.length)) expect(redactText(bytes.toString(), [])).toBe(bytes.toString())
       }),
       { numRuns: 5000 },
     )
