@@ -87,6 +87,8 @@ const settings: DeliverySettings = {
 }
 /** A busy disk may take its time for the spool's syncs. */
 const diskPatienceMs = 5000
+/** Many runs, each with its syncs. */
+const propertyTimeoutMs = 60_000
 
 describe('the way of lines to a receiver', () => {
   let dir: string
@@ -421,117 +423,125 @@ describe('the way of lines to a receiver', () => {
     await delivery.stop()
   })
 
-  it('has an account of every line at every moment, delivers each that is not counted as dropped, and keeps their order', async () => {
-    const kinds = fc.constantFrom('ok', 'ok', 'down', 'refuse', 'again', 'large', 'hang')
-    const plans = fc.record({
-      answers: fc.array(kinds, { minLength: 5, maxLength: 50 }),
-      concurrency: fc.integer({ min: 1, max: 4 }),
-      onFull: fc.constantFrom('wait' as const, 'spool' as const, 'drop' as const),
-      whenSpoolFull: fc.constantFrom('wait' as const, 'drop-oldest' as const),
-      maxLines: fc.integer({ min: 1, max: 20 }),
-    })
-    await fc.assert(
-      fc.asyncProperty(plans, async ({ answers, ...more }) => {
-        const folder = await mkdtemp(join(dir, 'run-'))
-        receiver = new FakeReceiver()
-        let turn = 0
-        let isDisturbed = true
-        const delivery = await startDelivery({ ...more, timeoutMs: 500, memoryBytes: 3000, spoolBytes: 8000 }, folder)
-        receiver.answer = (batches) => {
-          expectBalance(delivery.stats())
-          return isDisturbed ? playAnswer(answers[turn++ % answers.length]!, batches) : { bytes: 1 }
-        }
-        const positions = [0, 0, 0, 0, 0]
-        const handed: string[] = []
-        let pending = 0
-        for (let round = 0; round < 40; round++) {
-          for (let file = 0; file < 5; file++) {
-            const texts = Array.from({ length: (round % 3) + 1 }, (_, number) => `line ${round}.${number} of ${file}`)
-            const batch = fakeBatch(texts, { file: `file-${file}`, from: positions[file]! })
-            positions[file] = batch.nextPosition
-            handed.push(...texts.map((_, index) => lineId(batch, index)))
-            pending++
-            void delivery.deliver(batch, signal).then(() => {
-              expectBalance(delivery.stats())
-              pending--
-            })
+  it(
+    'has an account of every line at every moment, delivers each that is not counted as dropped, and keeps their order',
+    async () => {
+      const kinds = fc.constantFrom('ok', 'ok', 'down', 'refuse', 'again', 'large', 'hang')
+      const plans = fc.record({
+        answers: fc.array(kinds, { minLength: 5, maxLength: 50 }),
+        concurrency: fc.integer({ min: 1, max: 4 }),
+        onFull: fc.constantFrom('wait' as const, 'spool' as const, 'drop' as const),
+        whenSpoolFull: fc.constantFrom('wait' as const, 'drop-oldest' as const),
+        maxLines: fc.integer({ min: 1, max: 20 }),
+      })
+      await fc.assert(
+        fc.asyncProperty(plans, async ({ answers, ...more }) => {
+          const folder = await mkdtemp(join(dir, 'run-'))
+          receiver = new FakeReceiver()
+          let turn = 0
+          let isDisturbed = true
+          const delivery = await startDelivery({ ...more, timeoutMs: 500, memoryBytes: 3000, spoolBytes: 8000 }, folder)
+          receiver.answer = (batches) => {
+            expectBalance(delivery.stats())
+            return isDisturbed ? playAnswer(answers[turn++ % answers.length]!, batches) : { bytes: 1 }
           }
-          await clock.advance(150)
-          expectBalance(delivery.stats())
-        }
-        isDisturbed = false
-        await until(() => {
-          const { waiting, spooled } = delivery.stats()
-          return waiting + spooled === 0
-        })
-        const stats = delivery.stats()
-        expectBalance(stats)
-        const arrived = new Set(receiver.lines.map(({ id }) => id))
-        expect(stats.accepted).toBe(handed.length)
-        expect(arrived.size).toBe(handed.length - sumOf(stats.dropped))
-        if (!answers.includes('again')) expectOrder(receiver)
-        await clock.settle()
-        expect(pending).toBe(0)
-        await delivery.stop()
-      }),
-      { numRuns: 25 },
-    )
-  })
-
-  it('loses nothing over restarts, whatever the receiver does, when readers hand over again what was not safe', async () => {
-    const kinds = fc.constantFrom('ok', 'down', 'down', 'large', 'hang')
-    const plans = fc.record({
-      answers: fc.array(kinds, { minLength: 5, maxLength: 30 }),
-      lives: fc.array(fc.record({ rounds: fc.nat(12), concurrency: fc.integer({ min: 1, max: 4 }) }), { minLength: 2, maxLength: 5 }),
-      onFull: fc.constantFrom('wait' as const, 'spool' as const),
-    })
-    await fc.assert(
-      fc.asyncProperty(plans, async ({ answers, lives, onFull }) => {
-        const folder = await mkdtemp(join(dir, 'lives-'))
-        receiver = new FakeReceiver()
-        let turn = 0
-        const readers: Reader[] = [0, 1, 2].map((file) => ({ file: `file-${file}`, position: 0, unsafe: [] }))
-        const handed = new Set<string>()
-        const handOver = (delivery: Delivery, reader: Reader, batch: LogBatch) => {
-          reader.unsafe.push(batch)
-          delivery.deliver(batch, signal).then(
-            () => (reader.unsafe = reader.unsafe.filter((other) => other !== batch)),
-            () => {},
-          )
-        }
-        for (const [life, { rounds, concurrency }] of [...lives, { rounds: 0, concurrency: 2 }].entries()) {
-          const isLast = life === lives.length
-          receiver.answer = (batches) => (isLast ? { bytes: 1 } : playAnswer(answers[turn++ % answers.length]!, batches))
-          const delivery = await startDelivery(
-            { concurrency, onFull, maxLines: 10, timeoutMs: 500, memoryBytes: 3000, spoolBytes: 20_000 },
-            folder,
-          )
-          for (const reader of readers) for (const batch of reader.unsafe.splice(0)) handOver(delivery, reader, batch)
-          for (let round = 0; round < rounds; round++) {
-            for (const reader of readers) {
-              const batch = fakeBatch([`${life}.${round}`, 'x'.repeat(round * 5)], { file: reader.file, from: reader.position })
-              reader.position = batch.nextPosition
-              for (let index = 0; index < batch.count; index++) handed.add(lineId(batch, index))
-              handOver(delivery, reader, batch)
+          const positions = [0, 0, 0, 0, 0]
+          const handed: string[] = []
+          let pending = 0
+          for (let round = 0; round < 40; round++) {
+            for (let file = 0; file < 5; file++) {
+              const texts = Array.from({ length: (round % 3) + 1 }, (_, number) => `line ${round}.${number} of ${file}`)
+              const batch = fakeBatch(texts, { file: `file-${file}`, from: positions[file]! })
+              positions[file] = batch.nextPosition
+              handed.push(...texts.map((_, index) => lineId(batch, index)))
+              pending++
+              void delivery.deliver(batch, signal).then(() => {
+                expectBalance(delivery.stats())
+                pending--
+              })
             }
             await clock.advance(150)
             expectBalance(delivery.stats())
           }
-          if (isLast) await until(() => delivery.stats().waiting + delivery.stats().spooled === 0)
-          let isStopped = false
-          const stopping = delivery.stop().then(() => (isStopped = true))
-          await until(() => isStopped)
-          await stopping
-          expectBalance(delivery.stats())
-          expect(delivery.stats().dropped).toEqual({})
-        }
-        const arrived = new Set(receiver.lines.map(({ id }) => id))
-        expect([...handed].filter((id) => !arrived.has(id))).toEqual([])
-        expect(readers.flatMap(({ unsafe }) => unsafe)).toEqual([])
-      }),
-      { numRuns: 15 },
-    )
-  })
+          isDisturbed = false
+          await until(() => {
+            const { waiting, spooled } = delivery.stats()
+            return waiting + spooled === 0
+          })
+          const stats = delivery.stats()
+          expectBalance(stats)
+          const arrived = new Set(receiver.lines.map(({ id }) => id))
+          expect(stats.accepted).toBe(handed.length)
+          expect(arrived.size).toBe(handed.length - sumOf(stats.dropped))
+          if (!answers.includes('again')) expectOrder(receiver)
+          await clock.settle()
+          expect(pending).toBe(0)
+          await delivery.stop()
+        }),
+        { numRuns: 25 },
+      )
+    },
+    propertyTimeoutMs,
+  )
+
+  it(
+    'loses nothing over restarts, whatever the receiver does, when readers hand over again what was not safe',
+    async () => {
+      const kinds = fc.constantFrom('ok', 'down', 'down', 'large', 'hang')
+      const plans = fc.record({
+        answers: fc.array(kinds, { minLength: 5, maxLength: 30 }),
+        lives: fc.array(fc.record({ rounds: fc.nat(12), concurrency: fc.integer({ min: 1, max: 4 }) }), { minLength: 2, maxLength: 5 }),
+        onFull: fc.constantFrom('wait' as const, 'spool' as const),
+      })
+      await fc.assert(
+        fc.asyncProperty(plans, async ({ answers, lives, onFull }) => {
+          const folder = await mkdtemp(join(dir, 'lives-'))
+          receiver = new FakeReceiver()
+          let turn = 0
+          const readers: Reader[] = [0, 1, 2].map((file) => ({ file: `file-${file}`, position: 0, unsafe: [] }))
+          const handed = new Set<string>()
+          const handOver = (delivery: Delivery, reader: Reader, batch: LogBatch) => {
+            reader.unsafe.push(batch)
+            delivery.deliver(batch, signal).then(
+              () => (reader.unsafe = reader.unsafe.filter((other) => other !== batch)),
+              () => {},
+            )
+          }
+          for (const [life, { rounds, concurrency }] of [...lives, { rounds: 0, concurrency: 2 }].entries()) {
+            const isLast = life === lives.length
+            receiver.answer = (batches) => (isLast ? { bytes: 1 } : playAnswer(answers[turn++ % answers.length]!, batches))
+            const delivery = await startDelivery(
+              { concurrency, onFull, maxLines: 10, timeoutMs: 500, memoryBytes: 3000, spoolBytes: 20_000 },
+              folder,
+            )
+            for (const reader of readers) for (const batch of reader.unsafe.splice(0)) handOver(delivery, reader, batch)
+            for (let round = 0; round < rounds; round++) {
+              for (const reader of readers) {
+                const batch = fakeBatch([`${life}.${round}`, 'x'.repeat(round * 5)], { file: reader.file, from: reader.position })
+                reader.position = batch.nextPosition
+                for (let index = 0; index < batch.count; index++) handed.add(lineId(batch, index))
+                handOver(delivery, reader, batch)
+              }
+              await clock.advance(150)
+              expectBalance(delivery.stats())
+            }
+            if (isLast) await until(() => delivery.stats().waiting + delivery.stats().spooled === 0)
+            let isStopped = false
+            const stopping = delivery.stop().then(() => (isStopped = true))
+            await until(() => isStopped)
+            await stopping
+            expectBalance(delivery.stats())
+            expect(delivery.stats().dropped).toEqual({})
+          }
+          const arrived = new Set(receiver.lines.map(({ id }) => id))
+          expect([...handed].filter((id) => !arrived.has(id))).toEqual([])
+          expect(readers.flatMap(({ unsafe }) => unsafe)).toEqual([])
+        }),
+        { numRuns: 15 },
+      )
+    },
+    propertyTimeoutMs,
+  )
 })
 
 /** As a reader: what is not safe when a sink stops is handed over again after the next start. */
