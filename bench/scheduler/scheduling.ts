@@ -4,7 +4,7 @@ import { createTestCredentials } from '../../orchestrator/apiserver/testing/test
 import type { TestCredentials } from '../../orchestrator/apiserver/testing/test-server.ts'
 import type { Measurement } from '../measurement.ts'
 import { createNamespace, startBenchCluster } from './cluster.ts'
-import type { BenchCluster } from './cluster.ts'
+import type { BenchCluster, Cost } from './cluster.ts'
 import { nodeOf, podOf, shapes } from './shapes.ts'
 import type { PodGroup, Shape } from './shapes.ts'
 
@@ -16,15 +16,17 @@ export async function measureScheduler(wanted: readonly string[] = []): Promise<
   const credentials = await createTestCredentials()
   const rows: Measurement[] = []
   for (const shape of shapes.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
-    const ms = await measureShape(shape, credentials)
-    const rate = Math.round(shape.measured.count / (ms / 1000)).toLocaleString('en')
+    const { ms, cpuMs } = await measureShape(shape, credentials)
+    const { count } = shape.measured
+    const rate = Math.round(count / (ms / 1000)).toLocaleString('en')
+    const value = `${rate} pods/s, ${(cpuMs / count).toFixed(2)} ms of CPU each`
     rows.push({
       what: `scheduling, 5,000 nodes, ${shape.name}: ${describe(shape)}`,
-      value: `${rate} pods/s`,
+      value,
       aim: shape.upstream === undefined ? '' : `≥ ${shape.name === 'basic' ? '1,000' : shape.upstream} pods/s`,
       ...(shape.upstream === undefined ? {} : { peer: `upstream's CI threshold ${shape.upstream} pods/s` }),
     })
-    console.error(`${shape.name}: ${rate} pods/s`)
+    console.error(`${shape.name}: ${value}`)
   }
   return rows
 }
@@ -34,7 +36,7 @@ function describe({ before, measured }: Shape): string {
   return `${measured.count.toLocaleString('en')} pods${total === 0 ? '' : ` beside ${total.toLocaleString('en')}`}`
 }
 
-async function measureShape(shape: Shape, credentials: TestCredentials): Promise<number> {
+async function measureShape(shape: Shape, credentials: TestCredentials): Promise<Cost> {
   const nodes = Array.from({ length: nodeCount }, (_, index) => nodeOf(index, shape))
   const cluster = await startBenchCluster(credentials, nodes)
   const abort = new AbortController()
@@ -49,24 +51,24 @@ async function measureShape(shape: Shape, credentials: TestCredentials): Promise
     })
     const churning = shape.isChurning === true ? churn(cluster, shape, abort.signal) : undefined
     for (const [at, group] of shape.before.entries()) await add(cluster, namespaces, group, `before-${at}`)
-    const ms = await add(cluster, namespaces, shape.measured, 'measured')
+    const cost = await add(cluster, namespaces, shape.measured, 'measured')
     abort.abort()
     await churning
-    return ms
+    return cost
   } finally {
     abort.abort()
     await cluster.stop()
   }
 }
 
-async function add(cluster: BenchCluster, namespaces: readonly string[], group: PodGroup, prefix: string): Promise<number> {
+async function add(cluster: BenchCluster, namespaces: readonly string[], group: PodGroup, prefix: string): Promise<Cost> {
   const pods = Array.from({ length: group.count }, (_, index) =>
     podOf(`${prefix}-${index}`, namespaces[index % namespaces.length]!, group, index),
   )
   const create = () => cluster.createAll(CoreV1Pod, pods)
   if (group.staysPending !== true) return cluster.schedule(group.count, create)
   await create()
-  return 0
+  return { ms: 0, cpuMs: 0 }
 }
 
 /** A node, a service and a pod that is too large come and go. */

@@ -167,9 +167,10 @@ export class ClusterCache implements Snapshot {
     if (this.#guests.size === 0) return nobody
     const guests = this.#guests.get(nodeName)
     if (guests === undefined) return nobody
-    return [...guests.values()].filter(
-      ({ metadata: { uid }, spec }) => uid !== pod.metadata.uid && (spec.priority ?? 0) >= priorityOf(pod) && !this.#places.has(uid!),
-    )
+    let found: CoreV1Pod[] | undefined
+    for (const [uid, guest] of guests)
+      if (uid !== pod.metadata.uid && priorityOf(guest) >= priorityOf(pod) && !this.#places.has(uid)) (found ??= []).push(guest)
+    return found ?? nobody
   }
 
   /** What `look` finds while pods count as if they were on a node. */

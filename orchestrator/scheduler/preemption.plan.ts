@@ -77,8 +77,9 @@ export function planPreemption(input: PreemptionInput): PreemptionPlan | string 
   if (reason !== undefined) return reason
   let best: Candidate | undefined
   let bestCost: Cost | undefined
+  const asksForRoom = input.profile.filter.some(({ name }) => name === 'NodeResourcesFit')
   const reasons = tryNodes(input, {
-    isWorthTrying: (node) => bestCost === undefined || compareCosts(leastCost(node, input), bestCost) < 0,
+    isWorthTrying: (node) => bestCost === undefined || compareCosts(leastCost(node, input, asksForRoom), bestCost) < 0,
     found: (candidate) => {
       const cost = costOf(candidate)
       if (bestCost !== undefined && compareCosts(cost, bestCost) >= 0) return
@@ -162,7 +163,7 @@ function costOf({ victims, violations }: Candidate): Cost {
 }
 
 /** What making room on a node costs at least: as few of its least important pods as could do, the youngest. Found without trying it out. */
-function leastCost(node: NodeInfo, { pod, cache, profile }: PreemptionInput): Cost {
+function leastCost(node: NodeInfo, { pod, cache }: PreemptionInput, asksForRoom: boolean): Cost {
   const { lowestPriority } = node
   const starts: number[] = []
   const cpu = { short: node.requestedCpu - node.allocatableCpu, largest: 0, sum: 0 }
@@ -181,7 +182,6 @@ function leastCost(node: NodeInfo, { pod, cache, profile }: PreemptionInput): Co
     memory.sum += requests.memory
     starts.push(startedAt(other))
   }
-  const asksForRoom = profile.filter.some(({ name }) => name === 'NodeResourcesFit')
   const leaving = ({ short, largest }: typeof cpu) => (short > 0 && largest > 0 && asksForRoom ? Math.ceil(short / largest) : 0)
   const victims = Math.max(1, leaving(cpu), leaving(memory))
   const isHopeless = asksForRoom && (cpu.short > cpu.sum || memory.short > memory.sum)
