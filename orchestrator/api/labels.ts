@@ -4,7 +4,7 @@ import type { LabelRequirement, Labels, LabelSelector } from '../../lib/label-se
 import { badRequest } from './status-error.ts'
 
 export { matchesLabels } from '../../lib/label-selector.ts'
-export type { LabelRequirement, Labels, LabelSelector }
+export type { Labels, LabelSelector }
 
 /** The selector of a plain map, as ReplicationControllers and Services have: every pair must be there. */
 export function selectorFromMap(map: Labels | undefined): LabelSelector {
