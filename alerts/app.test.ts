@@ -128,6 +128,7 @@ describe('alerts over the API', () => {
     ['/api/v2/alerts', 'POST', '{', 400, /parsing body failed/],
     ['/api/v2/alerts', 'POST', {}, 400, /must be a list/],
     ['/api/v2/alerts', 'POST', [{ labels: { 'a-b': 'x' } }], 400, /invalid name \\"a-b\\"/],
+    ['/api/v2/alerts', 'POST', [{ labels: { a: 'x'.repeat(20_000) } }], 400, /label a is longer than 16384/],
     ['/api/v2/alerts?filter=a~b', 'GET', undefined, 400, /bad matcher format: a~b/],
     ['/api/v2/alerts?receiver=(', 'GET', undefined, 400, /bad regular expression/],
     ['/api/v2/alerts?active=maybe', 'GET', undefined, 422, /must be true or false/],

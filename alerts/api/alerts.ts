@@ -15,6 +15,9 @@ import { readFilters, readFlag, readReceiverFilter } from './query.ts'
 import type { Query } from './query.ts'
 import type { ApiContext } from './server.ts'
 
+/** Longer values are not taken: every matcher and every key has to read them. */
+const maxLabelLength = 16_384
+
 /** An alert as API v2 shows it. */
 interface ShownAlert {
   readonly labels: Labels
@@ -119,6 +122,9 @@ function readAlert(item: unknown, resolveTimeoutMs: number, now: number): Alert 
   const annotations = readTexts(fields['annotations'], 'annotations')
   for (const name of [...Object.keys(labels), ...Object.keys(annotations)]) {
     if (!labelNamePattern.test(name)) throw new ApiError(400, `invalid name ${JSON.stringify(name)}: letters, digits and _ are allowed`)
+  }
+  for (const [name, value] of Object.entries(labels)) {
+    if (value.length > maxLabelLength) throw new ApiError(400, `label ${name} is longer than ${maxLabelLength} characters`)
   }
   const endsAt = readTime(fields['endsAt'], 'endsAt')
   const startsAt = readTime(fields['startsAt'], 'startsAt') ?? Math.min(now, endsAt ?? now)

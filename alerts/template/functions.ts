@@ -9,6 +9,8 @@ import type { Value } from './value.ts'
 /** What functions may know besides their arguments. */
 export interface FunctionContext {
   readonly now: number
+  /** Counts work that neither the arguments nor the result show. Throws where it is too much. */
+  readonly spend: (work: number) => void
 }
 
 type TemplateFunction = (args: readonly Value[], context: FunctionContext) => Value
@@ -39,9 +41,14 @@ export const functions: Readonly<Record<string, TemplateFunction>> = {
   title: ([value]) => asText(value, 'title').replaceAll(/(?<![\p{L}\p{N}_'])\p{L}/gu, (letter) => letter.toUpperCase()),
   trimSpace: ([value]) => asText(value, 'trimSpace').trim(),
   join: ([separator, list]) => listAs(list, 'join').map(toText).join(asText(separator, 'join')),
-  match: ([pattern, text]) => compile(pattern, 'match').matcher(asText(text, 'match')).find(),
-  reReplaceAll: ([pattern, replacement, text]) =>
-    replaceAll(compile(pattern, 'reReplaceAll'), asText(replacement, 'reReplaceAll'), asText(text, 'reReplaceAll')),
+  match: ([pattern, text], context) =>
+    compile(pattern, asText(text, 'match'), { of: 'match', ...context })
+      .matcher(asText(text, 'match'))
+      .find(),
+  reReplaceAll: ([pattern, replacement, text], context) => {
+    const [into, from] = [asText(replacement, 'reReplaceAll'), asText(text, 'reReplaceAll')]
+    return replaceAll(compile(pattern, from, { of: 'reReplaceAll', ...context }), into, from)
+  },
   safeHtml: ([value]) => new SafeText(asText(value, 'safeHtml')),
   safeUrl: ([value]) => new SafeText(asText(value, 'safeUrl')),
   urlUnescape: ([value]) => unescapeUrl(asText(value, 'urlUnescape')),
@@ -121,14 +128,21 @@ function listAs(value: Value, of: string): readonly Value[] {
   return list
 }
 
-function compile(pattern: Value, of: string): RE2JS {
+/** The time of a match grows with the text and with the program that the pattern is made into: so much of it counts as one character. */
+const statesPerCharacter = 4
+
+/** Compiles a pattern for one text; refuses what would take too long. */
+function compile(pattern: Value, subject: string, { of, spend }: { readonly of: string; readonly spend: (work: number) => void }): RE2JS {
   const text = asText(pattern, of)
   if (text.length > maxPatternLength) throw new TemplateError(`${of}: the pattern is longer than ${maxPatternLength} characters`)
+  let compiled: RE2JS
   try {
-    return RE2JS.compile(text)
+    compiled = RE2JS.compile(text)
   } catch (err) {
     throw new TemplateError(`${of}: bad regular expression ${JSON.stringify(text)}: ${(err as Error).message}`)
   }
+  spend((subject.length * compiled.programSize()) / statesPerCharacter)
+  return compiled
 }
 
 /** Go's `$1`, `${1}` and `${name}` in a replacement. */

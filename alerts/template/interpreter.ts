@@ -1,4 +1,5 @@
 import { escapeHtml, functions } from './functions.ts'
+import type { FunctionContext } from './functions.ts'
 import { TemplateError } from './syntax.ts'
 import type { Command, Node, Operand, Pipeline } from './syntax.ts'
 import { SafeText, Thing, describe, isMethod, isTrue, listOf, sortedEntries, toText } from './value.ts'
@@ -46,12 +47,14 @@ export function render(nodes: readonly Node[], rendering: Rendering): string {
 class Interpreter {
   output = ''
   readonly #rendering: Rendering
+  readonly #context: FunctionContext
   #steps = 0
   #depth = 0
   #work = 0
 
   constructor(rendering: Rendering) {
     this.#rendering = rendering
+    this.#context = { now: rendering.now, spend: (work) => this.#bound((this.#work += work)) }
   }
 
   run(nodes: readonly Node[], dot: Value, scope: Variable[]): Ending {
@@ -242,7 +245,7 @@ class Interpreter {
   #apply(name: string, args: readonly Value[]): Value {
     if (name === 'and' || name === 'or') throw new TemplateError(`${name}: arguments are missing`)
     this.#bound(args.reduce<number>((sum, arg) => sum + weightOf(arg), 0))
-    return this.#charge(functions[name]!(args, { now: this.#rendering.now }))
+    return this.#charge(functions[name]!(args, this.#context))
   }
 
   #spell(value: Value): string {

@@ -91,6 +91,7 @@ describe('templates', () => {
       '{{ $x := list 1 2 }}{{ range 60 }}{{ $x = list $x $x }}{{ end }}{{ toJson $x }}',
       /too much text|too large/,
     ],
+    ['gives a large pattern a long text', `{{ match "(?:a?){500}a{500}[b-c]" "${'a'.repeat(200_000)}" }}`, /too much text/],
     ['makes a wide number', '{{ printf "%999999999d" 1 }}', /wider than 1000/],
     ['names a field that is not there', '{{ .Missing }}', /no field .Missing; there are Name/],
     ['looks for a method of its own', '{{ .constructor }}', /no field .constructor/],
