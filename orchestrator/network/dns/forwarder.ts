@@ -118,9 +118,12 @@ function askOverUdp({ upstream, bytes, clock, timeoutMs, isReply }: Exchange): P
     socket.on('message', (message) => {
       if (isReply(message)) finish(message)
     })
-    socket.connect(upstream.port, upstream.address, () => {
-      if (!isDone) socket.send(bytes)
-    })
+    // Told of what is in the way (no route), too, though Node's types do not say so; that is told here only, as no error of the socket.
+    const connected = (problem?: Error) => {
+      if (problem !== undefined) finish()
+      else if (!isDone) socket.send(bytes)
+    }
+    socket.connect(upstream.port, upstream.address, connected)
   })
 }
 

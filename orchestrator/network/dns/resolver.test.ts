@@ -78,6 +78,14 @@ const respondWith =
     })
   }
 
+test('a resolver that cannot even be asked counts as one that does not answer', async () => {
+  const there = await upstream(respondWith('192.0.2.1'))
+  // No socket may connect to the broadcast address: what a host without a route says of every address.
+  const resolver = resolverWith([{ address: '255.255.255.255', port: 53 }, there])
+  const answer = await answerOf(resolver, query({ type: 'A', name: 'www.example.org' }))
+  expect(answer?.packet.answers).toMatchObject([{ data: '192.0.2.1' }])
+})
+
 describe("the cluster's names", () => {
   test('are answered with authority, with the question spelled as it came', async () => {
     const answer = await answerOf(resolverWith(), query({ type: 'A', name: 'wEb.DEFAULT.svc.cluster.local' }))
