@@ -49,14 +49,18 @@ function renderMetrics(context: ApiContext): string {
 }
 
 function collectFigures(context: ApiContext): Figure[] {
+  return [...alertFigures(context), ...ruleFigures(context)]
+}
+
+const one = (value: number) => [{ value }]
+
+function alertFigures(context: ApiContext): Figure[] {
   const now = context.clock.now()
-  const { counters } = context.evaluator
   const firing = context.alerts.list().filter((alert) => !isResolved(alert, now))
   const suppressed = firing.filter((alert) => context.silences.silencing(alert.labels, now).length > 0).length
   const deliveries = [...context.notifier.outbox.counters]
   const perIntegration = (pick: 'attempts' | 'delivered' | 'failed' | 'retried') =>
     deliveries.map(([kind, figures]) => ({ labels: `integration="${kind}"`, value: figures[pick] }))
-  const one = (value: number) => [{ value }]
   return [
     {
       name: 'alertmanager_alerts',
@@ -92,6 +96,11 @@ function collectFigures(context: ApiContext): Figure[] {
       help: 'Notifications not delivered yet.',
       samples: one(context.notifier.outbox.size),
     },
+  ]
+}
+
+function ruleFigures({ evaluator: { counters } }: ApiContext): Figure[] {
+  return [
     { name: 'binnacle_alerts_rule_evaluations_total', type: 'counter', help: 'Rule evaluations.', samples: one(counters.evaluations) },
     {
       name: 'binnacle_alerts_rule_failures_total',
