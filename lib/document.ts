@@ -59,7 +59,7 @@ export class DocumentReader {
     this.#file = file
     if (Buffer.byteLength(text) > maxFileBytes) throw new FileError([this.#whole(`must be at most ${maxFileBytes} bytes`)])
     if (nestsTooDeeply(text)) throw new FileError([this.#whole(`must not nest more than ${maxDepth} levels`)])
-    this.#document = parseDocument(text, { lineCounter: this.#lines, uniqueKeys: true, prettyErrors: false, logLevel: 'silent' })
+    this.#document = parseDocument(text, { lineCounter: this.#lines, uniqueKeys: false, prettyErrors: false, logLevel: 'silent' })
     for (const error of this.#document.errors) {
       const { line, col } = this.#lines.linePos(error.pos[0])
       this.#problems.push({ file, line, column: col, field: '', value: '', allowed: error.message })
@@ -112,10 +112,14 @@ export class DocumentReader {
       return []
     }
     this.#count(node.items.length)
+    // The parser compares each key with each.
+    const seen = new Set<string>()
     return node.items.flatMap((pair): [string, Field][] => {
       const key = isScalar(pair.key) ? String(pair.key.value) : ''
       const path = field.path === '' ? key : `${field.path}.${key}`
       const member = { path, node: (pair.value ?? pair.key) as Node | null }
+      if (seen.has(key)) this.problem(member, 'map keys must be unique')
+      seen.add(key)
       const isNull = pair.value === null || (isScalar(pair.value) && pair.value.value === null)
       return isNull ? [] : [[key, member]]
     })

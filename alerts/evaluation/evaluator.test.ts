@@ -9,6 +9,7 @@ import { createInlineJournal } from '../state/inline-journal.ts'
 import { Evaluator } from './evaluator.ts'
 import type { RuleHistory, SelectRequest } from './history.ts'
 import { Observer } from './observer.ts'
+import { readHeartbeat } from './stored-states.ts'
 
 const second = 1000
 const minute = 60 * second
@@ -142,6 +143,50 @@ describe('after a pause', () => {
     abort.abort()
     await clock.settle()
     await running
+  })
+})
+
+describe('a restart', () => {
+  /** The next process on the same disk. */
+  async function restart(): Promise<void> {
+    const snapshot = await journal.load()
+    evaluator = createEvaluator()
+    evaluator.restore(snapshot.series.values(), readHeartbeat(snapshot.fact))
+  }
+  const expected =
+    '{alert: Gone, metric: cpu/usage_rate, entity: {type: pod}, window: 2m, condition: absent, expected: [{pod: a}, {pod: b}]}'
+
+  it('does not make anybody expected anew who has never reported', async () => {
+    load(expected)
+    await sleepThrough(5 * second, 1)
+    await evaluator.evaluate()
+    await clock.advance(minute)
+    await evaluator.evaluate()
+    await restart()
+    load(expected)
+    await clock.advance(minute)
+    await evaluator.evaluate()
+    expect(statusOf('Gone').states.map(({ labels, phase, details }) => [labels['pod'], phase, details?.['absence']])).toEqual([
+      ['a', 'inactive', undefined],
+      ['b', 'firing', 'never reported'],
+    ])
+  })
+
+  it('keeps a series that flaps held', async () => {
+    const flapping =
+      "{alert: Cpu, metric: cpu/usage_rate, entity: {type: pod}, window: 5s, condition: '> 10', flapping: {history: 11, step: 5s, enter: 50%, leave: 25%}}"
+    load(flapping)
+    for (let step = 0; step < 10; step++) {
+      await sleepThrough(5 * second, step % 2 === 0 ? 50 : 1)
+      await evaluator.evaluate()
+    }
+    expect(phaseOf('Cpu')).toBe('flapping')
+    await restart()
+    load(flapping)
+    await sleepThrough(5 * second, 1)
+    await evaluator.evaluate()
+    expect(phaseOf('Cpu')).toBe('flapping')
+    expect(statusOf('Cpu').states[0]!.changes!.length).toBeGreaterThan(5)
   })
 })
 

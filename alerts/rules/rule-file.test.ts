@@ -248,7 +248,7 @@ describe('rule files', () => {
     expect(problemsOf(bomb).join()).toMatch(/is there twice/)
     expect(problemsOf(`x: &x 1\ngroups: [${'*x, '.repeat(1000)}]`)).toEqual(['rules.yaml:1:1: must have at most 200 aliases'])
     expect(problemsOf(`groups: &g [*g]`).length).toBeGreaterThan(0)
-    const wide = `{${Array.from({ length: 5000 }, (_, index) => `k${index}: x`).join(', ')}}`
+    const wide = `{${Array.from({ length: 3500 }, (_, index) => `k${index}: x`).join(', ')}}`
     const rules = Array.from(
       { length: 60 },
       (_, index) => `{alert: A${index}, ${cpu}, condition: '> 1', labels: ${index === 0 ? `&l ${wide}` : '*l'}}`,
@@ -256,6 +256,8 @@ describe('rule files', () => {
     expect(problemsOf(`groups: [{name: g, rules: [${rules.join(', ')}]}]`)).toEqual([
       'rules.yaml:1:1: must not come to more than 200000 values, those of aliases included',
     ])
+    const many = `groups: {${Array.from({ length: 20_000 }, (_, index) => `k${index}: x`).join(', ')}}`
+    expect(problemsOf(many)).toEqual(['rules.yaml:1:9: groups: a mapping: must be a list'])
     for (const text of ['['.repeat(1e6), '{a: '.repeat(2e5), '- '.repeat(4e5)])
       expect(problemsOf(text)).toEqual(['rules.yaml:1:1: must not nest more than 200 levels'])
   })
