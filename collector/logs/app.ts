@@ -102,8 +102,9 @@ export function createLogPipeline(options: LogPipelineOptions): LogPipeline {
   })
   return {
     start: async () => {
-      await thread.start()
+      // Whether or not the thread can begin at once: it is told of everything when it does.
       following = Promise.all([polled?.run(abort.signal), containers?.run(abort.signal)])
+      await thread.start()
     },
     stop: async () => {
       abort.abort()

@@ -299,3 +299,36 @@ test('a file whose folder goes away is read to its end and forgotten', async () 
   rmSync(running.path('deep'), { recursive: true })
   expect(await running.untilLines(2)).toEqual(['one', 'rest'])
 })
+
+test('removed files that are not read take no more of the disk than allowed; what is given up is counted', async () => {
+  running = new RunningPipeline((folder) => ({
+    ...oneFile(folder),
+    reading: { maxLineBytes: 65_536, maxUnacknowledgedBytes: 16e6, maxHeldBytes: 150_000, maxHeldFiles: 100, checkpointMs: 100 },
+  }))
+  const path = running.path('app.log')
+  running.sink.block()
+  await running.start()
+  // One block may be on its way already.
+  for (let round = 0; round < 4; round++) {
+    writeFileSync(path, `${'x'.repeat(99)}\n`.repeat(1000))
+    await running.until(() =>
+      running!.pipeline.status().origins[0]!.files.some(({ isRotated, lagBytes }) => !isRotated && lagBytes > 99_000),
+    )
+    unlinkSync(path)
+    await running.until(() => running!.pipeline.status().origins[0]!.files.every(({ isRotated }) => isRotated))
+  }
+  await running.until(() => (running!.pipeline.status().total.lostBytes['held'] ?? 0) > 0)
+  running.sink.unblock()
+  await running.until(() => running!.pipeline.status().origins[0]!.files.length === 0)
+  const { readBytes, lostBytes } = running.pipeline.status().total
+  expect(readBytes + lostBytes['held']!).toBe(400_000)
+  expect(running.sink.texts().length).toBeLessThan(4000)
+}, 20_000)
+
+test('an event that the kernel did not tell is made up for by a sweep', async () => {
+  const { pipeline } = await open((folder) => ({ files: [filesAt(`${folder}/*/*/x.log`)] }))
+  mkdirSync(running!.path('a/b'), { recursive: true })
+  writeFileSync(running!.path('a/b/x.log'), 'found\n')
+  expect(await running!.untilLines(1)).toEqual(['found'])
+  expect(pipeline.status().origins).toHaveLength(1)
+})

@@ -31,11 +31,13 @@ export interface PipelineOptions {
   readonly sinks: readonly LogSink[]
   /** Figures of the store. */
   readonly storeFigures: () => readonly LogFigure[]
+  /** How often everything is looked at, whatever the kernel tells; 10 s by default. */
+  readonly sweepMs?: number
 }
 
 const decoders: Readonly<Record<FileSourceSettings['format'], Decode>> = { plain: decodePlain, docker: decodeDocker, cri: decodeCri }
 const maxPods = 4096
-const sweepMs = 10_000
+const defaultSweepMs = 10_000
 /** Where the kernel does not tell of changes. */
 const unwatchedSweepMs = 1000
 
@@ -111,13 +113,20 @@ export class Pipeline {
   }
 
   async start(): Promise<void> {
-    const { sinks, context, settings } = this.#options
+    const { sinks, context, settings, sweepMs = defaultSweepMs } = this.#options
     for (const sink of sinks) await sink.start()
     const { signal } = this.#abort
     this.#running.push(
       this.#ledger.run(settings.reading.checkpointMs, () => this.#tidy(), signal),
-      this.#sweep(sweepMs, () => true, signal),
-      this.#sweep(unwatchedSweepMs, (group) => !group.isWatched, signal),
+      this.#sweep(
+        sweepMs,
+        () => true,
+        async () => {
+          this.#relieve()
+          for (const files of this.#files) await files.look()
+        },
+      ),
+      this.#sweep(unwatchedSweepMs, (group) => !group.isWatched),
     )
     for (const files of this.#files) await files.look()
     if (this.#journal !== undefined) this.#running.push(this.#journal.run(signal))
@@ -264,15 +273,14 @@ export class Pipeline {
     return { lane, distribution }
   }
 
-  async #sweep(intervalMs: number, isWanted: (group: FileGroup) => boolean, signal: AbortSignal): Promise<void> {
+  async #sweep(intervalMs: number, isWanted: (group: FileGroup) => boolean, more: () => Promise<void> = async () => {}): Promise<void> {
     const { clock } = this.#options.context
+    const { signal } = this.#abort
     for (;;) {
       await clock.sleep(intervalMs, signal)
       if (signal.aborted) return
       for (const { group } of this.#paths.values()) if (isWanted(group)) group.sweep()
-      if (intervalMs < sweepMs) continue
-      this.#relieve()
-      for (const files of this.#files) await files.look()
+      await more()
     }
   }
 

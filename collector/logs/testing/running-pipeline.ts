@@ -53,6 +53,7 @@ export class RunningPipeline {
       settings: { ...defaultLogSettings, docker: undefined, ...this.#settings },
       sinks: this.#sinks,
       storeFigures: () => [],
+      sweepMs: 300,
     })
     await this.pipeline.start()
     return this
