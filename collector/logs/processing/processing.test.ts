@@ -145,7 +145,8 @@ describe('redaction', () => {
       fc.property(fc.array(fc.oneof(part, fc.string({ maxLength: 4 })), { maxLength: 12 }), (parts) => {
         const text = parts.join('')
         const bytes = Buffer.from(text)
-        if (!mayHoldSecret(bytes, 0, bytes.length)) expect(redactText(bytes.toString(), [])).toBe(bytes.toString())
+        const isUnchanged = redactText(bytes.toString(), []) === bytes.toString()
+        expect(mayHoldSecret(bytes, 0, bytes.length) || isUnchanged).toBe(true)
       }),
       { numRuns: 5000 },
     )
