@@ -162,16 +162,10 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     sampleSinks: [customWindow, ...sinks.filter(takesSamples)],
     log: options.log.child({ part: 'sources' }),
   })
-  const logs: Logs = createLogs({
-    ...options.logs,
-    nodes: view.nodes,
-    access: sources.nodeAccess,
-    clock,
-    log: options.log.child({ part: 'logs' }),
-  })
+  const logs: Logs = createLogs({ ...options, nodes: view.nodes, access: sources.nodeAccess })
   const unready = () => whyUnready(view, pipeline.delivered().node > 0 || (sharding !== undefined && sources.nodes().length === 0))
   const report = (): SelfReport => ({
-    ...reportFlow({ view, pipeline, sources, window, customWindow, sinks }),
+    ...reportFlow({ view, pipeline, sources, window, customWindow, sinks, logs }),
     stages: stages.totals(),
     members: sharding?.members().length ?? 1,
     runtime: selfMonitor.runtime,
@@ -195,7 +189,21 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
       : createSharding(options, options.sharding, { pipeline, metrics, sources, server, resolutionMs, holdMs })
   if (sharding !== undefined)
     registerSharedRoutes(server, { sharding, nodeOfPod: (namespace, pod) => view.pods.get(`${namespace}/${pod}`)?.spec.nodeName })
-  const selfMonitor = new SelfMonitor({
+  const selfMonitor = createSelfMonitor(options, { report, pipeline, resolutionMs })
+  const api = createApi(options, { view, window, metrics, sources, server, sharding, logs, unready, resolutionMs, holdMs })
+  const lifecycle = createLifecycle({ options, view, sinks, sharding, selfMonitor, sources, pipeline, server, api, logs })
+  return { window, customWindow, history, queries: createQueries(options), inventory: createInventory(view), logs: logs.door, ...lifecycle }
+}
+
+interface SelfParts {
+  readonly report: () => SelfReport
+  readonly pipeline: Pipeline
+  readonly resolutionMs: number
+}
+
+function createSelfMonitor(options: AggregatorOptions, { report, pipeline, resolutionMs }: SelfParts): SelfMonitor {
+  const { clock } = options
+  return new SelfMonitor({
     name: options.sharding?.name ?? options.name ?? 'monitor',
     report,
     probe: createRuntimeProbe(clock),
@@ -203,9 +211,6 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
     intervalMs: resolutionMs,
     clock,
   })
-  const api = createApi(options, { view, window, metrics, sources, server, sharding, logs, unready, resolutionMs, holdMs })
-  const lifecycle = createLifecycle({ options, view, sinks, sharding, selfMonitor, sources, pipeline, server, api, logs })
-  return { window, customWindow, history, queries: createQueries(options), inventory: createInventory(view), logs: logs.door, ...lifecycle }
 }
 
 interface RunningParts {
@@ -254,14 +259,15 @@ function createLifecycle(parts: RunningParts): Pick<Aggregator, 'addresses' | 's
   }
 }
 
-interface FlowParts extends Pick<RunningParts, 'view' | 'pipeline' | 'sources' | 'sinks'> {
+interface FlowParts extends Pick<RunningParts, 'view' | 'pipeline' | 'sources' | 'sinks' | 'logs'> {
   readonly window: MemoryWindow
   readonly customWindow: CustomWindow
 }
 
 /** What the parts say of what goes through them. */
-function reportFlow({ view, pipeline, sources, window, customWindow, sinks }: FlowParts) {
+function reportFlow({ view, pipeline, sources, window, customWindow, sinks, logs }: FlowParts) {
   return {
+    ...(logs.events === undefined ? {} : { eventCounts: logs.events.counts() }),
     nodesKnown: [...view.nodes.list()].length,
     outcomes: sources.outcomes(),
     batches: pipeline.delivered(),

@@ -1,4 +1,5 @@
 import type { CustomWindow } from './custom-window.ts'
+import type { EventCount } from './logs/event-archive.ts'
 import type { WindowStats } from './memory-window.ts'
 import type { RuntimeReading } from './runtime-probe.ts'
 import type { SinkStats } from './sinks/sink.ts'
@@ -12,6 +13,8 @@ export interface SelfReport {
   readonly pods: readonly PodSourceStatus[]
   /** Absent: events are not followed. */
   readonly events: EventSourceStatus | undefined
+  /** What happened in the cluster; absent: events are not kept. */
+  readonly eventCounts?: readonly EventCount[]
   readonly window: WindowStats
   /** What pods export. */
   readonly customWindow: ReturnType<CustomWindow['stats']>
@@ -82,6 +85,7 @@ const families: readonly Family[] = [
   { name: 'binnacle_aggregator_custom_window_limit_bytes', type: 'gauge', help: "Memory that samples of pods' own metrics may take.", samples: ({ customWindow }) => [[{}, customWindow.maxBytes]] },
   { name: 'binnacle_aggregator_custom_window_refused_total', type: 'counter', help: "Samples of pods' own metrics that there was no room for.", samples: ({ customWindow }) => [[{}, customWindow.refused]] },
   { name: 'binnacle_aggregator_sink_up', type: 'gauge', help: 'Whether the sink took the last request.', samples: perSink(({ isHealthy }) => Number(isHealthy)) },
+  { name: 'binnacle_cluster_events_total', type: 'counter', help: 'What happened in the cluster, repetitions counted one by one.', samples: ({ eventCounts = [] }) => eventCounts.map(({ count, ...labels }) => [labels, count]) },
   { name: 'binnacle_aggregator_sink_accepted_total', type: 'counter', help: 'Points and events that the sink was given.', samples: perSink(({ accepted }) => accepted) },
   { name: 'binnacle_aggregator_sink_restored_total', type: 'counter', help: 'Points and events found in the spool at the start.', samples: perSink(({ restored }) => restored) },
   { name: 'binnacle_aggregator_sink_delivered_total', type: 'counter', help: 'Points and events that the destination has.', samples: perSink(({ delivered }) => delivered) },

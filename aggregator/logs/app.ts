@@ -12,10 +12,12 @@ import { createStoreSource } from './store-source.ts'
 export interface LogsOptions {
   readonly nodes: Informer<CoreV1Node>
   readonly access: NodeAccess
-  /** Where events are kept; absent: they are not. */
-  readonly eventsDir?: string
-  /** Where the API server's audit log is, if it is on this machine. */
-  readonly auditDir?: string
+  readonly logs?: {
+    /** Where events are kept; absent: they are not. */
+    readonly eventsDir?: string
+    /** Where the API server's audit log is, if it is on this machine. */
+    readonly auditDir?: string
+  }
   readonly clock: Clock
   readonly log: Log
 }
@@ -30,7 +32,9 @@ export interface Logs {
 }
 
 /** Composes the search over all nodes and the stores of this machine. Nothing is opened before `start`. */
-export function createLogs({ nodes, access, eventsDir, auditDir, clock, log }: LogsOptions): Logs {
+export function createLogs({ nodes, access, logs = {}, clock, ...options }: LogsOptions): Logs {
+  const { eventsDir, auditDir } = logs
+  const log = options.log.child({ part: 'logs' })
   const events = eventsDir === undefined ? undefined : new EventArchive({ folder: eventsDir, clock, log })
   const stores = [
     ...(eventsDir === undefined ? [] : [createStoreSource({ kind: 'events', folder: eventsDir, clock, log })]),

@@ -52,6 +52,7 @@ describe('the archive of events', () => {
     archive.add(eventOf('a', 2))
     await archive.stop()
     expect(archive.stats()).toEqual({ stored: 2, dropped: 0 })
+    expect(archive.counts()).toEqual([{ namespace: 'default', type: 'Warning', reason: 'BackOff', count: 2 }])
     archive = new EventArchive({ folder, clock, log: silentLog })
     await archive.start()
     for (const event of [eventOf('a', 2), eventOf('b', 1, { namespace: 'other', type: 'Normal' })]) archive.add(event)

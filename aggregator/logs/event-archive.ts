@@ -21,6 +21,16 @@ export interface EventArchiveStats {
   readonly dropped: number
 }
 
+/** Happenings of one sort, since the start. */
+export interface EventCount {
+  readonly namespace: string
+  readonly type: string
+  readonly reason: string
+  readonly count: number
+}
+
+/** Reasons are anybody's words: what is beyond counts under empty names. */
+const maxCounts = 1000
 /** Events are small: this is years of most clusters. */
 const maxBytes = 64 << 20
 const maxAgeMs = 365 * 24 * 3_600_000
@@ -38,6 +48,7 @@ export class EventArchive {
   readonly #store: LogStore
   /** uid → count that is stored. */
   readonly #known = new Map<string, { readonly count: number; readonly at: number }>()
+  readonly #counts = new Map<string, EventCount>()
   readonly #file: string
   #waiting: ClusterEvent[] = []
   #position = 0
@@ -72,6 +83,11 @@ export class EventArchive {
     return { ...this.#stats }
   }
 
+  /** How often what happened, repetitions counted one by one. */
+  counts(): readonly EventCount[] {
+    return [...this.#counts.values()]
+  }
+
   /** Takes in an event that was met, whether it is new or not. Never throws and never waits. */
   add(event: ClusterEvent): void {
     if (this.#waiting.length >= maxWaiting) this.#stats.dropped++
@@ -97,7 +113,9 @@ export class EventArchive {
   async #write(): Promise<void> {
     const byNamespace = new Map<string, ClusterEvent[]>()
     for (const event of this.#waiting.splice(0)) {
-      if ((this.#known.get(event.uid)?.count ?? 0) >= event.count) continue
+      const before = this.#known.get(event.uid)?.count ?? 0
+      if (before >= event.count) continue
+      this.#count(event, event.count - before)
       this.#remember(event.uid, event.count)
       const group = byNamespace.get(event.namespace)
       if (group === undefined) byNamespace.set(event.namespace, [event])
@@ -109,6 +127,13 @@ export class EventArchive {
       this.#stats.stored += events.length
     }
     this.#forgetOld()
+  }
+
+  #count({ namespace, type, reason }: ClusterEvent, added: number): void {
+    const own = JSON.stringify([namespace, type, reason])
+    const isCounted = this.#counts.has(own) || this.#counts.size < maxCounts
+    const [key, sort] = isCounted ? [own, { namespace, type, reason }] : ['', { namespace: '', type: '', reason: '' }]
+    this.#counts.set(key, { ...sort, count: (this.#counts.get(key)?.count ?? 0) + added })
   }
 
   #remember(uid: string, count: number): void {
