@@ -311,7 +311,8 @@ export class PodManager {
     const { volumes, runtime } = this.#options.services
     if (!runtime.traits.isReal) return
     for (const uid of await volumes.list()) {
-      if (alive.has(uid)) continue
+      // A pod may have come meanwhile.
+      if (alive.has(uid) || this.#workers.has(uid)) continue
       await volumes
         .remove(uid)
         .catch((error: unknown) => this.#options.log.warn({ uid, err: error }, 'the directory of a pod that is gone stays'))
