@@ -81,5 +81,5 @@ it('delivers once receivers are back that were away, over a restart in between',
     ['firing', 'resolved'],
     ['firing', 'resolved'],
   ])
-  expect(await journalKinds()).toEqual(['delivered', 'enqueued', 'received', 'retried'])
+  expect(await journalKinds()).toEqual(['delivered', 'enqueued', 'grouped', 'received', 'retried'])
 })

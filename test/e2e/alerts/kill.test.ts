@@ -12,6 +12,8 @@ import type { AlertsProcess } from './process-control.ts'
 const kills = 6
 /** Deliveries at the same time to one receiver: what a kill can leave open. */
 const concurrency = 8
+/** More alerts would show nothing more. */
+const betweenPostsMs = 15
 const random = seededRandom(20300101)
 
 let folder: string
@@ -74,6 +76,7 @@ it('loses nothing and repeats nothing but what was under way, over kills at any 
     while (isAlive) {
       const number = next++
       if (await post(number)) acknowledged.push(number)
+      await sleep(betweenPostsMs)
     }
     await killed
   }
