@@ -5,6 +5,7 @@ import type { PodList } from '../naming/pod-lists.ts'
 import type { OwnerFilter } from '../docker/describe.ts'
 import { connectDocker, type DockerAddress } from '../docker/docker-engine.ts'
 import type { LogAnswer, LogRequest } from './context.ts'
+import { claimFolder } from './folder-claim.ts'
 import type { LogFamily } from './families.ts'
 import { defaultLogSettings, type LogSettings } from './settings.ts'
 import type { LogSinkSettings } from './sinks/sinks.ts'
@@ -63,6 +64,7 @@ export function createLogPipeline(options: LogPipelineOptions): LogPipeline {
   const { configuration, clock, random, log, nodeName, dataFolder, docker, podList } = options
   const abort = new AbortController()
   const followsPods = configuration.settings.pods !== undefined
+  let release: (() => void) | undefined
   let following: Promise<unknown> | undefined
   const polled = podList === undefined ? undefined : new PolledPods(podList, clock, log)
   const pods = options.pods ?? polled
@@ -102,6 +104,7 @@ export function createLogPipeline(options: LogPipelineOptions): LogPipeline {
   })
   return {
     start: async () => {
+      release = claimFolder(dataFolder)
       // Whether or not the thread can begin at once: it is told of everything when it does.
       following = Promise.all([polled?.run(abort.signal), containers?.run(abort.signal)])
       await thread.start()
@@ -110,6 +113,7 @@ export function createLogPipeline(options: LogPipelineOptions): LogPipeline {
       abort.abort()
       await following
       await thread.stop()
+      release?.()
     },
     ask: (request, signal) => thread.ask(request, signal),
     families: async () => {

@@ -44,7 +44,7 @@ interface Running {
 
 /** The real command on a free port. */
 async function run(...flags: readonly string[]): Promise<Running> {
-  const child = spawn(process.execPath, [main, 'collector', '--port=0', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [main, 'collector', '--port=0', '--logs=false', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
   children.push(child)
   let log = ''
   let output = ''
