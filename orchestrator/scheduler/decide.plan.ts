@@ -125,6 +125,12 @@ function checkWithGuests(input: DecideInput, node: NodeInfo, filters: Filters, r
   if (refusal !== undefined) return refusal
   const guests = cache.guestsBefore(pod, node.name)
   if (guests.length === 0) return undefined
+  for (const { plugin, state } of filters.participants) {
+    const early = plugin.refuseBeside?.(guests, node, state)
+    if (early === undefined) continue
+    refusedBy?.add(plugin.name)
+    return early
+  }
   return cache.withGuests(guests, node.name, () => {
     const again = guests.some((guest) => affinityTermsOf(guest).length > 0) ? prepareFilters(pod, cache, profile) : filters
     if (!('refusal' in again)) return checkNode(pod, node, again.participants, refusedBy)

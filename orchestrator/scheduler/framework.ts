@@ -50,6 +50,8 @@ export interface Plugin<F, S = F> {
   preFilter?(pod: CoreV1Pod, snapshot: Snapshot): Prepared<F> | undefined
   /** Why the node can't take the pod; `undefined` when it can. */
   filter?(pod: CoreV1Pod, node: NodeInfo, state: F): Refusal | undefined
+  /** Why the node can't take the pod beside others for whom it is kept free, told without putting them there; `undefined` says nothing. */
+  refuseBeside?(guests: readonly CoreV1Pod[], node: NodeInfo, state: F): Refusal | undefined
   /** `nodes` are the feasible ones. */
   preScore?(pod: CoreV1Pod, snapshot: Snapshot, nodes: readonly NodeInfo[]): S | undefined
   /** Any number, or 0 to `maxNodeScore` when there is no `normalize`. */

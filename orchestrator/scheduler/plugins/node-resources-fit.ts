@@ -77,6 +77,7 @@ export function createNodeResourcesFit(args: NodeResourcesFitArgs): Plugin<PodRe
     },
     preFilter: (pod) => ({ state: requestsOf(pod) }),
     filter: (_pod, node, requests) => findShortages(node, requests),
+    refuseBeside: (guests, node, requests) => findShortages(node, withGuests(requests, guests)),
     preScore: podRequests,
     score: (_pod, node, requests) => scoreOf(node, requests),
   }
