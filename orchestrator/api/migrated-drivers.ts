@@ -1,4 +1,9 @@
-import type { CoreV1PersistentVolumeSpec, CoreV1Volume } from './generated/kinds.ts'
+import type {
+  CoreV1CSIPersistentVolumeSource,
+  CoreV1PersistentVolume,
+  CoreV1PersistentVolumeSpec,
+  CoreV1Volume,
+} from './generated/kinds.ts'
 
 /** Kinds of volumes that were once part of Kubernetes, and the CSI drivers that carry them now. */
 const driverOfSource: Readonly<Record<string, string>> = {
@@ -38,3 +43,49 @@ export function driverOf(source: CoreV1Volume | CoreV1PersistentVolumeSpec): str
 /** Who provisions volumes of a class today: the successor of a provisioner that was once built in, else the provisioner itself. */
 export const currentProvisioner = (provisioner: string): string =>
   Object.hasOwn(driverOfProvisioner, provisioner) ? driverOfProvisioner[provisioner]! : provisioner
+
+const zoneLabels = ['topology.kubernetes.io/zone', 'failure-domain.beta.kubernetes.io/zone']
+
+/** What the driver of today calls a volume that was written down for one that was built in; handles and attributes as upstream translates them. */
+function translated({ metadata, spec }: CoreV1PersistentVolume): Omit<CoreV1CSIPersistentVolumeSource, 'driver'> | undefined {
+  const {
+    gcePersistentDisk: gce,
+    awsElasticBlockStore: aws,
+    azureDisk: azure,
+    cinder,
+    vsphereVolume: vsphere,
+    portworxVolume: portworx,
+  } = spec
+  if (gce !== undefined) {
+    const zone = zoneLabels.map((label) => metadata.labels?.[label]).find((value) => value !== undefined) ?? 'UNSPECIFIED'
+    return { volumeHandle: `projects/UNSPECIFIED/zones/${zone}/disks/${gce.pdName}`, ...mounted(gce) }
+  }
+  if (aws !== undefined) return { volumeHandle: aws.volumeID.replace(/^aws:\/\/[^/]*\//, ''), ...mounted(aws) }
+  if (azure !== undefined) {
+    const volumeAttributes = { cachingMode: azure.cachingMode ?? 'ReadWrite', kind: azure.kind ?? 'Shared' }
+    return { volumeHandle: azure.diskURI, ...mounted(azure), volumeAttributes }
+  }
+  if (cinder !== undefined) return { volumeHandle: cinder.volumeID, ...mounted(cinder) }
+  if (vsphere !== undefined) return { volumeHandle: vsphere.volumePath, ...mounted(vsphere) }
+  return portworx === undefined ? undefined : { volumeHandle: portworx.volumeID, ...mounted(portworx) }
+}
+
+function mounted(source: {
+  readonly fsType?: string
+  readonly readOnly?: boolean
+  readonly partition?: number
+}): Omit<CoreV1CSIPersistentVolumeSource, 'driver' | 'volumeHandle'> {
+  const { fsType, readOnly, partition = 0 } = source
+  return {
+    ...(fsType === undefined ? {} : { fsType }),
+    ...(readOnly === undefined ? {} : { readOnly }),
+    ...(partition === 0 ? {} : { volumeAttributes: { partition: String(partition) } }),
+  }
+}
+
+/** A volume as its CSI driver has it; one that needs no driver, or of a kind that nobody translates, as it is. */
+export function migrated(volume: CoreV1PersistentVolume): CoreV1PersistentVolume {
+  if (volume.spec.csi !== undefined) return volume
+  const [driver, source] = [driverOf(volume.spec), translated(volume)]
+  return driver === undefined || source === undefined ? volume : { ...volume, spec: { ...volume.spec, csi: { driver, ...source } } }
+}

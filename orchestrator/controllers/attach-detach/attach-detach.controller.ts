@@ -6,6 +6,7 @@ import {
   StorageV1CSIDriver,
   StorageV1VolumeAttachment,
 } from '../../api/generated/kinds.ts'
+import { driverOf, migrated } from '../../api/migrated-drivers.ts'
 import { claimsOfPod, localDriver } from '../../api/persistent-volumes.ts'
 import { isAlreadyExists, isNotFound } from '../../api/status-error.ts'
 import type { InformerFactory } from '../../client/informer.ts'
@@ -35,7 +36,7 @@ export function createAttachDetachController({
   const volumesOfPod = (pod: CoreV1Pod) =>
     pod.spec.nodeName === undefined ? [] : namesIn(claimKeys(pod).map((key) => claims.get(key)?.spec?.volumeName))
   function* volumesOfDriver({ metadata }: StorageV1CSIDriver): Iterable<string> {
-    for (const volume of volumes.list()) if (volume.spec.csi?.driver === metadata.name) yield volume.metadata.name!
+    for (const volume of volumes.list()) if (driverOf(volume.spec) === metadata.name) yield volume.metadata.name!
   }
   function* volumesOnNode({ metadata }: CoreV1Node): Iterable<string> {
     for (const { spec } of attachments.byIndex('node', metadata.name!)) yield* namesIn([spec.source.persistentVolumeName])
@@ -52,7 +53,8 @@ export function createAttachDetachController({
       watch(StorageV1CSIDriver, volumesOfDriver),
       watch(CoreV1Node, volumesOnNode),
     ],
-    async reconcile(volume, context) {
+    async reconcile(object, context) {
+      const volume = migrated(object)
       const { csi, claimRef } = volume.spec
       if (csi === undefined || csi.driver === localDriver) return undefined
       const present = [...attachments.byIndex('volume', volume.metadata.name!)]

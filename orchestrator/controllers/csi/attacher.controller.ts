@@ -1,5 +1,6 @@
 import { CoreV1PersistentVolume, StorageV1CSINode, StorageV1VolumeAttachment } from '../../api/generated/kinds.ts'
 import type { StorageV1VolumeAttachmentStatus } from '../../api/generated/kinds.ts'
+import { migrated } from '../../api/migrated-drivers.ts'
 import type { Informer, InformerFactory } from '../../client/informer.ts'
 import { capabilityOf } from '../../client/csi/volume-capability.ts'
 import { toTimestamp } from '../../../lib/clock.ts'
@@ -71,7 +72,8 @@ async function attach(
   // A driver with nothing to attach: it is where it is.
   if (!capabilities.has('PUBLISH_UNPUBLISH_VOLUME')) return reportStatus(client, StorageV1VolumeAttachment, attachment, { attached: true })
   const { source, nodeName } = attachment.spec
-  const volume = volumes.get(source.persistentVolumeName ?? '')
+  const object = volumes.get(source.persistentVolumeName ?? '')
+  const volume = object === undefined ? undefined : migrated(object)
   if (volume?.spec.csi === undefined) throw new Error(`persistentvolume "${source.persistentVolumeName}" not found`)
   const nodeId = csiNodes.get(nodeName)?.spec.drivers?.find((each) => each.name === name)?.nodeID
   if (nodeId === undefined) throw new Error(`node "${nodeName}" has no NodeID annotation or CSINode entry of driver ${name}`)

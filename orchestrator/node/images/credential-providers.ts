@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parse } from 'yaml'
 import { parseDuration } from '../../../lib/duration.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
@@ -46,6 +45,8 @@ const maxCached = 1000
 
 /** Reads the file of providers. Rejects with what is wrong in it. */
 export async function openCredentialProviders(options: CredentialProvidersOptions): Promise<CredentialProviders> {
+  // Loaded only where there is a file to read.
+  const { parse } = await import('yaml')
   const providers = providersIn(parse(await readFile(options.configPath, 'utf8')), options.configPath)
   return new Providers(providers, options)
 }

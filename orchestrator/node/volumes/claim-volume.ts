@@ -3,7 +3,7 @@ import { chmod, chown, mkdir, rm, stat, symlink, readlink } from 'node:fs/promis
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { CoreV1PersistentVolume, CoreV1PersistentVolumeClaim, CoreV1Pod, CoreV1Volume } from '../../api/generated/kinds.ts'
-import { driverOf } from '../../api/migrated-drivers.ts'
+import { driverOf, migrated } from '../../api/migrated-drivers.ts'
 import { ephemeralClaimName, isBoundTo, isClaimOfPod, localDriver } from '../../api/persistent-volumes.ts'
 import { ConfigurationError } from '../container/configuration-error.ts'
 import type { StorageSource } from '../container/environment.ts'
@@ -70,7 +70,7 @@ async function boundVolume({
   const bound = await storage.volume(volumeName)
   if (bound === undefined) throw new ConfigurationError(`persistentvolume "${volumeName}" not found`)
   if (!isBoundTo(claim, bound)) throw new ConfigurationError(`persistentvolume "${volumeName}" is bound to another claim`)
-  return { volume: bound, claim }
+  return { volume: migrated(bound), claim }
 }
 
 const unbound = ({ metadata, status }: CoreV1PersistentVolumeClaim) =>

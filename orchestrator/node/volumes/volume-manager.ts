@@ -198,7 +198,7 @@ export class VolumeManager {
     }
     if (volume.csi !== undefined) return (await this.#publish(input, volume)).refreshAtMs
     const content = await volumeContent(volume, input)
-    if (content === undefined) throw new ConfigurationError(unsupported(volume))
+    if (content === undefined) throw new ConfigurationError(unsupported(volume, (driver) => this.#csi.hasDriver(driver)))
     const group = input.pod.spec.securityContext?.fsGroup
     await writeAtomically(path, content.files, this.#nextGeneration(), group === undefined ? {} : { group })
     return content.refreshAtMs
@@ -233,8 +233,10 @@ function setUpFailed({ name }: CoreV1Volume, cause: Error): ConfigurationError {
   return new ConfigurationError(`MountVolume.SetUp failed for volume "${name}" : ${cause.message}`, { cause })
 }
 
-function unsupported(volume: CoreV1Volume): string {
+function unsupported(volume: CoreV1Volume, hasDriver: (name: string) => boolean = () => false): string {
   const driver = driverOf(volume)
+  if (driver !== undefined && hasDriver(driver))
+    return `driver ${driver} mounts such a volume for a PersistentVolume that a claim names, not for a pod that names it itself`
   if (driver !== undefined) return missingDriver(driver)
   const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'no source'
   // As upstream since 1.33: what a repository holds would run on the node.
