@@ -50,7 +50,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
     'send_resolved to from smarthost hello auth_username auth_password auth_password_file auth_secret auth_identity headers html text',
     'require_tls tls_config',
   ],
-  webhook_configs: ['send_resolved http_config url url_file max_alerts'],
+  webhook_configs: ['send_resolved http_config url max_alerts'],
   slack_configs: [
     'send_resolved http_config api_url api_url_file channel username color title title_link pretext text short_fields footer fallback',
     'callback_id icon_emoji icon_url image_url thumb_url link_names mrkdwn_in actions fields',
@@ -75,12 +75,12 @@ const known: Readonly<Record<string, readonly string[]>> = {
 
 const allowed = new Map(Object.entries(known).map(([key, lines]) => [key, new Set(lines.join(' ').split(' '))]))
 
-/** Fields that hold a secret in a file for newer programs only: amtool would miss the secret, and is given one that is none. */
-const standIns: Readonly<Record<string, string>> = {
-  bot_token_file: 'bot_token',
-  webhook_url_file: 'webhook_url',
-  user_key_file: 'user_key',
-  token_file: 'token',
+/** Secrets that amtool misses where they come from a file or from `global`, as they may here: it is given something that is none. */
+const required: Readonly<Record<string, readonly string[]>> = {
+  webhook_configs: ['url'],
+  telegram_configs: ['bot_token'],
+  discord_configs: ['webhook_url'],
+  pushover_configs: ['user_key', 'token'],
 }
 
 /** A configuration as it may be shown: secrets replaced by `<secret>`, URLs cut down to their origin, and nothing that amtool refuses. */
@@ -93,10 +93,9 @@ function redactUnder(parent: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   const names = allowed.get(parent)
   const given = Object.entries(value).filter(([key]) => key !== extensionKey)
-  const stoodIn = given.flatMap(([key]) => {
-    const name = names !== undefined && !names.has(key) ? standIns[key] : undefined
-    return name === undefined ? [] : [[name, '<secret>'] as const]
-  })
+  const stoodIn = (required[parent] ?? [])
+    .filter((key) => !Object.hasOwn(value, key))
+    .map((key) => [key, key === 'url' ? 'http://xxxxx' : '<secret>'] as const)
   const shown = given.filter(([key]) => names === undefined || names.has(key))
   return Object.fromEntries([...shown.map(([key, member]) => [key, redactMember(key, member, parent)] as const), ...stoodIn])
 }

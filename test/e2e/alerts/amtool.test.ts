@@ -37,6 +37,31 @@ inhibit_rules:
   equal: [node]
 `
 
+/** Every kind of receiver, with what amtool's version does not know. */
+const everyReceiver = `
+global: {smtp_smarthost: 'h:25', smtp_from: a@b.c, slack_api_url_file: f, opsgenie_api_key: secret-o, telegram_bot_token: secret-t,
+  http_config: {proxy_url: 'http://127.0.0.1:3128', no_proxy: localhost, http_headers: {X-A: {values: [secret-h]}}}}
+route: {receiver: all, routes: [{receiver: all, matchers: ['team=~"a|b"'], mute_time_intervals: [w]}]}
+time_intervals: [{name: w, time_intervals: [{weekdays: [saturday], location: Europe/Berlin}]}]
+inhibit_rules: [{name: n, source_matchers: [a="b"], target_matchers: [c="d"], equal: [x]}]
+binnacle: {fallback_receiver: all}
+receivers:
+- name: all
+  email_configs: [{to: x@y.z, threading: {enabled: true}, dkim: {domain: d, selector: s, private_key_file: f}}]
+  webhook_configs: [{url: 'http://u:secret-p@h/secret-path', timeout: 5s, hmac_secret: secret-m}, {url_file: f}]
+  slack_configs: [{channel: '#x', fields: [{title: t, value: v}], actions: [{type: button, text: t, url: 'http://x'}]}]
+  pagerduty_configs: [{routing_key_file: f, links: [{href: 'http://x', text: y}]}, {routing_key: secret-r, source: s}]
+  opsgenie_configs: [{responders: [{name: x, type: team}], priority: P2}]
+  msteams_configs: [{webhook_url: 'http://x/secret-w'}]
+  msteamsv2_configs: [{webhook_url_file: f}]
+  victorops_configs: [{api_key: secret-v, routing_key: secret-team}]
+  discord_configs: [{webhook_url: 'https://x/secret-d'}, {webhook_url_file: f}]
+  telegram_configs: [{chat_id: -5, message_thread_id: 1}]
+  pushover_configs: [{user_key: secret-u, token: secret-k, retry: 1m}, {user_key_file: f, token_file: f}]
+  webex_configs: [{room_id: secret-room, http_config: {authorization: {credentials: secret-c}}}]
+  template_configs: [{url: 'http://x/secret-x', body: x}]
+`
+
 interface Outcome {
   readonly code: number
   readonly out: string
@@ -221,6 +246,15 @@ describe('amtool', () => {
     await expectSame(['config', 'routes', 'test', '--verify.receivers=db,db-night', 'team=db', 'hour=23'], 1)
     await expectSame(['config', 'routes', 'test', '--verify.receivers=db-night', 'team=db', 'hour=23'])
     expect((await amtool(ours.url, ['check-config', join(folder, 'alertmanager.yml')])).code).toBe(0)
+  })
+
+  it('can read what is shown of every kind of receiver, and finds no secret in it', async () => {
+    const { redacted } = parseConfiguration('am.yml', everyReceiver, () => '')
+    expect(redacted).not.toContain('secret-')
+    const file = join(folder, 'shown.yml')
+    writeFileSync(file, redacted)
+    const { code, out } = await amtool(ours.url, ['--no-version-check', 'config', 'routes', 'test', `--config.file=${file}`, 'team=a'])
+    expect([code, out.trim()]).toEqual([0, 'all'])
   })
 
   it('agrees with us on where alerts go', async () => {
