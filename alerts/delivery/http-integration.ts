@@ -5,7 +5,7 @@ import { HttpAgent, httpRequest } from '../../lib/http.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { HttpReceiverSettings, Secret, TlsSettings } from '../routing/receiver.ts'
 import { ForbiddenTargetError, guardedLookup, refuseMetadata } from './address-guard.ts'
-import { Message } from './message.ts'
+import { Message, SecretError } from './message.ts'
 import type { Delivery, Integration } from './notification.ts'
 
 const userAgent = 'Alertmanager/0.25.0 (Binnacle)'
@@ -257,6 +257,7 @@ async function readAnswer(response: IncomingMessage): Promise<Answer> {
 }
 
 function describeError(err: unknown): string {
+  if (err instanceof SecretError || err instanceof ForbiddenTargetError) return err.message
   const { message, code } = err as Error & { code?: string }
   return code === undefined || message.includes(code) ? message : `${code}: ${message}`
 }

@@ -178,7 +178,7 @@ describe('a webhook', () => {
 
   it('gets secrets as their files are at the time of the request', async () => {
     const settings = 'url_file: url.txt, http_config: {basic_auth: {username: u, password_file: pw.txt}}'
-    expect(await send(settings)).toEqual({ outcome: 'retry', reason: 'EALERTSSECRET: cannot read url.txt: ENOENT' })
+    expect(await send(settings)).toEqual({ outcome: 'retry', reason: 'cannot read url.txt: ENOENT' })
     Object.assign(files, { 'url.txt': `${collector.url}/from-file\n`, 'pw.txt': 'p1\n' })
     expect(await send(settings)).toMatchObject({ outcome: 'delivered' })
     files['pw.txt'] = 'p2'
