@@ -37,6 +37,8 @@ export interface PipelineOptions {
 
 const decoders: Readonly<Record<FileSourceSettings['format'], Decode>> = { plain: decodePlain, docker: decodeDocker, cri: decodeCri }
 const maxPods = 4096
+/** Accounts of origins of which nothing is read any more are kept as long as there are no more than these. */
+const maxAccounts = 1000
 const defaultSweepMs = 10_000
 /** Where the kernel does not tell of changes. */
 const unwatchedSweepMs = 1000
@@ -156,6 +158,7 @@ export class Pipeline {
       sinks,
       ledger: this.#ledger,
       unacknowledged: this.#unacknowledged,
+      problems: this.#journal?.problem === undefined ? [] : [`journal: ${this.#journal.problem}`],
     })
   }
 
@@ -306,10 +309,25 @@ export class Pipeline {
       if (!group.isClosed || !group.isSettled) continue
       this.#paths.delete(path)
     }
+    this.#forgetAccounts()
     for (const path of this.#forgotten) {
       if (this.#paths.has(path) || existsSync(path)) continue
       this.#ledger.forget(path)
       this.#forgotten.delete(path)
+    }
+  }
+
+  /** The oldest first. A pod's container that was started anew goes on with the figures of the one before. */
+  #forgetAccounts(): void {
+    if (this.#accounts.size <= maxAccounts) return
+    const live = [...this.#paths.values()].map(({ origin }) => origin)
+    const ids = new Set(live.map(({ id }) => id))
+    const places = new Set(live.map(({ namespace, pod, container }) => `${namespace}/${pod}/${container}`))
+    for (const [id, { origin }] of this.#accounts) {
+      if (this.#accounts.size <= maxAccounts) return
+      if (origin === undefined || origin.kind === 'journal' || ids.has(id)) continue
+      this.#accounts.delete(id)
+      if (!places.has(`${origin.namespace}/${origin.pod}/${origin.container}`)) this.#metrics.forget(origin)
     }
   }
 }

@@ -8,6 +8,8 @@ import type { LogSink, LogSinkStats } from './sinks/sink.ts'
 
 /** What `GET /api/v1/logs/status` answers. */
 export interface LogStatus {
+  /** What can not be read, and why. */
+  readonly problems: readonly string[]
   readonly total: AccountStatus
   readonly unacknowledged: { readonly batches: number; readonly bytes: number }
   readonly checkpoint: { readonly saves: number; readonly failures: number; readonly paths: number }
@@ -54,9 +56,10 @@ export interface ReportParts {
   readonly sinks: readonly LogSink[]
   readonly ledger: Ledger
   readonly unacknowledged: Unacknowledged
+  readonly problems: readonly string[]
 }
 
-export function describePipeline({ paths, accounts, total, sinks, ledger, unacknowledged }: ReportParts): LogStatus {
+export function describePipeline({ problems, paths, accounts, total, sinks, ledger, unacknowledged }: ReportParts): LogStatus {
   const byOrigin = new Map<string, FollowedPath[]>()
   for (const path of paths.values()) {
     const known = byOrigin.get(path.origin.id)
@@ -64,6 +67,7 @@ export function describePipeline({ paths, accounts, total, sinks, ledger, unackn
     else known.push(path)
   }
   return {
+    problems,
     total: describeAccount(total),
     unacknowledged: { batches: unacknowledged.batches, bytes: unacknowledged.bytes },
     checkpoint: ledger.stats,

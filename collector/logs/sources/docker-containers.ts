@@ -59,11 +59,6 @@ export class DockerContainers {
     return [...this.#records.values()]
   }
 
-  /** Why containers can't be followed; `undefined` while they are. */
-  get problem(): string | undefined {
-    return this.#problem
-  }
-
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options
     let delayMs = initialRetryMs

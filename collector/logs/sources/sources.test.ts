@@ -308,5 +308,6 @@ exec sleep 60
     await running.start()
     await running.until(() => told.length > 0)
     expect(told).toMatchObject([{ reason: expect.stringContaining('ENOENT') as string }])
+    expect(running.pipeline.status().problems).toEqual([expect.stringContaining('ENOENT')])
   })
 })
