@@ -41,7 +41,10 @@ let cluster: TestCluster
 beforeAll(async () => {
   await importShellImage(image)
   cluster = await startCluster(['--nodes=2', '--influxdb=none'], networkIndex)
-  for (const node of nodes) await cluster.kubectlWith(ticking(node), 'create', '-f', '-')
+  for (const node of nodes) {
+    const { code, stderr } = await cluster.kubectlWith(ticking(node), 'create', '-f', '-')
+    if (code !== 0) throw new Error(stderr)
+  }
 })
 afterAll(async () => {
   await cluster?.remove()
