@@ -107,10 +107,13 @@ describe('what runs', () => {
 describe('what waits says for what', () => {
   it('disks of a cloud: for the driver of their successor', async () => {
     const missing = (driver: string) => `driver name ${driver} not found in the list of registered CSI drivers`
-    await says(missing('pd.csi.storage.gke.io'), 'test-gce')
     await says(missing('ebs.csi.aws.com'), 'test-aws')
     const pods = await field('{.items[*].metadata.name}', 'pods', '-l', 'name=http-pd')
     for (const pod of pods.split(' ')) await says(missing('pd.csi.storage.gke.io'), pod)
+    // Readers have the disk on all three nodes: who writes waits for a node without one.
+    await says('3 node(s) had no available disk', 'test-gce')
+    await cluster.kubectl('scale', 'replicationcontroller', 'http-pd', '--replicas=2')
+    await says(missing('pd.csi.storage.gke.io'), 'test-gce')
     expect(await field('{.status.containerStatuses[*].state.waiting.reason}', 'pod', 'test-gce')).toBe('ContainerCreating')
   })
 
