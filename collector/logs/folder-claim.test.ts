@@ -16,13 +16,10 @@ test('a folder that a living process has is refused, and stays with it', () => {
   expect(readFileSync(join(folder, 'owner.json'), 'utf8')).toBe(owner)
 })
 
-test.each([JSON.stringify({ pid: 1, startTicks: '-5' }), 'no JSON', ''])(
-  'what a dead process left is taken over: %s',
-  (left) => {
-    writeFileSync(join(folder, 'owner.json'), left)
-    const release = claimFolder(folder)
-    expect(readFileSync(join(folder, 'owner.json'), 'utf8')).toBe(JSON.stringify(identifyProcess(process.pid)))
-    release()
-    expect(() => readFileSync(join(folder, 'owner.json'))).toThrow('ENOENT')
-  },
-)
+test.each([JSON.stringify({ pid: 1, startTicks: '-5' }), 'no JSON', ''])('what a dead process left is taken over: %s', (left) => {
+  writeFileSync(join(folder, 'owner.json'), left)
+  const release = claimFolder(folder)
+  expect(readFileSync(join(folder, 'owner.json'), 'utf8')).toBe(JSON.stringify(identifyProcess(process.pid)))
+  release()
+  expect(() => readFileSync(join(folder, 'owner.json'))).toThrow('ENOENT')
+})
