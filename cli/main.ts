@@ -218,7 +218,20 @@ const commands: Readonly<Record<string, Command>> = {
 }
 
 /** Commands that answer `--help` themselves. */
-const withOwnHelp = ['kubectl', 'collector', 'aggregator', 'doctor', 'rolling-update', 'stop', 'why', 'rules', 'logs', 'node', 'token', 'alerts']
+const withOwnHelp = [
+  'kubectl',
+  'collector',
+  'aggregator',
+  'doctor',
+  'rolling-update',
+  'stop',
+  'why',
+  'rules',
+  'logs',
+  'node',
+  'token',
+  'alerts',
+]
 
 function helpText(): string {
   const rows = Object.values(commands).map(({ usage, help }) => `  ${usage.padEnd(40)}${help}`)
