@@ -62,9 +62,11 @@ async function timeToRunning(client: Client, names: readonly string[]): Promise<
   const stop = new AbortController()
   const startedAt = new Map<string, number>()
   const took = new Map<string, number>()
-  const changes = client.watch(CoreV1Pod, { namespace: 'default', resourceVersion: metadata.resourceVersion!, signal: stop.signal })
+  const changes = client.watch(CoreV1Pod, { namespace: 'default', resourceVersion: metadata.resourceVersion, signal: stop.signal })
   const watching = (async () => {
-    for await (const { object } of changes) {
+    for await (const change of changes) {
+      if (change.type !== 'MODIFIED') continue
+      const { object } = change
       const { name } = object.metadata
       if (object.status?.phase !== 'Running' || took.has(name!) || !startedAt.has(name!)) continue
       took.set(name!, performance.now() - startedAt.get(name!)!)

@@ -239,7 +239,7 @@ export class PodManager {
     while (!signal.aborted) {
       try {
         const machine = await services.runtime.info()
-        await services.runtime.prepare(network)
+        await services.runtime.prepare(owner, network)
         for await (const change of services.runtime.watch(owner, signal)) {
           if (change.type === 'snapshot') {
             backoff.reset()

@@ -27,7 +27,7 @@ export function describeContainerRuntime(name: string, make: () => Promise<Runti
 
     beforeAll(async () => {
       under = await make()
-      await under.runtime.prepare(under.network)
+      await under.runtime.prepare(under.owner, under.network)
     })
     afterAll(async () => {
       abort.abort()

@@ -9,7 +9,7 @@ export interface ContainerRuntime {
   readonly traits: RuntimeTraits
   info(): Promise<RuntimeInfo>
   /** Makes what all sandboxes share (network, sandbox image). Idempotent; called before the first sandbox and after an outage. */
-  prepare(network: NetworkConfig | undefined): Promise<void>
+  prepare(owner: Owner, network: NetworkConfig | undefined): Promise<void>
   /** Creates and starts the sandbox of a pod. */
   createSandbox(config: SandboxConfig): Promise<ObservedContainer>
   /** Kills and removes a sandbox. Containers in it are removed by their own calls. Absent is success. */

@@ -78,13 +78,13 @@ export class DockerRuntime implements ContainerRuntime {
     }
   }
 
-  async prepare(network: NetworkConfig | undefined): Promise<void> {
+  async prepare(owner: Owner, network: NetworkConfig | undefined): Promise<void> {
     const { architecture } = await this.info()
     await Promise.all([
       this.images.ensurePauseImage(architecture),
       network === undefined ? undefined : ensureNetwork(this.#docker, network),
     ])
-    this.#minOomScore ??= this.#probeOomScore(network?.clusterId)
+    this.#minOomScore ??= this.#probeOomScore(owner)
   }
 
   async createSandbox(config: SandboxConfig): Promise<ObservedContainer> {
@@ -232,9 +232,15 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   /** An engine without CAP_SYS_RESOURCE (rootless, or in a container) cannot start what asks for a score below 0: seen once, not at every pod. */
-  async #probeOomScore(clusterId: string | undefined): Promise<number> {
-    const labels: Record<string, string> = clusterId === undefined ? {} : { [label.cluster]: clusterId }
-    const container = await this.#docker.createContainer(oomProbeOptions(pauseImage, labels)).catch(() => undefined)
+  async #probeOomScore({ clusterId, nodeName }: Owner): Promise<number> {
+    const name = `binnacle-${clusterId}-${nodeName}-oom-probe`
+    // Of an agent that was killed while it looked.
+    await this.#docker
+      .getContainer(name)
+      .remove({ force: true })
+      .catch(() => {})
+    const labels = { [label.cluster]: clusterId }
+    const container = await this.#docker.createContainer({ name, ...oomProbeOptions(pauseImage, labels) }).catch(() => undefined)
     if (container === undefined) return lowestOomScore
     const canLower = await container.start().then(
       () => true,
