@@ -175,7 +175,8 @@ export async function* followLogs(
     changes.arm()
     const { blocks, place } = await archive.look()
     if (place.sequence !== from.sequence || place.offset !== from.offset) {
-      yield* linesBehind(blocks, from, { scanner, place, signal })
+      const isComplete = yield* linesBehind(blocks, from, { scanner, place, signal })
+      if (!isComplete) continue
       from = place
     }
     await changes.next()
@@ -208,7 +209,7 @@ async function* linesBehind(
   blocks: readonly ArchivedBlock[],
   from: LogPlace,
   options: { readonly scanner: LineScanner; readonly place: LogPlace; readonly signal: AbortSignal },
-): AsyncGenerator<{ readonly lines: readonly FoundLine[]; readonly place: LogPlace }> {
+): AsyncGenerator<{ readonly lines: readonly FoundLine[]; readonly place: LogPlace }, boolean> {
   const reader = new BlockReader()
   const { scanner, place, signal } = options
   const lines: FoundLine[] = []
@@ -219,6 +220,7 @@ async function* linesBehind(
       const isBefore = sequence < from.sequence || (sequence === from.sequence && kind === 'journal' && block.offset < from.offset)
       if (isBefore || signal.aborted || !scanner.mayHave(block.header, block.origin)) continue
       const decoded = await reader.read(block)
+      if (reader.isBehind) return false
       if (decoded === undefined) continue
       const first = sequence === from.sequence ? firstLineBehind(decoded, from.offset) : 0
       for (const line of await scanner.scan(decoded, first)) lines.push(lineOf(block, decoded, line))
@@ -227,6 +229,7 @@ async function* linesBehind(
       if (lines.length >= chunkLines * 8) yield take()
     }
     yield { ...take(), place }
+    return true
   } finally {
     await reader.close()
   }
@@ -245,6 +248,8 @@ class BlockReader {
   readonly #files = new Map<ArchivedFile, Promise<boolean>>()
   readonly #ahead = new Map<ArchivedBlock, Promise<BlockLines | undefined>>()
   #bytes = 0
+  /** A journal has become a segment since the look: another look finds its lines there. */
+  isBehind = false
 
   /** Begins to read what is needed soon. */
   prefetch(block: ArchivedBlock): void {
@@ -275,7 +280,10 @@ class BlockReader {
       isThere = block.file.acquire()
       this.#files.set(block.file, isThere)
     }
-    if (!(await isThere)) return undefined
+    if (!(await isThere)) {
+      this.isBehind ||= block.file.name.kind === 'journal'
+      return undefined
+    }
     try {
       return await block.file.read(block)
     } catch (error) {
