@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { signCertificateRequest } from '../../lib/certificate-request.ts'
 import { systemClock } from '../../lib/clock.ts'
+import type { KeyPair } from '../../lib/pki.ts'
 import { systemRandom } from '../../lib/random.ts'
-import { createApiServer } from '../../orchestrator/apiserver/app.ts'
+import { createApiServer, type ApiServerOptions } from '../../orchestrator/apiserver/app.ts'
 import { createInformerFactory } from '../../orchestrator/client/informer-factory.ts'
 import { createClient } from '../../orchestrator/client/rest-client.ts'
 import { createControllers, type ControllersOptions } from '../../orchestrator/controllers/app.ts'
@@ -24,37 +25,13 @@ export function runServer(options: ClusterOptions): Promise<number> {
 }
 
 async function buildServer({ options, folder, log }: ProcessContext): Promise<Process> {
-  const { ports, serviceCidr } = options
-  const settings = clusterSettingsOf(options)
+  const { serviceCidr } = options
   const shared = { clock: systemClock, random: systemRandom }
   const authority = readPair(folder, 'ca')
   const ca = authority.cert
   const store = await openSqliteStore({ folder: folder.path('store'), clock: systemClock })
   const audit = auditSettings({ options, folder, clock: systemClock, log: log.child({ part: 'audit' }) })
-  const server = createApiServer({
-    store,
-    ...shared,
-    log: log.child({ part: 'apiserver' }),
-    hosts: listenersOf(options),
-    port: ports.api,
-    tls: { ...readPair(folder, 'apiserver'), clientCa: ca },
-    kubeletClient: { ...readPair(folder, 'apiserver-kubelet-client'), ca },
-    frontProxy: {
-      ...readPair(folder, 'front-proxy-client'),
-      ca: readPair(folder, 'front-proxy-ca').cert,
-      allowedNames: ['front-proxy-client'],
-    },
-    serviceAccount: {
-      signingKey: readFileSync(folder.path('pki', 'sa.key'), 'utf8'),
-      issuer: 'https://kubernetes.default.svc.cluster.local',
-    },
-    serviceCidr,
-    clusterDnsIp: settings.clusterDns,
-    advertise: advertisedAt(options),
-    settings,
-    ...(audit === undefined ? {} : { audit }),
-    monitor: { host: 'localhost', port: ports.metricsApi, caBundle: ca },
-  })
+  const server = createApiServer(apiServerOptions({ options, folder, log }, { store, authority, audit }))
   const client = createClient(server.transport)
   const informers = createInformerFactory({ client, ...shared, log: log.child({ part: 'informers' }) })
   const scheduler = createScheduler({
@@ -104,6 +81,41 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
       await server.stop()
       await store.stop()
     },
+  }
+}
+
+function apiServerOptions(
+  { options, folder, log }: ProcessContext,
+  parts: { readonly store: ApiServerOptions['store']; readonly authority: KeyPair; readonly audit: ApiServerOptions['audit'] | undefined },
+): ApiServerOptions {
+  const { store, audit } = parts
+  const { ports } = options
+  const ca = parts.authority.cert
+  const settings = clusterSettingsOf(options)
+  return {
+    store,
+    clock: systemClock,
+    random: systemRandom,
+    log: log.child({ part: 'apiserver' }),
+    hosts: listenersOf(options),
+    port: ports.api,
+    tls: { ...readPair(folder, 'apiserver'), clientCa: ca },
+    kubeletClient: { ...readPair(folder, 'apiserver-kubelet-client'), ca },
+    frontProxy: {
+      ...readPair(folder, 'front-proxy-client'),
+      ca: readPair(folder, 'front-proxy-ca').cert,
+      allowedNames: ['front-proxy-client'],
+    },
+    serviceAccount: {
+      signingKey: readFileSync(folder.path('pki', 'sa.key'), 'utf8'),
+      issuer: 'https://kubernetes.default.svc.cluster.local',
+    },
+    serviceCidr: options.serviceCidr,
+    clusterDnsIp: settings.clusterDns,
+    advertise: advertisedAt(options),
+    settings,
+    ...(audit === undefined ? {} : { audit }),
+    monitor: { host: 'localhost', port: ports.metricsApi, caBundle: ca },
   }
 }
 

@@ -26,7 +26,7 @@ export function createServiceLoadBalancerController({
   const allKeys = () => wanting().map(keyOf)
   const endpointNodesOf = (service: CoreV1Service) =>
     new Set(
-      [...slices.byIndex('service', keyOf(service))].flatMap(({ endpoints = [] }) =>
+      [...slices.byIndex('service', keyOf(service))].flatMap(({ endpoints }) =>
         endpoints.flatMap(({ nodeName, conditions }) => (nodeName === undefined || conditions?.ready === false ? [] : [nodeName])),
       ),
     )

@@ -29,7 +29,7 @@ const createNode = (name: string, address: string, more: { readonly isReady?: bo
       ],
       conditions: [{ type: 'Ready', status: more.isReady === false ? 'False' : 'True' }],
     },
-  } as CoreV1Node)
+  })
 
 async function createService(name: string, spec: object, port = 80): Promise<void> {
   const ports = [{ port, protocol: 'TCP' }]
@@ -39,7 +39,7 @@ async function createService(name: string, spec: object, port = 80): Promise<voi
     metadata: { name, namespace: 'default' },
     spec: { type: 'LoadBalancer', ports, ...spec },
   }
-  await cluster.client.create(CoreV1Service, object as unknown as CoreV1Service)
+  await cluster.client.create(CoreV1Service, object)
   await cluster.clock.advance(1100)
 }
 
@@ -94,7 +94,7 @@ describe('a Service of type LoadBalancer on nodes', () => {
     ]
     const metadata = { name: 'web-1', namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } }
     const slice = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata, addressType: 'IPv4', endpoints, ports: [] }
-    await cluster.client.create(DiscoveryV1EndpointSlice, slice as DiscoveryV1EndpointSlice)
+    await cluster.client.create(DiscoveryV1EndpointSlice, slice)
     await createService('web', { externalTrafficPolicy: 'Local' })
     expect(await addressesOf('web')).toEqual(['10.0.0.2'])
   })
