@@ -71,6 +71,8 @@ export class Pipeline {
   readonly #watches = new FolderWatches()
   readonly #unacknowledged: Unacknowledged
   readonly #abort = new AbortController()
+  /** Resolves when the sinks take batches: containers are told of before. */
+  readonly #sinksStarted = Promise.withResolvers<void>()
   readonly #running: Promise<unknown>[] = []
   readonly #forgotten = new Set<string>()
   readonly #containers: ContainerLogs
@@ -117,6 +119,7 @@ export class Pipeline {
   async start(): Promise<void> {
     const { sinks, context, settings, sweepMs = defaultSweepMs } = this.#options
     for (const sink of sinks) await sink.start()
+    this.#sinksStarted.resolve()
     const { signal } = this.#abort
     this.#running.push(
       this.#ledger.run(settings.reading.checkpointMs, () => this.#tidy(), signal),
@@ -138,6 +141,7 @@ export class Pipeline {
   /** Stops reading, gives sinks what they need to make things safe, and saves what was acknowledged. */
   async stop(): Promise<void> {
     this.#abort.abort()
+    this.#sinksStarted.resolve()
     await Promise.all(this.#running)
     await Promise.all(this.#options.sinks.map((sink) => sink.stop()))
     for (const { group } of this.#paths.values()) group.close()
@@ -272,7 +276,7 @@ export class Pipeline {
     const { clock, log } = this.#options.context
     const distribution = new Distribution(sinks, this.#unacknowledged, this.#abort.signal)
     const lane = new Lane({ clock, log, room: (signal) => distribution.room(signal) })
-    this.#running.push(lane.run(this.#abort.signal))
+    this.#running.push(this.#sinksStarted.promise.then(() => lane.run(this.#abort.signal)))
     return { lane, distribution }
   }
 

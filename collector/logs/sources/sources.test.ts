@@ -116,6 +116,22 @@ describe("containers' files", () => {
     return running.start()
   }
 
+  test('those known before the sinks have started wait for them', async () => {
+    running = new RunningPipeline(() => ({ docker: { from: 'beginning' } }))
+    mkdirSync(running.path(id('a')))
+    writeFileSync(record(running.folder).logPath, entry('early\n'))
+    const { promise, resolve } = Promise.withResolvers<void>()
+    running.sink.starting = promise
+    const started = running.start()
+    const { pipeline } = running
+    pipeline.updateContainer(record(running.folder))
+    await running.until(() => (pipeline.status().origins[0]?.files.length ?? 0) > 0)
+    await new Promise((wake) => setTimeout(wake, 50))
+    resolve()
+    await started
+    expect(await running.untilLines(1)).toEqual(['early'])
+  })
+
   test('one that lives for a moment is read, though it is removed before anything is', async () => {
     const { pipeline, folder } = await open()
     pipeline.updateContainer(record(folder))

@@ -8,6 +8,9 @@ export class MemorySink implements LogSink {
   /** Resolvers of batches that wait for `acknowledge`. */
   readonly pending: (() => void)[] = []
   isAcknowledging = true
+  /** How long it takes to start; it takes nothing before. */
+  starting: Promise<void> = Promise.resolve()
+  #isStarted = false
   #room = Promise.withResolvers<void>()
 
   constructor(name = 'memory') {
@@ -15,11 +18,15 @@ export class MemorySink implements LogSink {
     this.#room.resolve()
   }
 
-  async start(): Promise<void> {}
+  async start(): Promise<void> {
+    await this.starting
+    this.#isStarted = true
+  }
 
   async stop(): Promise<void> {}
 
   async deliver(batch: LogBatch, signal: AbortSignal): Promise<void> {
+    if (!this.#isStarted) throw new Error('not started')
     this.batches.push(batch)
     if (this.isAcknowledging) return
     await new Promise<void>((resolve, reject) => {
