@@ -73,7 +73,7 @@ class Chaos {
 
   async run(): Promise<ChaosReport> {
     const begun = performance.now()
-    await this.#apply(deployment(), statefulSet())
+    await this.#apply(deployment(), statefulSet(), job(`sum-${this.#jobs++}`))
     while (performance.now() - begun < this.#options.minutes * 60_000) {
       await this.#disturb()
       await pause(pauseMs.least + this.#random() * (pauseMs.most - pauseMs.least))

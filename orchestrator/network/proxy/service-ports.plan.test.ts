@@ -92,8 +92,7 @@ describe('services', () => {
 
   test('of a load balancer may be the host’s own, but for ports that the host needs', () => {
     const status = { loadBalancer: { ingress: [{ ip: '10.244.0.1' }, { ip: 'x; drop' }, { hostname: 'h' }] } }
-    const addresses = (port: number) =>
-      plan({ ...serviceOf('web', { type: 'LoadBalancer', ports: [{ port }] }), status })[0]?.externalIps
+    const addresses = (port: number) => plan({ ...serviceOf('web', { type: 'LoadBalancer', ports: [{ port }] }), status })[0]?.externalIps
     expect(addresses(80)).toEqual(['10.244.0.1'])
     expect(addresses(53)).toEqual([])
   })
