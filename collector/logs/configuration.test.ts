@@ -89,3 +89,7 @@ test.each([
     expect((error as FileError).message).toContain(expected)
   }
 })
+
+test('the name of the store is not to be had', () => {
+  expect(() => readLogConfiguration('logs.yaml', 'sinks: [{type: stdout, name: store}]')).toThrow(/store is taken by another sink/)
+})

@@ -9,7 +9,7 @@ export function readLogConfiguration(file: string, text = readFileSync(file, 'ut
   let sinks: readonly LogSinkSettings[] = []
   let store: StoreSettings | undefined
   const settings = readLogSettings(file, text, ({ reader, sinks: sinkField, store: storeField }) => {
-    sinks = readLogSinks(reader, sinkField)
+    sinks = readLogSinks(reader, sinkField, ['store'])
     store = readStoreSettings(reader, storeField)
     return { sinkNames: [...sinks.map(({ name }) => name), ...(store === undefined ? [] : ['store'])] }
   })

@@ -34,10 +34,10 @@ export interface LogSinkSettings {
 
 /**
  * Reads a list of sinks, each with a `type`, a `name` (default the type) under which it is counted and spooled, the options of its type and of the
- * delivery. What is wrong is noted in `reader`, whose `finish` throws.
+ * delivery. `taken` are names that none may have. What is wrong is noted in `reader`, whose `finish` throws.
  */
-export function readLogSinks(reader: DocumentReader, field: Field | undefined): readonly LogSinkSettings[] {
-  const names = new Set<string>()
+export function readLogSinks(reader: DocumentReader, field: Field | undefined, taken: readonly string[] = []): readonly LogSinkSettings[] {
+  const names = new Set<string>(taken)
   return reader.list(field).flatMap((item) => {
     const node = new OptionNode(reader, item)
     const settings = readLogSink(node)
