@@ -79,14 +79,13 @@ describe('binnacle aggregator against a cluster that is not its own', () => {
 
   it('tells its sinks of events once, also when the API server was killed meanwhile', async () => {
     await cluster.kubectl('scale', 'deployment', 'web', '--replicas=3')
-    await eventually('the event reached the sink', () => Promise.resolve(output.includes('ScalingReplicaSet') ? true : undefined))
+    const scaled = () => output.split('\n').filter((line) => line.includes('"msg":"event"') && line.includes('ScalingReplicaSet'))
+    const hasScaledTo = (count: number) => scaled().some((line) => line.includes(`to ${count}`)) || undefined
+    await eventually('the event reached the sink', () => Promise.resolve(hasScaledTo(3)))
     process.kill(cluster.pids()['server']!, 'SIGKILL')
     await eventually('the API server is back', async () => ((await cluster.kubectl('get', 'nodes')).code === 0 ? true : undefined))
     await cluster.kubectl('scale', 'deployment', 'web', '--replicas=4')
-    const scaled = () => output.split('\n').filter((line) => line.includes('"msg":"event"') && line.includes('ScalingReplicaSet'))
-    await eventually('the next event reached it, too', () =>
-      Promise.resolve(scaled().some((line) => line.includes('to 4')) ? true : undefined),
-    )
+    await eventually('the next event reached it, too', () => Promise.resolve(hasScaledTo(4)))
     expect(scaled().filter((line) => line.includes('to 3'))).toHaveLength(1)
   })
 

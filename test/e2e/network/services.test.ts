@@ -10,6 +10,8 @@ let c: TestPod
 beforeAll(async () => {
   cluster = await startBridgeCluster()
   ;[a, b, c] = await Promise.all([cluster.pod('pod-a'), cluster.pod('pod-b'), cluster.pod('pod-c')])
+  // With it the host's own address changes, by which endpoints know it.
+  await until(async () => (await run('ip', ['route', 'get', '10.202.129.1'])).stdout.includes('src 10.202.0.1'))
 })
 
 afterAll(() => cluster.stop())
