@@ -18,6 +18,7 @@ const ticksPerSecond = 100
 /** What a node's agent takes on Docker: pods that come at once beside the same containers by hand, a full node at rest, its restart, its end. */
 export async function measureNode(): Promise<Measurement[]> {
   const cluster = await startCluster(['--runtime=docker', '--influxdb=none'], 140)
+  await execute(process.execPath, ['cli/main.ts', 'images'])
   const transport = createHttpsTransport({ ...loadKubeconfig({ path: `${cluster.dataDir}/kubeconfig` }), clock: systemClock })
   const client = createClient(transport)
   try {
