@@ -5,6 +5,7 @@ import { httpRequest } from '../../lib/http.ts'
 import { identifyProcess } from '../../lib/process-identity.ts'
 import type { ProcessSpec } from '../../lib/supervision.ts'
 import type { DataFolder } from '../data-folder.ts'
+import { unmountIn } from '../mounts.ts'
 
 const pingTimeoutMs = 3000
 
@@ -102,21 +103,9 @@ const podBridgeOf = (folder: DataFolder) => `bnc-${folder.clusterId}`
 
 /** Removes what an engine of the cluster's own keeps while it runs, and the mounts that one leaves when it is killed. To be called after its end. */
 export function removeEngineFolder(folder: DataFolder): void {
-  const roots = [folder.path('docker'), engineFolder(folder)]
-  for (const mount of mountsBelow(roots)) spawnSync('umount', ['--', mount], { stdio: 'ignore' })
+  for (const root of [folder.path('docker'), engineFolder(folder)]) unmountIn(root)
   rmSync(engineFolder(folder), { recursive: true, force: true })
   for (const bridge of [engineBridgeOf(folder), podBridgeOf(folder)]) spawnSync('ip', ['link', 'delete', bridge], { stdio: 'ignore' })
-}
-
-/** Mount points at or below `roots`, the deepest first. */
-function mountsBelow(roots: readonly string[]): string[] {
-  const unescape = (text: string) => text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .flatMap((line) => line.split(' ')[4] ?? [])
-    .map(unescape)
-    .filter((mount) => roots.some((root) => mount === root || mount.startsWith(`${root}/`)))
-    .toReversed()
 }
 
 /** Its sockets: short, since the path of a socket has little room. */
