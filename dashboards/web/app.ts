@@ -10,11 +10,13 @@ import { loadPageAssets } from '../../lib/page-assets.ts'
 import type { PageAssets } from '../../lib/page-assets.ts'
 import { ChartRequestError, chartLines, parseChartRequest, type ReadHistory } from './chart.ts'
 import type { AlertRow, EventList, EventRow } from './model.ts'
-import { listContainers, listMonitorFigures, takeSnapshot } from './snapshot.ts'
+import { listContainers, listMonitorFigures, takeSnapshot, type Moment } from './snapshot.ts'
 
 /** What the page is built from. */
 export interface WebOptions {
   readonly window: MetricWindow
+  /** How often nodes are scraped: what is older than a few scrapes is gone. Default 5 s. */
+  readonly resolutionMs?: number
   /** The alerts that are active now. */
   readonly listAlerts: () => Promise<readonly AlertRow[]>
   /** What happened in the cluster lately, newest first. */
@@ -47,9 +49,10 @@ const localHosts = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 /** Builds the page's server. */
 export function createWeb(options: WebOptions): Web {
-  const { clock, http } = options
+  const { clock, http, resolutionMs = 5000 } = options
+  const moment = (): Moment => ({ now: clock.now(), resolutionMs })
   const server = fastify({ logger: false, forceCloseConnections: true })
-  const streams = new SnapshotStreams(options)
+  const streams = new SnapshotStreams(options, moment)
   addGuards(server, http.host)
   server.get('/api/snapshot', async () => streams.snapshot())
   server.get('/api/series', async (request) =>
@@ -60,9 +63,9 @@ export function createWeb(options: WebOptions): Web {
   )
   server.get('/api/containers', async (request) => {
     const { pod } = request.query as Record<string, unknown>
-    return listContainers(options.window, typeof pod === 'string' ? pod : undefined, clock.now())
+    return listContainers(options.window, typeof pod === 'string' ? pod : undefined, moment())
   })
-  server.get('/api/monitor', async () => listMonitorFigures(options.window, clock.now()))
+  server.get('/api/monitor', async () => listMonitorFigures(options.window, moment()))
   server.get('/api/events', async () => listEvents(options))
   if (options.logs !== undefined) registerLogRoute(server, options.logs, http.host)
   server.get('/api/stream', (_request, reply) => streams.add(reply))
@@ -126,13 +129,15 @@ function addAssets(server: FastifyInstance, { files, contentSecurityPolicy }: Pa
 /** The open event streams; each change of the window reaches all of them with one serialisation. */
 class SnapshotStreams {
   readonly #options: WebOptions
+  readonly #moment: () => Moment
   readonly #replies = new Set<FastifyReply>()
   #unsubscribe: (() => void) | undefined
   #timer: Timer | undefined
   #lastSentAt = 0
 
-  constructor(options: WebOptions) {
+  constructor(options: WebOptions, moment: () => Moment) {
     this.#options = options
+    this.#moment = moment
   }
 
   start(): void {
@@ -152,7 +157,7 @@ class SnapshotStreams {
       (rows) => ({ rows, problem: null }),
       (error: unknown) => ({ rows: [], problem: messageOf(error) }),
     )
-    return takeSnapshot(this.#options.window, alerts, this.#options.clock.now())
+    return takeSnapshot(this.#options.window, alerts, this.#moment())
   }
 
   add(reply: FastifyReply): FastifyReply {

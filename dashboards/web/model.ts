@@ -3,6 +3,8 @@ export interface Snapshot {
   readonly time: number
   /** The newest sample; the page says how old its figures are by it. */
   readonly newestSample: number | null
+  /** A node whose newest sample is older than this is late. */
+  readonly lateMs: number
   readonly cluster: Usage
   readonly nodes: readonly NodeRow[]
   readonly namespaces: readonly NamespaceRow[]

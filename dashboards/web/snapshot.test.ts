@@ -4,6 +4,7 @@ import type { Entity } from '../../aggregator/window.ts'
 import { listContainers, listMonitorFigures, takeSnapshot } from './snapshot.ts'
 
 const now = 1_000_000
+const moment = { now, resolutionMs: 5000 }
 const container = (pod: string, name: string): Entity => ({
   key: `namespace:default/pod:${pod}/container:${name}`,
   type: 'pod_container',
@@ -26,10 +27,19 @@ describe('takeSnapshot', () => {
     add(podEntity('web-1', ofWorkload))
     add(podEntity('web-2', ofWorkload))
     add(podEntity('gone', ofWorkload), now - 61_000)
-    const snapshot = takeSnapshot(window, noAlerts, now)
+    const snapshot = takeSnapshot(window, noAlerts, moment)
     expect(snapshot.pods.map(({ name }) => name)).toEqual(['web-1', 'web-2'])
     expect(snapshot.nodes).toMatchObject([{ name: 'node-1', pods: 2 }])
     expect(snapshot.workloads).toMatchObject([{ namespace: 'default', kind: 'Deployment', name: 'web', pods: 2 }])
+  })
+
+  it('keeps what slow scrapes have measured until three of them are missing', () => {
+    const window = new FakeWindow()
+    window.add('cpu/usage_rate', nodeEntity('node-1'), { timestamp: now - 100_000, value: 1 })
+    const every = (resolutionMs: number) => takeSnapshot(window, noAlerts, { now, resolutionMs })
+    expect(every(5000)).toMatchObject({ nodes: [], lateMs: 20_000 })
+    expect(every(60_000)).toMatchObject({ nodes: [{ name: 'node-1' }], lateMs: 180_000 })
+    expect(every(33_000).nodes).toEqual([])
   })
 
   it('tells a request of zero from none and a node’s root file system from others', () => {
@@ -39,7 +49,7 @@ describe('takeSnapshot', () => {
     window.add('cpu/limit', node, { timestamp: now, value: 0 })
     window.add('filesystem/usage', node, { timestamp: now, value: 1, resource: '/data' })
     window.add('filesystem/usage', node, { timestamp: now, value: 2, resource: '/' })
-    expect(takeSnapshot(window, noAlerts, now).nodes).toMatchObject([{ cpuLimit: null, diskUsed: 2, diskSize: null }])
+    expect(takeSnapshot(window, noAlerts, moment).nodes).toMatchObject([{ cpuLimit: null, diskUsed: 2, diskSize: null }])
   })
 })
 
@@ -52,8 +62,8 @@ describe('listContainers', () => {
       [container('web-2', 'c'), 3],
     ] as const)
       window.add('cpu/usage_rate', entity, { timestamp: now, value })
-    expect(listContainers(window, 'namespace:default/pod:web', now).map(({ name }) => name)).toEqual(['b', 'a'])
-    expect(listContainers(window, undefined, now).map(({ name }) => name)).toEqual(['c', 'b', 'a'])
+    expect(listContainers(window, 'namespace:default/pod:web', moment).map(({ name }) => name)).toEqual(['b', 'a'])
+    expect(listContainers(window, undefined, moment).map(({ name }) => name)).toEqual(['c', 'b', 'a'])
   })
 })
 
@@ -62,7 +72,7 @@ describe('listMonitorFigures', () => {
     const window = new FakeWindow()
     const monitor: Entity = { key: 'monitor:a', type: 'monitor', labels: { type: 'monitor', monitor_name: 'a' } }
     for (const resource of ['known', 'healthy']) window.add('monitor/nodes', monitor, { timestamp: now, value: 4, resource })
-    expect(listMonitorFigures(window, now)).toMatchObject([
+    expect(listMonitorFigures(window, moment)).toMatchObject([
       { key: 'monitor:a', metric: 'monitor/nodes', resource: 'known', value: 4, unit: 'count' },
       { resource: 'healthy' },
     ])

@@ -2,16 +2,27 @@ import { metrics, type MetricName } from '../../aggregator/catalog.ts'
 import type { Entity, MetricWindow } from '../../aggregator/window.ts'
 import type { Activity, AlertRow, ContainerRow, MonitorRow, NamespaceRow, NodeRow, PodRow, Snapshot, Usage, WorkloadRow } from './model.ts'
 
-/** Figures older than this are left out: the thing is gone, or nobody measures it any more. */
-const staleMs = 60_000
+/** Figures older than this, and than three scrapes, are left out: the thing is gone, or nobody measures it any more. */
+const goneMs = 60_000
+/** A node whose newest figures are older than this, and than three scrapes, is told to be late. */
+const lateMs = 20_000
+const missedScrapes = 3
+
+/** When the page looks, and how often nodes are scraped. */
+export interface Moment {
+  readonly now: number
+  readonly resolutionMs: number
+}
+
+const goneSince = ({ now, resolutionMs }: Moment) => now - Math.max(goneMs, missedScrapes * resolutionMs)
 
 /** Everything that the page's tables show, from the newest samples of the window. */
 export function takeSnapshot(
   window: MetricWindow,
   alerts: { readonly rows: readonly AlertRow[]; readonly problem: string | null },
-  now: number,
+  moment: Moment,
 ): Snapshot {
-  const read = readerOf(window, now)
+  const read = readerOf(window, moment)
   const pods = [...window.entities({ type: 'pod' })]
     .map((entity) => podRow(entity, read))
     .filter(({ newestSample }) => newestSample !== null)
@@ -26,7 +37,8 @@ export function takeSnapshot(
     .map((entity) => workloadRow(entity, read, counts))
     .filter(({ cpu }) => cpu !== null)
   return {
-    time: now,
+    time: moment.now,
+    lateMs: Math.max(lateMs, missedScrapes * moment.resolutionMs),
     newestSample: nodes.reduce<number | null>((newest, node) => Math.max(newest ?? 0, node.newestSample!), null),
     cluster: read.usage('cluster'),
     nodes: nodes.sort((a, b) => a.name.localeCompare(b.name)),
@@ -52,8 +64,8 @@ function countPods(pods: readonly PodRow[]): ReadonlyMap<string, number> {
 const maxContainers = 2000
 
 /** The containers of a pod, or of all, those that use most CPU first. */
-export function listContainers(window: MetricWindow, podKey: string | undefined, now: number): readonly ContainerRow[] {
-  const read = readerOf(window, now)
+export function listContainers(window: MetricWindow, podKey: string | undefined, moment: Moment): readonly ContainerRow[] {
+  const read = readerOf(window, moment)
   return [...window.entities({ type: 'pod_container' })]
     .filter(({ key }) => podKey === undefined || key.startsWith(`${podKey}/`))
     .map((entity) => containerRow(entity, read))
@@ -63,11 +75,11 @@ export function listContainers(window: MetricWindow, podKey: string | undefined,
 }
 
 /** Everything that aggregators have of themselves, in the order of the catalogue. */
-export function listMonitorFigures(window: MetricWindow, now: number): readonly MonitorRow[] {
+export function listMonitorFigures(window: MetricWindow, moment: Moment): readonly MonitorRow[] {
   return metrics
     .filter(({ entities }) => entities.includes('monitor'))
     .flatMap(({ name, unit, description }) =>
-      [...window.series(name, { type: 'monitor' }, { since: now - staleMs })].map(({ entity, resource = '', values }) => ({
+      [...window.series(name, { type: 'monitor' }, { since: goneSince(moment) })].map(({ entity, resource = '', values }) => ({
         key: entity.key,
         metric: name,
         resource,
@@ -87,10 +99,11 @@ interface Reader {
   labelled(metric: MetricName, key: string, resource: string): number | null
 }
 
-function readerOf(window: MetricWindow, now: number): Reader {
+function readerOf(window: MetricWindow, moment: Moment): Reader {
+  const since = goneSince(moment)
   const fresh = (metric: MetricName, key: string) => {
     const sample = window.latest(metric, key)
-    return sample === undefined || now - sample.timestamp > staleMs ? undefined : sample
+    return sample === undefined || sample.timestamp < since ? undefined : sample
   }
   const value = (metric: MetricName, key: string) => fresh(metric, key)?.value ?? null
   /** Zero stands for "none" in requests and limits. */
@@ -114,8 +127,7 @@ function readerOf(window: MetricWindow, now: number): Reader {
       restarts: value('restart_count', key),
     }),
     labelled: (metric, key, resource) => {
-      for (const series of window.series(metric, { key }, { since: now - staleMs }))
-        if (series.resource === resource) return series.values.at(-1) ?? null
+      for (const series of window.series(metric, { key }, { since })) if (series.resource === resource) return series.values.at(-1) ?? null
       return null
     },
   }

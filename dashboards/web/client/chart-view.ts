@@ -17,9 +17,10 @@ export interface ChartProps {
 
 const colours = ['#2f7ed8', '#d8702f', '#3c9a5f', '#9b59b6']
 const height = 180
-/** Two samples further apart than this, and than this part of the chart, have a gap between them. */
+/** Two samples have a gap between them that are further apart than this, than this part of the chart, and than three others usually are. */
 const minGapMs = 30_000
 const gapsPerChart = 90
+const usualSpacings = 3
 const syncKey = 'binnacle'
 
 /** A line chart of one entity that follows its window; all charts share one cursor. */
@@ -114,7 +115,9 @@ function isLine({ metric, resource }: ChartLine, name: string): boolean {
 /** Puts lines of different times on one time axis, in seconds, with a hole where samples are missing. */
 function align(lines: readonly ChartLine[], metrics: readonly string[]): UPlot.AlignedData {
   const times = [...new Set(lines.flatMap((line) => line.times))].sort((a, b) => a - b)
-  const gapMs = Math.max(minGapMs, ((times.at(-1) ?? 0) - (times[0] ?? 0)) / gapsPerChart)
+  const spacings = times.slice(1).map((time, index) => time - times[index]!)
+  const usualMs = spacings.sort((a, b) => a - b)[spacings.length >> 1] ?? 0
+  const gapMs = Math.max(minGapMs, ((times.at(-1) ?? 0) - (times[0] ?? 0)) / gapsPerChart, usualSpacings * usualMs)
   const withHoles = times.flatMap((time, index) => (index > 0 && time - times[index - 1]! > gapMs ? [times[index - 1]! + 1, time] : [time]))
   const columns = metrics.map((metric) => {
     const line = lines.find((candidate) => isLine(candidate, metric))

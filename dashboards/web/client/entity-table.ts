@@ -1,5 +1,5 @@
 import { h } from 'preact'
-import type { Route } from './route.ts'
+import { formatRoute, type Route } from './route.ts'
 import { Table, type Column } from './table.ts'
 
 interface EntityTableProps<T> {
@@ -18,7 +18,10 @@ export function EntityTable<T extends { readonly key: string }>({ columns, rows,
     rowKey: ({ key }) => key,
     sort: route.sort,
     onSort: (sort) => go({ sort }),
-    onOpen: ({ key }) => go({ view: 'entity', key, search: '' }),
+    link: {
+      address: ({ key }) => formatRoute({ view: 'entity', key, minutes: route.minutes }),
+      open: ({ key }) => go({ view: 'entity', key, search: '' }),
+    },
     empty,
   })
 }

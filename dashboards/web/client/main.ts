@@ -7,6 +7,7 @@ import { EntityView } from './entity-view.ts'
 import { EventsView } from './events-view.ts'
 import { LogsView } from './logs-view.ts'
 import { MonitorView } from './monitor-view.ts'
+import { onPlainClick } from './table.ts'
 import { Alerts, Containers, Namespaces, Nodes, Overview, Pods, Workloads } from './views.ts'
 
 const views = {
@@ -79,11 +80,15 @@ function Page() {
   const go = (change: Partial<Route>) => {
     const next = { ...route, ...change }
     history.pushState(null, '', formatRoute(next))
+    if (change.view !== undefined) scrollTo(0, 0)
     setRoute(next)
   }
   const search = (event: Event) => {
-    const text = (event.target as HTMLInputElement).value
-    go({ search: text, view: unsearchable.includes(route.view) ? 'pods' : route.view })
+    const change = { search: (event.target as HTMLInputElement).value }
+    if (unsearchable.includes(route.view)) return go({ ...change, view: 'pods' })
+    // Letters of a search are no places to go back to.
+    history.replaceState(null, '', formatRoute({ ...route, ...change }))
+    setRoute({ ...route, ...change })
   }
   const header = h(
     'header',
@@ -96,9 +101,9 @@ function Page() {
         h(
           'a',
           {
-            href: formatRoute({ view }),
+            href: formatRoute({ view, minutes: route.minutes }),
             'aria-current': route.view === view ? 'page' : undefined,
-            onClick: (event: Event) => (event.preventDefault(), go({ view, key: '', search: '', ...everything })),
+            onClick: onPlainClick(() => go({ view, key: '', search: '', ...everything })),
           },
           title,
           view === 'alerts' && snapshot !== null && snapshot.alerts.length > 0

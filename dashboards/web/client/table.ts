@@ -17,16 +17,17 @@ export interface TableProps<T> {
   /** Column id, with `-` before it for largest first. */
   readonly sort: string
   readonly onSort: (sort: string) => void
-  readonly onOpen?: (row: T) => void
+  /** Where a row leads: the address that its name links to, and what a plain click anywhere in it does. */
+  readonly link?: { readonly address: (row: T) => string; readonly open: (row: T) => void }
   readonly empty: string
 }
 
 /** Rows beyond this are not drawn; the line below the table says so. */
 const maxRows = 500
 
-/** A table that sorts by a click on a heading and opens a row by click or Enter. */
+/** A table that sorts by a click on a heading and opens a row by a click, or by the link that its name is. */
 export function Table<T>(props: TableProps<T>) {
-  const { columns, rows, sort, onSort, onOpen } = props
+  const { columns, rows, sort, onSort, link } = props
   if (rows.length === 0) return h('p', { class: 'quiet' }, props.empty)
   const sorted = sortRows(rows, columns, sort)
   const head = columns.map(({ id, title, isNumber }) => {
@@ -41,18 +42,12 @@ export function Table<T>(props: TableProps<T>) {
   const body = sorted.slice(0, maxRows).map((row) =>
     h(
       'tr',
-      {
-        key: props.rowKey(row),
-        ...(onOpen === undefined
-          ? {}
-          : {
-              tabIndex: 0,
-              class: 'link',
-              onClick: () => onOpen(row),
-              onKeyDown: (event: KeyboardEvent) => event.key === 'Enter' && onOpen(row),
-            }),
-      },
-      columns.map((column) => h('td', { class: column.isNumber ? 'number' : '' }, column.cell?.(row) ?? column.value(row) ?? '–')),
+      { key: props.rowKey(row), ...(link === undefined ? {} : { class: 'link', onClick: onPlainClick(() => link.open(row)) }) },
+      columns.map((column) => {
+        const cell = column.cell?.(row) ?? column.value(row) ?? '–'
+        const isLink = link !== undefined && column.id === 'name'
+        return h('td', { class: column.isNumber ? 'number' : '' }, isLink ? h('a', { href: link.address(row) }, cell) : cell)
+      }),
     ),
   )
   return h(
@@ -61,6 +56,15 @@ export function Table<T>(props: TableProps<T>) {
     h('table', {}, h('thead', {}, h('tr', {}, head)), h('tbody', {}, body)),
     rows.length > maxRows ? h('p', { class: 'quiet' }, `${maxRows} of ${rows.length} rows; narrow the search`) : null,
   )
+}
+
+/** Handles clicks in place of the browser, except those that ask it for another tab or window. */
+export function onPlainClick(act: () => void): (event: MouseEvent) => void {
+  return (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return
+    event.preventDefault()
+    act()
+  }
 }
 
 /** A figure with a bar: how much of `whole` it is, red from 90 % on. */

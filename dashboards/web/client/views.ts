@@ -16,7 +16,6 @@ export interface ViewProps {
   readonly tick: number
 }
 
-const staleMs = 20_000
 /** Is it healthy, and if not, what is wrong; then who uses most. */
 export function Overview({ snapshot, route, go, tick }: ViewProps) {
   const { cluster, nodes, pods } = snapshot
@@ -85,11 +84,14 @@ export function Containers({ route, go, tick }: ViewProps) {
   )
 }
 
+/** Of known severities the gravest last; others are in between. */
+const gravity: Readonly<Record<string, number>> = { none: 0, info: 1, warning: 2, error: 4, page: 5, critical: 5 }
+
 const alertColumns: readonly Column<AlertRow>[] = [
   {
     id: 'severity',
     title: 'Severity',
-    value: (row) => row.severity,
+    value: (row) => gravity[row.severity] ?? 3,
     cell: (row) => h('span', { class: `severity ${/^[a-z]+$/.test(row.severity) ? row.severity : ''}` }, row.severity),
   },
   { id: 'state', title: 'State', value: (row) => row.state },
@@ -123,7 +125,7 @@ export function Alerts({ snapshot, route, go }: ViewProps) {
 }
 
 function Problems({ snapshot }: { readonly snapshot: Snapshot }) {
-  const stale = snapshot.nodes.filter(({ newestSample }) => newestSample !== null && snapshot.time - newestSample > staleMs)
+  const stale = snapshot.nodes.filter(({ newestSample }) => newestSample !== null && snapshot.time - newestSample > snapshot.lateMs)
   const problems = [
     ...snapshot.alerts.map((alert) => `${alert.severity}: ${alert.summary === '' ? alert.name : alert.summary}`),
     ...stale.map((node) => `node ${node.name} was last measured ${formatAge(snapshot.time - node.newestSample!)} ago`),
