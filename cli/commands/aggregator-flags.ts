@@ -53,7 +53,25 @@ export const aggregatorFlags = {
   'secure-port': { placeholder: 'PORT', fallback: '4443', help: 'their port', parse: parseInteger(0, 65_535) },
   'tls-cert-file': file('certificate of the metrics APIs (default: one of its own making)'),
   'tls-private-key-file': file('its key'),
-  'spool-dir': { placeholder: 'DIR', help: 'where points wait while a sink is away (default: in memory)', parse: parseText },
+  'data-dir': {
+    placeholder: 'DIR',
+    help: 'alerts and the page, too: states of alerts, events and what waits for a sink are kept in it',
+    parse: parseText,
+  },
+  rules: { placeholder: 'LIST', fallback: '', help: 'files of alert rules (default: the shipped ones)', parse: parseList(parseText) },
+  'alerts-config': file("who is told: routes and receivers in Alertmanager's format"),
+  'alerts-port': {
+    placeholder: 'PORT',
+    fallback: '9093',
+    help: "port of Alertmanager's API, at --listen-ip",
+    parse: parseInteger(0, 65_535),
+  },
+  'web-port': { placeholder: 'PORT', fallback: '8080', help: 'port of the page, at --listen-ip', parse: parseInteger(0, 65_535) },
+  'spool-dir': {
+    placeholder: 'DIR',
+    help: 'where points wait while a sink is away (default: in --data-dir, else in memory)',
+    parse: parseText,
+  },
   'log-level': {
     placeholder: 'LEVEL',
     fallback: 'info',

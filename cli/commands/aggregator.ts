@@ -1,10 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createAggregator, type AggregatorOptions } from '../../aggregator/app.ts'
 import type { AggregatorConfiguration, KubeletSettings } from '../../aggregator/configuration.ts'
 import { SinkUriError } from '../../aggregator/sinks/sink-uri.ts'
 import { parseSinks } from '../../aggregator/sinks/sinks.ts'
+import { EventWindow } from '../../alerts/evaluation/event-window.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { createLog, type Log } from '../../lib/log.ts'
 import { createAuthority, issueCertificate } from '../../lib/pki.ts'
@@ -18,6 +20,8 @@ import { readAggregatorConfiguration, readShardingSettings } from '../aggregator
 import { describeFlagTable, parseFlagTable, type FlagValues } from '../flag-table.ts'
 import { UsageError } from '../options.ts'
 import { runAlone } from '../processes/alone.ts'
+import { createInstruments } from '../processes/instruments.ts'
+import type { Instruments, InstrumentsOptions } from '../processes/instruments.ts'
 import type { Process } from '../processes/lifecycle.ts'
 import { aggregatorFlags, unusedAggregatorFlags } from './aggregator-flags.ts'
 import { parseHeapsterSource, type HeapsterSource } from './aggregator-source.ts'
@@ -51,7 +55,8 @@ export function describeAggregator(): string {
   return `Usage: binnacle aggregator [--kubeconfig FILE] [--sink URI]... [FLAGS]
 
 Figures of every node and pod of any Kubernetes cluster: metrics.k8s.io for kubectl top and autoscalers, custom and external metrics,
-Heapster's model API, and sinks such as InfluxDB. Flags are Heapster's and metrics-server's where they have them.
+Heapster's model API, and sinks such as InfluxDB. With --data-dir alert rules and the page, too. Flags are Heapster's and
+metrics-server's where they have them.
 
   --sink URI                                 where figures and events go, several times: influxdb:http://HOST:8086?db=k8s, log, …
 ${describeFlagTable(aggregatorFlags)}`
@@ -114,6 +119,8 @@ async function buildAggregator({ flags, sinks, environment, log }: Parts): Promi
   const configuration = withFlags(readAggregatorConfiguration(flags.config), flags, source)
   const access = findAccess(flags, source, environment)
   const shared = { clock: systemClock, random: systemRandom }
+  const settings = settingsOf(configuration, flags)
+  const events = new EventWindow(settings)
   const transport = createHttpsTransport({ ...access, clock: systemClock, userAgent: 'binnacle-aggregator' })
   const client = createClient(transport)
   const informers = createInformerFactory({ client, ...shared, log: log.child({ part: 'informers' }) })
@@ -122,22 +129,26 @@ async function buildAggregator({ flags, sinks, environment, log }: Parts): Promi
     informers,
     ...shared,
     log,
-    ...settingsOf(configuration, flags),
+    ...settings,
+    eventSinks: [events],
     sinks: sinks.length === 0 ? (configuration.sinks ?? []) : readSinks(sinks),
     kubelet: access,
     http: { host: flags['listen-ip'], port: flags.port },
     metricsApi: { hosts: flags['secure-listen-ip'], port: flags['secure-port'], tls: await servingCertificate(flags) },
   })
+  const instruments = instrumentsOf(flags, { aggregator, events, ...settings, log })
   const abort = new AbortController()
   let running: Promise<void> | undefined
   return {
     async start() {
       running = informers.run(abort.signal)
       await aggregator.start()
+      await instruments?.start()
       const { http, metricsApi } = aggregator.addresses
-      log.info({ server: access.server, http, metricsApi }, 'ready')
+      log.info({ server: access.server, http, metricsApi, ...instruments?.addresses }, 'ready')
     },
     async stop() {
+      await instruments?.stop()
       await aggregator.stop()
       abort.abort()
       await running
@@ -146,9 +157,30 @@ async function buildAggregator({ flags, sinks, environment, log }: Parts): Promi
   }
 }
 
-function settingsOf(configuration: AggregatorConfiguration, flags: Flags): Partial<AggregatorOptions> {
+/** Alerts and the page, where there is a folder for what they keep. */
+function instrumentsOf(flags: Flags, parts: Omit<InstrumentsOptions, 'alerts' | 'page'>): Instruments | undefined {
+  const dataDir = flags['data-dir']
+  if (dataDir === undefined) {
+    if (flags.rules.length > 0 || flags['alerts-config'] !== undefined) throw new UsageError('--rules and --alerts-config need --data-dir')
+    return undefined
+  }
+  const host = flags['listen-ip']
+  return createInstruments({
+    ...parts,
+    alerts: {
+      dataDir: join(dataDir, 'alerts'),
+      rulesFiles: flags.rules,
+      ...(flags['alerts-config'] === undefined ? {} : { configFile: flags['alerts-config'] }),
+      http: { host, port: flags['alerts-port'] },
+    },
+    page: { host, port: flags['web-port'] },
+  })
+}
+
+function settingsOf(configuration: AggregatorConfiguration, flags: Flags) {
   const clusterName = flags['cluster-name'] ?? configuration.clusterName
-  const spoolDir = flags['spool-dir']
+  const dataDir = flags['data-dir']
+  const spoolDir = flags['spool-dir'] ?? (dataDir === undefined ? undefined : join(dataDir, 'spool'))
   const sharding = readShardingSettings(configuration, hostname())
   return {
     configuration,
@@ -158,6 +190,7 @@ function settingsOf(configuration: AggregatorConfiguration, flags: Flags): Parti
     windowMaxBytes: configuration.window.maxBytes,
     ...(clusterName === undefined ? {} : { clusterName }),
     ...(spoolDir === undefined ? {} : { spoolDir }),
+    ...(dataDir === undefined ? {} : { logs: { eventsDir: join(dataDir, 'events') } }),
   }
 }
 
