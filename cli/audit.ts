@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { LogBatch, LogOrigin } from '../collector/logs/log-batch.ts'
-import { logLevels } from '../collector/logs/log-batch.ts'
+import { RecordWriter } from '../collector/logs/store/record-writer.ts'
 import { createLogStore } from '../collector/logs/store/store.ts'
 import type { Clock } from '../lib/clock.ts'
 import { FileError } from '../lib/document.ts'
@@ -48,14 +47,12 @@ function readPolicy(file: string) {
 /** Keeps audit events where logs are searched; the file beside it is what counts. */
 class AuditStore implements AuditSink {
   readonly #store: ReturnType<typeof createLogStore>
-  readonly #file: string
-  readonly #origins = new Map<string, LogOrigin>()
+  readonly #records: RecordWriter
   #started: Promise<void> | undefined
-  #position = 0
 
   constructor({ folder, clock, log }: { readonly folder: string; readonly clock: Clock; readonly log: Log }) {
     this.#store = createLogStore({ name: 'audit', folder, maxBytes: maxStoreBytes, maxAgeMs: maxStoreAgeMs, clock, log })
-    this.#file = `audit-${clock.now()}`
+    this.#records = new RecordWriter({ sink: this.#store.sink, kind: 'audit', clock })
   }
 
   async write(lines: readonly AuditLine[]): Promise<void> {
@@ -65,46 +62,12 @@ class AuditStore implements AuditSink {
       throw error
     })
     await this.#started
-    const signal = new AbortController().signal
-    await Promise.all(
-      [...Map.groupBy(lines, ({ namespace }) => namespace)].map(([name, own]) =>
-        this.#store.sink.deliver(this.#toBatch(name, own), signal),
-      ),
-    )
+    await this.#records.write(lines.map(({ json, time, namespace, code }) => ({ text: json, time, namespace, level: levelOf(code) })))
   }
 
   async close(): Promise<void> {
     if (this.#started !== undefined) await this.#store.sink.stop()
   }
-
-  #toBatch(namespace: string, lines: readonly AuditLine[]): LogBatch {
-    const texts = lines.map(({ json }) => Buffer.from(json))
-    const first = this.#position
-    this.#position += lines.length
-    let end = 0
-    return {
-      origin: this.#originOf(namespace),
-      file: `${this.#file}-${namespace}`,
-      count: lines.length,
-      text: Buffer.concat(texts),
-      ends: Uint32Array.from(texts, ({ length }) => (end += length)),
-      times: BigInt64Array.from(lines, ({ time }) => BigInt(Math.round(time * 1000)) * 1000n),
-      positions: Float64Array.from(lines, (_, index) => first + index),
-      nextPosition: first + lines.length,
-      levels: Uint8Array.from(lines, ({ code }) => logLevels.indexOf(code >= 500 ? 'error' : code >= 400 ? 'warn' : 'info')),
-      streams: new Uint8Array(lines.length),
-      fields: undefined,
-    }
-  }
-
-  #originOf(namespace: string): LogOrigin {
-    const known = this.#origins.get(namespace)
-    if (known !== undefined) return known
-    const none = { node: '', pod: '', podUid: '', container: '', containerId: '', image: '' }
-    const origin: LogOrigin = { id: `audit/${namespace}`, kind: 'audit', namespace, ...none, owner: undefined, labels: {}, annotations: {} }
-    // Namespaces come and go; nothing is lost with the map.
-    if (this.#origins.size > 1000) this.#origins.clear()
-    this.#origins.set(namespace, origin)
-    return origin
-  }
 }
+
+const levelOf = (code: number) => (code >= 500 ? 'error' : code >= 400 ? 'warn' : 'info')

@@ -1,6 +1,6 @@
-import type { LogBatch, LogOrigin } from '../../collector/logs/log-batch.ts'
-import { logLevels } from '../../collector/logs/log-batch.ts'
 import { parseLogQuery } from '../../collector/logs/store/log-query.ts'
+import { RecordWriter } from '../../collector/logs/store/record-writer.ts'
+import type { StoredRecord } from '../../collector/logs/store/record-writer.ts'
 import { createLogStore } from '../../collector/logs/store/store.ts'
 import type { LogStore } from '../../collector/logs/store/store.ts'
 import type { Clock, Timer } from '../../lib/clock.ts'
@@ -49,9 +49,8 @@ export class EventArchive {
   /** uid → count that is stored. */
   readonly #known = new Map<string, { readonly count: number; readonly at: number }>()
   readonly #counts = new Map<string, EventCount>()
-  readonly #file: string
+  readonly #records: RecordWriter
   #waiting: ClusterEvent[] = []
-  #position = 0
   #timer: Timer | undefined
   #flushing: Promise<void> = Promise.resolve()
   #isReady = false
@@ -60,7 +59,7 @@ export class EventArchive {
   constructor(options: EventArchiveOptions) {
     this.#options = options
     this.#store = createLogStore({ name: 'events', maxBytes, maxAgeMs, ...options })
-    this.#file = `events-${options.clock.now()}`
+    this.#records = new RecordWriter({ sink: this.#store.sink, kind: 'events', clock: options.clock })
   }
 
   async start(): Promise<void> {
@@ -111,21 +110,16 @@ export class EventArchive {
   }
 
   async #write(): Promise<void> {
-    const byNamespace = new Map<string, ClusterEvent[]>()
+    const records: StoredRecord[] = []
     for (const event of this.#waiting.splice(0)) {
       const before = this.#known.get(event.uid)?.count ?? 0
       if (before >= event.count) continue
       this.#count(event, event.count - before)
       this.#remember(event.uid, event.count)
-      const group = byNamespace.get(event.namespace)
-      if (group === undefined) byNamespace.set(event.namespace, [event])
-      else group.push(event)
+      records.push(recordOf(event))
     }
-    const signal = new AbortController().signal
-    for (const [namespace, events] of byNamespace) {
-      await this.#store.sink.deliver(this.#toBatch(namespace, events), signal)
-      this.#stats.stored += events.length
-    }
+    await this.#records.write(records)
+    this.#stats.stored += records.length
     this.#forgetOld()
   }
 
@@ -148,26 +142,11 @@ export class EventArchive {
       this.#known.delete(uid)
     }
   }
+}
 
-  #toBatch(namespace: string, events: readonly ClusterEvent[]): LogBatch {
-    const texts = events.map((event) => Buffer.from(textOf(event)))
-    const first = this.#position
-    this.#position += events.length
-    let end = 0
-    return {
-      origin: originOf(namespace),
-      file: `${this.#file}-${namespace}`,
-      count: events.length,
-      text: Buffer.concat(texts),
-      ends: Uint32Array.from(texts, ({ length }) => (end += length)),
-      times: BigInt64Array.from(events, ({ lastSeen }) => BigInt(Math.round(lastSeen * 1000)) * 1000n),
-      positions: Float64Array.from(events, (_, index) => first + index),
-      nextPosition: first + events.length,
-      levels: Uint8Array.from(events, ({ type }) => logLevels.indexOf(type === 'Warning' ? 'warn' : 'info')),
-      streams: new Uint8Array(events.length),
-      fields: events.map(fieldsOf),
-    }
-  }
+function recordOf(event: ClusterEvent): StoredRecord {
+  const { namespace, lastSeen, type } = event
+  return { time: lastSeen, namespace, level: type === 'Warning' ? 'warn' : 'info', text: textOf(event), fields: fieldsOf(event) }
 }
 
 function textOf({ type, reason, message, object, count }: ClusterEvent): string {
@@ -176,9 +155,4 @@ function textOf({ type, reason, message, object, count }: ClusterEvent): string 
 
 function fieldsOf({ uid, type, reason, object, component, host, count }: ClusterEvent) {
   return { event: uid, type, reason, kind: object.kind, name: object.name, component, ...(host === '' ? {} : { host }), count }
-}
-
-function originOf(namespace: string): LogOrigin {
-  const none = { node: '', pod: '', podUid: '', container: '', containerId: '', image: '' }
-  return { id: `events/${namespace}`, kind: 'events', namespace, ...none, owner: undefined, labels: {}, annotations: {} }
 }

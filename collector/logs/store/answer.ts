@@ -1,7 +1,7 @@
 import type { Clock } from '../../../lib/clock.ts'
 import type { LogAnswer } from '../context.ts'
 import { formatPlace } from './log-archive.ts'
-import type { LogArchive, LogPlace } from './log-archive.ts'
+import type { LogArchive, LogPlace, LogView } from './log-archive.ts'
 import { LogQueryError, parseLogQuery } from './log-query.ts'
 import type { LogParameters, LogQuery } from './log-query.ts'
 import { formatPlain, toLineRecord } from './log-records.ts'
@@ -67,12 +67,31 @@ export async function* queryLogs(context: AnswerContext, query: LogQuery, signal
 }
 
 async function* answerOf(context: AnswerContext, query: LogQuery, signal: AbortSignal): AsyncGenerator<readonly LogRecord[]> {
-  const { archive, clock } = context
-  const view = await archive.look()
   if (query.from !== undefined) {
     yield* follow(context, query, query.from, signal)
     return
   }
+  const view = await context.archive.look()
+  let lines: number
+  try {
+    lines = yield* storedLines(context, query, view, signal)
+  } finally {
+    view.release()
+  }
+  if (query.isFollowing) yield* follow(context, query, view.place, signal)
+  else {
+    const problems = context.archive.damaged.map((name) => ({ problem: `the file ${name} of the store is damaged` }))
+    yield [{ end: { lines, isCutAtLimit: query.tail === undefined && lines >= query.limit, problems } }]
+  }
+}
+
+/** What is stored already; says how many lines that were. */
+async function* storedLines(
+  { clock }: Pick<AnswerContext, 'clock'>,
+  query: LogQuery,
+  view: LogView,
+  signal: AbortSignal,
+): AsyncGenerator<readonly LogRecord[], number> {
   let lines = 0
   if (query.tail === undefined) {
     let lastSignAt = clock.monotonic()
@@ -93,11 +112,7 @@ async function* answerOf(context: AnswerContext, query: LogQuery, signal: AbortS
     lines = newest.length
     yield newest.reverse().map(toLineRecord)
   }
-  if (query.isFollowing) yield* follow(context, query, view.place, signal)
-  else {
-    const problems = archive.damaged.map((name) => ({ problem: `the file ${name} of the store is damaged` }))
-    yield [{ end: { lines, isCutAtLimit: query.tail === undefined && lines >= query.limit, problems } }]
-  }
+  return lines
 }
 
 /** What comes behind a place; with marks also where that is, and signs of life. */

@@ -107,10 +107,12 @@ export class ArchivedFile {
   }
 }
 
-/** What was stored at one moment. */
+/** What was stored at one moment. Its journals stay readable until `release`, also when they have become segments meanwhile. */
 export interface LogView {
   readonly blocks: readonly ArchivedBlock[]
   readonly place: LogPlace
+  /** To be called once. */
+  release(): void
 }
 
 const readBytes = 4 << 20
@@ -141,7 +143,16 @@ export class LogArchive {
   async look(): Promise<LogView> {
     await this.#refresh()
     const files = [...this.#files.values()].sort((a, b) => a.name.sequence - b.name.sequence)
-    return { blocks: files.flatMap(({ blocks }) => blocks), place: placeBehind(files) }
+    const journals = files.filter(({ name }) => name.kind === 'journal')
+    // They are open: this is only one more user.
+    for (const journal of journals) void journal.acquire()
+    return {
+      blocks: files.flatMap(({ blocks }) => blocks),
+      place: placeBehind(files),
+      release: () => {
+        for (const journal of journals) journal.release()
+      },
+    }
   }
 
   /** Files that could not be read, by name. */

@@ -173,11 +173,13 @@ export async function* followLogs(
   const changes = new Changes(archive, signal)
   while (!signal.aborted) {
     changes.arm()
-    const { blocks, place } = await archive.look()
-    if (place.sequence !== from.sequence || place.offset !== from.offset) {
-      const isComplete = yield* linesBehind(blocks, from, { scanner, place, signal })
-      if (!isComplete) continue
+    const view = await archive.look()
+    const { place } = view
+    try {
+      if (place.sequence !== from.sequence || place.offset !== from.offset) yield* linesBehind(view, from, { scanner, signal })
       from = place
+    } finally {
+      view.release()
     }
     await changes.next()
     await options.clock.sleep(followWindowMs, signal)
@@ -206,12 +208,11 @@ class Changes {
 }
 
 async function* linesBehind(
-  blocks: readonly ArchivedBlock[],
+  { blocks, place }: LogView,
   from: LogPlace,
-  options: { readonly scanner: LineScanner; readonly place: LogPlace; readonly signal: AbortSignal },
-): AsyncGenerator<{ readonly lines: readonly FoundLine[]; readonly place: LogPlace }, boolean> {
+  { scanner, signal }: { readonly scanner: LineScanner; readonly signal: AbortSignal },
+): AsyncGenerator<{ readonly lines: readonly FoundLine[]; readonly place: LogPlace }> {
   const reader = new BlockReader()
-  const { scanner, place, signal } = options
   const lines: FoundLine[] = []
   const take = () => ({ lines: lines.splice(0).sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0)), place: from })
   try {
@@ -220,7 +221,6 @@ async function* linesBehind(
       const isBefore = sequence < from.sequence || (sequence === from.sequence && kind === 'journal' && block.offset < from.offset)
       if (isBefore || signal.aborted || !scanner.mayHave(block.header, block.origin)) continue
       const decoded = await reader.read(block)
-      if (reader.isBehind) return false
       if (decoded === undefined) continue
       const first = sequence === from.sequence ? firstLineBehind(decoded, from.offset) : 0
       for (const line of await scanner.scan(decoded, first)) lines.push(lineOf(block, decoded, line))
@@ -229,7 +229,6 @@ async function* linesBehind(
       if (lines.length >= chunkLines * 8) yield take()
     }
     yield { ...take(), place }
-    return true
   } finally {
     await reader.close()
   }
@@ -248,8 +247,6 @@ class BlockReader {
   readonly #files = new Map<ArchivedFile, Promise<boolean>>()
   readonly #ahead = new Map<ArchivedBlock, Promise<BlockLines | undefined>>()
   #bytes = 0
-  /** A journal has become a segment since the look: another look finds its lines there. */
-  isBehind = false
 
   /** Begins to read what is needed soon. */
   prefetch(block: ArchivedBlock): void {
@@ -280,10 +277,7 @@ class BlockReader {
       isThere = block.file.acquire()
       this.#files.set(block.file, isThere)
     }
-    if (!(await isThere)) {
-      this.isBehind ||= block.file.name.kind === 'journal'
-      return undefined
-    }
+    if (!(await isThere)) return undefined
     try {
       return await block.file.read(block)
     } catch (error) {

@@ -1,15 +1,15 @@
-import { mkdir, open, readdir, rm, stat, truncate, unlink } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, Timer } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
-import type { LogBatch, LogOrigin } from '../log-batch.ts'
+import type { LogBatch } from '../log-batch.ts'
 import type { LogSink, LogSinkStats } from '../sinks/sink.ts'
-import { encodeLines, frameRecord, recordTypes } from './block.ts'
 import { Coverage } from './coverage.ts'
-import { fileName, listLogFiles, LogFileError, magic, openLogFile, readAt, readJournalPart, readSegmentIndex } from './log-file.ts'
+import { Journal } from './journal.ts'
+import type { JournalLines } from './journal.ts'
+import { fileName, listLogFiles, LogFileError, openLogFile, readSegmentIndex } from './log-file.ts'
 import type { LogFileName } from './log-file.ts'
-import { sealJournal, syncFolder } from './sealing.ts'
+import { sealJournal } from './sealing.ts'
 
 export interface StoreWriterOptions {
   readonly name: string
@@ -37,24 +37,10 @@ const failureDelayMs = 1000
 const maxFailures = 3
 const maxMaintenanceMs = 600_000
 
-interface Waiting {
-  readonly batch: LogBatch
-  /** Ranges of lines. */
-  readonly runs: readonly (readonly [from: number, to: number])[]
+interface Waiting extends JournalLines {
   readonly bytes: number
   readonly lines: number
   readonly done: () => void
-}
-
-interface Journal {
-  readonly sequence: number
-  readonly handle: FileHandle
-  readonly openedAt: number
-  /** Index of a source by its origin and file. An origin that changes is another object. */
-  readonly sources: Map<string, { readonly index: number; readonly origin: LogOrigin }>
-  sourceCount: number
-  size: number
-  records: number
 }
 
 /**
@@ -107,7 +93,7 @@ export class StoreWriter implements LogSink {
     await this.#committing
     this.#stop.abort()
     await this.#sealing
-    await this.#journal?.handle.close()
+    await this.#journal?.close()
     this.#journal = undefined
     this.#options.onStop()
   }
@@ -178,22 +164,6 @@ export class StoreWriter implements LogSink {
     this.#stats.accepted += lines
   }
 
-  /** Index of a batch's source in the journal; a record for it where it has none yet. */
-  #sourceIndex({ origin, file }: LogBatch, records: Buffer[]): number {
-    const journal = this.#journal!
-    const key = `${origin.id}\n${file}`
-    const known = journal.sources.get(key)
-    if (known?.origin === origin) return known.index
-    if (known !== undefined && JSON.stringify(known.origin) === JSON.stringify(origin)) {
-      journal.sources.set(key, { index: known.index, origin })
-      return known.index
-    }
-    const index = journal.sourceCount++
-    journal.sources.set(key, { index, origin })
-    records.push(frameRecord(recordTypes.source, Buffer.from(JSON.stringify({ origin, file }))))
-    return index
-  }
-
   /** Writes what waits, again and again, until nothing does. */
   async #commit(): Promise<void> {
     // What is handed over in the same turn is one write.
@@ -226,34 +196,23 @@ export class StoreWriter implements LogSink {
   /** False where the disk has refused several times. */
   async #write(group: readonly Waiting[]): Promise<boolean> {
     const journal = this.#journal!
-    const { sourceCount } = journal
-    const records: Buffer[] = []
-    for (const { batch, runs } of group) {
-      const source = this.#sourceIndex(batch, records)
-      for (const run of runs) encodeLines(batch, run, source, records)
-    }
+    const records = journal.encode(group)
     for (let failures = 0; failures < maxFailures;) {
       this.#stats.requests++
       try {
-        const written = await writeAll(journal.handle, records, journal.size)
-        await journal.handle.datasync()
-        journal.size += written
-        journal.records += records.length
-        this.#stats.sentBytes += written
+        await journal.append(records)
+        this.#stats.sentBytes += records.bytes.length
         this.#lastError = undefined
         return true
       } catch (error) {
         this.#stats.failedRequests++
         this.#noteFailure(error, 'log lines cannot be stored')
-        // What is left of the attempt is written over by the next one.
         if (await this.#removeOldest()) continue
         failures++
         await this.#options.clock.sleep(failureDelayMs, this.#stop.signal)
       }
     }
-    // Sources of this group may not be in the file: all are named again.
-    journal.sourceCount = sourceCount
-    journal.sources.clear()
+    journal.giveUp()
     return false
   }
 
@@ -274,7 +233,7 @@ export class StoreWriter implements LogSink {
     const journal = this.#journal!
     try {
       this.#journal = await this.#openJournal(journal.sequence + 1)
-      await journal.handle.close()
+      await journal.close()
       this.#files.set(journal.sequence, { kind: 'journal', bytes: journal.size })
       this.#sealClosed()
     } catch (error) {
@@ -345,11 +304,8 @@ export class StoreWriter implements LogSink {
     )
   }
 
-  async #openJournal(sequence: number): Promise<Journal> {
-    const handle = await open(join(this.#options.folder, fileName({ sequence, kind: 'journal' })), 'w', 0o600)
-    await handle.write(magic, 0, magic.length, 0)
-    await syncFolder(this.#options.folder)
-    return { sequence, handle, openedAt: this.#options.clock.now(), sources: new Map(), sourceCount: 0, size: magic.length, records: 0 }
+  #openJournal(sequence: number): Promise<Journal> {
+    return Journal.create(this.#options.folder, sequence, this.#options.clock.now())
   }
 
   async #loadSegment(name: LogFileName): Promise<void> {
@@ -369,37 +325,15 @@ export class StoreWriter implements LogSink {
 
   /** The last journal is written on, behind its last whole record; those before are compressed. */
   async #loadJournal(name: LogFileName, isLast: boolean): Promise<void> {
-    const { folder, clock } = this.#options
-    const path = join(folder, fileName(name))
-    const handle = await open(path, 'r+')
-    const { size } = await handle.stat()
-    const bytes = await readAt(handle, 0, size)
-    if (!bytes.subarray(0, magic.length).equals(magic)) {
-      await handle.close()
-      await unlink(path)
-      return
-    }
-    const { sources, entries, end } = readJournalPart(bytes.subarray(magic.length), magic.length, 0)
-    for (const { header } of entries)
-      this.#coverage.add(sources[header.source]!.file, [header.firstPosition, header.nextPosition], name.sequence)
-    if (end < size) {
-      await truncate(path, end)
-      await handle.sync()
-    }
-    if (!isLast) {
-      await handle.close()
-      this.#files.set(name.sequence, { kind: 'journal', bytes: end })
-      return
-    }
-    const known = sources.map(({ origin, file }, index) => [`${origin.id}\n${file}`, { index, origin }] as const)
-    this.#journal = {
-      sequence: name.sequence,
-      handle,
-      openedAt: clock.now(),
-      sources: new Map(known),
-      sourceCount: sources.length,
-      size: end,
-      records: sources.length + entries.length,
+    const loaded = await Journal.load(this.#options.folder, name, this.#options.clock.now())
+    if (loaded === undefined) return
+    const { journal, part } = loaded
+    for (const { header } of part.entries)
+      this.#coverage.add(part.sources[header.source]!.file, [header.firstPosition, header.nextPosition], name.sequence)
+    if (isLast) this.#journal = journal
+    else {
+      await journal.close()
+      this.#files.set(name.sequence, { kind: 'journal', bytes: journal.size })
     }
   }
 
@@ -410,13 +344,3 @@ export class StoreWriter implements LogSink {
 
 const lines = (group: readonly Waiting[]) => group.reduce((total, each) => total + each.lines, 0)
 const bytes = (group: readonly Waiting[]) => group.reduce((total, each) => total + each.bytes, 0)
-
-/** Says how many bytes that were. */
-async function writeAll(handle: FileHandle, records: readonly Buffer[], position: number): Promise<number> {
-  const joined = records.length === 1 ? records[0]! : Buffer.concat(records)
-  for (let at = 0; at < joined.length;) {
-    const { bytesWritten } = await handle.write(joined, at, joined.length - at, position + at)
-    at += bytesWritten
-  }
-  return joined.length
-}

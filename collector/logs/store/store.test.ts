@@ -7,8 +7,8 @@ import { systemClock } from '../../../lib/clock.ts'
 import { silentLog } from '../../../lib/log.ts'
 import { batchOf, originOf, type TestLine } from './fixture.ts'
 import { parseLogQuery, type LogParameters } from './log-query.ts'
-import type { LineRecord } from './log-records.ts'
-import { createLogStore, type LogStore } from './store.ts'
+import type { LineRecord, LogRecord } from './log-records.ts'
+import { createLogStore, openLogStore, type LogStore } from './store.ts'
 
 const never = new AbortController().signal
 const second = 1_000_000_000n
@@ -43,7 +43,7 @@ function numbered(count: number, from = 0): TestLine[] {
   }))
 }
 
-const texts = (lines: readonly LineRecord[]) => lines.map(({ text }) => text)
+const texts = (lines: readonly Pick<LineRecord, 'text'>[]) => lines.map(({ text }) => text)
 
 describe('the log store', () => {
   it('finds a line that was delivered, with everything that is known of it', async () => {
@@ -132,6 +132,29 @@ describe('the log store', () => {
     expect(seen.toSorted()).toEqual(numbered(9002, 1).map(({ text }) => text))
     await store.sink.stop()
     expect(readdirSync(folder).some((name) => name.endsWith('.segment'))).toBe(true)
+  })
+
+  it('finds what was in a journal that becomes a segment in the middle of a search', async () => {
+    const store = await open()
+    const deliver = (pod: string, count: number, from: number) =>
+      Promise.all(numbered(count, from).map((line) => store.sink.deliver(batchOf(originOf(pod), [line]), never)))
+    // A segment with more blocks than are read ahead, then a journal.
+    for (let pod = 0; pod < 4; pod++) await deliver(`pod-${pod}`, 2100, pod * 2100)
+    await deliver('last', 10, 8400)
+    const reader = openLogStore({ folder, clock: systemClock, log: silentLog })
+    const search = reader.query(parseLogQuery({ limit: '100000' }, systemClock.now()), never)[Symbol.asyncIterator]()
+    const found: LineRecord[] = []
+    const take = (records: readonly LogRecord[]) => found.push(...records.filter((each) => 'text' in each))
+    take((await search.next()).value as readonly LogRecord[])
+    expect(readdirSync(folder)).toContain('0000000002.journal')
+    await deliver('later', 8200, 8410)
+    await store.sink.stop()
+    expect(readdirSync(folder)).not.toContain('0000000002.journal')
+    // The reader learns of it by another search.
+    expect(texts(await find(reader, { direction: 'backward', limit: '1' }))).toEqual(['line 016609'])
+    for (let next = await search.next(); next.done !== true; next = await search.next()) take(next.value)
+    reader.close()
+    expect(texts(found)).toEqual(texts(numbered(8410)))
   })
 
   it('keeps every acknowledged line and no half of one, wherever a crash cuts the journal', async () => {
