@@ -19,9 +19,9 @@ interface LogExchange {
 }
 
 /**
- * Answers a search for logs to who may read them: lines of pods need `get pods/log` in the namespaces that are named, in all of them where none is; events
- * `list events`; lines of files and journals of nodes `get nodes/log`; the audit log `get` of the path `/logs/audit`, which only administrators have
- * unless a role says otherwise. Without `kind`, lines of pods are meant.
+ * Answers a search for logs to who may read them: lines of pods need `get pods/log` (of the pod, where one is named) in the namespaces that are named, in
+ * all of them where none is; events `list events`; lines of files and journals of nodes `get nodes/log`; the audit log `get` of the path `/logs/audit`,
+ * which only administrators have unless a role says otherwise. Without `kind`, lines of pods are meant.
  */
 export async function answerLogs({ logs, authorize }: LogContext, identity: Identity, exchange: LogExchange): Promise<FastifyReply> {
   const { request, reply, query } = exchange
@@ -45,12 +45,15 @@ function readQuery(logs: LogDoor, parameters: Readonly<Record<string, string | r
 function accessesOf({ filter }: LogQuery): readonly AccessRequest[] {
   const { kinds = [] } = filter
   const namespaces: readonly (string | undefined)[] = filter.namespaces ?? [undefined]
+  const named = filter.pod === undefined ? {} : { name: filter.pod }
   const core = { group: '', version: 'v1' } as const
   return kinds.flatMap((kind): readonly AccessRequest[] => {
     if (kind === 'audit') return [{ path: '/logs/audit' }]
     if (kind === 'file' || kind === 'journal') return [{ ...core, verb: 'get', resource: 'nodes', subresource: 'log' }]
     const subject =
-      kind === 'events' ? ({ verb: 'list', resource: 'events' } as const) : ({ verb: 'get', resource: 'pods', subresource: 'log' } as const)
+      kind === 'events'
+        ? ({ verb: 'list', resource: 'events' } as const)
+        : ({ verb: 'get', resource: 'pods', subresource: 'log', ...named } as const)
     return namespaces.map((namespace) => ({ ...core, ...subject, ...(namespace === undefined ? {} : { namespace }) }))
   })
 }
