@@ -34,8 +34,10 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
   const server = createApiServer(apiServerOptions({ options, folder, log }, { store, authority, audit }))
   const client = createClient(server.transport)
   const informers = createInformerFactory({ client, ...shared, log: log.child({ part: 'informers' }) })
+  const clientAs = (name: string) => createClient(server.transportAs(name))
+  const clientOf = (account: string) => clientAs(`system:serviceaccount:kube-system:${account}`)
   const scheduler = createScheduler({
-    client,
+    client: clientAs('system:kube-scheduler'),
     informers,
     ...shared,
     log: log.child({ part: 'scheduler' }),
@@ -43,6 +45,7 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
   })
   const controllers = createControllers({
     client,
+    clientOf,
     informers,
     ...shared,
     log: log.child({ part: 'controllers' }),
@@ -62,7 +65,7 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
   const autoscaling = (await load)?.createAutoscaling({
     options,
     folder,
-    client,
+    client: clientOf('cluster-autoscaler'),
     informers,
     ...shared,
     log: log.child({ part: 'autoscaler' }),

@@ -16,7 +16,7 @@ import { NodeAuthorizer } from './auth/node-authorizer.ts'
 import { RbacAuthorizer } from './auth/rbac.ts'
 import { createReviews } from './auth/reviews.ts'
 import { ServiceAccountTokens } from './auth/service-account-tokens.ts'
-import type { User } from './auth/user.ts'
+import { loopbackUser, partUser, type User } from './auth/user.ts'
 import { bootstrap } from './bootstrap/bootstrap.ts'
 import { RequestMetrics } from './discovery/metrics.ts'
 import { createDiscoveryRoute } from './discovery/routes.ts'
@@ -54,7 +54,7 @@ export interface ApiServerOptions {
   /** What pods are told to reach the server by: the endpoint of `default/kubernetes`. By default the first host and the port. */
   readonly advertise?: { readonly host: string; readonly port?: number }
   readonly staticTokens?: Readonly<Record<string, User>>
-  /** Which requests from the network are written down, and where; absent: none. Parts of this process are not asked. */
+  /** Which requests are written down, and where; absent: none. */
   readonly audit?: AuditSettings
   /** The server of metrics.k8s.io; `host` is what its certificate is for, `caBundle` its authority. */
   readonly monitor?: { readonly host: string; readonly port: number; readonly caBundle: string }
@@ -75,6 +75,8 @@ export interface ApiServer {
    * Usable as soon as the server is created.
    */
   readonly transport: Transport
+  /** The same for one of them under a name of its own, such as `system:kube-scheduler`: the audit log has it. */
+  transportAs(name: string): Transport
   /** Makes the first objects without listening; part of `start`. */
   bootstrap(): Promise<void>
 }
@@ -129,8 +131,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     auditor,
   })
   const runBootstrap = (port: number) => bootstrap(core, factsOf(options, port))
+  const transportOf = (user: User) => createLocalTransport({ handler, user, clock, auditor })
   return {
-    transport: createLocalTransport(handler, clock),
+    transport: transportOf(loopbackUser),
+    transportAs: (name) => transportOf(partUser(name)),
     bootstrap: () => runBootstrap(options.port),
     async start() {
       await http.start()

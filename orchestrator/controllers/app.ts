@@ -8,6 +8,7 @@ import type { EventRecorder } from '../client/events.ts'
 import type { InformerFactory } from '../client/informer.ts'
 import { createController } from './controller.ts'
 import type { AnyController, Controller, ReconcileResult } from './controller.ts'
+import { accountOf } from './accounts.ts'
 import { listControllers } from './controllers.ts'
 import type { ControllerSettings } from './controllers.ts'
 import { createDiscovery } from './discovery.ts'
@@ -19,6 +20,8 @@ import { runSampleTrigger } from './horizontal-pod-autoscaler/sample-trigger.ts'
 
 export interface ControllersOptions extends ControllerSettings {
   readonly client: Client
+  /** What a controller writes with, by the name of its service account in `kube-system`; absent: `client`. */
+  readonly clientOf?: (account: string) => Client
   /** Run by the caller. */
   readonly informers: InformerFactory
   readonly clock: Clock
@@ -44,12 +47,12 @@ export interface Controllers {
 
 /** Builds every controller with its loop. Events are recorded under each controller's own name. */
 export function createControllers(options: ControllersOptions): Controllers {
-  const { client, informers, clock, log } = options
+  const { client, informers, clock, log, clientOf = () => client } = options
   const recorders: EventRecorder[] = []
   const start = (declaration: AnyController): Controller => {
     const events = createEventRecorder({ ...options, component: componentOf(declaration.name) })
     recorders.push(events)
-    return createController(declaration, { client, informers, clock, log, events })
+    return createController(declaration, { client: clientOf(accountOf(declaration.name)), informers, clock, log, events })
   }
 
   const plain = listControllers({ ...options, discover: createDiscovery(options) }).map(start)

@@ -146,6 +146,65 @@ describe('the audit log', () => {
     expect(sink.events().map(({ stage }) => stage)).toEqual(['RequestReceived', 'ResponseComplete', 'RequestReceived', 'ResponseComplete'])
   })
 
+  it('has what parts of the server do, by their names, and not what they report all the time', async () => {
+    const sink = await start(defaultAuditPolicy)
+    const account = 'system:serviceaccount:kube-system:replicaset-controller'
+    const transport = running!.server.transportAs(account)
+    await transport.request({ method: 'POST', path: configMaps, body: configMap })
+    await transport.request({ method: 'GET', path: `${configMaps}/one` })
+    await transport.request({ method: 'DELETE', path: `${configMaps}/one`, query: { propagationPolicy: 'Background' } })
+    const status = { metadata: { name: 'gone' } }
+    const path = '/apis/apps/v1/namespaces/default/replicasets/gone'
+    await transport.request({ method: 'PUT', path: `${path}/status`, body: status }).catch(() => {})
+    await running!.server
+      .transportAs('system:kube-scheduler')
+      .request({ method: 'DELETE', path })
+      .catch(() => {})
+    expect(
+      sink.events().map(({ verb, user, requestURI, responseStatus }) => [verb, user.username, requestURI, responseStatus?.code]),
+    ).toEqual([
+      ['create', account, configMaps, 201],
+      ['delete', account, `${configMaps}/one?propagationPolicy=Background`, 200],
+      ['delete', 'system:kube-scheduler', path, 404],
+    ])
+    expect(sink.events()[0]).toMatchObject({
+      user: { groups: expect.arrayContaining(['system:serviceaccounts:kube-system']) },
+      objectRef: { resource: 'configmaps', name: 'one', uid: expect.any(String), resourceVersion: expect.any(String) },
+    })
+  })
+
+  it('has the bodies of parts of the server too, and their watches', async () => {
+    const sink = await start(everything)
+    const transport = running!.server.transportAs('system:kube-scheduler')
+    await transport.request({ method: 'POST', path: configMaps, body: configMap })
+    const over = new AbortController()
+    for await (const event of transport.stream({ method: 'GET', path: configMaps, query: { resourceVersion: '0' } }, over.signal)) {
+      expect(event.type).toBe('ADDED')
+      over.abort()
+    }
+    expect(sink.events().map(({ verb, stage }) => `${verb} ${stage}`)).toEqual([
+      'create RequestReceived',
+      'create ResponseComplete',
+      'watch RequestReceived',
+      'watch ResponseStarted',
+      'watch ResponseComplete',
+    ])
+    expect(sink.events()[1]).toMatchObject({ requestObject: configMap, responseObject: { data: { key: 'value' } } })
+  })
+
+  it('is JSON whatever a client writes into it', async () => {
+    const sink = await start(defaultAuditPolicy)
+    const hostile = `a"b\\c\t${'x'.repeat(5000)}`
+    await ask(`${configMaps}?fieldManager=%22%0a`, {
+      method: 'POST',
+      body: { ...configMap, metadata: { name: 'A"\n' } },
+      headers: { 'user-agent': hostile },
+    })
+    const [event] = sink.events()
+    expect(event).toMatchObject({ requestURI: `${configMaps}?fieldManager=%22%0a`, responseStatus: { code: 422, reason: 'Invalid' } })
+    expect(event).toMatchObject({ userAgent: hostile.slice(0, 1024) })
+  })
+
   it('cuts bodies off events that are too large, and says so', async () => {
     const sink = await start(everything)
     await ask(configMaps, { method: 'POST', body: { ...configMap, data: { key: 'x'.repeat(200_000) } } })

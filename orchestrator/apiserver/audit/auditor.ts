@@ -1,13 +1,12 @@
-import type { IncomingMessage } from 'node:http'
-import { toMicroTimestamp, type Clock } from '../../../lib/clock.ts'
+import type { Clock } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
 import type { Random } from '../../../lib/random.ts'
 import { statusOf } from '../../api/status-error.ts'
 import type { User } from '../auth/user.ts'
 import type { Answer, RequestBody } from '../request.ts'
-import type { RequestInfo } from '../rest/request-info.ts'
 import { AuditQueue } from './audit-queue.ts'
 import type { AuditSink } from './audit-sink.ts'
+import { eventJson, maxTextLength, type AuditedRequest } from './event-json.ts'
 import { judge, type AuditPolicy, type AuditStage, type AuditVerdict } from './policy.ts'
 
 /** What of an API server's requests is written down, and where. */
@@ -22,7 +21,6 @@ export interface AuditSettings {
 const maxEventBytes = 100 * 1024
 /** An identifier that a client may choose. */
 const auditIdPattern = /^[\w-]{1,64}$/
-const maxTextLength = 1024
 /** Bodies that are never written down, whatever a policy says. */
 const secretResources = new Set(['secrets', 'tokenreviews'])
 const noUser: User = { name: '', groups: [] }
@@ -37,23 +35,13 @@ export class Auditor {
     this.#queue = new AuditQueue(options)
   }
 
-  /** `undefined` where nothing of the request is to be written down. `user` is absent where nobody knows who asks. */
-  begin(request: IncomingMessage, info: RequestInfo, user: User | undefined, remoteAddress: string): AuditRecord | undefined {
+  /** `undefined` where nothing of the request is to be written down. */
+  begin(request: AuditedRequest): AuditRecord | undefined {
     const { policy, clock, random } = this.#options
-    const verdict = judge(policy, info, user ?? noUser)
+    const verdict = judge(policy, request.info, request.user ?? noUser)
     if (verdict.level === 'None') return undefined
-    const given = request.headers['audit-id']
-    const record = new AuditRecord({
-      id: typeof given === 'string' && auditIdPattern.test(given) ? given : random.uuid(),
-      url: request.url ?? '',
-      userAgent: request.headers['user-agent'] ?? '',
-      info,
-      user,
-      remoteAddress,
-      verdict,
-      clock,
-      queue: this.#queue,
-    })
+    const id = typeof request.id === 'string' && auditIdPattern.test(request.id) ? request.id : random.uuid()
+    const record = new AuditRecord({ request, id, verdict, clock, queue: this.#queue })
     record.write('RequestReceived')
     return record
   }
@@ -79,15 +67,19 @@ export class Auditor {
 }
 
 interface RecordOptions {
+  readonly request: AuditedRequest
   readonly id: string
-  readonly url: string
-  readonly userAgent: string
-  readonly info: RequestInfo
-  readonly user: User | undefined
-  readonly remoteAddress: string
   readonly verdict: AuditVerdict
   readonly clock: Clock
   readonly queue: AuditQueue
+}
+
+/** What a stage of a request has come to. */
+interface Outcome {
+  readonly stage: AuditStage
+  readonly time: number
+  readonly code: number
+  readonly error: unknown
 }
 
 /** One request: what is learned about it on its way, and its events. */
@@ -111,7 +103,7 @@ export class AuditRecord {
 
   /** Who the request is made as, where that is somebody else. */
   setUser(user: User): void {
-    if (user !== this.#options.user) this.#impersonated = user
+    if (user !== this.#options.request.user) this.#impersonated = user
   }
 
   setDecision(isAllowed: boolean, reason: string): void {
@@ -135,85 +127,47 @@ export class AuditRecord {
   }
 
   write(stage: AuditStage, code = 0, error?: unknown): void {
-    const { verdict, queue, info, clock } = this.#options
+    const { verdict, queue, request, clock } = this.#options
     if (verdict.omitStages.includes(stage)) return
     const time = clock.now()
-    const event = this.#describe(stage, { time, code, error })
-    let json = JSON.stringify({ ...event, ...this.#bodies(stage) })
+    const outcome = { stage, time, code, error }
+    let json = `${this.#describe(outcome, this.#annotations)}${this.#bodies(stage)}}`
     if (json.length > maxEventBytes) {
       const annotations = { ...this.#annotations, 'audit.k8s.io/truncated': 'true' }
-      json = JSON.stringify({ ...event, annotations })
+      json = `${this.#describe(outcome, annotations)}}`
     }
-    queue.add({ json, time, namespace: info.namespace, code })
+    queue.add({ json, time, namespace: request.info.namespace, code })
   }
 
-  #describe(stage: AuditStage, { time, code, error }: { readonly time: number; readonly code: number; readonly error: unknown }): object {
-    const { id, url, userAgent, info, user, remoteAddress, verdict } = this.#options
-    const status = error === undefined ? undefined : statusOf(error)
-    const message = status?.message ?? (error === undefined ? undefined : 'internal error')
-    return {
-      kind: 'Event',
-      apiVersion: 'audit.k8s.io/v1',
+  #describe({ stage, time, code, error }: Outcome, annotations: Readonly<Record<string, string>>): string {
+    const { id, request, verdict } = this.#options
+    const answer = this.#answer
+    return eventJson({
+      id,
       level: verdict.level,
-      auditID: id,
       stage,
-      requestURI: url.slice(0, maxTextLength * 4),
-      verb: info.verb,
-      user: describeUser(user),
-      ...(this.#impersonated === undefined ? {} : { impersonatedUser: describeUser(this.#impersonated) }),
-      ...(remoteAddress === '' ? {} : { sourceIPs: [remoteAddress] }),
-      ...(userAgent === '' ? {} : { userAgent: userAgent.slice(0, maxTextLength) }),
-      ...(info.isResource ? { objectRef: this.#objectRef() } : {}),
-      ...(code === 0
-        ? {}
-        : {
-            responseStatus: {
-              metadata: {},
-              ...(message === undefined ? {} : { status: 'Failure', message: message.slice(0, maxTextLength), reason: status?.reason }),
-              code,
-            },
-          }),
-      requestReceivedTimestamp: toMicroTimestamp(this.#receivedAt),
-      stageTimestamp: toMicroTimestamp(time),
-      annotations: this.#annotations,
-    }
+      request,
+      impersonated: this.#impersonated,
+      object: metadataOf(answer?.type === 'object' && answer.code < 300 ? answer.object : undefined),
+      code,
+      error,
+      receivedAt: this.#receivedAt,
+      time,
+      annotations,
+    })
   }
 
-  #objectRef(): object {
-    const { resource, namespace, name, group, version, subresource } = this.#options.info
-    const metadata = metadataOf(this.#answer?.type === 'object' && this.#answer.code < 300 ? this.#answer.object : undefined)
-    // What is created with a generated name has it from the answer.
-    const shownName = name === '' && typeof metadata.name === 'string' && subresource === '' ? metadata.name : name
-    return {
-      resource,
-      ...(namespace === '' ? {} : { namespace }),
-      ...(shownName === '' ? {} : { name: shownName }),
-      ...(typeof metadata.uid === 'string' ? { uid: metadata.uid } : {}),
-      ...(group === '' ? {} : { apiGroup: group }),
-      apiVersion: version,
-      ...(typeof metadata.resourceVersion === 'string' ? { resourceVersion: metadata.resourceVersion } : {}),
-      ...(subresource === '' ? {} : { subresource }),
-    }
-  }
-
-  #bodies(stage: AuditStage): object {
-    const { verdict, info } = this.#options
-    if (verdict.level === 'Metadata' || stage === 'RequestReceived') return {}
-    if (secretResources.has(info.resource) || (info.resource === 'serviceaccounts' && info.subresource === 'token')) return {}
-    const request = requestObject(this.#body)
+  /** What follows in an event's JSON. */
+  #bodies(stage: AuditStage): string {
+    const { verdict, request } = this.#options
+    const { resource, subresource } = request.info
+    if (verdict.level === 'Metadata' || stage === 'RequestReceived') return ''
+    if (secretResources.has(resource) || (resource === 'serviceaccounts' && subresource === 'token')) return ''
     const response = verdict.level === 'RequestResponse' && stage === 'ResponseComplete' ? responseObject(this.#answer) : undefined
-    const shown = (object: object) => (verdict.omitsManagedFields ? withoutManagedFields(object) : object)
-    return {
-      ...(request === undefined ? {} : { requestObject: shown(request) }),
-      ...(response === undefined ? {} : { responseObject: shown(response) }),
-    }
+    const shown = (name: string, object: object | undefined) =>
+      object === undefined ? '' : `,"${name}":${JSON.stringify(verdict.omitsManagedFields ? withoutManagedFields(object) : object)}`
+    return shown('requestObject', requestObject(this.#body)) + shown('responseObject', response)
   }
-}
-
-function describeUser(user: User | undefined): object {
-  if (user === undefined) return {}
-  const { name, uid, groups, extra } = user
-  return { username: name, ...(uid === undefined ? {} : { uid }), groups, ...(extra === undefined ? {} : { extra }) }
 }
 
 function metadataOf(object: object | undefined): { readonly name?: unknown; readonly uid?: unknown; readonly resourceVersion?: unknown } {
@@ -223,7 +177,8 @@ function metadataOf(object: object | undefined): { readonly name?: unknown; read
 
 /** Bodies in YAML or protobuf are left out: they are what the answer is made of. */
 function requestObject(body: RequestBody | undefined): object | undefined {
-  if (body === undefined || !('bytes' in body) || !/json/.test(body.contentType) || body.bytes.length > maxEventBytes) return undefined
+  if (body !== undefined && 'value' in body) return typeof body.value === 'object' && body.value !== null ? body.value : undefined
+  if (body === undefined || !/json/.test(body.contentType) || body.bytes.length > maxEventBytes) return undefined
   try {
     const value = JSON.parse(Buffer.from(body.bytes).toString()) as unknown
     return typeof value === 'object' && value !== null ? value : undefined

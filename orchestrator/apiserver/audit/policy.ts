@@ -162,11 +162,18 @@ const anything: Omit<AuditRule, 'level'> = {
   omitManagedFields: undefined,
 }
 const resources = (group: string, ...names: string[]) => ({ group, resources: names, resourceNames: [] })
+/** What controllers and scheduler report of what they do, in step with it. */
+const reports = [
+  resources('', '*/status', 'endpoints'),
+  resources('discovery.k8s.io', 'endpointslices'),
+  ...['apps', 'autoscaling', 'batch', 'policy', 'storage.k8s.io'].map((group) => resources(group, '*/status')),
+  { ...resources('', 'configmaps'), resourceNames: ['cluster-autoscaler-status'] },
+]
 const reads = ['get', 'list', 'watch']
 
 /**
  * Who changed what, who came into containers and who read secrets, without any body. What machines write all the time (leases, events, status of
- * nodes and pods) and reading is left out.
+ * nodes and pods, what controllers report) and reading is left out.
  */
 export const defaultAuditPolicy: AuditPolicy = {
   omitStages: ['RequestReceived'],
@@ -192,6 +199,8 @@ export const defaultAuditPolicy: AuditPolicy = {
       ],
     },
     { ...anything, level: 'None', userGroups: ['system:nodes'], resources: [resources('', 'pods/status')] },
+    { ...anything, level: 'None', userGroups: ['system:serviceaccounts:kube-system'], resources: reports },
+    { ...anything, level: 'None', users: ['system:kube-scheduler'], resources: reports },
     { ...anything, level: 'Metadata' },
   ],
 }

@@ -16,5 +16,12 @@ export const unauthenticatedGroup = 'system:unauthenticated'
 /** Whoever shows no credentials. */
 export const anonymous: User = { name: 'system:anonymous', groups: [unauthenticatedGroup] }
 
-/** The server's own parts: controllers and scheduler in this process. */
+/** The server itself. */
 export const loopbackUser: User = { name: 'system:apiserver', groups: [mastersGroup, authenticatedGroup] }
+
+/** A part of this process, such as a controller, by upstream's name of it. It has the server's own rights. */
+export function partUser(name: string): User {
+  const [, kind, namespace] = /^system:(serviceaccount):([^:]+):/.exec(name) ?? []
+  const accounts = kind === undefined ? [] : ['system:serviceaccounts', `system:serviceaccounts:${namespace}`]
+  return { name, groups: [...loopbackUser.groups, ...accounts] }
+}

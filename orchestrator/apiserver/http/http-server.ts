@@ -170,7 +170,9 @@ export class HttpServer {
     if (info === undefined) throw badRequest(`the path is not percent-encoded correctly`)
     const { authenticator, authorizer, auditor } = this.#options
     const begin = (asker?: User) => {
-      const begun = auditor?.begin(request, info, asker, addressOf(request))
+      const { url = '', headers } = request
+      const userAgent = headers['user-agent'] ?? ''
+      const begun = auditor?.begin({ id: headers['audit-id'], url, userAgent, info, user: asker, remoteAddress: addressOf(request) })
       if (begun !== undefined) onRecord(begun)
       return begun
     }
