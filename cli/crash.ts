@@ -3,7 +3,7 @@ import { createLog } from '../lib/log.ts'
 import { createSupervisor, endLeftover } from '../lib/supervision.ts'
 import type { CommandContext } from './commands/start.ts'
 import type { DataFolder } from './data-folder.ts'
-import { dockerEngineSpec, dockerVersion, removeEngineFolder } from './setup/docker.ts'
+import { dockerEngineSpec, dockerVersion } from './setup/docker.ts'
 import { findProgram } from './setup/packages.ts'
 import { isEngine, removeRunState, type RunState } from './state.ts'
 
@@ -15,15 +15,15 @@ export async function cleanAfterCrash(state: RunState, folder: DataFolder, conte
   const end = (rows: RunState['processes']) =>
     Promise.all(rows.flatMap(({ identity }) => (identity === undefined ? [] : [endLeftover(identity, leftoverTimeoutMs, systemClock)])))
   await end(state.processes.filter(({ name }) => !isEngine(name)))
+  const { removeClusterLeftovers, removeEngineTraces } = await import('./leftovers.ts')
   if (state.runtime === 'docker') {
-    const { removeClusterLeftovers } = await import('./leftovers.ts')
     const remove = () => removeClusterLeftovers({ folder, dockerHost: state.dockerHost, print: context.print })
     const isOurs = state.processes.some(({ name }) => name === 'dockerd')
     if (isOurs && (await dockerVersion(state.dockerHost)) === undefined) await withEngine(state.dockerHost, folder, context, remove)
     else await remove()
   }
   await end(state.processes.filter(({ name }) => isEngine(name)))
-  removeEngineFolder(folder)
+  await removeEngineTraces(folder)
   removeRunState(folder)
 }
 

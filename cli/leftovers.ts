@@ -1,9 +1,20 @@
 import { systemClock } from '../lib/clock.ts'
 import { createLog } from '../lib/log.ts'
-import { removeNetworkRules } from '../orchestrator/network/app.ts'
-import { removeEverything } from '../orchestrator/node/app.ts'
+import { removeBridges, removeNetworkRules } from '../orchestrator/network/removal.ts'
+import { removeEverything } from '../orchestrator/node/remove-everything.ts'
 import type { DataFolder } from './data-folder.ts'
-import { dockerVersion } from './setup/docker.ts'
+import { dockerVersion, engineBridgesOf, removeEngineFolder } from './setup/docker.ts'
+
+const createDownLog = () => createLog({ level: 'warn', component: 'down' })
+
+/**
+ * Removes what an engine leaves of a cluster when it ends, or is killed: its folder for sockets with the mounts in it, bridges, their links and rules.
+ * To be called when no engine of the cluster runs any longer.
+ */
+export async function removeEngineTraces(folder: DataFolder): Promise<void> {
+  removeEngineFolder(folder)
+  if (process.getuid?.() === 0) await removeBridges({ bridges: engineBridgesOf(folder), log: createDownLog() })
+}
 
 /** Removes what a cluster leaves on a host when its processes are gone: containers, the pods' network, firewall rules. Only what carries its id. */
 export async function removeClusterLeftovers(options: {
@@ -12,7 +23,7 @@ export async function removeClusterLeftovers(options: {
   readonly print: (line: string) => void
 }): Promise<void> {
   const { folder, dockerHost, print } = options
-  const log = createLog({ level: 'warn', component: 'down' })
+  const log = createDownLog()
   if (process.getuid?.() === 0) await removeNetworkRules({ clusterId: folder.clusterId, log })
   if ((await dockerVersion(dockerHost)) === undefined) {
     print(`No Docker engine answers at ${dockerHost}: containers of cluster ${folder.clusterId} may be left there`)

@@ -7,6 +7,7 @@ import type { ClusterOptions } from '../options.ts'
 import { takeOwnership, type Ownership } from '../ownership.ts'
 import { readRunState } from '../state.ts'
 import { cleanAfterCrash } from '../crash.ts'
+import { removeEngineTraces } from '../leftovers.ts'
 import type { CommandContext } from './start.ts'
 
 const stopTimeoutMs = 90_000
@@ -24,6 +25,7 @@ export async function takeDown(options: ClusterOptions, isPurge: boolean, contex
     // An owner that stopped in order leaves no state; what is there is from one that was killed.
     const state = readRunState(folder)
     if (state !== undefined) await cleanAfterCrash(state, folder, context)
+    else await removeEngineTraces(folder)
     if (isPurge) {
       unmountBelow(folder.root)
       rmSync(folder.root, { recursive: true, force: true, maxRetries: 3 })

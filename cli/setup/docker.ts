@@ -98,14 +98,14 @@ function removeStaleProcessNumber(file: string): void {
 }
 
 const engineBridgeOf = (folder: DataFolder) => `bnd-${folder.clusterId}`
-/** The bridge of the pods' network; the engine that made it may end without removing it. */
-const podBridgeOf = (folder: DataFolder) => `bnc-${folder.clusterId}`
+
+/** The bridges that an engine may end without removing: that of the pods' network, and its own. */
+export const engineBridgesOf = (folder: DataFolder) => [`bnc-${folder.clusterId}`, engineBridgeOf(folder)]
 
 /** Removes what an engine of the cluster's own keeps while it runs, and the mounts that one leaves when it is killed. To be called after its end. */
 export function removeEngineFolder(folder: DataFolder): void {
   for (const root of [folder.path('docker'), engineFolder(folder)]) unmountIn(root)
   rmSync(engineFolder(folder), { recursive: true, force: true })
-  for (const bridge of [engineBridgeOf(folder), podBridgeOf(folder)]) spawnSync('ip', ['link', 'delete', bridge], { stdio: 'ignore' })
 }
 
 /** Its sockets: short, since the path of a socket has little room. */

@@ -1,4 +1,3 @@
-import { networkInterfaces } from 'node:os'
 import { isIP } from 'node:net'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
@@ -13,18 +12,18 @@ import { createResolver } from './dns/resolver.ts'
 import { listenDnsTcp, listenDnsUdp } from './dns/server.ts'
 import { createZone } from './dns/zone.ts'
 import { takeHostLock } from './host-lock.ts'
-import { keepRoutes, removeRoutes } from './host-routes.ts'
+import { keepRoutes } from './host-routes.ts'
 import { contains, parseIpv4, parseNetwork } from './ipv4.ts'
 import { keepListening } from './kept-listener.ts'
 import type { Listener } from './kept-listener.ts'
+import { createAddressCheck } from './local-addresses.ts'
 import { publishEndpoints } from './published-endpoints.ts'
 import type { PublishedEndpoint } from './published-endpoints.ts'
-import { createForwardPermit, removeForwardPermits } from './proxy/forward-permit.ts'
+import { createForwardPermit } from './proxy/forward-permit.ts'
 import { createHairpinPorts } from './proxy/hairpin-ports.ts'
 import { kernelSettings, prepareKernel } from './proxy/kernel-settings.ts'
 import { createNft, tableNameOf } from './proxy/nft.ts'
 import { createServiceProxy } from './proxy/service-proxy.ts'
-import { planRemoval } from './proxy/table-state.ts'
 import { createUdpFlows } from './proxy/udp-flows.ts'
 import { createServiceCatalog } from './service-catalog.ts'
 import type { ServiceCatalog } from './service-catalog.ts'
@@ -94,24 +93,6 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
   }
 }
 
-/**
- * Removes the cluster's table, its routes, and its rules in Docker's chain from this host; nothing else is touched, and nothing
- * there is no error. What could not be removed is logged as a warning.
- */
-export async function removeNetworkRules({ clusterId, log }: { readonly clusterId: string; readonly log: Log }): Promise<void> {
-  const table = tableNameOf(clusterId)
-  const attempt = async (what: string, remove: () => Promise<void>) => {
-    try {
-      await remove()
-    } catch (error) {
-      log.warn({ err: error, table }, `${what} could not be removed`)
-    }
-  }
-  await attempt('service rules', () => createNft(runCommand).apply(planRemoval(table)))
-  await attempt("rules in Docker's chain", () => removeForwardPermits(runCommand, table))
-  await attempt('routes', () => removeRoutes(runCommand, clusterId))
-}
-
 /** Whether Service rules can be made here, in one line where they cannot. */
 export async function whyNoServiceRules(): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return 'Service addresses will not work: nftables rules need root'
@@ -145,22 +126,6 @@ function checkOptions(options: NodeNetworkOptions): CheckedOptions {
     podSubnet: parseNetwork(options.podSubnet, 'podSubnet'),
     serviceCidr: parseNetwork(options.serviceCidr, 'serviceCidr'),
     hasAddress: createAddressCheck(options.clock),
-  }
-}
-
-/** How long one look at the interfaces serves all that ask. */
-const interfacesMs = 500
-
-/** Tells whether this machine has an address on any interface now, or had half a second ago. */
-function createAddressCheck(clock: Clock): (address: string) => boolean {
-  let addresses: ReadonlySet<string> = new Set()
-  let seenAt = Number.NEGATIVE_INFINITY
-  return (address) => {
-    if (clock.monotonic() - seenAt >= interfacesMs) {
-      seenAt = clock.monotonic()
-      addresses = new Set(Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((one) => one.address)))
-    }
-    return addresses.has(address)
   }
 }
 

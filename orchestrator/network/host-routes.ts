@@ -26,6 +26,8 @@ export interface HostRoutesOptions {
 }
 
 const checkMs = 2_000
+/** A bridge that is not there yet comes in the first moments of a node. */
+const absentMs = 250
 /** Routes to other hosts go with the link to them, and nobody says so. */
 const presenceMs = 10_000
 /** Docker makes its chains anew when it starts; looking takes two processes, so not every time. */
@@ -55,7 +57,8 @@ export async function keepRoutes(options: HostRoutesOptions, signal: AbortSignal
   let reported = ''
   while (!signal.aborted) {
     const woken = changes.next()
-    if (!hasAddress(gateway)) applied = undefined
+    const isPresent = hasAddress(gateway)
+    if (!isPresent) applied = undefined
     else {
       const routes = planPodRoutes(nodes.list(), options)
       try {
@@ -74,7 +77,7 @@ export async function keepRoutes(options: HostRoutesOptions, signal: AbortSignal
         applied = undefined
       }
     }
-    await clock.sleep(checkMs, AbortSignal.any([signal, woken]))
+    await clock.sleep(isPresent ? checkMs : absentMs, AbortSignal.any([signal, woken]))
   }
   changes.close()
 }

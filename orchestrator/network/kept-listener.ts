@@ -20,6 +20,7 @@ export interface KeptListenerOptions {
 }
 
 const pollMs = 1_000
+const absentMs = 250
 const firstRetryMs = 250
 const maxRetryMs = 10_000
 
@@ -34,7 +35,7 @@ export async function keepListening(options: KeptListenerOptions, signal: AbortS
   let reported = ''
   while (!signal.aborted) {
     if (!hasAddress(address)) {
-      await clock.sleep(pollMs, signal)
+      await clock.sleep(absentMs, signal)
       continue
     }
     try {

@@ -1,5 +1,6 @@
 import { CommandError } from '../command.ts'
 import type { RunCommand } from '../command.ts'
+import { markOf, parseRules, patient } from '../iptables.ts'
 
 /**
  * Docker's engine drops what comes from outside to a container's bridge unless it published the port itself, and no accept in a
@@ -26,7 +27,6 @@ export interface ForwardPermitOptions {
 const chain = 'DOCKER-USER'
 /** Of the table `nat`. */
 const translationChain = 'POSTROUTING'
-const patient = ['-w', '5']
 
 /** Permits through the `iptables` program, the one that Docker itself uses. */
 export function createForwardPermit({ run, table, bridge, podSubnet }: ForwardPermitOptions): ForwardPermit {
@@ -66,31 +66,12 @@ export function placeOfExemption(
   listing: string,
   { table, bridge }: { readonly table: string; readonly bridge: string },
 ): 'first' | 'behind' | 'absent' {
-  const rules = listing.split('\n').filter((line) => line.startsWith('-A'))
-  const ours = rules.findIndex((line) => markOf(wordsOf(line)) === table)
+  const rules = parseRules(listing)
+  const ours = rules.findIndex((rule) => markOf(rule) === table)
   if (ours < 0) return 'absent'
-  const engines = rules.findIndex((line) => line.includes(` -o ${bridge} `) && line.includes('MASQUERADE'))
+  const engines = rules.findIndex(({ words }) => words[words.indexOf('-o') + 1] === bridge && words.includes('MASQUERADE'))
   return engines < 0 || ours < engines ? 'first' : 'behind'
 }
-
-/** Removes every rule that carries the mark of `table`. Rejects with a `CommandError` where one cannot be removed. */
-export async function removeForwardPermits(run: RunCommand, table: string): Promise<void> {
-  for (const rule of planPermitRemoval((await listChain(run)) ?? '', table)) await run('iptables', [...patient, ...rule])
-  const translations = planPermitRemoval((await listChain(run, 'nat', translationChain)) ?? '', table)
-  for (const rule of translations) await run('iptables', [...patient, '-t', 'nat', ...rule])
-}
-
-/** The `iptables` arguments that delete the marked rules out of an `iptables -S` listing of a chain. */
-export function planPermitRemoval(listing: string, table: string): readonly (readonly string[])[] {
-  return listing
-    .split('\n')
-    .map(wordsOf)
-    .filter((words) => words[0] === '-A' && markOf(words) === table)
-    .map((words) => ['-D', ...words.slice(1)])
-}
-
-const wordsOf = (line: string) => line.split(' ').map((word) => word.replace(/^"(.*)"$/, '$1'))
-const markOf = (words: readonly string[]) => (words.includes('--comment') ? words[words.indexOf('--comment') + 1] : undefined)
 
 async function listChain(run: RunCommand, table = 'filter', name = chain): Promise<string | undefined> {
   try {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { silentLog } from '../../../lib/log.ts'
 import { CommandError } from '../command.ts'
 import { serviceOf, sliceOf } from '../network-fixtures.ts'
-import { createForwardPermit, planPermitRemoval } from './forward-permit.ts'
+import { createForwardPermit } from './forward-permit.ts'
 import { createHairpinPorts } from './hairpin-ports.ts'
 import { prepareKernel } from './kernel-settings.ts'
 import { tableNameOf } from './nft.ts'
@@ -57,33 +57,6 @@ describe("the permit in Docker's chain", () => {
   test('is not needed where Docker has no such chain', async () => {
     const permit = createForwardPermit({ ...options, run: () => Promise.reject(failure('EXIT')) })
     expect(await permit.ensure({ fromOtherHosts: true })).toBe(false)
-  })
-
-  test('is taken back by its mark, other rules stay', () => {
-    const listing = `-N DOCKER-USER
--A DOCKER-USER -o bnc-1 -m conntrack --ctstate DNAT -m comment --comment "binnacle-1" -j ACCEPT
--A DOCKER-USER -o bnc-2 -m comment --comment binnacle-12 -j ACCEPT
--A DOCKER-USER -s 192.0.2.0/24 -j DROP
--A DOCKER-USER -j RETURN
-`
-    expect(planPermitRemoval(listing, 'binnacle-1')).toEqual([
-      [
-        '-D',
-        'DOCKER-USER',
-        '-o',
-        'bnc-1',
-        '-m',
-        'conntrack',
-        '--ctstate',
-        'DNAT',
-        '-m',
-        'comment',
-        '--comment',
-        'binnacle-1',
-        '-j',
-        'ACCEPT',
-      ],
-    ])
   })
 })
 

@@ -16,8 +16,9 @@ import { createFakeTransport } from '../../../orchestrator/client/fake-transport
 import { createInformerFactory } from '../../../orchestrator/client/informer-factory.ts'
 import { createClient } from '../../../orchestrator/client/rest-client.ts'
 import type { Client } from '../../../orchestrator/client/client.ts'
-import { createNodeNetwork, removeNetworkRules } from '../../../orchestrator/network/app.ts'
+import { createNodeNetwork } from '../../../orchestrator/network/app.ts'
 import type { NodeNetwork } from '../../../orchestrator/network/app.ts'
+import { removeNetworkRules } from '../../../orchestrator/network/removal.ts'
 
 export const run = promisify(execFile)
 

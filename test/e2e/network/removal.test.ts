@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silentLog } from '../../../lib/log.ts'
-import { removeNetworkRules } from '../../../orchestrator/network/app.ts'
+import { removeNetworkRules } from '../../../orchestrator/network/removal.ts'
 import { clusterId, fetchText, nameIn, run, serviceCidr, startBridgeCluster, table, until } from './bridge-cluster.ts'
 import type { BridgeCluster, TestPod } from './bridge-cluster.ts'
 
