@@ -4,16 +4,16 @@ import { signalProcess } from '../../lib/process-identity.ts'
 import { createSupervisor, endLeftover, type ProcessSpec, type ProcessState, type Supervisor } from '../../lib/supervision.ts'
 import { cleanAfterCrash } from '../crash.ts'
 import { findDataFolder, openDataFolder, type DataFolder } from '../data-folder.ts'
-import { defaultDockerHost, nodeNames, toFlags, UsageError, type ClusterOptions } from '../options.ts'
+import { nodeNames, toFlags, UsageError, type ClusterOptions } from '../options.ts'
 import { JoinError } from '../hosts/join-error.ts'
 import { SupervisedNodes } from '../local-nodes/supervised-nodes.ts'
 import { processOf } from '../local-nodes/wanted-nodes.ts'
 import { takeOwnership } from '../ownership.ts'
 import { runCredentials } from '../run-credentials.ts'
-import { dockerEngineSpec, dockerVersion, removeEngineFolder } from '../setup/docker.ts'
-import { influxdbSpec, influxdbVersion } from '../setup/influxdb.ts'
-import { createPackageInstaller, findProgram, type PackageInstaller } from '../setup/packages.ts'
-import { checkPort, checkPorts } from '../setup/ports.ts'
+import { dockerVersion } from '../setup/docker.ts'
+import { startEngines } from '../setup/engines.ts'
+import { sayTakenOver } from '../processes/successor.ts'
+import { checkPorts } from '../setup/ports.ts'
 import { programArguments, programEnvironment } from '../program.ts'
 import { isEngine, isRunning, ownIdentity, readRunState, removeRunState, writeRunState, type Address, type RunState } from '../state.ts'
 import { untilSignal } from '../stop-signal.ts'
@@ -21,11 +21,12 @@ import { startDetached } from './detached.ts'
 
 const engineReturnMs = 20_000
 const enginePollMs = 200
-const engineTimeoutMs = 60_000
 const processTimeoutMs = 60_000
 const leftoverTimeoutMs = 10_000
 /** How long until what failed while this took over is tried again. */
 const retryMs = 2_000
+/** The process of a host that has joined. */
+const joinedNode = 'node-0'
 
 /** What the command line gives to a command. */
 export interface CommandContext {
@@ -57,6 +58,7 @@ export async function start(options: ClusterOptions, context: CommandContext, is
   const previous = readRunState(folder)
   if (ownership === undefined) {
     const owner = isRunning(previous) ? ` (process ${previous.supervisor.pid})` : ''
+    if (isTakeover) return 0
     context.print(`Binnacle runs already for ${folder.root}${owner}; \`npx binnacle status\` shows it, \`npx binnacle down\` stops it`)
     return 1
   }
@@ -98,6 +100,8 @@ class Start {
 
   /** It follows a supervisor that was killed: nothing is given up that ran, whatever fails is tried again. */
   readonly #isTakeover: boolean
+  /** Who would start the next supervisor runs. */
+  #isFollowed = false
 
   constructor(options: ClusterOptions, folder: DataFolder, context: CommandContext, isTakeover: boolean) {
     this.#options = options
@@ -109,7 +113,10 @@ class Start {
       log: createLog({ level: 'warn', component: 'supervisor' }),
       environment: context.environment,
     })
-    this.#supervisor.onChange(() => this.#save())
+    this.#supervisor.onChange(() => {
+      this.#dismissPredecessor()
+      this.#save()
+    })
   }
 
   async run(previous: RunState | undefined): Promise<number> {
@@ -164,11 +171,24 @@ class Start {
     printReady(this.#state(), this.#folder, this.#context)
   }
 
-  /** A supervisor that was killed leaves its processes; they are ended so that each runs once. */
+  /**
+   * A supervisor that was killed leaves its processes; they are ended so that each runs once. That which started this one has stopped its work, and stays until
+   * there is another that would start the next.
+   */
   async #endLeftovers(): Promise<void> {
-    const identities = this.#leftovers.flatMap(({ identity }) => (identity === undefined ? [] : [identity]))
+    const isParent = ({ identity }: ProcessState) => this.#isTakeover && identity?.pid === process.ppid
+    const identities = this.#leftovers.flatMap((row) => (row.identity === undefined || isParent(row) ? [] : [row.identity]))
     await Promise.all(identities.map((identity) => endLeftover(identity, leftoverTimeoutMs, systemClock)))
+    this.#leftovers = this.#leftovers.filter(isParent)
+  }
+
+  #dismissPredecessor(): void {
+    if (!this.#isTakeover || this.#isFollowed) return
+    const resurrecting = this.#options.server === undefined ? 'server' : joinedNode
+    if (this.#supervisor.states().every(({ name, state }) => name !== resurrecting || state !== 'ready')) return
+    this.#isFollowed = true
     this.#leftovers = []
+    sayTakenOver()
   }
 
   /** Somebody presses Ctrl-C again: nothing is waited for. What is left is found by the next `start` or `down`. */
@@ -179,91 +199,16 @@ class Start {
   }
 
   async #startEngines(): Promise<void> {
-    const installer = createPackageInstaller({
-      searchPath: this.#context.searchPath,
-      isRoot: this.#context.isRoot,
-      print: this.#context.print,
+    const { runtime, influxdb, notices } = await startEngines({
+      options: this.#options,
+      folder: this.#folder,
+      context: this.#context,
       signal: this.#abort.signal,
+      supervise: (spec, timeoutMs) => this.#supervise(spec, timeoutMs),
     })
-    await Promise.all([this.#startDocker(installer), this.#startInfluxdb(installer)])
-  }
-
-  async #startDocker(installer: PackageInstaller): Promise<void> {
-    const { runtime, dockerHost } = this.#options
-    if (runtime === 'simulated') {
-      this.#notices.push('the simulated runtime is in use: no real container runs')
-      return
-    }
-    const problem = await this.#ensureEngine(installer, dockerHost)
-    if (problem === undefined) {
-      this.#runtime = 'docker'
-      if (this.#context.isRoot) {
-        const nftables = await installer.ensure('nft', 'nftables')
-        if (typeof nftables === 'object') this.#notices.push(`no service addresses: nft is missing; ${nftables.advice}`)
-        await installer.ensure('busybox', 'busybox-static')
-      }
-      return
-    }
-    if (runtime === 'docker') throw new UsageError(`--runtime docker: ${problem}`)
-    this.#notices.push(`no Docker engine (${problem}): the simulated runtime is in use, no real container runs`)
-  }
-
-  /** Resolves with what stands in the way, or with `undefined` when an engine answers. */
-  async #ensureEngine(installer: PackageInstaller, url: string): Promise<string | undefined> {
-    if ((await dockerVersion(url)) !== undefined) return undefined
-    if (!url.startsWith('unix://')) return `no engine answers at ${url}`
-    if (!this.#context.isRoot) return `none answers at ${url}, and starting one takes root`
-    const outcome = await installer.ensure('dockerd', 'docker.io')
-    if (typeof outcome === 'object') return outcome.advice
-    // Installing it may have started the distribution's own service.
-    if ((await dockerVersion(url)) !== undefined) return undefined
-    const program = findProgram('dockerd', this.#context.searchPath)!
-    const isSecond = url !== defaultDockerHost && (await dockerVersion(defaultDockerHost)) !== undefined
-    return this.#startEngine(dockerEngineSpec({ folder: this.#folder, program, url, isSecond }))
-  }
-
-  async #startInfluxdb(installer: PackageInstaller): Promise<void> {
-    const { influxdb, ports, server } = this.#options
-    if (server !== undefined) return
-    if (influxdb === 'none') {
-      this.#notices.push('no InfluxDB: metrics are kept in the memory window only')
-      return
-    }
-    if (influxdb !== undefined) {
-      this.#influxdb = influxdb
-      if ((await influxdbVersion(influxdb)) === undefined)
-        this.#notices.push(`InfluxDB at ${influxdb} does not answer; points are spooled until it does`)
-      return
-    }
-    const url = `http://127.0.0.1:${ports.influxdb}`
-    if ((await influxdbVersion(url)) !== undefined) {
-      this.#influxdb = url
-      this.#notices.push(`the InfluxDB that already answers at ${url} is used`)
-      return
-    }
-    const problem = await this.#ensureInfluxd(installer)
-    if (problem === undefined) this.#influxdb = url
-    else this.#notices.push(`no InfluxDB (${problem}): metrics are kept in the memory window only`)
-  }
-
-  async #ensureInfluxd(installer: PackageInstaller): Promise<string | undefined> {
-    const outcome = await installer.ensure('influxd', 'influxdb')
-    if (typeof outcome === 'object') return outcome.advice
-    const { ports } = this.#options
-    if ((await influxdbVersion(`http://127.0.0.1:${ports.influxdb}`)) !== undefined) return undefined
-    await checkPort('influxdb-port', ports.influxdb)
-    const program = findProgram('influxd', this.#context.searchPath)!
-    return this.#startEngine(influxdbSpec({ folder: this.#folder, program, port: ports.influxdb }))
-  }
-
-  async #startEngine(spec: Parameters<Supervisor['start']>[0]): Promise<string | undefined> {
-    try {
-      await this.#supervise(spec, engineTimeoutMs)
-      return undefined
-    } catch (error) {
-      this.#abort.signal.throwIfAborted()
-      return (error as Error).message
-    }
+    this.#runtime = runtime
+    this.#influxdb = influxdb
+    this.#notices.push(...notices)
   }
 
   /** The only way in which a process is started: none is once a signal came. */
@@ -297,7 +242,7 @@ class Start {
       }
       await this.#supervise(spec, processTimeoutMs)
     }
-    if (this.#options.server !== undefined) return launch('node-0', ['node', '--index=0', ...shared])
+    if (this.#options.server !== undefined) return launch(joinedNode, ['node', '--index=0', ...shared])
     await launch('server', ['server', ...shared])
     const nodes = this.#runtime === 'docker' ? nodeNames(this.#options).map((_, index) => index) : [0]
     await Promise.all([
@@ -327,7 +272,7 @@ class Start {
     const hasEngine = this.#started.includes('dockerd')
     if (this.#runtime === 'docker' || hasEngine) await this.#removeContainers(hasEngine)
     await Promise.all(this.#started.filter(isEngine).map((name) => this.#supervisor.stop(name)))
-    if (hasEngine) removeEngineFolder(this.#folder)
+    if (hasEngine) await (await import('../leftovers.ts')).removeEngineTraces(this.#folder)
     // Stopped before it took over the containers of one that was killed.
     else if (this.#previous !== undefined && this.#runtime !== 'docker') await cleanAfterCrash(this.#previous, this.#folder, this.#context)
     removeRunState(this.#folder)
