@@ -3,10 +3,10 @@ import { AppsV1ControllerRevision } from '../api/generated/kinds.ts'
 import type { AppsV1DaemonSet, AppsV1StatefulSet, CoreV1PodTemplateSpec } from '../api/generated/kinds.ts'
 import type { LabelSelector } from '../api/labels.ts'
 import type { Kind } from '../api/object.ts'
-import { isAlreadyExists, isNotFound } from '../api/status-error.ts'
+import { isAlreadyExists } from '../api/status-error.ts'
 import type { Client } from '../client/client.ts'
 import { claim, controllerReference, planClaims } from './adoption.ts'
-import { isNamespaceTerminating } from './refusal.ts'
+import { ignoreGone, isNamespaceTerminating } from './refusal.ts'
 import { hashTemplate } from './template-hash.ts'
 
 /** The label of pods, and of a DaemonSet's revisions, that says which template they are of. */
@@ -107,9 +107,7 @@ export function planHistoryCleanup({ revisions }: History, live: ReadonlySet<str
 /** Removes revisions; those that have gone meanwhile are no trouble. */
 export async function removeRevisions(client: Client, revisions: readonly AppsV1ControllerRevision[]): Promise<void> {
   for (const { metadata } of revisions) {
-    await client.delete(AppsV1ControllerRevision, { namespace: metadata.namespace, name: metadata.name! }).catch((error: unknown) => {
-      if (!isNotFound(error)) throw error
-    })
+    await ignoreGone(client.delete(AppsV1ControllerRevision, { namespace: metadata.namespace, name: metadata.name! }))
   }
 }
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Kind, KubeObject } from '../api/object.ts'
-import { isNotFound } from '../api/status-error.ts'
 import type { Client } from '../client/client.ts'
+import { ignoreGone } from './refusal.ts'
 
 /** Whether writing `wanted` would change what is stored: members that are 0, empty or undefined on one side and absent on the other count as the same. */
 export function isSameStatus(stored: object | undefined, wanted: object): boolean {
@@ -29,7 +29,5 @@ export async function reportStatus<T extends KubeObject & { readonly status?: ob
   status: NonNullable<T['status']>,
 ): Promise<void> {
   if (isSameStatus(object.status, status)) return
-  await client.updateStatus(kind, { ...object, status }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
+  await ignoreGone(client.updateStatus(kind, { ...object, status }))
 }

@@ -8,12 +8,12 @@ import {
 } from '../../api/generated/kinds.ts'
 import { driverOf, migrated } from '../../api/migrated-drivers.ts'
 import { claimsOfPod, localDriver } from '../../api/persistent-volumes.ts'
-import { isAlreadyExists, isNotFound } from '../../api/status-error.ts'
 import type { InformerFactory } from '../../client/informer.ts'
 import { watch } from '../controller.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
 import { isTerminated, podIndexes } from '../pod-state.ts'
 import { planAttachments } from './attachments.plan.ts'
+import { ignoreGone, ignorePresent } from '../refusal.ts'
 
 /**
  * Asks for each volume of a driver that attaches to be attached to the nodes whose pods use it, and nowhere else. Whoever has the driver (its attacher beside
@@ -63,8 +63,8 @@ export function createAttachDetachController({
       const active = [...users].filter((pod) => pod.spec.nodeName !== undefined && !isTerminated(pod))
       if (active.length === 0 && present.length === 0) return undefined
       const plan = planAttachments({ volume, pods: active, attachments: present, node: (name) => nodes.get(name), nowMs: context.now })
-      for (const attachment of plan.attach) await create(attachment, context)
-      for (const name of plan.detach) await remove(name, context)
+      for (const attachment of plan.attach) await ignorePresent(context.client.create(StorageV1VolumeAttachment, attachment))
+      for (const name of plan.detach) await ignoreGone(context.client.delete(StorageV1VolumeAttachment, { name }))
       for (const { pod, message } of plan.refused) context.events.event(pod, 'Warning', 'FailedAttachVolume', message)
       tell(volume, active, present, { context, told })
       return plan.lookAgainMs === undefined ? undefined : { requeueAfterMs: plan.lookAgainMs }
@@ -93,25 +93,13 @@ export function createAttachmentCleanupController({
     async reconcile({ metadata, spec }, context) {
       const name = spec.source.persistentVolumeName
       if (name !== undefined && volumes.get(name) === undefined && metadata.deletionTimestamp === undefined)
-        await remove(metadata.name!, context)
+        await ignoreGone(context.client.delete(StorageV1VolumeAttachment, { name: metadata.name! }))
       return undefined
     },
   }
 }
 
 const namesIn = (names: readonly (string | undefined)[]) => names.filter((name): name is string => name !== undefined && name !== '')
-
-async function create(attachment: StorageV1VolumeAttachment, { client }: ReconcileContext): Promise<void> {
-  await client.create(StorageV1VolumeAttachment, attachment).catch((error: unknown) => {
-    if (!isAlreadyExists(error)) throw error
-  })
-}
-
-async function remove(name: string, { client }: ReconcileContext): Promise<void> {
-  await client.delete(StorageV1VolumeAttachment, { name }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
-}
 
 /** Tells pods that wait how the attaching went, each attachment's success once. */
 function tell(

@@ -1,7 +1,7 @@
 import { bootstrapTokenKey, isExpired, readBootstrapToken } from '../../api/bootstrap-token.ts'
 import { CoreV1Secret } from '../../api/generated/kinds.ts'
-import { isNotFound } from '../../api/status-error.ts'
 import type { ControllerDeclaration } from '../controller.ts'
+import { ignoreGone } from '../refusal.ts'
 
 /** Removes bootstrap tokens whose time is over. */
 export function createTokenCleanerController(): ControllerDeclaration<CoreV1Secret> {
@@ -13,9 +13,7 @@ export function createTokenCleanerController(): ControllerDeclaration<CoreV1Secr
       if (token?.expiresAtMs === undefined) return undefined
       if (!isExpired(token, now)) return { requeueAfterMs: token.expiresAtMs - now }
       const preconditions = { uid: secret.metadata.uid!, resourceVersion: secret.metadata.resourceVersion! }
-      await client.delete(CoreV1Secret, bootstrapTokenKey(token.id), { preconditions }).catch((error: unknown) => {
-        if (!isNotFound(error)) throw error
-      })
+      await ignoreGone(client.delete(CoreV1Secret, bootstrapTokenKey(token.id), { preconditions }))
       return undefined
     },
   }

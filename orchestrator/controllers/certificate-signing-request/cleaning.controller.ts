@@ -1,9 +1,9 @@
 import { fromTimestamp } from '../../../lib/clock.ts'
 import { inspectCertificate } from '../../../lib/pki.ts'
 import { CertificatesV1CertificateSigningRequest } from '../../api/generated/kinds.ts'
-import { isNotFound } from '../../api/status-error.ts'
 import type { ControllerDeclaration } from '../controller.ts'
 import { conditionOf } from './request-state.ts'
+import { ignoreGone } from '../refusal.ts'
 
 const hourMs = 3_600_000
 /** How long a request stays once a certificate was issued, or it was denied, failed, or approved without anybody signing. */
@@ -20,11 +20,7 @@ export function createCertificateCleaningController(): ControllerDeclaration<Cer
       const waitMs = endOf(request) - now
       if (waitMs > 0) return { requeueAfterMs: waitMs }
       const { name, uid } = request.metadata
-      await client
-        .delete(CertificatesV1CertificateSigningRequest, { name: name! }, { preconditions: { uid: uid! } })
-        .catch((error: unknown) => {
-          if (!isNotFound(error)) throw error
-        })
+      await ignoreGone(client.delete(CertificatesV1CertificateSigningRequest, { name: name! }, { preconditions: { uid: uid! } }))
       return undefined
     },
   }

@@ -6,13 +6,13 @@ import {
   StorageV1StorageClass,
 } from '../../api/generated/kinds.ts'
 import { classOf } from '../../api/persistent-volumes.ts'
-import { isAlreadyExists } from '../../api/status-error.ts'
 import type { Informer, InformerFactory } from '../../client/informer.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
 import type { CsiController, CsiDrivers } from './csi-drivers.ts'
 import { createRequest, topologiesFor, volumeNameOf, volumeOf } from './provision.plan.ts'
 import type { ProvisionInput } from './provision.plan.ts'
 import { readSecret, secretReference } from './secret-reference.ts'
+import { ignorePresent } from '../refusal.ts'
 
 const provisionerAnnotations = ['volume.kubernetes.io/storage-provisioner', 'volume.beta.kubernetes.io/storage-provisioner']
 const selectedNodeAnnotation = 'volume.kubernetes.io/selected-node'
@@ -93,9 +93,7 @@ async function provision(
     createRequest(input, { secrets, topologies, ...(sourceHandle === undefined ? {} : { sourceHandle }) }),
   )
   if (volume?.volumeId === undefined) throw new Error('the driver made a volume without an id')
-  await client.create(CoreV1PersistentVolume, volumeOf(input, volume)).catch((error: unknown) => {
-    if (!isAlreadyExists(error)) throw error
-  })
+  await ignorePresent(client.create(CoreV1PersistentVolume, volumeOf(input, volume)))
   events.event(claim, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume ${volumeName}`)
 }
 

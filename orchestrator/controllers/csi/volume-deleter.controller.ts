@@ -1,5 +1,4 @@
 import { CoreV1PersistentVolume, StorageV1VolumeAttachment } from '../../api/generated/kinds.ts'
-import { isNotFound } from '../../api/status-error.ts'
 import type { Client } from '../../client/client.ts'
 import type { InformerFactory } from '../../client/informer.ts'
 import { watch } from '../controller.ts'
@@ -8,6 +7,7 @@ import { removeFinalizer } from '../finalizers.ts'
 import type { CsiController, CsiDrivers } from './csi-drivers.ts'
 import { provisionerFinalizer } from './provision.plan.ts'
 import { readSecret } from './secret-reference.ts'
+import { ignoreGone } from '../refusal.ts'
 
 const provisionedBy = 'pv.kubernetes.io/provisioned-by'
 const secretAnnotation = 'volume.kubernetes.io/provisioner-deletion-secret'
@@ -83,7 +83,5 @@ async function deleteVolume(
 
 async function deleteObject({ metadata }: CoreV1PersistentVolume, client: Client): Promise<void> {
   const preconditions = { uid: metadata.uid! }
-  await client.delete(CoreV1PersistentVolume, { name: metadata.name! }, { preconditions }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
+  await ignoreGone(client.delete(CoreV1PersistentVolume, { name: metadata.name! }, { preconditions }))
 }

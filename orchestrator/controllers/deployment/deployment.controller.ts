@@ -1,6 +1,6 @@
 import { AppsV1Deployment, AppsV1ReplicaSet, CoreV1Pod } from '../../api/generated/kinds.ts'
 import { selectorFromObject } from '../../api/labels.ts'
-import { isAlreadyExists, isNotFound } from '../../api/status-error.ts'
+import { isAlreadyExists } from '../../api/status-error.ts'
 import type { Informer, InformerFactory } from '../../client/informer.ts'
 import { claim, controllerReference, planClaims } from '../adoption.ts'
 import { watch } from '../controller.ts'
@@ -20,6 +20,7 @@ import {
   revisionOf,
 } from './deployment.plan.ts'
 import type { Scaling } from './deployment.plan.ts'
+import { ignoreGone } from '../refusal.ts'
 
 /** How often a rollout that stands still is looked at, so that its deadline is noticed. */
 const deadlineCheckMs = 10_000
@@ -188,9 +189,7 @@ async function scale(deployment: AppsV1Deployment, { set, replicas }: Scaling, {
 }
 
 async function removeSet({ metadata }: AppsV1ReplicaSet, { client }: ReconcileContext): Promise<void> {
-  await client.delete(AppsV1ReplicaSet, { namespace: metadata.namespace, name: metadata.name! }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
+  await ignoreGone(client.delete(AppsV1ReplicaSet, { namespace: metadata.namespace, name: metadata.name! }))
 }
 
 /** Writes the status; answers whether the rollout is over. */
@@ -206,10 +205,6 @@ async function report(
   const body = { status: { ...Object.fromEntries(Object.keys(deployment.status ?? {}).map((name) => [name, null])), ...status } }
   const key = { namespace: deployment.metadata.namespace, name: deployment.metadata.name! }
   // A patch, because the revision may have been written on the object a moment ago.
-  await client
-    .patch(AppsV1Deployment, key, { type: 'application/merge-patch+json', body, subresource: 'status' })
-    .catch((error: unknown) => {
-      if (!isNotFound(error)) throw error
-    })
+  await ignoreGone(client.patch(AppsV1Deployment, key, { type: 'application/merge-patch+json', body, subresource: 'status' }))
   return isDone
 }

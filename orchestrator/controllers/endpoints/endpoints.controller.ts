@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from 'node:util'
 import { CoreV1Endpoints, CoreV1Pod, CoreV1Service } from '../../api/generated/kinds.ts'
 import { keyOf } from '../../api/object.ts'
 import type { InformerFactory } from '../../client/informer.ts'
-import { isAlreadyExists, isNotFound } from '../../api/status-error.ts'
+import { isAlreadyExists } from '../../api/status-error.ts'
 import { watch } from '../controller.ts'
 import type { ControllerDeclaration } from '../controller.ts'
-import { isNamespaceTerminating } from '../refusal.ts'
+import { ignoreGone, isNamespaceTerminating } from '../refusal.ts'
 import { createServicePods, hasSelector, isHeadless } from '../service-pods.ts'
 import { planSubsets } from './endpoints.plan.ts'
 
@@ -65,9 +65,7 @@ export function createEndpointsCleanupController({
     async reconcile(object, { client }) {
       if (object.metadata.labels?.[managedByLabel] !== managedBy || services.get(keyOf(object)) !== undefined) return undefined
       const { name, namespace, uid } = object.metadata
-      await client.delete(CoreV1Endpoints, { namespace, name: name! }, { preconditions: { uid } }).catch((error: unknown) => {
-        if (!isNotFound(error)) throw error
-      })
+      await ignoreGone(client.delete(CoreV1Endpoints, { namespace, name: name! }, { preconditions: { uid } }))
       return undefined
     },
   }

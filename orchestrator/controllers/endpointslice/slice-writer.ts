@@ -2,12 +2,11 @@ import { isDeepStrictEqual } from 'node:util'
 import { DiscoveryV1EndpointSlice } from '../../api/generated/kinds.ts'
 import { keyOf } from '../../api/object.ts'
 import type { Kind, KubeObject } from '../../api/object.ts'
-import { isNotFound } from '../../api/status-error.ts'
 import type { Client } from '../../client/client.ts'
 import type { Informer, InformerFactory } from '../../client/informer.ts'
 import { controllerReference } from '../adoption.ts'
 import { controllerOf } from '../pod-state.ts'
-import { isNamespaceTerminating } from '../refusal.ts'
+import { ignoreGone, isNamespaceTerminating } from '../refusal.ts'
 import { planSlices } from './endpointslice.plan.ts'
 import type { SliceContent } from './endpointslice.plan.ts'
 
@@ -79,9 +78,7 @@ async function updateSlice({ metadata }: DiscoveryV1EndpointSlice, next: SliceCo
 }
 
 async function removeSlice({ metadata: { namespace, name } }: DiscoveryV1EndpointSlice, client: Client): Promise<void> {
-  await client.delete(DiscoveryV1EndpointSlice, { namespace, name: name! }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
+  await ignoreGone(client.delete(DiscoveryV1EndpointSlice, { namespace, name: name! }))
 }
 
 const build = (

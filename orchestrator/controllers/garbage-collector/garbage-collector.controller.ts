@@ -8,6 +8,7 @@ import type { Informer, InformerFactory } from '../../client/informer.ts'
 import type { AnyController, ReconcileContext } from '../controller.ts'
 import { planCollection } from './garbage-collector.plan.ts'
 import type { OwnerState } from './garbage-collector.plan.ts'
+import { ignoreGone } from '../refusal.ts'
 
 const foregroundFinalizer = 'foregroundDeletion'
 const orphanFinalizer = 'orphan'
@@ -190,11 +191,5 @@ function patchMetadata(kind: Kind, object: KubeObject, change: object, client: C
   return client.patch(kind, targetOf(object), {
     type: 'application/merge-patch+json',
     body: { metadata: { uid, resourceVersion, ...change } },
-  })
-}
-
-async function ignoreGone(write: Promise<unknown>): Promise<void> {
-  await write.catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
   })
 }

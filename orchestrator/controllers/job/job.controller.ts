@@ -3,7 +3,6 @@ import { BatchV1Job, CoreV1Pod } from '../../api/generated/kinds.ts'
 import type { CoreV1PodSpec } from '../../api/generated/kinds.ts'
 import { selectorFromObject } from '../../api/labels.ts'
 import { keyOf } from '../../api/object.ts'
-import { isNotFound } from '../../api/status-error.ts'
 import type { Client } from '../../client/client.ts'
 import type { InformerFactory } from '../../client/informer.ts'
 import { removeFinalizer } from '../finalizers.ts'
@@ -17,6 +16,7 @@ import { slowStart } from '../slow-start.ts'
 import { failureCountAnnotation, indexAnnotation, isHeld, isIndexed, trackingFinalizer } from './job-tally.ts'
 import { isFinished, planJob } from './job.plan.ts'
 import type { JobPlan, PodSlot } from './job.plan.ts'
+import { ignoreGone } from '../refusal.ts'
 
 /** The controller that looks after Jobs which say so, or nothing. */
 const ownName = 'kubernetes.io/job-controller'
@@ -101,11 +101,7 @@ async function removeWhenExpired(
   const waitMs = finishedAt + ttlSecondsAfterFinished * 1000 - now
   if (waitMs > 0) return { requeueAfterMs: waitMs }
   const { namespace, name, uid } = job.metadata
-  await client
-    .delete(BatchV1Job, { namespace, name: name! }, { propagationPolicy: 'Foreground', preconditions: { uid } })
-    .catch((error: unknown) => {
-      if (!isNotFound(error)) throw error
-    })
+  await ignoreGone(client.delete(BatchV1Job, { namespace, name: name! }, { propagationPolicy: 'Foreground', preconditions: { uid } }))
   return undefined
 }
 

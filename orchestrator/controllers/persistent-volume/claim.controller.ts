@@ -9,7 +9,6 @@ import { currentProvisioner } from '../../api/migrated-drivers.ts'
 import { keyOf } from '../../api/object.ts'
 import { claimsOfPod, classOf, findVolume, localDriver, noProvisioner, waitsForConsumer } from '../../api/persistent-volumes.ts'
 import { compareQuantities, parseQuantity } from '../../api/quantity.ts'
-import { isAlreadyExists } from '../../api/status-error.ts'
 import type { Client } from '../../client/client.ts'
 import type { Informer, InformerFactory } from '../../client/informer.ts'
 import { removeFinalizer } from '../finalizers.ts'
@@ -18,6 +17,7 @@ import { watch } from '../controller.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
 import { isTerminated, podIndexes } from '../pod-state.ts'
 import { localVolumeOf } from './local-volume.ts'
+import { ignorePresent } from '../refusal.ts'
 
 const protection = 'kubernetes.io/pvc-protection'
 const boundAnnotation = 'pv.kubernetes.io/bind-completed'
@@ -140,9 +140,7 @@ async function provision(
     events.event(claim, 'Warning', 'ProvisioningFailed', `spec.volumeMode: Block is not possible: volumes of "${localDriver}" are folders`)
     return
   }
-  await client.create(CoreV1PersistentVolume, localVolumeOf(claim, storageClass, node, modes)).catch((error: unknown) => {
-    if (!isAlreadyExists(error)) throw error
-  })
+  await ignorePresent(client.create(CoreV1PersistentVolume, localVolumeOf(claim, storageClass, node, modes)))
   events.event(claim, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume pvc-${claim.metadata.uid}`)
 }
 

@@ -1,10 +1,10 @@
 import { CoreV1PersistentVolumeClaim, CoreV1Pod } from '../../api/generated/kinds.ts'
 import { ephemeralClaimName, isClaimOfPod } from '../../api/persistent-volumes.ts'
-import { isAlreadyExists } from '../../api/status-error.ts'
 import type { InformerFactory } from '../../client/informer.ts'
 import { controllerReference } from '../adoption.ts'
 import type { ControllerDeclaration } from '../controller.ts'
 import { isTerminated } from '../pod-state.ts'
+import { ignorePresent } from '../refusal.ts'
 
 /** Makes a claim for each ephemeral volume of each pod; it goes with the pod. */
 export function createEphemeralVolumeController({ informers }: { readonly informers: InformerFactory }): ControllerDeclaration<CoreV1Pod> {
@@ -37,9 +37,7 @@ export function createEphemeralVolumeController({ informers }: { readonly inform
           },
           spec: template.spec,
         }
-        await client.create(CoreV1PersistentVolumeClaim, claim).catch((error: unknown) => {
-          if (!isAlreadyExists(error)) throw error
-        })
+        await ignorePresent(client.create(CoreV1PersistentVolumeClaim, claim))
       }
       return undefined
     },

@@ -1,12 +1,12 @@
 import { CoreV1PersistentVolume, CoreV1PersistentVolumeClaim } from '../../api/generated/kinds.ts'
 import { isBoundTo, localDriver } from '../../api/persistent-volumes.ts'
-import { isNotFound } from '../../api/status-error.ts'
 import type { InformerFactory } from '../../client/informer.ts'
 import { toTimestamp } from '../../../lib/clock.ts'
 import { removeFinalizer } from '../finalizers.ts'
 import { reportStatus } from '../status.ts'
 import { watch } from '../controller.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
+import { ignoreGone } from '../refusal.ts'
 
 const protection = 'kubernetes.io/pv-protection'
 
@@ -58,9 +58,7 @@ async function reclaim(volume: CoreV1PersistentVolume, { client, events }: Recon
   }
   // Volumes of other drivers are removed by whoever made them; the folder of ours goes with the object.
   if (policy !== 'Delete' || csi?.driver !== localDriver) return
-  await client.delete(CoreV1PersistentVolume, { name: name! }, { preconditions: { uid } }).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error
-  })
+  await ignoreGone(client.delete(CoreV1PersistentVolume, { name: name! }, { preconditions: { uid } }))
 }
 
 async function report(volume: CoreV1PersistentVolume, phase: string, { client, now }: ReconcileContext): Promise<void> {

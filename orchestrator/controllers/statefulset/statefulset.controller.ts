@@ -1,14 +1,14 @@
 import { AppsV1ControllerRevision, AppsV1StatefulSet, CoreV1PersistentVolumeClaim, CoreV1Pod } from '../../api/generated/kinds.ts'
 import { selectorFromObject } from '../../api/labels.ts'
 import { apiVersionOf, keyOf } from '../../api/object.ts'
-import { isAlreadyExists, isNotFound } from '../../api/status-error.ts'
+import { isNotFound } from '../../api/status-error.ts'
 import type { Informer, InformerFactory } from '../../client/informer.ts'
 import { reportStatus, withoutZeros } from '../status.ts'
 import { claim, controllerReference, planClaims } from '../adoption.ts'
 import { watch } from '../controller.ts'
 import type { ControllerDeclaration, ReconcileContext } from '../controller.ts'
 import { podIndexes } from '../pod-state.ts'
-import { isNamespaceTerminating, messageOf } from '../refusal.ts'
+import { ignorePresent, isNamespaceTerminating, messageOf } from '../refusal.ts'
 import { keepHistory, planHistoryCleanup, removeRevisions, revisionLabel, templateOf } from '../revision-history.ts'
 import type { History } from '../revision-history.ts'
 import {
@@ -147,9 +147,7 @@ async function createPod(
         throw new Error(`claim ${wanted.metadata.name} is being deleted; the pod waits for it to be gone`)
       }
       if (present !== undefined) continue
-      await client.create(CoreV1PersistentVolumeClaim, wanted).catch((error: unknown) => {
-        if (!isAlreadyExists(error)) throw error
-      })
+      await ignorePresent(client.create(CoreV1PersistentVolumeClaim, wanted))
       events.event(set, 'Normal', 'SuccessfulCreate', `create Claim ${wanted.metadata.name} Pod ${pod.metadata.name} ${about} success`)
     }
     await client.create(CoreV1Pod, pod)
