@@ -1,10 +1,9 @@
-import { watch } from 'node:fs'
-import type { FSWatcher } from 'node:fs'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clock, Timer } from '../../../lib/clock.ts'
+import type { Clock } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
 import type { CoreV1Pod } from '../../api/generated/kinds.ts'
+import { FolderLooks } from '../folder-looks.ts'
 
 /** A file is often written in several steps: they count as one change. */
 const settleMs = 100
@@ -34,90 +33,48 @@ interface Manifest {
  */
 export class ManifestFolder {
   readonly #options: ManifestFolderOptions
+  readonly #looks: FolderLooks
   #manifests: ReadonlyMap<string, Manifest> = new Map()
-  #watcher: FSWatcher | undefined
-  #timer: Timer | undefined
-  #scanning: Promise<void> | undefined
-  #isStopped = false
 
   constructor(options: ManifestFolderOptions) {
     this.#options = options
+    this.#looks = new FolderLooks({
+      ...options,
+      settleMs,
+      look: (names) => this.#look(names),
+      onFailure: (error) => {
+        options.log.warn({ path: options.path, err: error }, 'the folder of static pods cannot be read, they stay as they are')
+        return rescanMs
+      },
+    })
   }
 
   /** Resolves when the folder has been read for the first time. */
-  async start(): Promise<void> {
-    await this.#scan()
+  start(): Promise<void> {
+    return this.#looks.start()
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true
-    this.#timer?.cancel()
-    this.#watcher?.close()
-    await this.#scanning
+  stop(): Promise<void> {
+    return this.#looks.stop()
   }
 
-  #scanIn(ms: number): void {
-    this.#timer?.cancel()
-    if (this.#isStopped) return
-    this.#timer = this.#options.clock.setTimer(ms, () => void this.#scan())
+  async #look(names: readonly string[]): Promise<number> {
+    const before = this.#manifests
+    const next = await this.#readAll(names)
+    this.#manifests = next
+    if (before.size !== next.size || [...next].some(([name, { pod }]) => before.get(name)?.pod !== pod))
+      this.#options.onChange(podsOf(next))
+    return rescanMs
   }
 
-  #scan(): Promise<void> {
-    this.#scanning ??= this.#scanOnce().finally(() => {
-      this.#scanning = undefined
-      this.#scanIn(rescanMs)
-    })
-    return this.#scanning
-  }
-
-  async #scanOnce(): Promise<void> {
-    const { path, log, onChange } = this.#options
-    try {
-      this.#watch()
-      const next = await this.#readAll()
-      const before = this.#manifests
-      this.#manifests = next
-      if (before.size !== next.size || [...next].some(([name, { pod }]) => before.get(name)?.pod !== pod)) onChange(podsOf(next))
-    } catch (error) {
-      log.warn({ path, err: error }, 'the folder of static pods cannot be read, they stay as they are')
-    }
-  }
-
-  #watch(): void {
-    if (this.#watcher !== undefined || this.#isStopped) return
-    try {
-      const watcher = watch(this.#options.path, () => this.#scanIn(settleMs))
-      const drop = () => {
-        watcher.close()
-        if (this.#watcher === watcher) this.#watcher = undefined
-      }
-      watcher.on('error', drop)
-      this.#watcher = watcher
-    } catch {
-      // The folder is not there yet, or cannot be watched: the slow look goes on.
-    }
-  }
-
-  async #readAll(): Promise<ReadonlyMap<string, Manifest>> {
-    const names = (await this.#names()).filter((name) => !name.startsWith('.')).sort()
+  async #readAll(names: readonly string[]): Promise<ReadonlyMap<string, Manifest>> {
     const found = new Map<string, Manifest>()
-    for (const name of names.slice(0, maxManifests)) {
+    for (const name of names.toSorted().slice(0, maxManifests)) {
       const manifest = await this.#read(name)
       if (manifest !== undefined) found.set(name, manifest)
     }
     if (names.length > maxManifests) this.#options.log.warn({ count: names.length, max: maxManifests }, 'too many files of static pods')
     return found
-  }
-
-  async #names(): Promise<string[]> {
-    try {
-      return await readdir(this.#options.path)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-      this.#watcher?.close()
-      this.#watcher = undefined
-      return []
-    }
   }
 
   async #read(name: string): Promise<Manifest | undefined> {

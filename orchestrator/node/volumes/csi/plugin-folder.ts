@@ -1,13 +1,12 @@
-import { watch } from 'node:fs'
-import type { FSWatcher } from 'node:fs'
-import { mkdir, readdir, stat } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clock, Timer } from '../../../../lib/clock.ts'
+import type { Clock } from '../../../../lib/clock.ts'
 import { openGrpcChannel } from '../../../../lib/grpc.ts'
 import type { GrpcChannel } from '../../../../lib/grpc.ts'
 import type { Log } from '../../../../lib/log.ts'
 import { csiEndpointOf } from '../../../client/csi/csi-driver.ts'
 import { registrationMethods } from '../../../client/csi/messages.ts'
+import { FolderLooks } from '../../folder-looks.ts'
 import type { CsiPlugins } from './csi-plugins.ts'
 
 export interface PluginFolderOptions {
@@ -49,90 +48,63 @@ const driverName = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/
  */
 export class PluginFolder {
   readonly #options: PluginFolderOptions
+  readonly #looks: FolderLooks
   readonly #registrations = new Map<string, Registration>()
-  #watcher: FSWatcher | undefined
-  #timer: Timer | undefined
-  #scanning: Promise<void> | undefined
-  #isStopped = false
 
   constructor(options: PluginFolderOptions) {
     this.#options = options
+    this.#looks = new FolderLooks({
+      ...options,
+      settleMs,
+      look: (names) => this.#look(names),
+      onFailure: (error) => {
+        options.log.warn({ path: options.path, err: error }, 'the folder of plug-ins cannot be read')
+        return rescanMs
+      },
+    })
   }
 
   /** Resolves when every plug-in that is there has been asked once. */
   async start(): Promise<void> {
+    await this.#makeFolder()
+    await this.#looks.start()
+  }
+
+  stop(): Promise<void> {
+    return this.#looks.stop()
+  }
+
+  async #makeFolder(): Promise<void> {
     await mkdir(this.#options.path, { recursive: true, mode: 0o750 })
-    await this.#scan()
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true
-    this.#timer?.cancel()
-    this.#watcher?.close()
-    await this.#scanning
-  }
-
-  #scanIn(ms: number): void {
-    this.#timer?.cancel()
-    if (!this.#isStopped) this.#timer = this.#options.clock.setTimer(ms, () => void this.#scan())
-  }
-
-  #scan(): Promise<void> {
-    const { log, path, clock } = this.#options
-    this.#scanning ??= this.#scanOnce()
-      .catch((error: unknown) => log.warn({ path, err: error }, 'the folder of plug-ins cannot be read'))
-      .finally(() => {
-        this.#scanning = undefined
-        const dueMs = Math.min(...[...this.#registrations.values()].map(({ retryAtMs }) => retryAtMs)) - clock.monotonic()
-        this.#scanIn(Math.max(settleMs, Math.min(rescanMs, dueMs)))
-      })
-    return this.#scanning
-  }
-
-  async #scanOnce(): Promise<void> {
-    this.#watch()
-    const sockets = await this.#sockets()
+  async #look(names: readonly string[]): Promise<number> {
+    const { clock, plugins } = this.#options
+    if (names.length === 0) await this.#makeFolder()
+    const sockets = await this.#socketsOf(names)
     const gone = [...this.#registrations].filter(([path, { identity }]) => sockets.get(path) !== identity)
     for (const [path, { name }] of gone) {
       this.#registrations.delete(path)
-      if (name !== undefined && !this.#isRegistered(name)) await this.#options.plugins.unregister(name)
+      if (name !== undefined && !this.#isRegistered(name)) await plugins.unregister(name)
     }
-    const nowMs = this.#options.clock.monotonic()
+    const nowMs = clock.monotonic()
     const due = [...sockets].filter(([path]) => (this.#registrations.get(path)?.retryAtMs ?? 0) <= nowMs)
     await Promise.all(due.map(([path, identity]) => this.#register(path, identity)))
+    const dueMs = Math.min(...[...this.#registrations.values()].map(({ retryAtMs }) => retryAtMs)) - clock.monotonic()
+    return Math.max(settleMs, Math.min(rescanMs, dueMs))
   }
 
   #isRegistered(name: string): boolean {
     return [...this.#registrations.values()].some((each) => each.name === name)
   }
 
-  #watch(): void {
-    if (this.#watcher !== undefined || this.#isStopped) return
-    try {
-      const watcher = watch(this.#options.path, () => this.#scanIn(settleMs))
-      watcher.on('error', () => {
-        watcher.close()
-        if (this.#watcher === watcher) this.#watcher = undefined
-      })
-      this.#watcher = watcher
-    } catch {
-      // It cannot be watched: the slow look goes on.
-    }
-  }
-
-  /** The sockets of the folder, each with what tells it from a later one. */
-  async #sockets(): Promise<ReadonlyMap<string, string>> {
-    const { path } = this.#options
+  /** Which of them are sockets, each with what tells it from a later one. */
+  async #socketsOf(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const found = new Map<string, string>()
-    const names = await readdir(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error
-      this.#watcher?.close()
-      this.#watcher = undefined
-      return mkdir(path, { recursive: true, mode: 0o750 }).then((): string[] => [])
-    })
-    for (const name of names.filter((each) => !each.startsWith('.')).slice(0, maxSockets)) {
-      const facts = await stat(join(path, name)).catch(() => undefined)
-      if (facts?.isSocket() === true) found.set(join(path, name), `${facts.dev}:${facts.ino}:${facts.ctimeMs}`)
+    for (const name of names.slice(0, maxSockets)) {
+      const path = join(this.#options.path, name)
+      const facts = await stat(path).catch(() => undefined)
+      if (facts?.isSocket() === true) found.set(path, `${facts.dev}:${facts.ino}:${facts.ctimeMs}`)
     }
     return found
   }
