@@ -2,130 +2,55 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInformerFactory } from '../client/informer-factory.ts'
 import type { Informer, InformerFactory } from '../client/informer.ts'
-import type { Client } from '../client/client.ts'
 import type { EventRecorder } from '../client/events.ts'
 import { createEventRecorder } from '../client/events.ts'
 import { CoreV1Node, CoreV1PersistentVolume, CoreV1Pod, CoreV1Service } from '../api/generated/kinds.ts'
-import type { Clock } from '../../lib/clock.ts'
-import type { Log } from '../../lib/log.ts'
-import type { Random } from '../../lib/random.ts'
 import { parseResolvConf } from './container/dns.ts'
 import { EvictionManager } from './eviction/eviction-manager.ts'
 import { imageDiskIn } from './eviction/node-figures.ts'
 import type { NodeFigures } from './eviction/node-figures.ts'
 import { defaultThresholds, evictionThresholds } from './eviction/thresholds.ts'
-import type { EvictionTexts, Threshold } from './eviction/thresholds.ts'
+import type { Threshold } from './eviction/thresholds.ts'
 import { openCredentialProviders } from './images/credential-providers.ts'
-import type { CredentialProviders, CredentialProvidersOptions } from './images/credential-providers.ts'
+import type { CredentialProviders } from './images/credential-providers.ts'
 import { ImageCollector } from './images/image-collector.ts'
-import type { ImageCollection } from './images/image-collector.ts'
 import { ImageManager } from './images/image-manager.ts'
 import { allocatableOf, parseReservation } from './node-status/allocatable.plan.ts'
 import type { Reservation } from './node-status/allocatable.plan.ts'
+import type { NodeAgent, NodeAgentOptions } from './node-agent.ts'
 import { readMachine } from './node-status/machine.ts'
 import type { MachineFacts } from './node-status/machine.ts'
 import { capacityOf } from './node-status/node-object.plan.ts'
 import { NodeRegistrar } from './node-status/node-registrar.ts'
-import { AddressPool } from './pod/address-pool.ts'
 import { createPodCgroups } from './pod/pod-cgroups.ts'
 import { PodManager } from './pod/pod-manager.ts'
+import { PodRange } from './pod/pod-range.ts'
 import type { PodServices } from './pod/pod-services.ts'
 import { StatusWriter } from './pod/status-writer.ts'
 import type { StatusSink } from './pod/status-writer.ts'
 import { alwaysHealthy, createProbeExecutor } from './probes/probe-executor.ts'
 import { Prober } from './probes/prober.ts'
-import type { ContainerRuntime, DnsConfig, NetworkConfig, RuntimeInfo } from './runtime/runtime.ts'
+import type { DnsConfig, RuntimeInfo } from './runtime/runtime.ts'
 import { mirroredUid } from './static-pods/annotations.ts'
 import { ManifestFolder } from './static-pods/manifest-folder.ts'
 import { MirrorPods } from './static-pods/mirror-pods.ts'
 import { createAuthenticator } from './server/node-authentication.ts'
 import { NodeServer } from './server/node-server.ts'
-import type { NodeServerOptions, StatsSource } from './server/node-server.ts'
 import { CsiNode } from './volumes/csi/csi-node.ts'
 import { LocalVolumes } from './volumes/local-volumes.ts'
 import { ObjectSource } from './volumes/object-source.ts'
 import { createTokenSource } from './volumes/service-account-tokens.ts'
 import { VolumeManager } from './volumes/volume-manager.ts'
+import { VolumeStatistics } from './volumes/volume-statistics.ts'
 
 export { nodeCgroupPaths } from './container/resources.ts'
 export { removeEverything } from './remove-everything.ts'
 export { createDockerRuntime, createSimulatedRuntime } from './runtime/create-runtime.ts'
 export { LoadGroups } from './runtime/simulated/load-group.ts'
 export { readTraces } from './runtime/simulated/traces.ts'
+export type { NodeAgent, NodeAgentOptions } from './node-agent.ts'
 export type { ContainerRuntime } from './runtime/runtime.ts'
 export type { SimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
-
-export interface NodeAgentOptions extends EvictionTexts {
-  readonly client: Client
-  /** Shared informers, where the process has some; run by whoever made them. Absent: the agent makes and runs its own. */
-  readonly informers?: InformerFactory
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-  readonly nodeName: string
-  readonly runtime: ContainerRuntime
-  /** Absolute path; the agent keeps `pods/` in it. */
-  readonly dataDir: string
-  readonly clusterId: string
-  /** The node's addresses; one of them must be the InternalIP. */
-  readonly addresses: readonly { readonly type: 'InternalIP' | 'Hostname' | 'ExternalIP'; readonly address: string }[]
-  /** The node's share of the pod network, e.g. `10.244.0.0/24`. Absent: the Node object's `spec.podCIDR` is waited for. */
-  readonly podCidr?: string
-  /** The range to ask for when the node is registered; that of another node is not given. */
-  readonly preferredPodCidr?: string
-  /** The API gives another range than the one in use: an agent that starts anew takes it. Called once. */
-  readonly onPodCidrChange?: (podCidr: string) => void
-  /** Whether the node was taken out of the cluster for good. Asked when its object of that uid is gone; one that is only deleted is registered again. */
-  readonly wasRemoved?: (uid: string) => Promise<boolean>
-  /** Called when it was: it is not registered again. */
-  readonly onRemoved?: () => void
-  /** Addresses of the cluster's DNS; empty: pods use the machine's. */
-  readonly clusterDns: readonly string[]
-  readonly clusterDomain: string
-  /** The bridge network that pods share; absent with a runtime that needs none. */
-  readonly network?: Omit<NetworkConfig, 'clusterId'>
-  readonly server: NodeServerOptions
-  readonly stats: StatsSource
-  readonly labels?: Readonly<Record<string, string>>
-  readonly maxPods?: number
-  /** Capacity to claim instead of the machine's own, e.g. of a simulated node. */
-  readonly capacity?: Readonly<Record<string, string>>
-  /** Where control groups are mounted. */
-  readonly cgroupRoot?: string
-  /** The longest, in seconds, that a pod may take to end when a soft threshold is met. 0. */
-  readonly evictionMaxPodGracePeriod?: number
-  /** How long a condition of pressure stays after it was met last. */
-  readonly evictionTransitionMs?: number
-  /** What of the node is kept for the system and for Kubernetes' own parts, e.g. `cpu=100m,memory=200Mi`. */
-  readonly systemReserved?: string
-  readonly kubeReserved?: string
-  /** When unused images are removed from the engine. Absent: never, as they may be somebody else's. */
-  readonly imageCollection?: ImageCollection
-  /** A folder of files with pods that this node runs by itself. Default with a real runtime: `manifests` in the data folder. */
-  readonly podManifestPath?: string
-  /** Where CSI drivers put their registration sockets. Default: `plugins_registry` in the data folder. */
-  readonly pluginRegistryPath?: string
-  /** CSI drivers that need no registration: `unix:/path` by name. */
-  readonly csiEndpoints?: Readonly<Record<string, string>>
-  /** Kernel parameters beyond the safe ones that pods may set, e.g. `net.core.somaxconn` or `kernel.msg*`. */
-  readonly allowedUnsafeSysctls?: readonly string[]
-  /** Programs that know credentials of registries: a file of kind CredentialProviderConfig, and where the programs are. */
-  readonly credentialProviders?: Pick<CredentialProvidersOptions, 'configPath' | 'binDir' | 'environment'>
-  /** The machine's resolver configuration file. */
-  readonly resolvConfPath?: string
-}
-
-/** One running node. */
-export interface NodeAgent {
-  /** Registers the node, opens the server and begins to look after pods. Resolves when all of that has begun. */
-  start(): Promise<void>
-  /** Stops all of it. Containers go on, and the next agent of the same name finds them. */
-  stop(): Promise<void>
-  /** Shows another certificate of the server's from now on. */
-  useCertificate(pair: { readonly cert: string; readonly key: string }): void
-  /** The port that the server listens on, once started. */
-  readonly port: number
-}
 
 const defaultMaxPods = 110
 const defaultTransitionMs = 300_000
@@ -157,9 +82,7 @@ class ComposedAgent implements NodeAgent {
   #nodeUid: string | undefined
   #informerRun: Promise<void> | undefined
   #machine: RuntimeInfo | undefined
-  #pool: AddressPool | undefined
-  #podCidr: string | undefined
-  #isOutOfRange = false
+  readonly #range: PodRange
 
   constructor(options: NodeAgentOptions, internalIp: string) {
     this.#options = options
@@ -172,7 +95,15 @@ class ComposedAgent implements NodeAgent {
       onArrival: () => this.#manager?.retryVolumes(),
       onUseChange: () => this.#registrar?.reportSoon(),
     })
-    if (options.podCidr !== undefined) this.#setPodCidr(options.podCidr)
+    this.#range = new PodRange({
+      ...options,
+      reserved: options.network === undefined ? [] : [options.network.gateway],
+      onRange: () => {
+        this.#registrar?.reportSoon()
+        this.#manager?.wakeAll()
+      },
+      onOtherRange: (podCidr) => options.onPodCidrChange?.(podCidr),
+    })
   }
 
   get port(): number {
@@ -200,7 +131,7 @@ class ComposedAgent implements NodeAgent {
       mirrors,
       owner: shared.owner,
       network: shared.settings.network,
-      addresses: () => this.#pool,
+      addresses: () => this.#range.addresses,
       onRuntimeState: (state) => {
         this.#machine = state.isUp ? state.machine : undefined
         this.#registrar?.setRuntime(state)
@@ -213,6 +144,11 @@ class ComposedAgent implements NodeAgent {
       runtime: options.runtime,
       pods: manager,
       stats: options.stats,
+      volumes: new VolumeStatistics({
+        ...options,
+        pods: () => (options.runtime.traits.isReal ? manager.workers.map(({ pod }) => pod) : []),
+        measure: (pod, volume) => shared.volumes.figuresOf(pod, volume),
+      }),
       authenticator: createAuthenticator({ client: options.client, clock: options.clock, nodeName: options.nodeName }),
       clock: options.clock,
       log: options.log.child({ part: 'server' }),
@@ -321,7 +257,7 @@ class ComposedAgent implements NodeAgent {
       settings,
       pods: parts.pods,
       services: parts.services,
-      addresses: () => this.#pool,
+      addresses: () => this.#range.addresses,
       machine: () => this.#machine,
     }
   }
@@ -346,8 +282,8 @@ class ComposedAgent implements NodeAgent {
         evictionThresholds: this.#thresholds,
       },
       onNode: (node) => this.#noteNode(node),
-      podCidr: () => this.#podCidr ?? options.preferredPodCidr,
-      hasPodCidr: () => this.#pool !== undefined,
+      podCidr: () => this.#range.podCidr ?? options.preferredPodCidr,
+      hasPodCidr: () => this.#range.podCidr !== undefined,
       volumesInUse: () => this.#csi.volumes.volumesInUse,
     })
   }
@@ -411,26 +347,8 @@ class ComposedAgent implements NodeAgent {
       this.#registrar?.reportSoon()
   }
 
-  #noteNode(node: CoreV1Node): void {
-    this.#nodeUid = node.metadata.uid
-    const { podCIDR } = node.spec
-    if (podCIDR === undefined || podCIDR === '' || podCIDR === this.#podCidr) return
-    if (this.#podCidr !== undefined) return this.#noteOtherPodCidr(podCIDR)
-    this.#setPodCidr(podCIDR)
-    this.#registrar?.reportSoon()
-    this.#manager?.wakeAll()
-  }
-
-  #noteOtherPodCidr(podCidr: string): void {
-    if (this.#isOutOfRange) return
-    this.#isOutOfRange = true
-    this.#options.log.warn({ podCidr, inUse: this.#podCidr }, 'the node has another range of the pod network than the one in use')
-    this.#options.onPodCidrChange?.(podCidr)
-  }
-
-  #setPodCidr(cidr: string): void {
-    const { network } = this.#options
-    this.#podCidr = cidr
-    this.#pool = new AddressPool(cidr, network === undefined ? [] : [network.gateway])
+  #noteNode({ metadata, spec }: CoreV1Node): void {
+    this.#nodeUid = metadata.uid
+    this.#range.note(spec.podCIDR)
   }
 }

@@ -45,7 +45,8 @@ export interface CreateVolumeRequest {
   readonly accessibilityRequirements?: { readonly requisite: readonly Topology[]; readonly preferred: readonly Topology[] }
 }
 
-interface VolumeUsage {
+/** How full a volume is, in bytes or in inodes. */
+export interface VolumeUsage {
   readonly available?: number
   readonly total?: number
   readonly used?: number

@@ -3,7 +3,6 @@ import type { Log } from '../../../lib/log.ts'
 import { createBackoff } from '../../../lib/retry.ts'
 import type { Random } from '../../../lib/random.ts'
 import type { CoreV1Pod } from '../../api/generated/kinds.ts'
-import { driverOf } from '../../api/migrated-drivers.ts'
 import type { Informer } from '../../client/informer.ts'
 import { mergeObserved } from '../runtime/merge-observed.ts'
 import type { NetworkConfig, ObservedContainer, Owner, RuntimeChange, RuntimeInfo } from '../runtime/runtime.ts'
@@ -113,11 +112,9 @@ export class PodManager {
     this.#workers.get(podUid)?.refreshVolumes()
   }
 
-  /** Volumes that could not be had may be there now. */
+  /** A driver of volumes has come: what could not be mounted or unmounted may be now. */
   retryVolumes(): void {
-    for (const worker of this.#workers.values())
-      if (worker.pod.spec.volumes?.some((each) => each.csi ?? each.persistentVolumeClaim ?? each.ephemeral ?? driverOf(each)))
-        worker.refreshVolumes()
+    for (const worker of this.#workers.values()) worker.retryVolumes()
     this.#retryStaleDirectories()
   }
 

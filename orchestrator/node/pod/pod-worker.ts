@@ -1,15 +1,18 @@
 import type { Timer } from '../../../lib/clock.ts'
 import type { CoreV1Pod, CoreV1PodStatus } from '../../api/generated/kinds.ts'
+import { driverOf } from '../../api/migrated-drivers.ts'
 import { containerReference } from '../images/image-manager.ts'
 import { mergeObserved } from '../runtime/merge-observed.ts'
 import type { ObservedContainer } from '../runtime/runtime.ts'
 import { AppliedResources } from './applied-resources.ts'
 import { Backoff } from './backoff.ts'
+import { ContainerExits } from './container-exits.ts'
 import { rejectionOf } from './node-admission.plan.ts'
 import { PodHolds } from './pod-holds.ts'
 import { PodOperations } from './pod-operations.ts'
 import type { PodServices } from './pod-services.ts'
 import { isSameStatus, podStatus } from './pod-status.ts'
+import { PodVolumes } from './pod-volumes.ts'
 import { allStatusesOf, backoffKeyOf, describePod, isInPostStart, newestSandbox, sandboxKey, volumesKey } from './pod-view.ts'
 import type { Eviction, PodView, ProbeVerdict } from './pod-view.ts'
 import { delayOfBackOffMessage, killKey, planPod, resizeKey } from './sync-pod.plan.ts'
@@ -17,8 +20,6 @@ import type { PodAction, PodPlan } from './sync-pod.plan.ts'
 
 const firstRestartMs = 10_000
 const lastRestartMs = 300_000
-/** How long the runtime may take to tell an exit after a stop. */
-const exitWaitMs = 5_000
 const cleanUpKey = '/clean-up'
 
 /**
@@ -35,19 +36,18 @@ export class PodWorker {
   readonly #stopStarting = new AbortController()
   readonly #firstSeenMs: number
   readonly #isStatic: boolean
-  readonly #exitWaiters = new Map<string, () => void>()
+  readonly #exits: ContainerExits
   #pod: CoreV1Pod
   readonly #applied: AppliedResources
   #isGone = false
   #eviction: Eviction | undefined
   #isCleanedUp = false
-  #areVolumesReady: boolean
+  readonly #volumes: PodVolumes
   readonly #rejection: PodView['rejection']
   #isRejectionTold = false
   #isQueued = false
   #isStopped = false
   #timer: Timer | undefined
-  #refreshAtMs: number | undefined
   #status: CoreV1PodStatus | undefined
   /** Called after each look at a pod that is gone. */
   onSettled: (() => void) | undefined
@@ -58,11 +58,12 @@ export class PodWorker {
     this.#isStatic = isStatic
     this.#operations = new PodOperations(services)
     this.#applied = new AppliedResources(services)
+    this.#exits = new ContainerExits(services.clock)
     this.#pod = pod
     this.#holds = new PodHolds({ services, pod: () => this.#pod, wake: () => this.wake() })
     this.#firstSeenMs = services.clock.now()
     this.#rejection = rejectionOf(pod, services.settings.terms)
-    this.#areVolumesReady = (pod.spec.volumes ?? []).length === 0
+    this.#volumes = new PodVolumes((pod.spec.volumes ?? []).length === 0)
     this.#resumeBackoff()
   }
 
@@ -124,7 +125,7 @@ export class PodWorker {
     const merged = mergeObserved(this.#containers.get(container.id), container)
     this.#containers.set(container.id, merged)
     if (merged.state === 'exited') {
-      this.#exitWaiters.get(container.id)?.()
+      this.#exits.note(container.id)
       this.#services.prober.untrack(container.id)
       this.#applied.forget(container.id)
       if (merged.kind === 'container' && merged.terminationMessage === undefined) this.#readTerminationMessage(merged)
@@ -135,7 +136,7 @@ export class PodWorker {
   /** The runtime has no such container any more. */
   forget(id: string): void {
     this.#services.prober.untrack(id)
-    this.#exitWaiters.get(id)?.()
+    this.#exits.note(id)
     // What is cleaned up is still needed for the last status.
     if (!this.#isStopping) this.#containers.delete(id)
     else if (this.#containers.get(id)?.state === 'running')
@@ -162,8 +163,16 @@ export class PodWorker {
   /** What the pod's volumes are made from may have changed. */
   refreshVolumes(): void {
     this.#holds.clearConfiguration()
-    this.#refreshAtMs = 0
+    this.#volumes.refreshSoon()
     this.wake()
+  }
+
+  /** What waits for a driver of volumes is tried again, be it to mount or to unmount. */
+  retryVolumes(): void {
+    this.#holds.clear(cleanUpKey)
+    const { volumes = [] } = this.#pod.spec
+    if (volumes.some((each) => each.csi ?? each.persistentVolumeClaim ?? each.ephemeral ?? driverOf(each))) this.refreshVolumes()
+    else this.wake()
   }
 
   /** Looks at the pod soon; calls of one turn count once. */
@@ -198,7 +207,7 @@ export class PodWorker {
     const plan = planPod(view, nowMs)
     if (plan.failure !== undefined && plan.failure === this.#rejection) this.#tellRejection(plan.failure)
     for (const action of plan.actions) this.#perform(action, view, plan)
-    this.#refreshIfDue(plan, nowMs)
+    if (this.#volumes.isDue(nowMs) && !plan.hasEnded) this.#run(volumesKey, () => this.#prepareVolumes())
     this.#report(plan, nowMs)
     this.#setTimer(plan, nowMs)
   }
@@ -224,7 +233,7 @@ export class PodWorker {
       holds: this.#holds.all,
       verdicts: this.#verdicts(),
       restartBackoff: this.#restartBackoff,
-      areVolumesReady: this.#areVolumesReady,
+      areVolumesReady: this.#volumes.isReady,
       isCleanedUp: this.#isCleanedUp,
       applied: this.#applied.all,
       ...(pending === undefined ? {} : { pendingResize: pending }),
@@ -323,20 +332,8 @@ export class PodWorker {
     this.#services.prober.untrack(action.container.id)
     this.#run(killKey(action.container.name), async () => {
       await this.#operations.killContainer(this.#pod, action.container, action.graceSeconds)
-      await this.#exitOf(action.container.id)
+      await this.#exits.wait(action.container.id, () => this.#containers.get(action.container.id)?.state !== 'running')
     })
-  }
-
-  /** The runtime's word that a container has ended may come a moment after the stop has returned. */
-  async #exitOf(id: string): Promise<void> {
-    const hasExited = () => this.#containers.get(id)?.state !== 'running'
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = this.#services.clock.setTimer(exitWaitMs, resolve)
-    this.#exitWaiters.set(id, resolve)
-    if (!hasExited()) await promise
-    timer.cancel()
-    this.#exitWaiters.delete(id)
-    if (!hasExited()) throw new Error(`container ${id} was stopped and the runtime says that it runs`)
   }
 
   /** Runs something beside the worker; its failure becomes a hold on the key, its end wakes the worker. */
@@ -372,21 +369,8 @@ export class PodWorker {
       .catch((error: unknown) => this.#services.log.debug({ pod: describePod(this.#pod), err: error }, 'no termination message'))
   }
 
-  async #prepareVolumes(): Promise<void> {
-    this.#refreshAtMs = undefined
-    try {
-      const { refreshAtMs } = await this.#operations.prepareVolumes(this.#pod, this.#addressOf())
-      this.#refreshAtMs = Math.min(this.#refreshAtMs ?? Infinity, refreshAtMs ?? Infinity)
-      this.#areVolumesReady = true
-    } catch (error) {
-      this.#refreshAtMs = 0
-      throw error
-    }
-  }
-
-  #refreshIfDue(plan: PodPlan, nowMs: number): void {
-    if (!this.#areVolumesReady || this.#refreshAtMs === undefined || nowMs < this.#refreshAtMs || plan.hasEnded) return
-    this.#run(volumesKey, () => this.#prepareVolumes())
+  #prepareVolumes(): Promise<void> {
+    return this.#volumes.prepare(() => this.#operations.prepareVolumes(this.#pod, this.#addressOf()))
   }
 
   #computeStatus(plan: PodPlan, nowMs: number): CoreV1PodStatus {
@@ -404,7 +388,7 @@ export class PodWorker {
 
   #setTimer(plan: PodPlan, nowMs: number): void {
     this.#timer?.cancel()
-    const atMs = Math.min(plan.wakeAtMs ?? Infinity, plan.hasEnded ? Infinity : (this.#refreshAtMs ?? Infinity))
+    const atMs = Math.min(plan.wakeAtMs ?? Infinity, plan.hasEnded ? Infinity : (this.#volumes.refreshAtMs ?? Infinity))
     if (atMs !== Infinity && atMs > nowMs) this.#timer = this.#services.clock.setTimer(atMs - nowMs, () => this.wake())
   }
 }

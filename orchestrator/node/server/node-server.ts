@@ -8,6 +8,7 @@ import type { Clock } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
 import type { PodManager } from '../pod/pod-manager.ts'
 import type { ContainerRuntime } from '../runtime/runtime.ts'
+import type { VolumeStatistics } from '../volumes/volume-statistics.ts'
 import { logContainerOf, parseLogQuery, sendLogs } from './container-logs.ts'
 import { decodePart, HttpError, statusCodeOf } from './http-error.ts'
 import type { Authenticator } from './node-authentication.ts'
@@ -41,6 +42,7 @@ interface Dependencies extends NodeServerOptions {
   readonly runtime: ContainerRuntime
   readonly pods: Pick<PodManager, 'find' | 'workers'>
   readonly stats: StatsSource
+  readonly volumes: Pick<VolumeStatistics, 'addTo' | 'metrics'>
   readonly authenticator: Authenticator
   readonly clock: Clock
   readonly log: Log
@@ -152,7 +154,7 @@ export class NodeServer {
   }
 
   async #route(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-    const { stats, pods } = this.#options
+    const { stats, pods, volumes } = this.#options
     const parts = url.pathname.split('/').slice(1).map(decodePart)
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     if (parts[0] === 'exec' || parts[0] === 'attach' || parts[0] === 'portForward') {
@@ -170,7 +172,9 @@ export class NodeServer {
           items: pods.workers.map(({ pod, status }) => (status === undefined ? pod : { ...pod, status })),
         })
       case '/stats/summary':
-        return sendJson(response, await stats.summary())
+        return sendJson(response, volumes.addTo(await stats.summary()))
+      case '/metrics':
+        return sendText(response, 200, volumes.metrics(), metricsType)
       case '/metrics/resource':
         return sendText(response, 200, await stats.metricsResource(), metricsType)
       case '/metrics/cadvisor':

@@ -1,6 +1,6 @@
 import type { ConfigSource, StorageSource } from '../container/environment.ts'
 import { missingDriver } from './csi/csi-volumes.ts'
-import type { CsiVolumes } from './csi/csi-volumes.ts'
+import type { VolumeDrivers } from './csi/csi-volumes.ts'
 import type { TokenSource } from './service-account-tokens.ts'
 
 /** A source of objects for tests: it has what is given and nothing else. */
@@ -21,8 +21,9 @@ export const testTokens = (token = 'jwt', refreshAtMs = 4_000): TokenSource => (
 })
 
 /** A node without CSI drivers. */
-export const noDrivers: Pick<CsiVolumes, 'publish' | 'remove' | 'hasDriver'> = {
+export const noDrivers: VolumeDrivers = {
   publish: ({ volume, persistent }) => Promise.reject(new Error(missingDriver((persistent?.volume.spec?.csi ?? volume.csi)!.driver))),
   remove: async () => {},
   hasDriver: () => false,
+  figuresOf: async () => 'not-mounted',
 }

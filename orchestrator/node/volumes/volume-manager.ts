@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
-import { chmod, chown, lstat, mkdir, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join, sep } from 'node:path'
+import { chmod, chown, mkdir, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type {
   CoreV1Container,
@@ -8,27 +8,28 @@ import type {
   CoreV1PersistentVolumeClaim,
   CoreV1Pod,
   CoreV1Volume,
-  CoreV1VolumeMount,
 } from '../../api/generated/kinds.ts'
 import { driverOf } from '../../api/migrated-drivers.ts'
 import { valueOf } from '../../api/quantity.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { ConfigurationError } from '../container/configuration-error.ts'
-import { expandVariables } from '../container/expansion.ts'
 import type { Device, Mount } from '../runtime/runtime.ts'
 import { writeAtomically } from './atomic-directory.ts'
 import { prepareClaimVolume } from './claim-volume.ts'
 import { csiFolder } from './csi/csi-paths.ts'
 import { missingDriver } from './csi/csi-volumes.ts'
 import { NotAttachedError } from './csi/mount-request.ts'
-import type { CsiVolumeInput, CsiVolumes } from './csi/csi-volumes.ts'
+import type { CsiVolumeInput, VolumeDrivers } from './csi/csi-volumes.ts'
+import { bytesBelow, fileSystemFigures } from './disk-use.ts'
+import type { VolumeFigures } from './disk-use.ts'
 import { prepareHostPath } from './host-path.ts'
 import { isMountPoint, unmountAllIn } from './mount-point.ts'
+import { subPathOf } from './sub-path.ts'
 import { volumeContent } from './volume-content.ts'
 import type { ContentInput } from './volume-content.ts'
 
 const run = promisify(execFile)
-const measureTimeoutMs = 30_000
+const mountTimeoutMs = 30_000
 
 /** The folder names that the kubelet uses for its volume plug-ins. */
 const pluginFolder = {
@@ -49,14 +50,11 @@ export class VolumeManager {
   readonly #dataDir: string
   readonly #podsDirectory: string
   readonly #clock: Clock
-  readonly #csi: Pick<CsiVolumes, 'publish' | 'remove' | 'hasDriver'>
+  readonly #csi: VolumeDrivers
   #generation = 0
+  #walking: Promise<unknown> = Promise.resolve()
 
-  constructor(options: {
-    readonly dataDir: string
-    readonly clock: Clock
-    readonly csi: Pick<CsiVolumes, 'publish' | 'remove' | 'hasDriver'>
-  }) {
+  constructor(options: { readonly dataDir: string; readonly clock: Clock; readonly csi: VolumeDrivers }) {
     this.#csi = options.csi
     this.#dataDir = options.dataDir
     this.#podsDirectory = join(options.dataDir, 'pods')
@@ -148,16 +146,22 @@ export class VolumeManager {
   /** Bytes in a pod's emptyDirs that are on disk, by volume. */
   async emptyDirUse(pod: CoreV1Pod): Promise<ReadonlyMap<string, number>> {
     const used = new Map<string, number>()
-    for (const volume of pod.spec.volumes ?? []) {
-      if (volume.emptyDir === undefined || (volume.emptyDir.medium ?? '') !== '') continue
-      // A container may remove files meanwhile: then du ends with 1 and still prints.
-      const text = await run('du', ['-skx', '--', this.#pathOf(pod, volume)], { timeout: measureTimeoutMs }).then(
-        ({ stdout }) => stdout,
-        ({ stdout }: { readonly stdout?: string }) => stdout ?? '',
-      )
-      used.set(volume.name, (Number.parseInt(text, 10) || 0) * 1024)
-    }
+    for (const volume of pod.spec.volumes ?? []) if (isOnDisk(volume)) used.set(volume.name, await bytesBelow(this.#pathOf(pod, volume)))
     return used
+  }
+
+  /** How full a volume is that can be written to; `undefined` for others, and where its driver does not say. */
+  async figuresOf(pod: CoreV1Pod, volume: CoreV1Volume): Promise<VolumeFigures | undefined> {
+    const { emptyDir, csi, persistentVolumeClaim, ephemeral } = volume
+    if ((emptyDir ?? csi ?? persistentVolumeClaim ?? ephemeral) === undefined) return undefined
+    const place = await this.#placeOf(pod, volume)
+    const mounted = await this.#csi.figuresOf(this.podDirectory(pod.metadata.uid!), place)
+    if (mounted !== 'not-mounted') return mounted
+    const fileSystem = await fileSystemFigures(place)
+    if (emptyDir !== undefined && !isOnDisk(volume)) return fileSystem
+    // A folder of a file system that others write to as well: what others have used is not free.
+    const { inodesUsed: _, ...shared } = fileSystem
+    return { ...shared, usedBytes: await this.#oneByOne(() => bytesBelow(place)) }
   }
 
   /** Throws, as `prepare` does, for a volume whose driver is not on this node: nothing needs to be made for such a pod. */
@@ -204,7 +208,7 @@ export class VolumeManager {
     return content.refreshAtMs
   }
 
-  #publish(input: ContentInput, volume: CoreV1Volume, persistent?: CsiVolumeInput['persistent']): ReturnType<CsiVolumes['publish']> {
+  #publish(input: ContentInput, volume: CoreV1Volume, persistent?: CsiVolumeInput['persistent']): ReturnType<VolumeDrivers['publish']> {
     const podDirectory = this.podDirectory(input.pod.metadata.uid!)
     return this.#csi.publish({ ...input, podDirectory, volume, ...(persistent === undefined ? {} : { persistent }) })
   }
@@ -223,10 +227,19 @@ export class VolumeManager {
     return join(this.podDirectory(pod.metadata.uid!), 'volumes', pluginFolder[kind], volume.name)
   }
 
+  /** Walks through folders, of which two at once would only be in each other's way. */
+  #oneByOne<T>(walk: () => Promise<T>): Promise<T> {
+    const turn = this.#walking.then(walk)
+    this.#walking = turn.catch(() => {})
+    return turn
+  }
+
   #nextGeneration(): string {
     return `${new Date(this.#clock.now()).toISOString().replaceAll(/[-:.]/g, '_')}.${this.#generation++}`
   }
 }
+
+const isOnDisk = ({ emptyDir }: CoreV1Volume) => emptyDir !== undefined && (emptyDir.medium ?? '') === ''
 
 function setUpFailed({ name }: CoreV1Volume, cause: Error): ConfigurationError {
   if (cause instanceof NotAttachedError) return cause
@@ -256,7 +269,7 @@ async function prepareEmptyDir(path: string, volume: CoreV1Volume, pod: CoreV1Po
   if (volume.emptyDir?.medium?.startsWith('HugePages') === true && !(await isMountPoint(path))) {
     const size = volume.emptyDir.medium === 'HugePages' ? hugePageSize(pod) : volume.emptyDir.medium.slice('HugePages-'.length)
     const options = `pagesize=${size.replace(/i$/, '')}`
-    await run('mount', ['-t', 'hugetlbfs', '-o', options, 'nodev', path], { timeout: measureTimeoutMs })
+    await run('mount', ['-t', 'hugetlbfs', '-o', options, 'nodev', path], { timeout: mountTimeoutMs })
     await chmod(path, 0o777)
   }
   const group = pod.spec.securityContext?.fsGroup
@@ -277,19 +290,4 @@ function hugePageSize({ spec }: CoreV1Pod): string {
       `medium "HugePages" can only be used if container requests hugepages of one size, these are: ${sizes.join(', ') || 'none'}`,
     )
   return sizes[0]!.slice('hugepages-'.length)
-}
-
-/** A part of a volume, made if it is not there; links in it that lead out of the volume are refused. */
-async function subPathOf(volumePath: string, mount: CoreV1VolumeMount, environment: ReadonlyMap<string, string>): Promise<string> {
-  const subPath =
-    mount.subPathExpr === undefined ? (mount.subPath ?? '') : expandVariables(mount.subPathExpr, (name) => environment.get(name))
-  if (subPath === '') return volumePath
-  if (subPath.startsWith('/') || subPath.split('/').includes('..'))
-    throw new ConfigurationError(`subPath "${subPath}" must be relative and must not contain ".."`)
-  const path = join(volumePath, subPath)
-  if ((await lstat(path).catch(() => undefined)) === undefined) await mkdir(path, { recursive: true })
-  const [root, real] = await Promise.all([realpath(volumePath), realpath(path)])
-  if (real !== root && !real.startsWith(root + sep))
-    throw new ConfigurationError(`subPath "${subPath}" leads out of volume "${mount.name}"`)
-  return real
 }

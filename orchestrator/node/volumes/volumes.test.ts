@@ -1,4 +1,4 @@
-import { lstat, mkdtemp, readdir, readFile, rm, stat, symlink } from 'node:fs/promises'
+import { lstat, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -129,6 +129,18 @@ describe('the volumes of a pod', () => {
     [{ name: 'x', secret: { secretName: 's', items: [{ key: 'nope', path: 'p' }] } }, 'references non-existent secret key: nope'],
   ])('that cannot be had are named: %o', async (volume, message) => {
     await expect(volumes.prepare(input(testPod({ volumes: [volume] }), undefined))).rejects.toThrow(message.replace('"undefined"', '"c"'))
+  })
+
+  it('tell how full they are where they can be written to', async () => {
+    await volumes.prepare(input(pod, { k: 'v' }))
+    const [config, empty] = pod.spec.volumes!
+    await writeFile(join(volumes.podDirectory('uid-1'), 'volumes/kubernetes.io~empty-dir/empty/file'), Buffer.alloc(100_000))
+    const figures = (await volumes.figuresOf(pod, empty!))!
+    expect(figures.usedBytes).toBeGreaterThanOrEqual(100_000)
+    expect(figures.usedBytes).toBeLessThan(200_000)
+    expect(figures.capacityBytes).toBeGreaterThan(figures.availableBytes!)
+    expect(figures).toHaveProperty('inodesFree')
+    expect(await volumes.figuresOf(pod, config!)).toBeUndefined()
   })
 
   it('go with the pod', async () => {

@@ -13,6 +13,9 @@ export const recordFile = 'vol_data.json'
 export const stagingFolder = (dataDir: string, driver: string, handle: string) =>
   join(dataDir, 'plugins', 'kubernetes.io', 'csi', driver, sha256(handle))
 
+/** The place in it where the driver mounts. */
+export const globalMount = 'globalmount'
+
 /** Where a raw device appears for one pod. */
 export const devicePath = (dataDir: string, volumeName: string, podUid: string) =>
   join(dataDir, 'plugins', 'kubernetes.io', 'csi', 'volumeDevices', 'publish', volumeName, podUid)

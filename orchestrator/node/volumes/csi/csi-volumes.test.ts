@@ -159,6 +159,35 @@ test('without its driver nothing is forgotten; with it everything goes', async (
   expect(methods().slice(2)).toEqual(['NodeUnpublishVolume', 'NodeUnstageVolume'])
 })
 
+test('a driver that can says how full a volume is; another says nothing, and nobody of what it has not mounted', async () => {
+  const { path } = await volumes.publish(input('p1'))
+  const usage = [
+    { unit: 'BYTES', total: 100, used: 40, available: 60 },
+    { unit: 'INODES', total: 10, used: 1 },
+  ]
+  driver = createFakeCsiDriver(driverName, {}, { NodeGetVolumeStats: () => ({ usage }) })
+  expect(await volumes.figuresOf(podDirectory('p1'), path)).toBeUndefined()
+  capabilities.push('GET_VOLUME_STATS')
+  expect(await volumes.figuresOf(podDirectory('p1'), path)).toEqual({
+    capacityBytes: 100,
+    usedBytes: 40,
+    availableBytes: 60,
+    inodes: 10,
+    inodesUsed: 1,
+    inodesFree: 0,
+  })
+  const [folder] = await readdir(staging())
+  expect(driver.requests).toEqual([
+    {
+      method: 'NodeGetVolumeStats',
+      request: { volumeId: 'h', volumePath: path, stagingTargetPath: join(staging(), folder!, 'globalmount') },
+    },
+  ])
+  expect(await volumes.figuresOf(podDirectory('p1'), dataDir)).toBe('not-mounted')
+  isRegistered = false
+  expect(await volumes.figuresOf(podDirectory('p1'), path)).toBeUndefined()
+})
+
 test('a driver that knows a volume no longer has nothing of it mounted', async () => {
   await volumes.publish(input('p1'))
   driver = createFakeCsiDriver(

@@ -5,12 +5,13 @@ import { GrpcError, grpcStatus } from '../../../../lib/grpc.ts'
 import type { CoreV1PersistentVolume, CoreV1PersistentVolumeClaim, CoreV1Pod, CoreV1Volume } from '../../../api/generated/kinds.ts'
 import { inUseName } from '../../../api/volume-attachments.ts'
 import type { Client } from '../../../client/client.ts'
-import type { CsiDriver } from '../../../client/csi/csi-driver.ts'
+import type { CsiDriver, VolumeUsage } from '../../../client/csi/csi-driver.ts'
 import { ConfigurationError } from '../../container/configuration-error.ts'
 import type { ContentInput } from '../volume-content.ts'
 import { giveToGroup } from '../fs-group.ts'
 import { isMountPoint, unmount } from '../mount-point.ts'
-import { csiFolder, recordFile } from './csi-paths.ts'
+import type { VolumeFigures } from '../disk-use.ts'
+import { csiFolder, globalMount, recordFile } from './csi-paths.ts'
 import type { CsiPlugin, CsiPlugins } from './csi-plugins.ts'
 import { mountRequest, secretsOf } from './mount-request.ts'
 import type { MountRequest } from './mount-request.ts'
@@ -106,6 +107,20 @@ export class CsiVolumes {
     if (this.#inUse.delete(podUid)) this.#options.onUseChange()
   }
 
+  /** What its driver says of a volume that is mounted at a place for a pod: `undefined` where that tells nothing. Rejects with a `GrpcError`. */
+  async figuresOf(podDirectory: string, targetPath: string): Promise<VolumeFigures | 'not-mounted' | undefined> {
+    const record = (await recordsIn(podDirectory)).find((each) => each.targetPath === targetPath)
+    if (record === undefined) return 'not-mounted'
+    const plugin = this.#options.plugins.get(record.driverName)
+    if (plugin?.capabilities.has('GET_VOLUME_STATS') !== true) return undefined
+    const { usage } = await plugin.driver.call('NodeGetVolumeStats', {
+      volumeId: record.volumeHandle,
+      volumePath: targetPath,
+      ...(record.stagingFolder === undefined ? {} : { stagingTargetPath: join(record.stagingFolder, globalMount) }),
+    })
+    return figuresIn(usage)
+  }
+
   #use(podUid: string, name: string): void {
     const names = this.#inUse.get(podUid) ?? new Set()
     if (names.has(name)) return
@@ -198,7 +213,7 @@ export class CsiVolumes {
   async #unstage(podUid: string, { driver }: CsiPlugin, { volumeHandle }: MountRecord, folder: string): Promise<void> {
     await rm(join(folder, 'pods', podUid), { force: true })
     if ((await readdir(join(folder, 'pods')).catch(() => [])).length > 0) return
-    const stagingTargetPath = join(folder, 'globalmount')
+    const stagingTargetPath = join(folder, globalMount)
     this.#done.get(driver)?.delete(folder)
     await driver.call('NodeUnstageVolume', { volumeId: volumeHandle, stagingTargetPath }).catch(ignoreUnknown)
     await removeTarget(stagingTargetPath)
@@ -206,6 +221,9 @@ export class CsiVolumes {
     await forget(folder)
   }
 }
+
+/** What volumes of drivers are to whoever makes the volumes of pods. */
+export type VolumeDrivers = Pick<CsiVolumes, 'publish' | 'remove' | 'hasDriver' | 'figuresOf'>
 
 const groupKey = (targetPath: string) => `${targetPath}#group`
 
@@ -243,6 +261,24 @@ async function removeTarget(path: string): Promise<void> {
     if (error.code === 'ENOTDIR') await rm(path)
     else ignoreAbsent(error)
   })
+}
+
+/** What is mounted for a pod. */
+async function recordsIn(podDirectory: string): Promise<readonly MountRecord[]> {
+  const folder = join(podDirectory, 'volumes', csiFolder)
+  const names = await readdir(folder).catch((): string[] => [])
+  const records = await Promise.all(names.map((name) => readRecord(join(folder, name, recordFile))))
+  return records.filter((record) => record !== undefined)
+}
+
+/** As the kubelet's `csiMetrics`: one row of bytes, one of inodes, each where the driver has it. */
+function figuresIn(usage: readonly VolumeUsage[]): VolumeFigures {
+  const bytes = usage.find(({ unit }) => unit === 'BYTES')
+  const inodes = usage.find(({ unit }) => unit === 'INODES')
+  return {
+    ...(bytes === undefined ? {} : { usedBytes: bytes.used ?? 0, availableBytes: bytes.available ?? 0, capacityBytes: bytes.total ?? 0 }),
+    ...(inodes === undefined ? {} : { inodesUsed: inodes.used ?? 0, inodesFree: inodes.available ?? 0, inodes: inodes.total ?? 0 }),
+  }
 }
 
 async function readRecord(path: string): Promise<MountRecord | undefined> {

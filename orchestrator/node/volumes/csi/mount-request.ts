@@ -11,7 +11,7 @@ import type { VolumeCapability } from '../../../client/csi/csi-driver.ts'
 import { volumeCapability } from '../../../client/csi/volume-capability.ts'
 import { ConfigurationError } from '../../container/configuration-error.ts'
 import { toTimestamp } from '../../../../lib/clock.ts'
-import { csiFolder, devicePath, inlineHandle, stagingFolder } from './csi-paths.ts'
+import { csiFolder, devicePath, globalMount, inlineHandle, stagingFolder } from './csi-paths.ts'
 import type { CsiPlugin } from './csi-plugins.ts'
 import type { CsiVolumeInput } from './csi-volumes.ts'
 
@@ -96,7 +96,7 @@ async function persistentRequest(
     volumeContext: { ...csi.volumeAttributes, ...(await podContext(input, driver, false)) },
     publishSecrets,
     ...(plugin.capabilities.has('STAGE_UNSTAGE_VOLUME')
-      ? { staging: { folder, path: join(folder, 'globalmount'), secrets: stageSecrets } }
+      ? { staging: { folder, path: join(folder, globalMount), secrets: stageSecrets } }
       : {}),
     recordFolder,
     targetPath: spec.volumeMode === 'Block' ? devicePath(dataDir, name, pod.metadata.uid!) : join(recordFolder, 'mount'),
