@@ -5,7 +5,9 @@ export const mountTable = '/proc/self/mountinfo'
 export function mountPoints(mountinfo: string): string[] {
   return mountinfo.split('\n').flatMap((line) => {
     const path = line.split(' ')[4]
-    return path === undefined ? [] : [path.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))]
+    return path === undefined
+      ? []
+      : [path.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))]
   })
 }
 
