@@ -1,17 +1,33 @@
-import { isIPv4 } from 'node:net'
-import { hostname, networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { autoscalerFlags, autoscalerSettings, toAutoscalerFlags } from './autoscaler-flags.ts'
 import type { AutoscalerFlags } from './autoscaler-flags.ts'
 import { nodeAgentFlags, nodeAgentSettings, toNodeAgentFlags } from './node-agent-flags.ts'
 import type { NodeAgentSettings } from './node-agent-flags.ts'
+import {
+  addressesOf,
+  cidr,
+  dockerHostOf,
+  influxdbOf,
+  integer,
+  loopback,
+  nodeNameOf,
+  oneOf,
+  pathOf,
+  policyOf,
+  port,
+  seconds,
+  serverOf,
+  subjectOf,
+} from './option-values.ts'
+import type { ListenAddresses } from './option-values.ts'
 import { UsageError } from './usage-error.ts'
 
+export { loopback } from './option-values.ts'
 export { UsageError } from './usage-error.ts'
 
 /** Everything that can be set about a cluster on this host. One table for `start` and for the processes it starts. */
-export interface ClusterOptions {
+export interface ClusterOptions extends ListenAddresses {
   readonly dataDir: string
   readonly nodes: number
   /** `undefined`: Docker where it can be had, else simulated. */
@@ -28,6 +44,7 @@ export interface ClusterOptions {
   readonly resolutionMs: number
   readonly rules: readonly string[]
   readonly alertsConfig: string | undefined
+  /** The monitor's place among those that share the alerts; `undefined`: it is alone. */
   readonly aggregatorConfig: string | undefined
   readonly logsConfig: string | undefined
   /** A KubeSchedulerConfiguration; `undefined`: one profile with upstream's defaults. */
@@ -45,16 +62,12 @@ export interface ClusterOptions {
   readonly evictionTransitionMs: number
   /** What is set about node agents beside. */
   readonly nodeAgent: NodeAgentSettings
-  /** Unused images are removed from an engine that is not the cluster's own, too. */
   /** Services of type LoadBalancer get addresses from the cluster itself. */
   readonly hasServiceLb: boolean
+  /** Unused images are removed from an engine that is not the cluster's own, too. */
   readonly collectsImages: boolean
   readonly imageHighPercent: number
   readonly imageLowPercent: number
-  /** Where API server and node agents listen beside loopback; `127.0.0.1`: nowhere else. */
-  readonly bindAddress: string
-  /** The address at which other hosts reach this one; `undefined`: they don't. */
-  readonly advertiseAddress: string | undefined
   /** Further names and addresses in the API server's certificate. */
   readonly tlsSans: readonly string[]
   /** A node silent for this long is not ready. */
@@ -85,10 +98,6 @@ export interface Ports {
 
 /** Where an engine listens that the distribution starts. */
 export const defaultDockerHost = 'unix:///var/run/docker.sock'
-export const loopback = '127.0.0.1'
-const everywhere = '0.0.0.0'
-/** What a socket's address has room for. */
-const maxSocketPath = 107
 
 interface Flag {
   readonly value?: string
@@ -142,7 +151,7 @@ export const flags = {
   },
   'tls-san': { value: 'NAME', isRepeatable: true, help: "another name or address for the API server's certificate" },
   'node-monitor-grace-period': { value: 'SECONDS', fallback: '40', help: 'a node that is silent for so long is not ready' },
-  server: { value: 'URL', help: 'with `node`: the cluster to join' },
+  server: { value: 'URL', help: 'with `node`: the cluster to join; with `monitor`: the one to watch' },
   'audit-policy': { value: 'FILE|none', help: 'which requests are written down (Policy of audit.k8s.io/v1; default: who changed what)' },
   'audit-log-mode': { value: 'MODE', fallback: 'batch', help: 'batch, or blocking: requests wait until they are written down' },
   'audit-log-maxsize': { value: 'MB', fallback: '100', help: 'size at which the audit log is rotated' },
@@ -162,6 +171,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     return value
   }
   const optional = (name: keyof typeof flags) => values[name] as string | undefined
+  const path = (name: keyof typeof flags) => pathOf(optional(name))
   const imageHighPercent = integer('image-gc-high-threshold', text('image-gc-high-threshold'), 0, 100)
   return {
     dataDir: resolve(text('data-dir')),
@@ -170,32 +180,23 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     dockerHost: dockerHostOf(text('docker-host')),
     influxdb: influxdbOf(optional('influxdb')),
     detach: values['detach'] === true,
-    ports: {
-      api: port('api-port', text('api-port')),
-      nodeAgent: port('node-agent-port', text('node-agent-port')),
-      collector: port('collector-port', text('collector-port')),
-      aggregator: port('aggregator-port', text('aggregator-port')),
-      metricsApi: port('metrics-api-port', text('metrics-api-port')),
-      alerts: port('alerts-port', text('alerts-port')),
-      web: port('web-port', text('web-port')),
-      influxdb: port('influxdb-port', text('influxdb-port')),
-    },
+    ports: portsOf(text),
     podCidr: cidr('pod-cidr', text('pod-cidr')),
     serviceCidr: cidr('service-cidr', text('service-cidr')),
     downscaleStabilizationMs: seconds('downscale-stabilization', text('downscale-stabilization'), 0, 3600),
     collectorIntervalMs: seconds('collector-interval', text('collector-interval'), 0.1, 60),
     resolutionMs: seconds('resolution', text('resolution'), 1, 300),
     rules: ((values['rules'] as string[] | undefined) ?? []).map((file) => resolve(file)),
-    alertsConfig: optional('alerts-config') === undefined ? undefined : resolve(optional('alerts-config')!),
-    aggregatorConfig: optional('aggregator-config') === undefined ? undefined : resolve(optional('aggregator-config')!),
-    logsConfig: optional('logs-config') === undefined ? undefined : resolve(optional('logs-config')!),
+    alertsConfig: path('alerts-config'),
+    aggregatorConfig: path('aggregator-config'),
+    logsConfig: path('logs-config'),
     audit: {
       policyFile: policyOf(optional('audit-policy')),
       mode: oneOf('audit-log-mode', text('audit-log-mode'), ['batch', 'blocking'] as const)!,
       maxBytes: integer('audit-log-maxsize', text('audit-log-maxsize'), 1, 100_000) * 1_000_000,
       maxBackups: integer('audit-log-maxbackup', text('audit-log-maxbackup'), 0, 10_000),
     },
-    schedulerConfig: optional('scheduler-config') === undefined ? undefined : resolve(optional('scheduler-config')!),
+    schedulerConfig: path('scheduler-config'),
     autoscaler: autoscalerSettings(values, Number(text('nodes'))),
     logLevel: oneOf('log-level', text('log-level'), ['debug', 'info', 'warn', 'error'] as const)!,
     nodeName: nodeNameOf(optional('node-name')),
@@ -205,12 +206,25 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     collectsImages: values['image-gc'] === true,
     imageHighPercent,
     imageLowPercent: integer('image-gc-low-threshold', text('image-gc-low-threshold'), 0, imageHighPercent),
-    simulatedTraces: optional('simulated-traces') === undefined ? undefined : resolve(optional('simulated-traces')!),
-    podManifestPath: optional('pod-manifest-path') === undefined ? undefined : resolve(optional('pod-manifest-path')!),
+    simulatedTraces: path('simulated-traces'),
+    podManifestPath: path('pod-manifest-path'),
     ...addressesOf(optional('bind-address'), optional('advertise-address')),
     tlsSans: ((values['tls-san'] as string[] | undefined) ?? []).map(subjectOf),
     nodeGracePeriodMs: seconds('node-monitor-grace-period', text('node-monitor-grace-period'), 12, 3600),
     server: serverOf(optional('server')),
+  }
+}
+
+function portsOf(text: (name: keyof typeof flags) => string): Ports {
+  return {
+    api: port('api-port', text('api-port')),
+    nodeAgent: port('node-agent-port', text('node-agent-port')),
+    collector: port('collector-port', text('collector-port')),
+    aggregator: port('aggregator-port', text('aggregator-port')),
+    metricsApi: port('metrics-api-port', text('metrics-api-port')),
+    alerts: port('alerts-port', text('alerts-port')),
+    web: port('web-port', text('web-port')),
+    influxdb: port('influxdb-port', text('influxdb-port')),
   }
 }
 
@@ -297,111 +311,4 @@ function parseFlags(args: readonly string[]): Record<string, string | boolean | 
         .join(', ')}`,
     )
   }
-}
-
-/** A path counts from where the command was typed. */
-const policyOf = (text: string | undefined) => (text === undefined || text === 'none' ? text : resolve(text))
-
-function integer(name: string, text: string, min: number, max: number): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value < min || value > max)
-    throw new UsageError(`--${name}: ${JSON.stringify(text)} is not a whole number from ${min} to ${max}`)
-  return value
-}
-
-const port = (name: string, text: string) => integer(name, text, 1, 65535)
-
-function seconds(name: string, text: string, min: number, max: number): number {
-  const value = Number(text)
-  if (text.trim() === '' || !(value >= min && value <= max))
-    throw new UsageError(`--${name}: ${JSON.stringify(text)} is not a number of seconds from ${min} to ${max}`)
-  return Math.round(value * 1000)
-}
-
-function oneOf<T extends string>(name: string, text: string | undefined, allowed: readonly T[]): T | undefined {
-  if (text === undefined) return undefined
-  if (!allowed.includes(text as T)) throw new UsageError(`--${name}: ${JSON.stringify(text)} is not one of ${allowed.join(', ')}`)
-  return text as T
-}
-
-function cidr(name: string, text: string): string {
-  const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\/(\d+)$/.exec(text)
-  if (match === null || match.slice(1, 5).some((octet) => Number(octet) > 255) || Number(match[5]) !== 16 || !text.includes('.0.0/')) {
-    throw new UsageError(`--${name}: ${JSON.stringify(text)} is not an IPv4 network of 16 bits such as 10.244.0.0/16`)
-  }
-  return text
-}
-
-/** Without either address the cluster is this machine's alone. */
-function addressesOf(bind: string | undefined, advertise: string | undefined): Pick<ClusterOptions, 'bindAddress' | 'advertiseAddress'> {
-  for (const [name, address] of [
-    ['bind-address', bind],
-    ['advertise-address', advertise],
-  ] as const) {
-    if (address !== undefined && !isIPv4(address))
-      throw new UsageError(`--${name}: ${JSON.stringify(address)} is not an IPv4 address such as 192.168.1.10`)
-  }
-  if (advertise !== undefined && (advertise === everywhere || advertise.startsWith('127.')))
-    throw new UsageError(`--advertise-address: ${JSON.stringify(advertise)} is not an address at which other hosts reach this one`)
-  const bindAddress = bind ?? advertise ?? loopback
-  if (advertise !== undefined || bindAddress.startsWith('127.')) return { bindAddress, advertiseAddress: advertise }
-  return { bindAddress, advertiseAddress: bindAddress === everywhere ? onlyAddress() : bindAddress }
-}
-
-/** The machine's address where it has only one; bridges of containers do not count. */
-function onlyAddress(): string {
-  const addresses = Object.entries(networkInterfaces())
-    .filter(([name]) => !/^(docker|br-|bnc-|bnd-|veth)/.test(name))
-    .flatMap(([, list]) => (list ?? []).filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => address))
-  if (addresses.length !== 1) {
-    const choice = addresses.length === 0 ? 'this machine has none' : `one of ${addresses.join(', ')}`
-    throw new UsageError(`--advertise-address is needed with --bind-address=0.0.0.0: the address for other hosts, ${choice}`)
-  }
-  return addresses[0]!
-}
-
-function subjectOf(text: string): string {
-  if (!isIPv4(text) && !/^(\*\.)?[a-zA-Z0-9]([a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?$/.test(text))
-    throw new UsageError(`--tls-san: ${JSON.stringify(text)} is not a host name or IPv4 address`)
-  return text
-}
-
-function serverOf(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url?.protocol !== 'https:' || url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '')
-    throw new UsageError(`--server: ${JSON.stringify(text)} is not https://HOST:PORT`)
-  return `https://${url.host}`
-}
-
-function dockerHostOf(text: string): string {
-  if (!/^(unix:\/\/\/.+|tcp:\/\/[^/]+:\d+|https?:\/\/[^/]+)$/.test(text)) {
-    throw new UsageError(`--docker-host: ${JSON.stringify(text)} is not unix:///PATH or tcp://HOST:PORT`)
-  }
-  if (text.startsWith('unix://') && Buffer.byteLength(text.slice('unix://'.length)) > maxSocketPath) {
-    throw new UsageError(`--docker-host: ${JSON.stringify(text)} is too long; the path of a socket has at most ${maxSocketPath} bytes`)
-  }
-  return text
-}
-
-function influxdbOf(text: string | undefined): string | undefined {
-  if (text === undefined || text === 'none') return text
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
-    throw new UsageError(`--influxdb: ${JSON.stringify(text)} is neither an http(s) URL nor none`)
-  return text
-}
-
-function nodeNameOf(text: string | undefined): string {
-  const name =
-    text ??
-    (hostname()
-      .toLowerCase()
-      .replaceAll(/[^a-z0-9.-]+/g, '-')
-      .replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, '')
-      .slice(0, 200) ||
-      'node')
-  if (!/^[a-z0-9]([a-z0-9.-]{0,198}[a-z0-9])?$/.test(name)) {
-    throw new UsageError(`--node-name: ${JSON.stringify(name)} is not a lower case host name (letters, digits, '-' and '.')`)
-  }
-  return name
 }
