@@ -6,8 +6,10 @@ const streams = { stdout: Buffer.from('stdout'), stderr: Buffer.from('stderr') }
 
 /** A line of a CRI runtime: `TIME stdout|stderr TAGS TEXT`, where the first of the tags (`:` between them) is `P` while the text goes on, or `F`. */
 export function decodeCri(buffer: Buffer, start: number, end: number, out: Slice): boolean {
-  const afterTime = buffer.indexOf(space, start)
-  if (afterTime < 0 || afterTime + 10 > end || !readTimestamp(buffer, start, afterTime, out)) return false
+  // By hand: a search would go on to the end of the block where a line has no space.
+  let afterTime = start
+  while (afterTime < end && buffer[afterTime] !== space) afterTime++
+  if (afterTime + 10 > end || !readTimestamp(buffer, start, afterTime, out)) return false
   const streamStart = afterTime + 1
   if (isAt(buffer, streamStart, streams.stdout)) out.stream = 0
   else if (isAt(buffer, streamStart, streams.stderr)) out.stream = 1

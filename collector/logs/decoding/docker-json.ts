@@ -24,34 +24,27 @@ export function decodeDocker(buffer: Buffer, start: number, end: number, out: Sl
 function slice(buffer: Buffer, start: number, end: number, out: Slice): boolean {
   if (!hasAt(buffer, start, end, opening) || buffer[end - 1] !== 0x7d || buffer[end - 2] !== quote) return false
   const textStart = start + opening.length
-  let textEnd = buffer.indexOf(backslash, textStart)
-  let close
-  if (textEnd < 0 || textEnd >= end) {
-    // No escape at all: a piece of a line that goes on.
-    close = buffer.indexOf(quote, textStart)
-    out.isPartial = true
-    textEnd = close
-    out.buffer = buffer
-    out.start = textStart
-  } else if (buffer[textEnd + 1] === 0x6e && buffer[textEnd + 2] === quote) {
-    // A quote that ends the text before the first escape belongs to other members then.
-    const before = buffer.indexOf(quote, textStart)
-    if (before < textEnd) {
-      close = before
-      out.isPartial = true
-      textEnd = before
-    } else {
-      close = textEnd + 2
-      out.isPartial = false
-    }
-    out.buffer = buffer
-    out.start = textStart
+  // Searches end within the line, since it ends in a quote: else each line of a block without any would be a look at all of the block.
+  const close = buffer.indexOf(quote, textStart)
+  if (close < 0 || close >= end) return false
+  out.buffer = buffer
+  out.start = textStart
+  const lineEnd = close - 2
+  if (lineEnd >= textStart && buffer[lineEnd] === backslash && buffer[lineEnd + 1] === 0x6e) {
+    if (buffer.indexOf(backslash, textStart) < lineEnd) return sliceEscaped(buffer, textStart, end, out)
+    out.isPartial = false
+    out.end = lineEnd
   } else {
-    close = unescape(buffer, textStart, end, out)
-    if (close < 0) return false
-    textEnd = out.end
+    if (buffer.subarray(textStart, close).includes(backslash)) return sliceEscaped(buffer, textStart, end, out)
+    // No escape at all: a piece of a line that goes on.
+    out.isPartial = true
+    out.end = close
   }
-  out.end = textEnd
+  return readRest(buffer, close, end, out)
+}
+
+function sliceEscaped(buffer: Buffer, textStart: number, end: number, out: Slice): boolean {
+  const close = unescape(buffer, textStart, end, out)
   return close > 0 && readRest(buffer, close, end, out)
 }
 
