@@ -63,7 +63,7 @@ function isWordAt(
 type Replace = string | ((match: string, ...groups: string[]) => string)
 
 /**
- * What is hidden, and what is left of it. Each is linear: no part can match the same text in two ways. A value in quotes ends with its quote, so
+ * What is hidden, and what is left of it. Each is linear: no part can match the same text in two ways, and none that fails has looked far. A value in quotes ends with its quote, so
  * that JSON stays JSON.
  */
 const hidden: readonly (readonly [pattern: RegExp, replace: Replace])[] = [
@@ -74,7 +74,7 @@ const hidden: readonly (readonly [pattern: RegExp, replace: Replace])[] = [
   // user:password@host in an address
   [/(:\/\/[^\s/:@"']{0,256}:)[^\s/@"']{1,256}@/g, `$1${redacted}@`],
   [/\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/g, redacted],
-  [/\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?/g, redacted],
+  [/(?<![\w.-])[\w.-]*eyJ[\w.-]*/g, hideTokens],
   // "password": "…", password=…, api_key: '…', and the same within a JSON text
   [
     /((?:passw(?:or)?d|pwd|secret|token|credentials?|(?:api|access|secret|private)[_-]?key(?:[_-]?id)?|authorization)(?:\\?["'])?\s{0,3}[=:]\s{0,3})(\\"(?:(?!\\").)*(?:\\")?|"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s"'&,;)}\]]+)/gis,
@@ -100,6 +100,23 @@ function hideValue(match: string, key: string, value: string): string {
       : value.slice(quotes[1]!.length, value.length - (value.length > quotes[1]!.length ? (quotes[2]?.length ?? 0) : 0))
   if (inner === '' || /^(?:(?:bearer|basic)(?: +\[redacted\])?|\[redacted\]?)$/i.test(inner)) return match
   return quotes === null ? `${key}${redacted}` : `${key}${quotes[1]!}${redacted}${quotes[2] ?? ''}`
+}
+
+/**
+ * Hides JSON web tokens in a run of the characters that they are made of: `eyJ…` at a word's beginning, a part behind a dot, and one more if there is.
+ * A pattern that began at each `eyJ` would look at the rest of the run for each.
+ */
+function hideTokens(run: string): string {
+  const parts = run.split('.')
+  const kept: string[] = []
+  for (let index = 0; index < parts.length; index++) {
+    const part = parts[index]!
+    const start = part.startsWith('eyJ') ? 0 : part.indexOf('-eyJ') + 1
+    const isToken = (start > 0 || part.startsWith('eyJ')) && part.length - start >= 8 && (parts[index + 1]?.length ?? 0) >= 5
+    kept.push(isToken ? `${part.slice(0, start)}${redacted}` : part)
+    if (isToken) index += 2
+  }
+  return kept.join('.')
 }
 
 function isUserAndPassword(token: string): boolean {
