@@ -22,6 +22,7 @@ async function open(...options: ConstructorParameters<typeof RunningPipeline>): 
 }
 
 const oneFile = (folder: string) => ({ files: [filesAt(`${folder}/app.log`)] })
+const everything = { kinds: [], namespaces: [], pods: [], containers: [], images: [], ids: [], selector: undefined }
 const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => `line ${from + index}`)
 const asText = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('')
 
@@ -205,6 +206,37 @@ test('bytes that were there and were emptied before they were read are counted',
   running.sink.unblock()
   await running.until(() => running!.pipeline.status().total.lostBytes['truncated'] === 11)
   expect(running.pipeline.status().total.truncations).toBe(1)
+})
+
+test('accounts go on after a restart', async () => {
+  const rules = [{ match: everything, drop: ['odd'], keep: [], sample: [], metrics: [] }]
+  await open((folder) => ({ ...oneFile(folder), rules }))
+  const path = running!.path('app.log')
+  writeFileSync(path, 'one\nodd\n')
+  await running!.until(() => running!.pipeline.status().total.acknowledgedLines === 1)
+  await running!.stop()
+  appendFileSync(path, 'odd\ntwo\n')
+  await running!.start()
+  await running!.until(() => running!.pipeline.status().total.acknowledgedLines === 2)
+  const { total, origins } = running!.pipeline.status()
+  expect(total).toMatchObject({ readLines: 4, readBytes: 16, lostLines: { drop: 2 }, lostBytes: { drop: 6 } })
+  expect(origins).toMatchObject([{ id: `file/${path}`, readLines: 4, lostLines: { drop: 2 } }])
+})
+
+test('a lost line that is met again after a crash is counted once', async () => {
+  const rules = [{ match: everything, drop: ['odd'], keep: [], sample: [], metrics: [] }]
+  await open((folder) => ({ ...oneFile(folder), rules }))
+  const path = running!.path('app.log')
+  writeFileSync(path, 'odd\none\n')
+  await running!.until(() => running!.pipeline.status().total.acknowledgedLines === 1)
+  running!.sink.isAcknowledging = false
+  appendFileSync(path, 'two\nodd\nodd\nthree\n')
+  await running!.until(() => running!.pipeline.status().total.lostLines['drop'] === 3)
+  await running!.stop()
+  running!.sink.isAcknowledging = true
+  await running!.start()
+  await running!.until(() => running!.pipeline.status().total.acknowledgedLines === 3)
+  expect(running!.pipeline.status().total.lostLines).toEqual({ drop: 3 })
 })
 
 test('without room nothing is read, and with room all of it', async () => {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Account } from './accounts.ts'
+import { AccountBook } from './account-book.ts'
+import type { AccountOrigin } from './accounts.ts'
 import type { LogContext, LogFigure } from './context.ts'
 import { decodeDocker } from './decoding/docker-json.ts'
 import { decodeCri } from './decoding/cri.ts'
@@ -37,8 +38,6 @@ export interface PipelineOptions {
 
 const decoders: Readonly<Record<FileSourceSettings['format'], Decode>> = { plain: decodePlain, docker: decodeDocker, cri: decodeCri }
 const maxPods = 4096
-/** Accounts of origins of which nothing is read any more are kept as long as there are no more than these. */
-const maxAccounts = 1000
 const defaultSweepMs = 10_000
 /** Where the kernel does not tell of changes. */
 const unwatchedSweepMs = 1000
@@ -61,11 +60,9 @@ export interface FollowOptions {
 
 /** From files to sinks, in one thread: what is read, in which order, and what is known to be safe. */
 export class Pipeline {
-  readonly total = new Account(undefined)
   readonly #options: PipelineOptions
+  readonly #book = new AccountBook()
   readonly #paths = new Map<string, FollowedPath>()
-  /** By origin; kept for a while when nothing of it is read any more. */
-  readonly #accounts = new Map<string, Account>()
   readonly #branches = new Map<string, Branch>()
   readonly #ledger: Ledger
   readonly #watches = new FolderWatches()
@@ -84,7 +81,10 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     const { context, settings } = options
     this.#options = options
-    this.#ledger = new Ledger({ path: join(context.dataFolder, 'positions.json'), clock: context.clock, log: context.log })
+    const { dataFolder, clock, log } = context
+    const figures = () => this.#book.toSaved(options.sinks.map((sink) => sink.stats()))
+    this.#ledger = new Ledger({ path: join(dataFolder, 'positions.json'), clock, log, figures })
+    this.#book.restore(this.#ledger.savedFigures)
     this.#unacknowledged = new Unacknowledged(settings.reading.maxUnacknowledgedBytes)
     this.#containers = new ContainerLogs({
       clock: context.clock,
@@ -110,7 +110,7 @@ export class Pipeline {
         settings: journal,
         ledger: this.#ledger,
         maxLineBytes: settings.reading.maxLineBytes,
-        accountOf: (origin) => this.#accountOf(origin),
+        accountOf: (origin) => this.#book.of(origin),
         routeOf: (origin) => this.#routeOf(origin),
       })
     }
@@ -118,7 +118,7 @@ export class Pipeline {
 
   async start(): Promise<void> {
     const { sinks, context, settings, sweepMs = defaultSweepMs } = this.#options
-    for (const sink of sinks) await sink.start()
+    for (const sink of sinks) await sink.start(() => this.#ledger.saveFigures())
     this.#sinksStarted.resolve()
     const { signal } = this.#abort
     this.#running.push(
@@ -157,8 +157,7 @@ export class Pipeline {
     const { sinks } = this.#options
     return describePipeline({
       paths: this.#paths,
-      accounts: this.#accounts,
-      total: this.total,
+      book: this.#book,
       sinks,
       ledger: this.#ledger,
       unacknowledged: this.#unacknowledged,
@@ -179,7 +178,7 @@ export class Pipeline {
     const followed = new FollowedPath({
       route: this.#routeOf(origin),
       decode,
-      account: this.#accountOf(origin),
+      account: this.#book.of(origin),
       maxLineBytes: settings.reading.maxLineBytes,
       now: () => clock.now(),
       routeOf: (changed) => this.#routeOf(changed),
@@ -248,16 +247,9 @@ export class Pipeline {
     }
   }
 
-  #accountOf(origin: LogOrigin): Account {
-    const account = this.#accounts.get(origin.id) ?? new Account(origin, this.total)
-    account.origin = origin
-    this.#accounts.set(origin.id, account)
-    return account
-  }
-
   #routeOf(origin: LogOrigin): Route {
     const { clock, log } = this.#options.context
-    const account = this.#accountOf(origin)
+    const account = this.#book.of(origin)
     const processing = createProcessing(this.#options.settings, origin, {
       account,
       metrics: this.#metrics,
@@ -321,19 +313,19 @@ export class Pipeline {
     }
   }
 
-  /** The oldest first. A pod's container that was started anew goes on with the figures of the one before. */
+  /** A pod's container that was started anew goes on with the figures of the one before. */
   #forgetAccounts(): void {
-    if (this.#accounts.size <= maxAccounts) return
+    if (!this.#book.isOverfull) return
     const live = [...this.#paths.values()].map(({ origin }) => origin)
     const ids = new Set(live.map(({ id }) => id))
-    const places = new Set(live.map(({ namespace, pod, container }) => `${namespace}/${pod}/${container}`))
-    for (const [id, { origin }] of this.#accounts) {
-      if (this.#accounts.size <= maxAccounts) return
-      if (origin === undefined || origin.kind === 'journal' || ids.has(id)) continue
-      this.#accounts.delete(id)
-      if (!places.has(`${origin.namespace}/${origin.pod}/${origin.container}`)) this.#metrics.forget(origin)
-    }
+    const places = new Set(live.map(placeOf))
+    for (const origin of this.#book.forget(({ kind, id }) => kind === 'journal' || ids.has(id)))
+      if (!places.has(placeOf(origin))) this.#metrics.forget(origin)
   }
+}
+
+function placeOf({ namespace, pod, container }: AccountOrigin): string {
+  return `${namespace}/${pod}/${container}`
 }
 
 function heldBy(groups: readonly FileGroup[]): { bytes: number; files: number } {

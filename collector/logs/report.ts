@@ -1,4 +1,6 @@
-import type { Account } from './accounts.ts'
+import type { AccountBook } from './account-book.ts'
+import { countNames, type Account } from './accounts.ts'
+import type { LostLine } from './lost-lines.ts'
 import type { LogFigure } from './context.ts'
 import type { Unacknowledged } from './distribution.ts'
 import type { LogFamily, LogSample } from './families.ts'
@@ -17,16 +19,7 @@ export interface LogStatus {
   readonly origins: readonly OriginStatus[]
 }
 
-interface AccountStatus {
-  readonly readBytes: number
-  readonly readLines: number
-  readonly acknowledgedLines: number
-  readonly acknowledgedBytes: number
-  readonly oddLines: number
-  readonly cutLines: number
-  readonly cutBytes: number
-  readonly truncations: number
-  readonly goneFiles: number
+interface AccountStatus extends Readonly<Record<(typeof countNames)[number], number>> {
   readonly lostLines: Readonly<Record<string, number>>
   readonly lostBytes: Readonly<Record<string, number>>
 }
@@ -36,6 +29,8 @@ interface OriginStatus extends AccountStatus {
   readonly namespace: string
   readonly pod: string
   readonly container: string
+  /** The last few of the lines that were lost, by the reason. */
+  readonly samples: Readonly<Record<string, readonly LostLine[]>>
   readonly files: readonly FileStatus[]
 }
 
@@ -51,15 +46,14 @@ interface FileStatus {
 
 export interface ReportParts {
   readonly paths: ReadonlyMap<string, FollowedPath>
-  readonly accounts: ReadonlyMap<string, Account>
-  readonly total: Account
+  readonly book: AccountBook
   readonly sinks: readonly LogSink[]
   readonly ledger: Ledger
   readonly unacknowledged: Unacknowledged
   readonly problems: readonly string[]
 }
 
-export function describePipeline({ problems, paths, accounts, total, sinks, ledger, unacknowledged }: ReportParts): LogStatus {
+export function describePipeline({ problems, paths, book, sinks, ledger, unacknowledged }: ReportParts): LogStatus {
   const byOrigin = new Map<string, FollowedPath[]>()
   for (const path of paths.values()) {
     const known = byOrigin.get(path.origin.id)
@@ -68,11 +62,11 @@ export function describePipeline({ problems, paths, accounts, total, sinks, ledg
   }
   return {
     problems,
-    total: describeAccount(total),
+    total: describeAccount(book.total),
     unacknowledged: { batches: unacknowledged.batches, bytes: unacknowledged.bytes },
     checkpoint: ledger.stats,
-    sinks: sinks.map((sink) => sink.stats()),
-    origins: [...accounts].map(([id, account]) => describeOrigin(id, account, byOrigin.get(id) ?? [])),
+    sinks: sinks.map((sink) => book.withBefore(sink.stats())),
+    origins: [...book.origins].map(([id, account]) => describeOrigin(id, account, byOrigin.get(id) ?? [])),
   }
 }
 
@@ -84,25 +78,12 @@ function describeOrigin(id: string, account: Account, paths: readonly FollowedPa
       return { path: group.path, file: name, isRotated: file.isDetached, offset, lagBytes: file.backlog() }
     }),
   )
-  return { id, namespace, pod, container, ...describeAccount(account), files }
+  return { id, namespace, pod, container, ...describeAccount(account), samples: account.samples(), files }
 }
 
 function describeAccount(account: Account): AccountStatus {
-  const { readBytes, readLines, acknowledgedLines, acknowledgedBytes, oddLines, cutLines, cutBytes, truncations, goneFiles } = account
-  const { lostLines, lostBytes } = account
-  return {
-    readBytes,
-    readLines,
-    acknowledgedLines,
-    acknowledgedBytes,
-    oddLines,
-    cutLines,
-    cutBytes,
-    truncations,
-    goneFiles,
-    lostLines,
-    lostBytes,
-  }
+  const counts = Object.fromEntries(countNames.map((name) => [name, account[name]])) as Record<(typeof countNames)[number], number>
+  return { ...counts, lostLines: account.losses.lines, lostBytes: account.losses.bytes }
 }
 
 /** More origins than these have no series of their own. */

@@ -48,6 +48,23 @@ describe('the spool', () => {
     expect(await readdir(dir)).toEqual([])
   })
 
+  it('says that something will be lost while it is still on disk', async () => {
+    const spool = new Spool({ dir, maxBytes: 400, segmentBytes: 100, now })
+    const seen: { readonly dropped: number; readonly segments: readonly string[] }[] = []
+    await spool.open(async () => void seen.push({ dropped: spool.stats().droppedItems, segments: await readdir(dir) }))
+    opened.push(spool)
+    for (let index = 0; index < 5; index++) await spool.append(record('x'.repeat(80), 3))
+    expect(seen).toEqual([
+      { dropped: 3, segments: ['000000000001.spool', '000000000002.spool', '000000000003.spool', '000000000004.spool'] },
+    ])
+    expect(await readdir(dir)).not.toContain('000000000001.spool')
+    const [damaged] = (await readdir(dir)).sort()
+    await writeFile(join(dir, damaged!), 'not a spool any more')
+    expect(await drain(spool)).toHaveLength(3)
+    expect(seen).toHaveLength(2)
+    expect(seen[1]!.segments).toContain(damaged)
+  })
+
   it('goes on taking what is new when it is small and full, while its oldest record is on its way', async () => {
     const spool = new Spool({ dir, maxBytes: 10_000, now })
     await spool.open()

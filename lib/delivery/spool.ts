@@ -87,14 +87,19 @@ export class Spool {
   #tornBytes = 0
   #lastError: string | undefined
   #turn: Promise<unknown> = Promise.resolve()
+  #beforeLoss = async () => {}
 
   constructor(options: SpoolOptions) {
     // Several segments even in a small spool: the oldest can only go as a whole, and not while something of it is on its way.
     this.#options = { segmentBytes: Math.min(8 << 20, Math.floor(options.maxBytes / segmentsInFull)), whenFull: 'drop-oldest', ...options }
   }
 
-  /** Makes the folder if need be and reads what is there; to be called once, first. Rejects when the folder cannot be used. */
-  async open(): Promise<void> {
+  /**
+   * Makes the folder if need be and reads what is there; to be called once, first. Rejects when the folder cannot be used. `beforeLoss` is awaited
+   * when something that waits has been counted as lost and is still on disk.
+   */
+  async open(beforeLoss: () => Promise<void> = async () => {}): Promise<void> {
+    this.#beforeLoss = beforeLoss
     const { dir } = this.#options
     await mkdir(dir, { recursive: true, mode: 0o700 })
     const names = (await readdir(dir)).filter((name) => segmentPattern.test(name)).sort()
@@ -158,6 +163,7 @@ export class Spool {
         this.#waiting -= place.items
         if (body === undefined) {
           this.#unreadableItems += place.items
+          await this.#beforeLoss()
           await this.#finish(segment, place)
           continue
         }
@@ -264,6 +270,7 @@ export class Spool {
       this.#droppedItems += items
       this.#waiting -= items
     }
+    await this.#beforeLoss()
     await this.#remove(segment)
   }
 

@@ -51,3 +51,8 @@ export function setTimeParts(out: Slice, seconds: number, nanoseconds: number): 
   out.timeHigh = (upper - upperRest) / 65_536 + carry
   out.timeLow = low - carry * 4_294_967_296
 }
+
+/** A slice's time, ms since the epoch. */
+export function timeOf({ timeHigh, timeLow }: Slice): number {
+  return (timeHigh * 4_294_967_296 + timeLow) / 1e6
+}

@@ -1,3 +1,4 @@
+import type { AccountOrigin } from '../accounts.ts'
 import type { LogFamily, LogSample } from '../families.ts'
 import type { LogOrigin } from '../log-batch.ts'
 import type { LogMetricSettings } from '../settings.ts'
@@ -51,7 +52,7 @@ class LineMetric {
   }
 
   /** An origin of which nothing is read any more takes its series along. */
-  forget(origin: LogOrigin): void {
+  forget(origin: AccountOrigin): void {
     const prefix = `${keyOf(origin)}\0`
     for (const key of this.#series.keys()) if (key.startsWith(prefix)) this.#series.delete(key)
     this.#perOrigin.delete(keyOf(origin))
@@ -109,11 +110,11 @@ function counterSample({ labels, sum }: Series): LogSample {
 }
 
 /** A pod's container keeps its figures over its restarts. */
-function placeOf({ id, namespace, pod, container }: LogOrigin): Record<string, string> {
+function placeOf({ id, namespace, pod, container }: AccountOrigin): Record<string, string> {
   return pod === '' ? { origin: id } : { namespace, pod, container }
 }
 
-function keyOf(origin: LogOrigin): string {
+function keyOf(origin: AccountOrigin): string {
   return Object.values(placeOf(origin)).join('/')
 }
 
@@ -136,7 +137,7 @@ export class LineMetrics {
     return metric
   }
 
-  forget(origin: LogOrigin): void {
+  forget(origin: AccountOrigin): void {
     for (const metric of this.#metrics.values()) metric.forget(origin)
   }
 

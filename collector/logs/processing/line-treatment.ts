@@ -1,6 +1,7 @@
 import type { Account, LossReason } from '../accounts.ts'
-import { createSlice, type Slice } from '../decoding/slice.ts'
+import { createSlice, timeOf, type Slice } from '../decoding/slice.ts'
 import type { LogOrigin } from '../log-batch.ts'
+import { describeLostLine } from '../lost-lines.ts'
 import type { LineOutput, LineProcessor } from '../reading/line-chain.ts'
 import { detectLevel, levelOfWord } from './levels.ts'
 import type { LineMetrics } from './line-metrics.ts'
@@ -59,6 +60,8 @@ export class CompiledTreatment {
 }
 
 const newline = 0x0a
+/** What is looked at of a line that is kept as a sample: enough to see where a secret in its beginning ends. */
+const sampledBytes = 8192
 
 /** Whole entries, one after the other: limit, filter, redaction, level, fields, figures. */
 export class LineTreatment implements LineProcessor {
@@ -79,10 +82,10 @@ export class LineTreatment implements LineProcessor {
     const compiled = this.#compiled
     const { account, limit, monotonic } = compiled.context
     const bytes = slice.end - slice.start
-    if (limit !== undefined && !limit.take(bytes, monotonic())) return account.lose('limit', 1, bytes)
+    if (limit !== undefined && !limit.take(bytes, monotonic())) return this.#drop('limit', slice)
     if (compiled.isFiltered) {
       const refusal = compiled.refusal(slice.buffer.toString('utf8', slice.start, slice.end))
-      if (refusal !== undefined) return account.lose(refusal, 1, bytes)
+      if (refusal !== undefined) return this.#drop(refusal, slice)
     }
     let line = slice
     if (compiled.isRedacted && (compiled.redactPatterns.length > 0 || mayHoldSecret(slice.buffer, slice.start, slice.end))) {
@@ -95,6 +98,18 @@ export class LineTreatment implements LineProcessor {
       line = this.#replace(line, Buffer.concat([line.buffer.subarray(line.start, line.end), Buffer.from(` […${cut} bytes cut]`)]))
     }
     this.#tell(line, position)
+  }
+
+  #drop(reason: LossReason, slice: Slice): void {
+    const { context, isRedacted, redactPatterns } = this.#compiled
+    const { account, monotonic } = context
+    const bytes = slice.end - slice.start
+    account.drop(reason, bytes)
+    const now = monotonic()
+    if (!account.wantsSample(reason, now)) return
+    const beginning = slice.buffer.toString('utf8', slice.start, Math.min(slice.end, slice.start + sampledBytes))
+    const text = isRedacted ? redactText(beginning, redactPatterns) : beginning
+    account.addSample(reason, now, describeLostLine(timeOf(slice), bytes, text))
   }
 
   #tell(line: Slice, position: number): void {

@@ -117,6 +117,21 @@ describe('redaction', () => {
     expect(redactText(expected, [])).toBe(expected)
   })
 
+  test('tokens are found wherever they begin, and a line full of beginnings takes no longer than another', () => {
+    const part = fc.constantFrom('eyJ', 'eyJhbGci', '-', '.', '.', '_', ' ', 'abcde', 'ab', '/')
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 14 }), (parts) => {
+        const text = parts.join('')
+        expect(redactText(text, [])).toBe(text.replace(/\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?/g, '[redacted]'))
+      }),
+      { numRuns: 2000 },
+    )
+    for (const beginning of ['-eyJ', '.eyJ', 'eyJ']) {
+      const line = beginning.repeat(100_000)
+      expect(redactText(line, [])).toBe(line)
+    }
+  })
+
   test('a line that the quick look lets pass holds nothing that would be hidden', () => {
     const part = fc.constantFrom(
       'password',
@@ -241,8 +256,8 @@ describe('filters and limits', () => {
     const rules = [rule({ drop: ['health'], keep: ['GET', 'POST'], sample: [{ pattern: 'GET', oneOf: 3 }] })]
     const { texts, account } = run(rules, ['GET 1', 'GET health', 'GET 2', 'GET 3', 'GET 4', 'POST 1', 'PUT'])
     expect(texts).toEqual(['GET 1', 'GET 4', 'POST 1'])
-    expect(account.lostLines).toEqual({ drop: 2, sample: 2 })
-    expect(account.lostBytes).toEqual({ drop: 13, sample: 10 })
+    expect(account.losses.lines).toEqual({ drop: 2, sample: 2 })
+    expect(account.losses.bytes).toEqual({ drop: 13, sample: 10 })
   })
 
   test('a limit lets a burst through, then its rate, and counts the rest', () => {
@@ -253,7 +268,22 @@ describe('filters and limits', () => {
       { stepMs: 10 },
     )
     expect(texts.length).toBe(20 + 19)
-    expect(account.lostLines).toEqual({ limit: 161 })
+    expect(account.losses.lines).toEqual({ limit: 161 })
+  })
+
+  test('of the lines that are lost the last few are kept, one a second, cut, without their secrets', () => {
+    const rules = [rule({ drop: ['GET'], limit: { linesPerSecond: 1, bytesPerSecond: Infinity, burstSeconds: 1 } })]
+    const lines = Array.from({ length: 100 }, (_, index) => `line ${index} postgres://me:hunter2@db ${'x'.repeat(300)}`)
+    const { account } = run(rules, ['GET /', ...lines], { stepMs: 100 })
+    const { limit, drop } = account.samples()
+    expect(drop).toEqual([{ time: '1970-01-01T00:00:00.000Z', bytes: 5, text: 'GET /' }])
+    expect(limit).toHaveLength(5)
+    // About a second lies between each and the next; nine of ten lines are lost.
+    const numbers = limit!.map(({ text }) => Number(/^line (\d+) postgres:\/\/me:\[redacted\]@db x+$/.exec(text)?.[1]))
+    for (const [index, number] of numbers.slice(1).entries()) expect(number - numbers[index]!).toBeGreaterThanOrEqual(10)
+    expect(numbers.at(-1)).toBeGreaterThan(85)
+    expect(limit!.map(({ text }) => text.length)).toEqual([256, 256, 256, 256, 256])
+    expect(limit![0]!.bytes).toBe(lines[Number(numbers[0])]!.length)
   })
 
   test('a limit of bytes', () => {

@@ -182,7 +182,7 @@ export class FileGroup {
   giveUpOldest(): boolean {
     const file = this.#files.find(({ isDetached }) => isDetached)
     if (file === undefined) return false
-    this.#options.context.account.lose('held', 0, file.backlog())
+    this.#options.context.account.lose('held', file.backlog())
     this.#retire(file)
     return true
   }
@@ -238,7 +238,7 @@ export class FileGroup {
     if (progress === undefined) {
       progress = new Progress(ledger, { path: this.path, inode, file: this.#options.isTimed ? '' : inode, generation: 0 })
       const isFirstLook = !this.#hasScanned && known === undefined && this.#orphans.length === 0
-      if (from === 'end' && isFirstLook) progress.skipTo(size, { ...progress.handedPrint, end: size })
+      if (from === 'end' && isFirstLook && size > 0) progress.skipTo(size, { ...progress.handedPrint, end: size })
     }
     this.#active = this.#follow(fd, inode, progress)
     this.#files.push(this.#active)
@@ -359,7 +359,7 @@ export class FileGroup {
     if (isCompressed) {
       const onDamaged = (err: Error) => {
         this.#options.log.warn({ err, path: this.path }, 'a compressed log can not be read to its end')
-        context.account.lose('unreadable', 0, Math.max(0, size))
+        context.account.lose('unreadable', size)
       }
       return new GzipFile({ fd, inode, progress, context, monotonic: () => clock.monotonic(), onDamaged })
     }
@@ -394,7 +394,7 @@ export class FileGroup {
     if (!this.#isWanted) return
     for (const { progress, lostBytes } of this.#orphans) {
       if (progress.entry.isFinished) continue
-      if (lostBytes > 0) account.lose('truncated', 0, lostBytes)
+      if (lostBytes > 0) account.lose('truncated', lostBytes)
       else if (progress.entry.inode !== '') account.gone()
       progress.finish()
     }

@@ -27,6 +27,14 @@ const version = 1
 /** Finished files that are remembered per path, beside those that are there: rotations that are under way. */
 const maxEntriesPerPath = 64
 
+export interface LedgerOptions {
+  readonly path: string
+  readonly clock: Clock
+  readonly log: Log
+  /** What is saved beside the positions, as JSON: figures that are true of just these. */
+  readonly figures?: () => unknown
+}
+
 /**
  * What was acknowledged, on disk: one file that is replaced as a whole, synced before it counts. Saving runs beside reading, at most once a
  * second, and never two at a time.
@@ -35,15 +43,18 @@ export class Ledger {
   readonly #path: string
   readonly #clock: Clock
   readonly #log: Log
+  readonly #figures: () => unknown
   readonly #entries = new Map<string, LedgerEntry[]>()
+  #savedFigures: unknown
   #isDirty = false
   #saving: Promise<void> = Promise.resolve()
   #failures = 0
   #saves = 0
 
   /** Reads what an earlier run left. A file that can't be read is told, and everything is read from its beginning. */
-  constructor(options: { readonly path: string; readonly clock: Clock; readonly log: Log }) {
+  constructor(options: LedgerOptions) {
     this.#path = options.path
+    this.#figures = options.figures ?? (() => undefined)
     this.#clock = options.clock
     this.#log = options.log
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
@@ -52,6 +63,11 @@ export class Ledger {
 
   get stats(): { readonly failures: number; readonly saves: number; readonly paths: number } {
     return { failures: this.#failures, saves: this.#saves, paths: this.#entries.size }
+  }
+
+  /** The figures that an earlier run left; `undefined` without any. */
+  get savedFigures(): unknown {
+    return this.#savedFigures
   }
 
   /** Of one followed path, oldest first. */
@@ -101,10 +117,17 @@ export class Ledger {
     }
   }
 
+  /** As `save`, where the figures alone may have changed. */
+  saveFigures(): Promise<void> {
+    this.#isDirty = true
+    return this.save()
+  }
+
   /** Resolves when what was acknowledged before the call is on disk, or when that failed, which is counted and tried again next time. */
   async save(): Promise<void> {
     await this.#saving
-    if (!this.#isDirty) return
+    // Somebody else who waited may have begun to write what was there at the call.
+    if (!this.#isDirty) return this.#saving
     this.#isDirty = false
     this.#saving = this.#write().catch((err: unknown) => {
       this.#isDirty = true
@@ -115,7 +138,7 @@ export class Ledger {
   }
 
   async #write(): Promise<void> {
-    const text = JSON.stringify({ version, files: [...this.#entries.values()].flat() })
+    const text = JSON.stringify({ version, files: [...this.#entries.values()].flat(), figures: this.#figures() })
     const temporary = `${this.#path}.tmp`
     const file = await open(temporary, 'w', 0o600)
     try {
@@ -141,10 +164,11 @@ export class Ledger {
       return
     }
     try {
-      const content = JSON.parse(text) as { version?: unknown; files?: unknown }
+      const content = JSON.parse(text) as { version?: unknown; files?: unknown; figures?: unknown }
       if (content.version !== version || !Array.isArray(content.files)) throw new TypeError('this is no ledger of this version')
       for (const entry of content.files)
         if (isEntry(entry)) this.put({ ...entry, fingerprint: entry.fingerprint ?? noFingerprint }, undefined)
+      this.#savedFigures = content.figures
     } catch (err) {
       this.#log.error({ err, path: this.#path }, 'how far logs were read is damaged: they are read from their beginning')
     }

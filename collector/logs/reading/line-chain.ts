@@ -123,7 +123,7 @@ export class LineChain implements WrittenFile {
   end(): void {
     const safe = Math.min(this.#splitter.safePosition, this.oldestUntold)
     this.#writer!.flush(safe)
-    this.progress.skipTo(safe, this.#fingerprinter.take())
+    if (safe > this.progress.handed) this.progress.skipTo(safe, this.#fingerprinter.take(), this.#settlement())
   }
 
   /** Lines that are held on to go on. */
@@ -143,8 +143,15 @@ export class LineChain implements WrittenFile {
   }
 
   onBatch(batch: LogBatch): void {
-    const done = this.progress.begin(batch.nextPosition, this.#fingerprinter.take())
+    const done = this.progress.begin(batch.nextPosition, this.#fingerprinter.take(), this.#settlement())
     this.#context.deliver(batch, done)
+  }
+
+  /** What was dropped up to here is counted for good when what goes on is safe. */
+  #settlement(): (() => void) | undefined {
+    const { account } = this.#context
+    const dropped = account.takeDropped()
+    return dropped === undefined ? undefined : () => account.settle(dropped)
   }
 
   #createProcessor(): LineProcessor {

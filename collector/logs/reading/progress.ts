@@ -5,6 +5,7 @@ import type { Ledger, LedgerEntry } from './ledger.ts'
 interface Step {
   readonly position: number
   readonly fingerprint: Fingerprint
+  readonly onSafe: (() => void) | undefined
   isDone: boolean
 }
 
@@ -55,9 +56,12 @@ export class Progress {
     return this.#steps.length > 0
   }
 
-  /** What was read up to `position` is under way; the answer is to be called when it is safe. */
-  begin(position: number, fingerprint: Fingerprint): () => void {
-    const step = { position, fingerprint, isDone: false }
+  /**
+   * What was read up to `position` is under way; the answer is to be called when it is safe. `onSafe` is called when all that lies before `position`
+   * is: what it changes is saved together with the position.
+   */
+  begin(position: number, fingerprint: Fingerprint, onSafe?: () => void): () => void {
+    const step = { position, fingerprint, onSafe, isDone: false }
     this.#steps.push(step)
     this.#handed = Math.max(this.#handed, position)
     this.#handedPrint = fingerprint
@@ -68,8 +72,8 @@ export class Progress {
   }
 
   /** Where nothing of what was read is left to hand on. */
-  skipTo(position: number, fingerprint: Fingerprint): void {
-    if (position > this.#handed) this.begin(position, fingerprint)()
+  skipTo(position: number, fingerprint: Fingerprint, onSafe?: () => void): void {
+    this.begin(position, fingerprint, onSafe)()
   }
 
   /**
@@ -101,7 +105,10 @@ export class Progress {
 
   #settle(): void {
     let last: Step | undefined
-    while (this.#steps[0]?.isDone === true) last = this.#steps.shift()
+    while (this.#steps[0]?.isDone === true) {
+      last = this.#steps.shift()!
+      last.onSafe?.()
+    }
     if (last === undefined) return
     this.#replace({ ...this.#entry, offset: Math.max(last.position, this.#entry.offset), fingerprint: last.fingerprint })
   }

@@ -1,3 +1,5 @@
+import { lineText, type LogBatch } from '../log-batch.ts'
+import { describeLostLine, LostLines } from '../lost-lines.ts'
 import type { LogSinkStats } from './sink.ts'
 
 const maxMessageLength = 500
@@ -13,9 +15,18 @@ export class Accounts {
   isHealthy = true
   lastError: string | undefined
   readonly #dropped: Record<string, number> = {}
+  readonly #samples = new LostLines()
 
-  drop(reason: string, lines: number): void {
-    if (lines > 0) this.#dropped[reason] = (this.#dropped[reason] ?? 0) + lines
+  /** Counts lines that are given up, one of which is line `index` of `batch`; `now` is monotonic, in ms. */
+  drop(
+    reason: string,
+    lines: number,
+    { batch, index, now }: { readonly batch: LogBatch; readonly index: number; readonly now: number },
+  ): void {
+    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + lines
+    if (!this.#samples.wants(reason, now)) return
+    const text = lineText(batch, index)
+    this.#samples.add(reason, now, describeLostLine(Number(batch.times[index]! / 1_000_000n), Buffer.byteLength(text), text))
   }
 
   complain(message: string): void {
@@ -28,6 +39,7 @@ export class Accounts {
   ): LogSinkStats {
     const { accepted, delivered, deliveredBytes, sentBytes, requests, failedRequests, isHealthy, lastError } = this
     const dropped = { ...this.#dropped, ...lost }
-    return { ...now, accepted, delivered, deliveredBytes, sentBytes, requests, failedRequests, isHealthy, lastError, dropped }
+    const samples = Object.fromEntries(Object.keys(this.#dropped).map((reason) => [reason, this.#samples.of(reason)]))
+    return { ...now, accepted, delivered, deliveredBytes, sentBytes, requests, failedRequests, isHealthy, lastError, dropped, samples }
   }
 }

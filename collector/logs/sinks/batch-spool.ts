@@ -18,14 +18,20 @@ export class BatchSpool {
   #restored = 0
   #handedOut = 0
   #undecodable = 0
+  #beforeLoss = async () => {}
+  /** Lines were given up of which the saved account may not know. */
+  #hasUnsavedLoss = false
+  #savingLoss: Promise<void> = Promise.resolve()
+  readonly #leaving = new Set<Promise<void>>()
 
   constructor(spool: Spool) {
     this.#spool = spool
   }
 
-  /** Rejects when the folder cannot be used. */
-  async open(): Promise<void> {
-    await this.#spool.open()
+  /** Rejects when the folder cannot be used. `beforeLoss` is awaited before lines that are here are given up. */
+  async open(beforeLoss: () => Promise<void>): Promise<void> {
+    this.#beforeLoss = beforeLoss
+    await this.#spool.open(beforeLoss)
     this.#restored = this.#spool.stats().items
   }
 
@@ -88,17 +94,36 @@ export class BatchSpool {
       } catch {
         // Written by another version, say: nothing of it can be known.
         this.#undecodable += record.items
-        await this.#spool.acknowledge(record)
+        this.noteLoss()
+        await this.acknowledge(record)
       }
     }
   }
 
-  acknowledge(record: SpoolRecord): Promise<void> {
-    return this.#spool.acknowledge(record)
+  /** Lines that were handed out have been counted as given up. */
+  noteLoss(): void {
+    this.#hasUnsavedLoss = true
   }
 
-  close(): Promise<void> {
-    return this.#spool.close()
+  /** Removes a record when what was noted as lost is in the saved account. */
+  acknowledge(record: SpoolRecord): Promise<void> {
+    const leaving = this.#letGo(record).finally(() => this.#leaving.delete(leaving))
+    this.#leaving.add(leaving)
+    return leaving
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#leaving)
+    await this.#spool.close()
+  }
+
+  async #letGo(record: SpoolRecord): Promise<void> {
+    if (this.#hasUnsavedLoss) {
+      this.#hasUnsavedLoss = false
+      this.#savingLoss = this.#beforeLoss()
+    }
+    await this.#savingLoss
+    await this.#spool.acknowledge(record)
   }
 }
 

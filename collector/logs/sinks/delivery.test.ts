@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -102,7 +102,11 @@ describe('the way of lines to a receiver', () => {
   })
   afterEach(() => rm(dir, { recursive: true, force: true }))
 
-  async function startDelivery(more: Partial<DeliverySettings> = {}, folder = dir): Promise<Delivery> {
+  async function startDelivery(
+    more: Partial<DeliverySettings> = {},
+    folder = dir,
+    keepAccount: () => Promise<void> = async () => {},
+  ): Promise<Delivery> {
     const all = { ...settings, ...more }
     const log = silentLog
     const whenFull = all.whenSpoolFull === 'wait' ? 'refuse' : 'drop-oldest'
@@ -118,7 +122,7 @@ describe('the way of lines to a receiver', () => {
       refusals: new RefusalLog({ clock, log }),
       context: { clock, random: seededRandom(1), log },
     })
-    await delivery.start()
+    await delivery.start(keepAccount)
     return delivery
   }
   /** Lets simulated time pass, and real time for the disk, until a condition holds. */
@@ -253,7 +257,12 @@ describe('the way of lines to a receiver', () => {
     hand(delivery, fakeBatch(['x'.repeat(2000)]))
     const state = hand(delivery, fakeBatch(['y', 'z'], { from: 3000 }))
     await until(() => state.isSafe)
-    expect(delivery.stats()).toMatchObject({ accepted: 3, waiting: 1, dropped: { 'memory-full': 2 } })
+    expect(delivery.stats()).toMatchObject({
+      accepted: 3,
+      waiting: 1,
+      dropped: { 'memory-full': 2 },
+      samples: { 'memory-full': [{ bytes: 1, text: 'y' }] },
+    })
     await delivery.stop()
   })
 
@@ -357,6 +366,24 @@ describe('the way of lines to a receiver', () => {
     expect(state.isSafe).toBe(true)
     expectBalance(delivery.stats())
     await delivery.stop()
+  })
+
+  it('keeps the account of what it gives up before that is gone from the disk', async () => {
+    let keeping = 0
+    const kept = Promise.withResolvers<void>()
+    const delivery = await startDelivery({ giveUpAfterMs: 60_000 }, dir, () => {
+      keeping = sumOf(delivery.stats().dropped)
+      return kept.promise
+    })
+    const segments = async () => (await readdir(dir)).filter((name) => name.endsWith('.spool')).length
+    receiver.answer = down
+    const state = hand(delivery, fakeBatch(['a', 'b']))
+    await until(() => state.isSafe)
+    await until(() => keeping === 2)
+    expect(await segments()).toBe(1)
+    kept.resolve()
+    await delivery.stop()
+    expect(await segments()).toBe(0)
   })
 
   it('gives up lines by the time at which they came, not by that of what was on disk before them', async () => {

@@ -1,7 +1,5 @@
 import type { Timer } from '../../../lib/clock.ts'
 import type { RefusalLog } from '../../../lib/delivery/refusal-log.ts'
-import { createBackoff } from '../../../lib/retry.ts'
-import type { Backoff } from '../../../lib/retry.ts'
 import type { LogContext } from '../context.ts'
 import type { LogBatch } from '../log-batch.ts'
 import { Accounts } from './accounts.ts'
@@ -12,14 +10,10 @@ import type { DeliverySettings } from './delivery-settings.ts'
 import { countFitting, countLines, hashOf, Lane, oldestOf } from './lane.ts'
 import type { Group, Owner, Part } from './lane.ts'
 import { readOutcome } from './outcome.ts'
+import { ReceiverState } from './receiver-state.ts'
 import { RefusedRequestError, SendError } from './sink.ts'
-import type { LogSender, LogSink, LogSinkStats, SendOutcome } from './sink.ts'
+import type { LineRef, LogSender, LogSink, LogSinkStats, SendOutcome } from './sink.ts'
 
-const firstBackoffMs = 500
-const maxBackoffMs = 30_000
-/** No receiver may ask for more patience than this. */
-const maxRetryAfterMs = 300_000
-const quietMs = 60_000
 /** What `stop` gives the receiver to take what is in memory. */
 const flushMs = 4000
 const closeMs = 2000
@@ -27,8 +21,6 @@ const closeMs = 2000
 const readAheadBytes = 8 << 20
 /** One record of the spool, unless one batch alone is larger. */
 const maxRecordBytes = 4 << 20
-/** A receiver that refuses so many lines one after the other, each alone and none taken between, is set up wrongly: lines wait then. */
-const maxRefusalsInRow = 20
 
 export interface DeliveryParts {
   readonly name: string
@@ -52,7 +44,7 @@ export class Delivery implements LogSink {
   readonly #settings: DeliverySettings
   readonly #lanes: readonly Lane[]
   readonly #accounts = new Accounts()
-  readonly #backoff: Backoff
+  readonly #receiver: ReceiverState
   readonly #sending = new Set<AbortController>()
   #roomWaiters: (() => void)[] = []
   /** Parts on their way to the spool. */
@@ -61,12 +53,8 @@ export class Delivery implements LogSink {
   #refilling: Promise<void> | undefined
   #freshBytes = 0
   #storedBytes = 0
-  #hasAnswered = false
   #isSpoolRefusing = false
-  #refusalsInRow = 0
   #nextLane = 0
-  #toldAt = -Infinity
-  #pause: Timer | undefined
   #wake: Timer | undefined
   #isStarted = false
   #isStopping = false
@@ -78,11 +66,11 @@ export class Delivery implements LogSink {
     this.#parts = parts
     this.#settings = parts.settings
     this.#lanes = parts.senders.map(() => new Lane())
-    this.#backoff = createBackoff({ initialMs: firstBackoffMs, maxMs: maxBackoffMs, random: parts.context.random })
+    this.#receiver = new ReceiverState(parts.context, this.#accounts, () => this.#pump())
   }
 
-  async start(): Promise<void> {
-    await this.#parts.spool?.open()
+  async start(keepAccount: () => Promise<void> = async () => {}): Promise<void> {
+    await this.#parts.spool?.open(keepAccount)
     this.#isStarted = true
     this.#refill()
     this.#pump()
@@ -93,7 +81,7 @@ export class Delivery implements LogSink {
     if (batch.count === 0) return Promise.resolve()
     this.#accounts.accepted += batch.count
     if (this.#settings.onFull === 'drop' && this.#isFull) {
-      this.#accounts.drop('memory-full', batch.count)
+      this.#drop('memory-full', batch.count, { batch, index: 0 })
       return Promise.resolve()
     }
     return new Promise((resolve, reject) => {
@@ -127,7 +115,7 @@ export class Delivery implements LogSink {
     await this.#refilling
     if (this.#accounts.isHealthy && this.#isStarted) await this.#flush()
     this.#isEnded = true
-    this.#pause?.cancel()
+    this.#receiver.close()
     this.#wake?.cancel()
     for (const controller of this.#sending) controller.abort(stoppedError(this.name))
     await this.#idleOnce()
@@ -147,6 +135,11 @@ export class Delivery implements LogSink {
     const spooled = spool?.lines ?? 0
     const now = { name: this.name, restored: spool?.restored ?? 0, waiting, spooled, spoolBytes: spool?.stats().bytes ?? 0 }
     return this.#accounts.stats(now, spool?.lost ?? {})
+  }
+
+  #drop(reason: string, lines: number, line: LineRef): void {
+    this.#parts.spool?.noteLoss()
+    this.#accounts.drop(reason, lines, { ...line, now: this.#parts.context.clock.monotonic() })
   }
 
   get #isFull(): boolean {
@@ -188,9 +181,9 @@ export class Delivery implements LogSink {
   #pump(): void {
     this.#wake?.cancel()
     this.#wake = undefined
-    if (!this.#isStarted || this.#isEnded || this.#pause !== undefined) return
+    if (!this.#isStarted || this.#isEnded || this.#receiver.isPausing) return
     const now = this.#parts.context.clock.monotonic()
-    const slots = this.#accounts.isHealthy && this.#hasAnswered ? this.#lanes.length : 1
+    const slots = this.#receiver.isTaking ? this.#lanes.length : 1
     let earliest = Infinity
     for (let turn = 0; turn < this.#lanes.length && this.#sending.size < slots; turn++) {
       const index = (this.#nextLane + turn) % this.#lanes.length
@@ -241,74 +234,42 @@ export class Delivery implements LogSink {
     const { deadLines, refusals, context } = this.#parts
     const { parts, left, refused } = readOutcome(group, outcome)
     this.#accounts.sentBytes += outcome.bytes
+    // What is given up is counted before it is released.
+    for (const { reason, message, lines } of refused) {
+      this.#drop(reason, lines.length, lines[0]!)
+      this.#accounts.complain(message)
+      refusals.note({ reason, message, items: lines.length })
+    }
     for (const { owner, bytes, lines, delivered, deliveredBytes } of parts) {
       this.#accounts.delivered += delivered
       this.#accounts.deliveredBytes += deliveredBytes
       this.#release(owner, lines, bytes)
     }
-    for (const { reason, message, lines } of refused) {
-      this.#accounts.drop(reason, lines.length)
-      this.#accounts.complain(message)
-      refusals.note({ reason, message, items: lines.length })
-    }
     lane.finish()
     if (left.length > 0) lane.again(left)
-    this.#noteAnswer(outcome.again)
+    this.#receiver.noteAnswer(
+      parts.some(({ delivered }) => delivered > 0),
+      outcome.again,
+    )
     for (const refusal of refused) {
       await deadLines?.add(refusal).catch((err: unknown) => context.log.warn({ err }, 'refused lines could not be kept'))
     }
   }
 
-  /** The receiver has answered; `again`: it wants some lines later. */
-  #noteAnswer(again: SendOutcome['again']): void {
-    if (!this.#accounts.isHealthy) this.#parts.context.log.info({}, 'the receiver takes lines again')
-    this.#accounts.isHealthy = true
-    this.#hasAnswered = true
-    this.#refusalsInRow = 0
-    if (again === undefined) return this.#backoff.reset()
-    this.#accounts.failedRequests++
-    this.#accounts.complain(again.message)
-    this.#wait(again.retryAfterMs)
-  }
-
   /** A request was refused as a whole: a smaller one tells more; one line alone is the one that was meant. */
   async #narrow(lane: Lane, group: Group, error: RefusedRequestError): Promise<void> {
     if (group.lines > 1) return lane.narrow()
-    if (!error.isAboutLines && ++this.#refusalsInRow > maxRefusalsInRow) return this.#fail(lane, group.parts, error)
-    const inRow = this.#refusalsInRow
+    if (!this.#receiver.isBelieved(error)) return this.#fail(lane, group.parts, error)
     const line = { batch: group.parts[0]!.batch, index: 0, reason: error.reason, message: error.message }
     await this.#settle(lane, group, { refused: [line], bytes: 0 })
-    this.#refusalsInRow = inRow
   }
 
   async #fail(lane: Lane, parts: readonly Part[], error: Error): Promise<void> {
-    this.#accounts.failedRequests++
-    this.#accounts.complain(error.message)
-    if (this.#accounts.isHealthy && !this.#isEnded) this.#tell('the receiver takes no lines; they wait')
-    this.#accounts.isHealthy = false
+    this.#receiver.noteFailure(error, this.#isEnded)
     this.#isSpoolRefusing = false
-    this.#wait((error as Partial<SendError>).retryAfterMs)
     await this.#keepOnDisk(parts)
     lane.again(parts)
     this.#giveUp()
-  }
-
-  /** A receiver that comes and goes is a line a minute. */
-  #tell(message: string): void {
-    const { clock, log } = this.#parts.context
-    const now = clock.monotonic()
-    if (now - this.#toldAt < quietMs) return log.debug({ err: this.#accounts.lastError }, message)
-    this.#toldAt = now
-    log.warn({ err: this.#accounts.lastError }, message)
-  }
-
-  #wait(retryAfterMs = 0): void {
-    const ms = Math.max(Math.min(retryAfterMs, maxRetryAfterMs), this.#backoff.next())
-    this.#pause?.cancel()
-    this.#pause = this.#parts.context.clock.setTimer(ms, () => {
-      this.#pause = undefined
-      this.#pump()
-    })
   }
 
   /** Drops what has waited for too long. */
@@ -318,7 +279,7 @@ export class Delivery implements LogSink {
     const before = this.#parts.context.clock.now() - giveUpAfterMs
     for (const lane of this.#lanes) {
       for (const { owner, batch, bytes } of lane.takeOlderThan(before)) {
-        this.#accounts.drop('gave-up', batch.count)
+        this.#drop('gave-up', batch.count, { batch, index: 0 })
         this.#release(owner, batch.count, bytes)
       }
     }

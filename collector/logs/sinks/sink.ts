@@ -1,4 +1,5 @@
 import type { LogBatch } from '../log-batch.ts'
+import type { LostLine } from '../lost-lines.ts'
 
 /** Line `index` of a batch. */
 export interface LineRef {
@@ -85,6 +86,8 @@ export interface LogSinkStats {
   readonly spoolBytes: number
   /** Reason → lines. */
   readonly dropped: Readonly<Record<string, number>>
+  /** Reason → the last few of those lines, where they can still be told. */
+  readonly samples?: Readonly<Record<string, readonly LostLine[]>>
   /** Bytes of text that the receiver acknowledged. */
   readonly deliveredBytes: number
   /** Bytes that went out in requests that were answered. */
@@ -106,8 +109,11 @@ export interface LogSink {
   deliver(batch: LogBatch, signal: AbortSignal): Promise<void>
   /** Resolves when there is room, or the sink stops. A reader waits for it before it reads on: this is the back-pressure. */
   room(signal: AbortSignal): Promise<void>
-  /** Rejects when the sink can never work, as with a spool folder that cannot be used. A receiver that is away is no reason. */
-  start(): Promise<void>
+  /**
+   * Rejects when the sink can never work, as with a spool folder that cannot be used. A receiver that is away is no reason. `keepAccount` saves
+   * `stats()`: to be awaited before lines that no reader holds any more are given up, so that a crash does not cost the count of them.
+   */
+  start(keepAccount?: () => Promise<void>): Promise<void>
   /** Gives what is under way a few seconds, then keeps the rest in the spool, if there is one. */
   stop(): Promise<void>
   stats(): LogSinkStats

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import type { Account } from '../accounts.ts'
+import type { Account, Losses } from '../accounts.ts'
 import type { LogContext } from '../context.ts'
 import { createSlice, setTimeParts } from '../decoding/slice.ts'
 import type { LogBatch, LogOrigin } from '../log-batch.ts'
@@ -36,6 +36,15 @@ interface Unit extends WrittenFile {
   route: Route
 }
 
+/** What was read at once. */
+interface Step {
+  left: number
+  readonly cursor: string
+  readonly position: number
+  /** What was dropped of it. */
+  readonly dropped: { readonly account: Account; readonly losses: Losses }[]
+}
+
 /** One entry as `journalctl -o json` has it. */
 type Entry = Readonly<Record<string, unknown>>
 
@@ -50,8 +59,8 @@ export class JournalLogs {
   readonly #slice = createSlice()
   #entry: LedgerEntry | undefined
   /** In the order in which they were read; safe when nothing of them is left. */
-  readonly #steps: { left: number; readonly cursor: string; readonly position: number }[] = []
-  #step: { left: number; cursor: string; position: number } | undefined
+  readonly #steps: Step[] = []
+  #step: Step | undefined
   #sequence = ''
   #level = 0
   #problem: string | undefined
@@ -139,7 +148,7 @@ export class JournalLogs {
       else known.push(taken)
     }
     if (last === undefined) return
-    const step = { left: 1, ...last }
+    const step: Step = { left: 1, ...last, dropped: [] }
     this.#steps.push(step)
     this.#step = step
     for (const [unit, entries] of byUnit) {
@@ -151,6 +160,8 @@ export class JournalLogs {
         this.#write(unit, entry, position)
       }
       this.#writer.flush(last.position + 1)
+      const losses = account.takeDropped()
+      if (losses !== undefined) step.dropped.push({ account, losses })
     }
     this.#finish(step)
   }
@@ -218,10 +229,13 @@ export class JournalLogs {
     })
   }
 
-  #finish(step: { left: number }): void {
+  #finish(step: Step): void {
     step.left--
-    let safe: { readonly cursor: string; readonly position: number } | undefined
-    while (this.#steps[0]?.left === 0) safe = this.#steps.shift()
+    let safe: Step | undefined
+    while (this.#steps[0]?.left === 0) {
+      safe = this.#steps.shift()!
+      for (const { account, losses } of safe.dropped) account.settle(losses)
+    }
     if (safe === undefined) return
     const entry: LedgerEntry = {
       path: ledgerPath,
