@@ -2,7 +2,9 @@ import {
   appendFileSync,
   copyFileSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -24,6 +26,16 @@ async function open(...options: ConstructorParameters<typeof RunningPipeline>): 
 const oneFile = (folder: string) => ({ files: [filesAt(`${folder}/app.log`)] })
 const everything = { kinds: [], namespaces: [], pods: [], containers: [], images: [], ids: [], selector: undefined }
 const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => `line ${from + index}`)
+/** Whether this process has the file open. */
+function isOpen(path: string): boolean {
+  return readdirSync('/proc/self/fd').some((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === path
+    } catch {
+      return false
+    }
+  })
+}
 const asText = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('')
 
 afterEach(async () => {
@@ -150,6 +162,28 @@ test('what was rotated while nobody read is read first, the oldest first, compre
   writeFileSync(path, asText(numbered(40, 50)))
   await running!.start()
   expect(await running!.untilLines(50)).toEqual(numbered(0, 50))
+}, 20_000)
+
+test('what is compressed while rotated files are looked at is found in its new form', async () => {
+  await open(oneFile)
+  const path = running!.path('app.log')
+  // So much that telling whether a compressed file holds it takes a while.
+  writeFileSync(path, asText(numbered(50_000, 100_000)))
+  await running!.untilLines(50_000)
+  await running!.stop()
+  writeFileSync(`${path}.2.gz`, gzipSync(asText(numbered(0, 50_000))))
+  appendFileSync(path, asText(numbered(100_000, 100_010)))
+  renameSync(path, `${path}.1`)
+  writeFileSync(path, asText(numbered(100_010, 100_020)))
+  const compressed = gzipSync(readFileSync(`${path}.1`))
+  const started = running!.start()
+  while (!isOpen(`${path}.2.gz`)) await new Promise((resolve) => setImmediate(resolve))
+  writeFileSync(`${path}.1.gz`, compressed)
+  unlinkSync(`${path}.1`)
+  await started
+  const lines = await running!.untilLines(100_020)
+  expect(new Set(lines)).toEqual(new Set(numbered(0, 100_020)))
+  expect(running!.pipeline.status().total.goneFiles).toBe(0)
 }, 20_000)
 
 test('a file that is emptied is read from its beginning, under other ids', async () => {

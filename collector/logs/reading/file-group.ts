@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync } from 'node:fs'
+import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, statSync } from 'node:fs'
 import type { BigIntStats } from 'node:fs'
 import type { Clock, Timer } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
@@ -317,21 +317,30 @@ export class FileGroup {
   }
 
   async #scanSiblings(): Promise<void> {
+    const { followsLinks, ledger } = this.#options
+    const seen = new Map<string, string | undefined>()
     let insertAt = 0
     for (const sibling of listSiblings(this.path)) {
       if (this.#isClosed || !this.#isWanted) return
-      const opened = openRegular(sibling.path, this.#options.followsLinks)
+      const opened = openRegular(sibling.path, followsLinks)
+      seen.set(sibling.path, opened?.inode)
       if (opened === undefined) continue
+      if (isBeingWritten(sibling)) {
+        closeSync(opened.fd)
+        continue
+      }
       const held = this.#files.findIndex(({ inode }) => inode === opened.inode)
       if (held >= 0) insertAt = held + 1
       const file = held >= 0 ? undefined : await this.#openSibling(sibling, opened)
       if (file === undefined) closeSync(opened.fd)
       else this.#files.splice(insertAt++, 0, file)
     }
-    this.#mournOrphans()
+    // What was renamed or compressed in the middle of this may have been missed: nothing is given up before a look at what stood still.
+    if (isAsSeen(this.path, followsLinks, seen)) this.#mournOrphans()
+    else this.#isScanWanted = true
     // Those that are there at the start are saved together.
     const described = this.#files.filter((file) => file instanceof FollowedFile && file.describe())
-    if (described.length > 0) await this.#options.ledger.save()
+    if (described.length > 0) await ledger.save()
   }
 
   /** A file for what is to be read of a rotated file; `undefined` where that is nothing. */
@@ -427,6 +436,25 @@ function openRegular(path: string, followsLinks: boolean): Opened | undefined {
     return undefined
   }
   return { fd, inode: inodeName(stat), size: Number(stat.size) }
+}
+
+/** Whether its original has come back beside it since the folder was read, so that another one bears its name. */
+function isBeingWritten({ path, isCompressed }: Sibling): boolean {
+  return isCompressed && existsSync(path.slice(0, -'.gz'.length))
+}
+
+/** Whether the rotated files of a path are those that were seen, under the names under which they were. */
+function isAsSeen(path: string, followsLinks: boolean, seen: ReadonlyMap<string, string | undefined>): boolean {
+  const siblings = listSiblings(path)
+  return (
+    siblings.length === seen.size &&
+    siblings.every((sibling) => seen.has(sibling.path) && seen.get(sibling.path) === inodeAt(sibling.path, followsLinks))
+  )
+}
+
+function inodeAt(path: string, followsLinks: boolean): string | undefined {
+  const stat = (followsLinks ? statSync : lstatSync)(path, { bigint: true, throwIfNoEntry: false })
+  return stat?.isFile() === true ? inodeName(stat) : undefined
 }
 
 function isWhereItWas(fd: number, size: number, { handed, handedPrint }: Progress): boolean {
