@@ -51,8 +51,17 @@ function flatten(value: Record<string, unknown>, prefix: string, into: { readonl
     if (name.length > maxNameLength) continue
     if (typeof member === 'string' || typeof member === 'number' || typeof member === 'boolean') into.fields[name] = member
     else if (typeof member !== 'object' || member === null) continue
-    else if (Array.isArray(member) || into.depth >= maxDepth) into.fields[name] = JSON.stringify(member)
+    else if (Array.isArray(member) || into.depth >= maxDepth) setJson(into.fields, name, member)
     else flatten(member as Record<string, unknown>, `${name}.`, { fields: into.fields, depth: into.depth + 1 })
+  }
+}
+
+/** What can be read may be nested too deeply to be written: that is left out, or a line could keep its file from being read on. */
+function setJson(fields: MutableFields, name: string, member: object): void {
+  try {
+    fields[name] = JSON.stringify(member)
+  } catch {
+    // A stack that was too small.
   }
 }
 

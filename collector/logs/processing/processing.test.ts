@@ -207,6 +207,11 @@ describe('parsers', () => {
     expect(Object.getPrototypeOf(parseJson('{"__proto__":{"x":1}}'))).toBeNull()
   })
 
+  test('of JSON that is nested too deeply to be written again, without that member', () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+    expect(parseJson(`{"a":${deep},"b":1}`)).toEqual({ b: 1 })
+  })
+
   test('of logfmt', () => {
     expect(parseLogfmt('level=info msg="it \\"works\\"" ok n=1')).toEqual({ level: 'info', msg: 'it "works"', ok: true, n: '1' })
     expect(parseLogfmt('a sentence of words')).toBeUndefined()
