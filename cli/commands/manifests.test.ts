@@ -1,14 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { parseConfiguration } from '../../aggregator/configuration.ts'
-import { loadLogConfiguration } from '../log-configuration.ts'
 import { parseAggregatorFlags, readManifests } from './aggregator.ts'
-import { parseCollectorFlags } from './collector.ts'
 import { findClusterTool } from './kubectl.ts'
 
 interface Manifest {
@@ -25,7 +20,6 @@ interface Manifest {
 
 const folder = fileURLToPath(new URL('../../deploy/', import.meta.url))
 const parse = (text: string) => parseAllDocuments(text).map((document) => document.toJS() as Manifest)
-const collectorManifests = parse(readFileSync(`${folder}collector/daemonset.yaml`, 'utf8'))
 
 function template(...args: string[]): Manifest[] {
   const helm = findClusterTool('helm', process.env['PATH'] ?? '')!
@@ -55,25 +49,13 @@ const configurationIn = (manifests: readonly Manifest[], file: string) =>
 describe('the manifests under deploy/', () => {
   it('are what the chart makes of its defaults', () => {
     expect(comparable(template('-n', 'kube-system'))).toEqual(comparable(parse(readManifests())))
-    const all = template('-n', 'kube-system', '--set', 'collector.enabled=true')
-    expect(comparable(all)).toEqual(comparable([...parse(readManifests()), ...collectorManifests]))
   })
 
-  it('use flags and configuration that the commands take', async () => {
+  it('use flags and configuration that the commands take', () => {
     const [command, ...flags] = argumentsIn(parse(readManifests()), 'Deployment')
     expect(command).toBe('aggregator')
     expect(parseAggregatorFlags(flags).unused).toEqual([])
     expect(parseConfiguration('aggregator.yaml', configurationIn(parse(readManifests()), 'aggregator.yaml')).resolutionMs).toBe(15_000)
-    const [collector, ...collectorFlags] = argumentsIn(collectorManifests, 'DaemonSet')
-    expect(collector).toBe('collector')
-    expect(parseCollectorFlags(collectorFlags).flags['listen-ip']).toEqual(['0.0.0.0'])
-    const temporary = mkdtempSync(join(tmpdir(), 'binnacle-manifests-'))
-    try {
-      writeFileSync(join(temporary, 'logs.yaml'), configurationIn(collectorManifests, 'logs.yaml'))
-      expect((await loadLogConfiguration(join(temporary, 'logs.yaml'))).settings.pods?.path).toBe('/var/log/pods')
-    } finally {
-      rmSync(temporary, { recursive: true })
-    }
   })
 
   it('take rules, receivers, a certificate and a namespace of one’s own in the chart', () => {
