@@ -100,7 +100,6 @@ export function createAlerts(options: AlertsOptions): Alerts {
 
   const start = async () => {
     const { groups, configuration } = readFiles(options)
-    options.sources?.events?.begin(clock.now())
     const snapshot = await journal.load()
     alerts.restore(snapshot.alert.values())
     silences.restore(snapshot.silence.values())
@@ -145,7 +144,7 @@ function createParts(options: AlertsOptions) {
   const journal = options.journal ?? openThreadJournal(join(dataDir, 'alerts.db'))
   const alerts = new AlertStore({ journal })
   const silences = new SilenceStore({ clock, random, journal })
-  const sources = { window, windowMs: defaultWindowMs, bucketMs: evaluationIntervalMs, ...options.sources }
+  const sources = { window, windowMs: defaultWindowMs, bucketMs: evaluationIntervalMs, collectedSince: clock.now(), ...options.sources }
   const evaluator = new Evaluator({ observer: new Observer(sources), clock, log, alerts, intervalMs: evaluationIntervalMs, externalUrl })
   const readFile = readBeside(options.configFile)
   const createIntegration = (settings: IntegrationSettings) =>
@@ -158,7 +157,10 @@ function createParts(options: AlertsOptions) {
 }
 
 /** Rules and configuration as the files say; throws `FileError` before anything is changed. */
-function readFiles(options: AlertsOptions): { groups: readonly RuleGroup[]; configuration: Configuration } {
+export function readFiles(options: Pick<AlertsOptions, 'rulesFiles' | 'configFile' | 'defaults'>): {
+  groups: readonly RuleGroup[]
+  configuration: Configuration
+} {
   const { configFile, defaults = {} } = options
   const groups = loadRuleFiles(options.rulesFiles, readText)
   if (configFile === undefined) return { groups, configuration: parseConfiguration('defaults', defaultConfiguration(defaults), readText) }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
 import type { WebSocket } from 'ws'
-import { createAlerts } from '../app.ts'
+import { createAlerts, readFiles } from '../app.ts'
 import type { Alerts, AlertsOptions } from '../app.ts'
 import type { RequestHandler } from '../api/server.ts'
 import { openThreadJournal } from '../state/thread-journal.ts'
@@ -32,6 +32,7 @@ export interface ClusteredAlertsOptions extends Omit<AlertsOptions, 'http' | 'jo
 
 /** One of several servers of which one leads. */
 export interface ClusteredAlerts {
+  /** Throws `FileError` for a bad file. */
   start(): Promise<void>
   /** Hands over before it ends. */
   stop(): Promise<void>
@@ -62,6 +63,7 @@ class Member implements ClusteredAlerts {
   readonly #door
   readonly #server
   readonly #abort = new AbortController()
+  readonly #collectedSince: number
   #follower: Follower
   #term: Term | undefined
   #leader = ''
@@ -72,6 +74,7 @@ class Member implements ClusteredAlerts {
   constructor(options: ClusteredAlertsOptions) {
     this.#options = options
     const { name, peers, leases, leaseDurationMs, clock, log, takeOverAfterMs } = options
+    this.#collectedSince = clock.now()
     this.#journal = openThreadJournal(join(options.dataDir, 'alerts.db'))
     this.#follower = this.#createFollower()
     this.#proxy = new LeaderProxy(peers.tls)
@@ -103,7 +106,19 @@ class Member implements ClusteredAlerts {
   }
 
   async start(): Promise<void> {
+    try {
+      await this.#start()
+    } catch (err) {
+      // Half a start leaves nothing running.
+      await this.stop()
+      throw err
+    }
+  }
+
+  async #start(): Promise<void> {
     const { http } = this.#options
+    // A mistake is told now, not by the take-over that it would prevent.
+    readFiles(this.#options)
     await this.#journal.load()
     await this.#door.listen()
     await new Promise<void>((resolve, reject) => {
@@ -151,7 +166,7 @@ class Member implements ClusteredAlerts {
 
   async #begin(): Promise<void> {
     if (this.#abort.signal.aborted || this.#term !== undefined) return
-    const { clock, log, leaseDurationMs } = this.#options
+    const { clock, log, leaseDurationMs, sources } = this.#options
     await this.#follower.stop()
     const replication = new Replication({
       journal: this.#journal,
@@ -164,6 +179,8 @@ class Member implements ClusteredAlerts {
     })
     const alerts = createAlerts({
       ...this.#options,
+      // Figures come in whoever leads.
+      sources: { collectedSince: this.#collectedSince, ...sources },
       http: 'none',
       journal: replication.journal,
       mayAttempt: () => this.#election.isHeld(),

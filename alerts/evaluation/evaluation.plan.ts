@@ -24,6 +24,9 @@ export interface EvaluationPlan {
   readonly health: RuleHealth
 }
 
+/** How long after its start a process may not have heard of everybody yet. */
+export const restartGraceMs = 60_000
+
 /** A series that has been silent for less than this (or its rule's window, if longer) is late, not gone. */
 const minStaleMs = 30_000
 
@@ -33,10 +36,11 @@ const needsCoverage: ReadonlySet<string> = new Set(['increase', 'rate', 'max', '
 /**
  * One step of a rule: where each series stands at `now`, given what was observed and where it stood. Pure; the same arguments give the same
  * plan. A failed query leaves series as they are, unless the rule's `query_failed` says otherwise. A series that is missing keeps its state until
- * it is stale, then follows `no_data`.
+ * it is stale, then follows `no_data`. What began before the samples did that are observed does not end by their being few: until they fill the
+ * window, neither what is missing nor what only more samples can prove ends it.
  */
 export function planEvaluation(rule: Rule, observation: Observation, previous: readonly SeriesState[], now: number): EvaluationPlan {
-  const plan = new Plan(rule, previous, now)
+  const plan = new Plan({ rule, previous, now, collectedSince: observation.kind === 'failed' ? undefined : observation.collectedSince })
   if (observation.kind === 'failed') return plan.fail(observation.reason)
   if (previous.length === 0 && isQuiet(rule, observation)) {
     return { states: [], transitions: [], health: observation.values.length === 0 && wantsValues(rule) ? 'no data' : 'ok' }
@@ -74,10 +78,15 @@ class Plan {
   readonly #problems = new Map<RuleProblem, SeriesState>()
   readonly #states: SeriesState[] = []
   readonly #transitions: Transition[] = []
+  /** Until when samples do not fill the window, and since when there are any. */
+  readonly #filling: { readonly since: number; readonly until: number } | undefined
 
-  constructor(rule: Rule, previous: readonly SeriesState[], now: number) {
+  constructor(options: { rule: Rule; previous: readonly SeriesState[]; now: number; collectedSince: number | undefined }) {
+    const { rule, previous, now, collectedSince } = options
     this.#rule = rule
     this.#now = now
+    if (collectedSince !== undefined)
+      this.#filling = { since: collectedSince, until: collectedSince + restartGraceMs + rule.source.windowMs }
     const series = previous.filter((state) => state.problem === undefined)
     this.#known = new Map(series.map((state) => [labelsKey(state.labels), state]))
     for (const state of previous) if (state.problem !== undefined) this.#problems.set(state.problem, state)
@@ -88,7 +97,7 @@ class Plan {
     const key = labelsKey(value.labels)
     const before = this.#known.get(key) ?? { labels: value.labels, phase: 'inactive', lastSeenAt: value.sampledAt }
     this.#known.delete(key)
-    this.#add(before, (inner) => stepSeen(this.#rule, inner, value, this.#now))
+    this.#add(before, (inner) => stepSeen(this.#rule, inner, value, { now: this.#now, isFilling: this.#isFilling(inner) }))
   }
 
   /** Those that have no value and ought to: they are known from now on. Others are expected no longer. */
@@ -109,7 +118,9 @@ class Plan {
   }
 
   finish(isEmpty: boolean): EvaluationPlan {
-    for (const before of this.#known.values()) this.#add(before, (inner) => stepMissing(this.#rule, inner, this.#now))
+    for (const before of this.#known.values()) {
+      this.#add(before, (inner) => (this.#isFilling(inner) ? { state: inner, reason: '' } : stepMissing(this.#rule, inner, this.#now)))
+    }
     const hasNothing = isEmpty && wantsValues(this.#rule) && this.#states.every((state) => isRemembered(this.#rule, state))
     this.#clear('query failed')
     if (hasNothing) this.#raise('no data', this.#rule.noData, 'nothing matches the rule')
@@ -159,6 +170,12 @@ class Plan {
     if (before !== undefined) this.#note(before, end(before, 'over', true))
   }
 
+  /** Whether a state rests on samples that this process does not have, and its own are not enough yet. */
+  #isFilling({ phase, activeSince }: SeriesState): boolean {
+    if (this.#filling === undefined || phase === 'inactive' || this.#rule.condition.kind === 'absent') return false
+    return (activeSince ?? this.#now) < this.#filling.since && this.#now < this.#filling.until
+  }
+
   #add(before: SeriesState, advance: (inner: SeriesState) => Step): void {
     const { flapping } = this.#rule
     const { inner: _, ...rest } = before
@@ -185,7 +202,7 @@ function isKept(rule: Rule, state: SeriesState): boolean {
   return rule.condition.kind === 'absent' || rule.noData.state === 'alert'
 }
 
-function stepSeen(rule: Rule, before: SeriesState, value: SeriesValue, now: number): Step {
+function stepSeen(rule: Rule, before: SeriesState, value: SeriesValue, { now, isFilling }: { now: number; isFilling: boolean }): Step {
   const { graceUntil: _, details: __, ...known } = before
   const seen: SeriesState = {
     ...known,
@@ -195,9 +212,17 @@ function stepSeen(rule: Rule, before: SeriesState, value: SeriesValue, now: numb
   }
   if (rule.condition.kind === 'absent') return stepTo(rule, seen, false, now)
   const isBreached = holds(rule.condition, value.value)
+  if (!isBreached && isFilling && !isProof(rule, value)) return { state: seen, reason: '' }
   if (before.phase !== 'firing' || isBreached) return stepTo(rule, seen, isBreached, now)
   const isRecovered = rule.recovery === undefined || holds(rule.recovery, value.value)
   return stepTo(rule, seen, !(isRecovered && (value.isCovered || !provesOnlyCovered(rule))), now)
+}
+
+/** Whether a value would be no other if there had been samples for longer. */
+function isProof({ source }: Rule, { isCovered }: SeriesValue): boolean {
+  if (source.kind !== 'metric') return source.kind === 'query'
+  const isOfOne = source.groupBy === undefined && source.method?.kind !== 'members' && source.method?.kind !== 'outlier'
+  return isOfOne && (isCovered || source.aggregation === 'last')
 }
 
 function provesOnlyCovered({ source }: Rule): boolean {

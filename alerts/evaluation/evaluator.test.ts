@@ -21,17 +21,18 @@ let window: FakeWindow
 let evaluator: Evaluator
 let journal: ReturnType<typeof createInlineJournal>
 
-/** InfluxDB that answers 40 to every query, when it is let. */
+/** InfluxDB that answers the same to every query, when it is let. */
 class Answers implements RuleHistory {
   readonly asked: number[] = []
   readonly waiting: (() => void)[] = []
   isSlow = false
+  value = 40
 
   series = () => Promise.resolve([])
   select = async ({ at }: SelectRequest) => {
     this.asked.push(at)
     if (this.isSlow) await new Promise<void>((resolve) => this.waiting.push(resolve))
-    return [{ tags: { queue: 'a' }, columns: ['time', 'v'], values: [[at, 40]] }]
+    return [{ tags: { queue: 'a' }, columns: ['time', 'v'], values: [[at, this.value]] }]
   }
 }
 
@@ -147,6 +148,34 @@ describe('after a pause', () => {
 })
 
 describe('a restart', () => {
+  /** Evaluates every 5 s while `wave` says what there is to see. */
+  async function watch(ms: number, see: () => void): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 5 * second) {
+      see()
+      await clock.advance(5 * second)
+      await evaluator.evaluate()
+      await clock.settle()
+    }
+  }
+
+  it('does not ask InfluxDB again about what was before the last change that is on disk', async () => {
+    const immediate = query.replace('for: 20s', 'for: 0s')
+    load(immediate)
+    answers.value = 1
+    await watch(30 * second, () => {})
+    answers.value = 40
+    await watch(5 * second, () => {})
+    const { firedAt } = statusOf('Queue').states[0]!
+    await restart()
+    load(immediate)
+    const asked = answers.asked.length
+    answers.value = 1
+    await evaluator.evaluate()
+    await clock.settle()
+    expect(answers.asked.slice(asked)).toEqual([])
+    expect(statusOf('Queue').states[0]).toMatchObject({ phase: 'firing', firedAt })
+  })
+
   /** The next process on the same disk. */
   async function restart(): Promise<void> {
     const snapshot = await journal.load()

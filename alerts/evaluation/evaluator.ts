@@ -7,7 +7,7 @@ import type { AlertStore } from '../state/alert-store.ts'
 import { mergeChanges } from '../state/journal.ts'
 import type { Change, EntryDraft, Put, Removal, StoredState } from '../state/journal.ts'
 import { fingerprintOf, labelsKey } from '../state/labels.ts'
-import { planEvaluation } from './evaluation.plan.ts'
+import { planEvaluation, restartGraceMs } from './evaluation.plan.ts'
 import type { EvaluationPlan, RuleHealth } from './evaluation.plan.ts'
 import type { Observation } from './observation.ts'
 import type { Observer } from './observer.ts'
@@ -20,9 +20,6 @@ const outageToleranceMs = 3_600_000
 
 /** How often the time of the last evaluation is written, so that a break can be measured. */
 const heartbeatMs = 60_000
-
-/** How long the window may take to fill after a start. */
-const restartGraceMs = 60_000
 
 /** A process that has not evaluated for longer was itself away: what is missing since then proves nothing. */
 const pauseMs = 15_000
@@ -285,7 +282,12 @@ export class Evaluator {
   async #write(outcomes: readonly Outcome[], at: number): Promise<void> {
     const change = mergeChanges(...outcomes.map((outcome) => outcome.change))
     const alerts = outcomes.flatMap((outcome) => outcome.alerts)
-    if (hasContent(change)) await this.#options.alerts.put(alerts, change)
+    if (hasContent(change)) {
+      // The next process must not make up what was before this change.
+      const isBeat = at > this.#heartbeatAt && outcomes.some(({ record }) => !this.#options.observer.isLocal(record.rule))
+      await this.#options.alerts.put(alerts, mergeChanges(change, isBeat ? heartbeat(at) : {}))
+      if (isBeat) this.#heartbeatAt = Math.max(this.#heartbeatAt, at)
+    }
     for (const { record, states, change: own } of outcomes) {
       if (this.#isCurrent(record)) record.states = states
       record.nextAt = at + record.intervalMs

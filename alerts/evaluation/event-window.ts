@@ -27,15 +27,9 @@ export class EventWindow implements EventSink {
   #happenings: Happening[] = []
   /** Those before it have been forgotten. */
   #first = 0
-  #since: number | undefined
 
   constructor({ windowMs, maxHappenings = 50_000 }: EventWindowOptions) {
     this.#options = { windowMs, maxHappenings }
-  }
-
-  /** From when on events are followed; before it counts are not whole. */
-  begin(now: number): void {
-    this.#since ??= now
   }
 
   addEvents(events: readonly ClusterEvent[]): void {
@@ -47,9 +41,8 @@ export class EventWindow implements EventSink {
   }
 
   /** How often each group of what a rule counts happened inside a span. */
-  count(source: EventSource, span: Span): SeriesValue[] {
+  count(source: EventSource, span: Span): Omit<SeriesValue, 'isCovered'>[] {
     const groups = new Map<string, { labels: Labels; value: number; sampledAt: number }>()
-    const isCovered = this.#since !== undefined && this.#since <= span.since
     for (let index = this.#first; index < this.#happenings.length; index++) {
       const { time, count, labels } = this.#happenings[index]!
       if (time < span.since || time > span.until || !selects(source, labels)) continue
@@ -62,7 +55,7 @@ export class EventWindow implements EventSink {
         group.sampledAt = Math.max(group.sampledAt, time)
       }
     }
-    return [...groups.values()].map((group) => ({ ...group, isCovered }))
+    return [...groups.values()]
   }
 
   #forget(now: number): void {

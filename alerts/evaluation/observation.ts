@@ -15,5 +15,11 @@ export interface SeriesValue {
 
 /** What the rule's query gave: values, and who ought to have some where that is known; or why it could not be asked. */
 export type Observation =
-  | { readonly kind: 'values'; readonly values: readonly SeriesValue[]; readonly expected?: readonly Labels[] }
+  | {
+      readonly kind: 'values'
+      readonly values: readonly SeriesValue[]
+      readonly expected?: readonly Labels[]
+      /** Since when there can be samples: what began before may look as if it were over. Absent: for as long as matters. */
+      readonly collectedSince?: number
+    }
   | { readonly kind: 'failed'; readonly reason: string }

@@ -83,7 +83,6 @@ describe('events', () => {
     ...more,
   })
   const events = new EventWindow({ windowMs: hour })
-  events.begin(now - hour)
   events.addEvents([
     event({ lastSeen: now - 20 * minute }),
     event({ added: 3 }),
@@ -103,6 +102,16 @@ describe('events', () => {
     expect(await valuesOf(subject, "events: {reason: BackOff}, groupBy: [reason], window: 30m, condition: '> 2'")).toEqual([['BackOff', 7]])
     expect(await valuesOf(subject, "events: {kind: Node, namespace: [default]}, window: 30m, condition: '> 2'")).toEqual([])
     expect(await valuesOf(subject, "events: {}, window: 2h, condition: '> 2'")).toBe("events are kept for 1h, less than the rule's window")
+  })
+
+  it('are not all there where the window begins before they were followed', () => {
+    const subject = rule("events: {reason: BackOff}, groupBy: [reason], window: 30m, condition: '> 2'")
+    const seenSince = (collectedSince: number) => {
+      const observation = observer({ events, collectedSince }).observe(subject, now)
+      return observation.kind === 'values' ? observation.values.map(({ isCovered }) => isCovered) : []
+    }
+    expect(seenSince(now - hour)).toEqual([true])
+    expect(seenSince(now - 10 * minute)).toEqual([false])
   })
 
   it('that only counters know are counted from those', async () => {
@@ -126,7 +135,7 @@ describe('events', () => {
     const { source } = rule("events: {}, groupBy: [], window: 1h, condition: '> 1'")
     small.addEvents(Array.from({ length: 5000 }, (_, index) => event({ lastSeen: now - 5000 + index })))
     if (source.kind !== 'events') throw new Error('another kind of rule')
-    expect(small.count(source, { since: 0, until: now })).toMatchObject([{ value: 3, isCovered: false }])
+    expect(small.count(source, { since: 0, until: now })).toMatchObject([{ value: 3 }])
     small.addEvents([event({ lastSeen: now + 2 * hour })])
     expect(small.count(source, { since: 0, until: Infinity })).toMatchObject([{ value: 1 }])
   })

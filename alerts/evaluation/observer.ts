@@ -28,6 +28,8 @@ export interface ObserverOptions {
   readonly windowMs: number
   /** The width of the bucket that is left open. */
   readonly bucketMs: number
+  /** Since when figures and events come into this process. Absent: for as long as matters. */
+  readonly collectedSince?: number
   readonly customWindow?: Pick<CustomWindow, 'everywhere'>
   readonly events?: EventWindow
   /** Absent: there is no InfluxDB. */
@@ -60,7 +62,8 @@ export class Observer {
       const { source } = rule
       if (source.kind === 'query') throw new Error('a query is asked, not read')
       const values = source.kind === 'events' ? this.#countEvents(source, at) : this.#readMetric(source, at)
-      return this.#withExpected(rule, values)
+      const { collectedSince } = this.#options
+      return { ...this.#withExpected(rule, values), ...(collectedSince !== undefined && { collectedSince }) }
     } catch (err) {
       return { kind: 'failed', reason: (err as Error).message }
     }
@@ -115,10 +118,11 @@ export class Observer {
   }
 
   #countEvents(source: EventSource, at: number): SeriesValue[] {
-    const { bucketMs, windowMs } = this.#options
+    const { bucketMs, windowMs, collectedSince = -Infinity } = this.#options
     if (source.windowMs > windowMs) throw new Error(`events are kept for ${formatDuration(windowMs)}, less than the rule's window`)
     const span = closedSpan(at, source.windowMs, bucketMs)
-    const counted = this.#options.events?.count(source, span) ?? []
+    const isCovered = collectedSince <= span.since
+    const counted = (this.#options.events?.count(source, span) ?? []).map((group) => ({ ...group, isCovered }))
     const counters = Object.entries(countedReasons).filter(([reason]) => source.reasons.includes(reason))
     return [...counted, ...counters.flatMap(([reason, metric]) => this.#countGrowth(source, { reason, metric, span }))]
   }

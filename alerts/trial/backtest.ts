@@ -80,6 +80,7 @@ async function prepare(rule: Rule, range: SimulationRange, options: BacktestOpti
     customWindow: data.recorded,
     windowMs: Infinity,
     bucketMs: data.bucketMs,
+    collectedSince: -Infinity,
   })
   return { observer, source: 'influxdb' as const, series: data.series }
 }

@@ -91,7 +91,6 @@ interface Parts {
 function createEvaluator(test: RuleTest, { groups, intervalMs }: TestSubject, { clock, alerts }: Parts): Evaluator {
   const data = new RecordedData(test.series, (request) => answerQuery(test, groups, request))
   const events = new EventWindow({ windowMs: Infinity, maxHappenings: Infinity })
-  events.begin(-Infinity)
   events.addEvents([...test.events].sort((left, right) => left.lastSeen - right.lastSeen))
   const inventory = { nodes: () => test.nodes, pods: () => test.pods }
   const observer = new Observer({
