@@ -1,4 +1,4 @@
-import { UsageError } from './options.ts'
+import { UsageError } from './usage-error.ts'
 
 /** One flag: how its text becomes a value. `parse` throws a `UsageError` whose message says what is allowed. */
 export interface FlagSpec<T> {
