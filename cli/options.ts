@@ -44,7 +44,6 @@ export interface ClusterOptions extends ListenAddresses {
   readonly resolutionMs: number
   readonly rules: readonly string[]
   readonly alertsConfig: string | undefined
-  /** The monitor's place among those that share the alerts; `undefined`: it is alone. */
   readonly aggregatorConfig: string | undefined
   readonly logsConfig: string | undefined
   /** A KubeSchedulerConfiguration; `undefined`: one profile with upstream's defaults. */
@@ -151,7 +150,7 @@ export const flags = {
   },
   'tls-san': { value: 'NAME', isRepeatable: true, help: "another name or address for the API server's certificate" },
   'node-monitor-grace-period': { value: 'SECONDS', fallback: '40', help: 'a node that is silent for so long is not ready' },
-  server: { value: 'URL', help: 'with `node`: the cluster to join; with `monitor`: the one to watch' },
+  server: { value: 'URL', help: 'with `node`: the cluster to join' },
   'audit-policy': { value: 'FILE|none', help: 'which requests are written down (Policy of audit.k8s.io/v1; default: who changed what)' },
   'audit-log-mode': { value: 'MODE', fallback: 'batch', help: 'batch, or blocking: requests wait until they are written down' },
   'audit-log-maxsize': { value: 'MB', fallback: '100', help: 'size at which the audit log is rotated' },
