@@ -37,8 +37,8 @@ function limitPod({ spec }: CoreV1Pod, items: readonly CoreV1LimitRangeItem[]): 
   const problems = containers.flatMap(({ resources = {} }) =>
     forContainers.flatMap((item) => check(item, resources.requests ?? {}, resources.limits ?? {})),
   )
-  const requests = sum(spec?.containers.map(({ resources }) => resources?.requests ?? {}) ?? [])
-  const limits = sum(spec?.containers.map(({ resources }) => resources?.limits ?? {}) ?? [])
+  const requests = sum((spec?.containers ?? []).map(({ resources }) => resources?.requests ?? {}))
+  const limits = sum((spec?.containers ?? []).map(({ resources }) => resources?.limits ?? {}))
   return [...problems, ...items.filter(({ type }) => type === 'Pod').flatMap((item) => check(item, requests, limits))]
 }
 

@@ -60,7 +60,7 @@ function equip({ spec }: CoreV1Pod, account: CoreV1ServiceAccount, random: Rando
   const present = spec.volumes?.find((volume) => volume.name.startsWith(volumePrefix) && volume.projected !== undefined)
   const name = present?.name ?? `${volumePrefix}${random.suffix(5)}`
   let isNeeded = false
-  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
+  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
     if ((container.volumeMounts ?? []).some((mount) => mount.mountPath === mountPath)) continue
     container.volumeMounts = [...(container.volumeMounts ?? []), { name, readOnly: true, mountPath }]
     isNeeded = true

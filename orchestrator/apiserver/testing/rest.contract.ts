@@ -96,6 +96,28 @@ export function describeRest(way: string, open: () => Promise<Transport>): void 
       })
     })
 
+    test.each([
+      ['without a spec', {}],
+      ['without containers', { spec: {} }],
+      ['with containers that are null', { spec: { containers: null } }],
+    ])('names what a pod %s lacks, in a namespace with limits', async (_, rest) => {
+      const ns = await newNamespace()
+      await send('POST', `${ns}/limitranges`, {
+        body: {
+          apiVersion: 'v1',
+          kind: 'LimitRange',
+          metadata: { name: 'l' },
+          spec: { limits: [{ type: 'Container', default: { cpu: '1' } }] },
+        },
+      })
+      const body = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'empty' }, ...rest }
+      expect(await refusal(send('POST', `${ns}/pods`, { body }))).toMatchObject({
+        reason: 'Invalid',
+        code: 422,
+        message: expect.stringContaining('spec.containers: Required value'),
+      })
+    })
+
     test('refuses a write that was made from an older version', async () => {
       const ns = await newNamespace()
       const first = await send('POST', `${ns}/configmaps`, { body: configMap('stale') })
