@@ -3,15 +3,18 @@ import { createLog } from '../lib/log.ts'
 import { removeBridges, removeNetworkRules } from '../orchestrator/network/removal.ts'
 import { removeEverything } from '../orchestrator/node/remove-everything.ts'
 import type { DataFolder } from './data-folder.ts'
-import { dockerVersion, engineBridgesOf, removeEngineFolder } from './setup/docker.ts'
+import { containerdNamespaceOf, dockerVersion, engineBridgesOf, removeEngineFolder } from './setup/docker.ts'
+import { endShims, findShims } from './setup/engine-processes.ts'
 
 const createDownLog = () => createLog({ level: 'warn', component: 'down' })
 
 /**
- * Removes what an engine leaves of a cluster when it ends, or is killed: its folder for sockets with the mounts in it, bridges, their links and rules.
+ * Removes what an engine leaves of a cluster when it ends, or is killed: containers that no engine knows any more, its folder for sockets
+ * with the mounts in it, bridges, their links and rules.
  * To be called when no engine of the cluster runs any longer.
  */
 export async function removeEngineTraces(folder: DataFolder): Promise<void> {
+  await endShims(findShims(containerdNamespaceOf(folder)), systemClock)
   removeEngineFolder(folder)
   if (process.getuid?.() === 0) await removeBridges({ bridges: engineBridgesOf(folder), log: createDownLog() })
 }

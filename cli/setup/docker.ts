@@ -49,7 +49,7 @@ export function dockerEngineSpec(options: {
 }): ProcessSpec {
   const { folder, program, url, isSecond } = options
   const runFolder = engineFolder(folder)
-  const name = `binnacle-${folder.clusterId}`
+  const name = containerdNamespaceOf(folder)
   return {
     name: 'dockerd',
     command: program,
@@ -77,6 +77,9 @@ export function dockerEngineSpec(options: {
     stopTimeoutMs: 30_000,
   }
 }
+
+/** What containerd, and each of its shims, knows the containers of the cluster's own engine under. */
+export const containerdNamespaceOf = (folder: DataFolder) => `binnacle-${folder.clusterId}`
 
 /** Addresses of a second engine's default bridge, on which none of our containers is. */
 const engineBridgeAddress = '169.254.231.1/30'
