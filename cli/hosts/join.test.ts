@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { signCertificateRequest, type SigningTerms } from '../../lib/certificate-request.ts'
 import { systemClock, toTimestamp } from '../../lib/clock.ts'
 import { silentLog } from '../../lib/log.ts'
@@ -157,8 +157,12 @@ describe('a host that joins', () => {
   })
 
   it('does not under the name of a node that is there and ready', async () => {
-    const node = await client.create(CoreV1Node, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'far' }, spec: {} })
-    await client.updateStatus(CoreV1Node, { ...node, status: { conditions: [{ type: 'Ready', status: 'True' }] } })
+    await client.create(CoreV1Node, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'far' }, spec: {} })
+    // Controllers write to the node as well.
+    await vi.waitFor(async () => {
+      const node = await client.get(CoreV1Node, { name: 'far' })
+      await client.updateStatus(CoreV1Node, { ...node, status: { conditions: [{ type: 'Ready', status: 'True' }] } })
+    })
     await expect(joinCluster(options())).rejects.toThrow('--name: "far" is in the cluster already')
   })
 })
