@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { alertPeerFlags } from '../alert-peer-flags.ts'
+import { parseFlagTable } from '../flag-table.ts'
 import { UsageError } from '../options.ts'
 import { parseHeapsterSource } from './aggregator-source.ts'
 import { describeAggregator, parseAggregatorFlags } from './aggregator.ts'
@@ -27,6 +29,12 @@ describe('the flags of binnacle aggregator', () => {
     })
     expect(unused.map(([name]) => name)).toEqual(['logtostderr', 'v'])
     expect(describeAggregator()).toContain('--kubelet-insecure-tls')
+  })
+
+  it('share alerts by a Lease that alert servers without rules do not lead by', () => {
+    const { flags } = parseAggregatorFlags(['--data-dir=d', '--peers=127.0.0.1:9095'])
+    expect(flags).toMatchObject({ peers: { host: '127.0.0.1', port: 9095 }, 'lease-name': 'binnacle-aggregator-alerts' })
+    expect(parseFlagTable([], alertPeerFlags)['lease-name']).not.toBe(flags['lease-name'])
   })
 
   it.each([

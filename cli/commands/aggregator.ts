@@ -16,6 +16,8 @@ import { createHttpsTransport } from '../../orchestrator/client/https-transport.
 import { createInformerFactory } from '../../orchestrator/client/informer-factory.ts'
 import { KubeconfigError, loadKubeconfig } from '../../orchestrator/client/kubeconfig.ts'
 import { createClient } from '../../orchestrator/client/rest-client.ts'
+import type { Client } from '../../orchestrator/client/client.ts'
+import { alertPeerSettings } from '../alert-peer-flags.ts'
 import { readAggregatorConfiguration, readShardingSettings } from '../aggregator-configuration.ts'
 import { describeFlagTable, parseFlagTable, type FlagValues } from '../flag-table.ts'
 import { UsageError } from '../options.ts'
@@ -136,7 +138,7 @@ async function buildAggregator({ flags, sinks, environment, log }: Parts): Promi
     http: { host: flags['listen-ip'], port: flags.port },
     metricsApi: { hosts: flags['secure-listen-ip'], port: flags['secure-port'], tls: await servingCertificate(flags) },
   })
-  const instruments = instrumentsOf(flags, { aggregator, events, ...settings, log })
+  const instruments = instrumentsOf(flags, { aggregator, events, ...settings, log }, client)
   const abort = new AbortController()
   let running: Promise<void> | undefined
   return {
@@ -158,10 +160,12 @@ async function buildAggregator({ flags, sinks, environment, log }: Parts): Promi
 }
 
 /** Alerts and the page, where there is a folder for what they keep. */
-function instrumentsOf(flags: Flags, parts: Omit<InstrumentsOptions, 'alerts' | 'page'>): Instruments | undefined {
+function instrumentsOf(flags: Flags, parts: Omit<InstrumentsOptions, 'alerts' | 'page'>, client: Client): Instruments | undefined {
   const dataDir = flags['data-dir']
+  const peers = alertPeerSettings(flags)
   if (dataDir === undefined) {
-    if (flags.rules.length > 0 || flags['alerts-config'] !== undefined) throw new UsageError('--rules and --alerts-config need --data-dir')
+    if (flags.rules.length > 0 || flags['alerts-config'] !== undefined || peers !== undefined)
+      throw new UsageError('--rules, --alerts-config and --peers need --data-dir')
     return undefined
   }
   const host = flags['listen-ip']
@@ -172,6 +176,7 @@ function instrumentsOf(flags: Flags, parts: Omit<InstrumentsOptions, 'alerts' | 
       rulesFiles: flags.rules,
       ...(flags['alerts-config'] === undefined ? {} : { configFile: flags['alerts-config'] }),
       http: { host, port: flags['alerts-port'] },
+      ...(peers === undefined ? {} : { sharing: { peers, client } }),
     },
     page: { host, port: flags['web-port'] },
   })

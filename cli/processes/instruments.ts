@@ -8,6 +8,9 @@ import type { AlertRow, EventRow } from '../../dashboards/web/model.ts'
 import { fromTimestamp, systemClock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { systemRandom } from '../../lib/random.ts'
+import type { Client } from '../../orchestrator/client/client.ts'
+import type { AlertPeerSettings } from '../alert-peer-flags.ts'
+import { createPeeredAlerts } from '../alert-peers.ts'
 import { complaintOf, jsonOf, probe } from '../doctor/probe.ts'
 import type { Process } from './lifecycle.ts'
 
@@ -31,6 +34,8 @@ export interface InstrumentsOptions {
     readonly http: Listener
     /** Files of rules; the shipped ones where there are none. */
     readonly rulesFiles: readonly string[]
+    /** Among whom the alerts are shared; by default nobody. */
+    readonly sharing?: { readonly peers: AlertPeerSettings; readonly client: Client }
   }
   readonly page: Listener
   readonly log: Log
@@ -43,8 +48,8 @@ export interface Instruments extends Process {
 
 /** What makes an aggregator's figures of use to people: alert rules with their receivers, and the page. */
 export function createInstruments({ aggregator, events, windowMs, resolutionMs, log, ...options }: InstrumentsOptions): Instruments {
-  const { rulesFiles, http, ...settings } = options.alerts
-  const alerts = createAlerts({
+  const { rulesFiles, http, sharing, ...settings } = options.alerts
+  const alertOptions = {
     window: aggregator.window,
     sources: { ...ruleSources(aggregator), windowMs, events },
     clock: systemClock,
@@ -54,7 +59,8 @@ export function createInstruments({ aggregator, events, windowMs, resolutionMs, 
     rulesFiles: rulesFiles.length === 0 ? [defaultRulesFile] : rulesFiles,
     http,
     externalUrl: `http://${http.host}:${http.port}`,
-  })
+  }
+  const alerts = sharing === undefined ? createAlerts(alertOptions) : createPeeredAlerts(alertOptions, sharing.peers, sharing.client)
   const web = createWeb({
     window: aggregator.window,
     resolutionMs,
