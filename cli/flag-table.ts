@@ -68,13 +68,18 @@ export function parseCommandLine<T extends FlagTable>(
   return { values: Object.fromEntries(values) as FlagValues<T>, words }
 }
 
+/** A line of a help text: what is typed, and behind it or, where it is too long for its column, below it what that does. */
+export function helpRow(typed: string, help: string, column: number): string {
+  return typed.length < column ? `${typed.padEnd(column)}${help}` : `${typed}\n${' '.repeat(column)}${help}`
+}
+
 /** The help text of a table, a line per flag. */
 export function describeFlagTable(table: FlagTable): string {
   return Object.entries(table)
     .map(([name, { placeholder, help, fallback, letter }]) => {
       const left = `  ${letter === undefined ? '' : `-${letter}, `}--${name}${placeholder === undefined ? '' : ` ${placeholder}`}`
       const shown = fallback === undefined || fallback === '' || fallback === 'false' ? '' : ` (default ${fallback})`
-      return `${left.padEnd(44)} ${help}${shown}`
+      return helpRow(left, `${help}${shown}`, 45)
     })
     .join('\n')
 }

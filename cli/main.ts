@@ -1,3 +1,4 @@
+import { helpRow } from './flag-table.ts'
 import type { CommandContext } from './commands/start.ts'
 import { DataFolderError, findDataFolder } from './data-folder.ts'
 import { JoinError } from './hosts/join-error.ts'
@@ -234,7 +235,7 @@ const withOwnHelp = [
 ]
 
 function helpText(): string {
-  const rows = Object.values(commands).map(({ usage, help }) => `  ${usage.padEnd(40)}${help}`)
+  const rows = Object.values(commands).map(({ usage, help }) => helpRow(`  ${usage}`, help, 42))
   return `Usage: binnacle COMMAND\n\n${rows.join('\n')}\n\nFlags\n${describeFlags()}`
 }
 

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { autoscalerFlags, autoscalerSettings, toAutoscalerFlags } from './autoscaler-flags.ts'
 import type { AutoscalerFlags } from './autoscaler-flags.ts'
+import { helpRow } from './flag-table.ts'
 import { nodeAgentFlags, nodeAgentSettings, toNodeAgentFlags } from './node-agent-flags.ts'
 import type { NodeAgentSettings } from './node-agent-flags.ts'
 import {
@@ -289,7 +290,7 @@ export function describeFlags(): string {
   return Object.entries(flags as Record<string, Flag>)
     .map(([name, flag]) => {
       const left = `  --${name}${flag.value === undefined ? '' : ` ${flag.value}`}`
-      return `${left.padEnd(36)}${flag.help}${flag.fallback === undefined ? '' : ` (default ${flag.fallback})`}`
+      return helpRow(left, `${flag.help}${flag.fallback === undefined ? '' : ` (default ${flag.fallback})`}`, 36)
     })
     .join('\n')
 }
