@@ -152,6 +152,9 @@ describe('a static pod', () => {
     await until(async () => ((await running()).length === 1 ? true : undefined))
     transport.intercept(undefined)
     expect((await runningMirror()).spec.nodeName).toBe('n1')
-    await starting
+    let isStarted = false
+    void starting.then(() => (isStarted = true))
+    // Services may be asked for once more a little later.
+    await until(() => (isStarted ? true : undefined))
   })
 })
