@@ -28,6 +28,9 @@ export interface PageOptions {
 
 const require = createRequire(import.meta.url)
 
+/** Modules that pages have in common, which import them by their place among the sources. */
+const sharedFolder = { path: '/lib/page', folder: join(import.meta.dirname, 'page') } as const
+
 /** Bare imports of pages' modules → file inside the package. All of it is served from here: a page needs no other host. */
 const packages = {
   preact: ['preact', 'dist/preact.mjs'],
@@ -39,16 +42,22 @@ const packages = {
 export async function loadPageAssets({ clientFolder, prefix = '' }: PageOptions): Promise<PageAssets> {
   const files = new Map<string, PageAsset>()
   const importMap = JSON.stringify({
-    imports: Object.fromEntries(Object.keys(packages).map((name) => [name, `${prefix}/assets/${moduleFile(name)}`])),
+    imports: {
+      ...Object.fromEntries(Object.keys(packages).map((name) => [name, `${prefix}/assets/${moduleFile(name)}`])),
+      // A way up from /client ends at the top, without the prefix.
+      [`${sharedFolder.path}/`]: `${prefix}${sharedFolder.path}/`,
+    },
   })
   for (const [name, [packageName, file]] of Object.entries(packages))
     files.set(`/assets/${moduleFile(name)}`, asset('text/javascript', readPackageFile(packageName, file)))
-  const textOf = (file: string) => readFileSync(join(clientFolder, file), 'utf8')
-  const names = readdirSync(clientFolder)
-  const modules = names.filter((file) => file.endsWith('.ts'))
-  const scripts = await stripTypes(modules.map(textOf))
-  for (const [index, file] of modules.entries()) files.set(`/client/${file}`, asset('text/javascript', scripts[index]!))
-  for (const file of names.filter((name) => name.endsWith('.css'))) files.set(`/client/${file}`, asset('text/css', textOf(file)))
+  const sources = [sharedFolder, { path: '/client', folder: clientFolder }].flatMap(({ path, folder }) =>
+    readdirSync(folder).map((name) => ({ path: `${path}/${name}`, file: join(folder, name) })),
+  )
+  const modules = sources.filter(({ file }) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+  const scripts = await stripTypes(modules.map(({ file }) => readFileSync(file, 'utf8')))
+  for (const [index, { path }] of modules.entries()) files.set(path, asset('text/javascript', scripts[index]!))
+  for (const { path, file } of sources.filter(({ file }) => file.endsWith('.css')))
+    files.set(path, asset('text/css', readFileSync(file, 'utf8')))
   files.set('/assets/uplot.css', asset('text/css', readPackageFile('uplot', 'dist/uPlot.min.css')))
   const page = readFileSync(join(clientFolder, 'index.html'), 'utf8')
     .replaceAll('="/', `="${prefix}/`)

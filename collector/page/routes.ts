@@ -29,7 +29,7 @@ export function registerPage(instance: WebServer, { store, pathPrefix }: PageOpt
       .type(file.type)
     return request.headers['if-none-match'] === file.etag ? reply.code(304).send() : reply.send(file.bytes)
   }
-  for (const folder of ['assets', 'client']) {
+  for (const folder of ['assets', 'client', 'lib']) {
     instance.get(`/${folder}/*`, (request, reply) => send(request, reply, `/${folder}${restOf(request)}`))
   }
   for (const path of ['/', '/docker', '/docker/*', '/podman', '/podman/*', '/containers']) {

@@ -1,5 +1,13 @@
 import type { ChartDefinition } from './chart-view.ts'
+import { binarySteps, decimalSteps, type Unit } from '../../../lib/page/line-chart.ts'
 import { formatBytes, formatBytesPerSecond, formatCores, formatCount, formatPercent } from './format.ts'
+
+const cores: Unit = { format: formatCores, steps: decimalSteps(-3) }
+const bytes: Unit = { format: formatBytes, steps: binarySteps }
+const bytesPerSecond: Unit = { format: formatBytesPerSecond, steps: binarySteps }
+const percent: Unit = { format: formatPercent, steps: decimalSteps(-1) }
+const count: Unit = { format: formatCount, steps: decimalSteps(0) }
+const rate: Unit = { format: formatCount, steps: decimalSteps(-1) }
 
 /** The charts of a container, in the order of the page; one without figures is left out. */
 export const charts: readonly ChartDefinition[] = [
@@ -10,7 +18,7 @@ export const charts: readonly ChartDefinition[] = [
       ['cpu_user_cores', 'user'],
       ['cpu_system_cores', 'kernel'],
     ],
-    format: formatCores,
+    unit: cores,
     isAlways: true,
   },
   {
@@ -21,7 +29,7 @@ export const charts: readonly ChartDefinition[] = [
       ['memory_rss_bytes', 'anonymous'],
       ['memory_swap_bytes', 'swap'],
     ],
-    format: formatBytes,
+    unit: bytes,
     isAlways: true,
   },
   {
@@ -30,10 +38,10 @@ export const charts: readonly ChartDefinition[] = [
       ['cpu_limit_percent', 'CPU'],
       ['memory_limit_percent', 'memory'],
     ],
-    format: formatPercent,
+    unit: percent,
     isAlways: true,
   },
-  { title: 'Throttled periods', figures: [['cpu_throttled_percent', 'of periods']], format: formatPercent },
+  { title: 'Throttled periods', figures: [['cpu_throttled_percent', 'of periods']], unit: percent },
   {
     title: 'Waiting (pressure)',
     figures: [
@@ -41,7 +49,7 @@ export const charts: readonly ChartDefinition[] = [
       ['memory_pressure_some_percent', 'memory'],
       ['io_pressure_some_percent', 'disk'],
     ],
-    format: formatPercent,
+    unit: percent,
   },
   {
     title: 'Network',
@@ -49,7 +57,7 @@ export const charts: readonly ChartDefinition[] = [
       ['network_receive_bytes_per_second', 'received'],
       ['network_transmit_bytes_per_second', 'sent'],
     ],
-    format: formatBytesPerSecond,
+    unit: bytesPerSecond,
     isAlways: true,
   },
   {
@@ -60,7 +68,7 @@ export const charts: readonly ChartDefinition[] = [
       ['network_receive_drops_per_second', 'dropped'],
       ['network_errors_per_second', 'errors'],
     ],
-    format: formatCount,
+    unit: rate,
   },
   {
     title: 'Disk',
@@ -68,7 +76,7 @@ export const charts: readonly ChartDefinition[] = [
       ['disk_read_bytes_per_second', 'read'],
       ['disk_write_bytes_per_second', 'written'],
     ],
-    format: formatBytesPerSecond,
+    unit: bytesPerSecond,
   },
   {
     title: 'Disk operations per second',
@@ -76,7 +84,7 @@ export const charts: readonly ChartDefinition[] = [
       ['disk_reads_per_second', 'reads'],
       ['disk_writes_per_second', 'writes'],
     ],
-    format: formatCount,
+    unit: rate,
   },
   {
     title: 'Disk space',
@@ -84,7 +92,7 @@ export const charts: readonly ChartDefinition[] = [
       ['filesystem_usage_bytes', 'writable layer'],
       ['logs_usage_bytes', 'logs'],
     ],
-    format: formatBytes,
+    unit: bytes,
   },
   {
     title: 'Tasks and descriptors',
@@ -93,7 +101,7 @@ export const charts: readonly ChartDefinition[] = [
       ['file_descriptors', 'descriptors'],
       ['sockets', 'sockets'],
     ],
-    format: formatCount,
+    unit: count,
   },
-  { title: 'OOM kills', figures: [['memory_oom_kills', 'kills']], format: formatCount },
+  { title: 'OOM kills', figures: [['memory_oom_kills', 'kills']], unit: count },
 ]

@@ -18,6 +18,7 @@ export function formatBytesPerSecond(bytes: number | null | undefined): string {
 
 export function formatCores(cores: number | null | undefined): string {
   if (cores == null) return '–'
+  if (cores < 0.0005) return cores > 0 ? '<0.001' : '0'
   return cores >= 10 ? cores.toFixed(1) : cores >= 0.1 ? cores.toFixed(2) : cores.toFixed(3)
 }
 

@@ -1,16 +1,24 @@
 import { h } from 'preact'
 import { Chart, type ChartProps } from './chart-view.ts'
+import { binarySteps, decimalSteps, type Unit } from '../../../lib/page/line-chart.ts'
 import { formatBytes, formatCount, formatCpu, formatPercent, formatPerSecond, formatRate, formatShare } from './format.ts'
 
-type ChartSpec = Pick<ChartProps, 'title' | 'format' | 'metrics'>
+type ChartSpec = Pick<ChartProps, 'title' | 'unit' | 'metrics'>
+
+const cpu: Unit = { format: formatCpu, steps: decimalSteps(0) }
+const bytes: Unit = { format: formatBytes, steps: binarySteps }
+const bytesPerSecond: Unit = { format: formatRate, steps: binarySteps }
+const perSecond: Unit = { format: formatPerSecond, steps: decimalSteps(-1) }
+const percent: Unit = { format: formatPercent, steps: decimalSteps(-1) }
+const share: Unit = { format: (value) => (value == null ? '–' : formatShare(value, 1)), steps: decimalSteps(-2) }
+const count: Unit = { format: formatCount, steps: decimalSteps(0) }
 
 const line = (name: string, label: string) => ({ name, label })
-const share = (value: number | null) => (value === null ? '–' : formatShare(value, 1))
 
 const first: readonly ChartSpec[] = [
   {
     title: 'CPU',
-    format: formatCpu,
+    unit: cpu,
     metrics: [
       line('cpu/usage_rate', 'in use'),
       line('cpu/request', 'requested'),
@@ -20,7 +28,7 @@ const first: readonly ChartSpec[] = [
   },
   {
     title: 'Memory',
-    format: formatBytes,
+    unit: bytes,
     metrics: [
       line('memory/working_set', 'working set'),
       line('memory/request', 'requested'),
@@ -28,36 +36,36 @@ const first: readonly ChartSpec[] = [
       line('memory/node_allocatable', 'allocatable'),
     ],
   },
-  { title: 'Network', format: formatRate, metrics: [line('network/rx_rate', 'received'), line('network/tx_rate', 'sent')] },
+  { title: 'Network', unit: bytesPerSecond, metrics: [line('network/rx_rate', 'received'), line('network/tx_rate', 'sent')] },
 ]
 
 const more: readonly ChartSpec[] = [
   {
     title: 'Waiting for CPU, memory, disks',
-    format: formatPercent,
+    unit: percent,
     metrics: [line('cpu/pressure', 'CPU'), line('memory/pressure', 'memory'), line('disk/io_pressure', 'disks')],
   },
-  { title: 'CPU withheld by limits', format: formatCpu, metrics: [line('cpu/cfs_throttled_time_rate', 'withheld')] },
-  { title: 'Throttled periods', format: share, metrics: [line('cpu/cfs_throttled_share', 'throttled')] },
+  { title: 'CPU withheld by limits', unit: cpu, metrics: [line('cpu/cfs_throttled_time_rate', 'withheld')] },
+  { title: 'Throttled periods', unit: share, metrics: [line('cpu/cfs_throttled_share', 'throttled')] },
   {
     title: 'Disk traffic',
-    format: formatRate,
+    unit: bytesPerSecond,
     metrics: [line('disk/io_read_bytes_rate@all', 'read'), line('disk/io_write_bytes_rate@all', 'written')],
   },
   {
     title: 'Disk operations',
-    format: formatPerSecond,
+    unit: perSecond,
     metrics: [line('disk/io_reads_rate@all', 'reads'), line('disk/io_writes_rate@all', 'writes')],
   },
-  { title: 'Root file system', format: formatBytes, metrics: [line('filesystem/usage@/', 'in use'), line('filesystem/limit@/', 'size')] },
+  { title: 'Root file system', unit: bytes, metrics: [line('filesystem/usage@/', 'in use'), line('filesystem/limit@/', 'size')] },
   {
     title: 'Packets',
-    format: formatPerSecond,
+    unit: perSecond,
     metrics: [line('network/rx_packets_rate', 'received'), line('network/tx_packets_rate', 'sent')],
   },
   {
     title: 'Packets dropped and broken',
-    format: formatPerSecond,
+    unit: perSecond,
     metrics: [
       line('network/rx_dropped_rate', 'received, dropped'),
       line('network/tx_dropped_rate', 'sent, dropped'),
@@ -67,7 +75,7 @@ const more: readonly ChartSpec[] = [
   },
   {
     title: 'Kills for want of memory, restarts',
-    format: formatCount,
+    unit: count,
     metrics: [line('memory/oom_kills', 'kills so far'), line('restart_count', 'restarts so far')],
   },
 ]
@@ -75,28 +83,28 @@ const more: readonly ChartSpec[] = [
 const monitor: readonly ChartSpec[] = [
   {
     title: 'Nodes',
-    format: formatCount,
+    unit: count,
     metrics: [line('monitor/nodes@owned', 'scraped'), line('monitor/nodes@healthy', 'healthy'), line('monitor/nodes@failing', 'failing')],
   },
   {
     title: 'Age of figures, duration of scrapes (ms)',
-    format: formatCount,
+    unit: count,
     metrics: [
       line('monitor/freshness@max', 'oldest'),
       line('monitor/scrape_duration@max', 'slowest scrape'),
       line('monitor/lateness@max', 'latest begin'),
     ],
   },
-  { title: 'CPU of the process', format: formatCpu, metrics: [line('monitor/cpu_usage_rate', 'in use')] },
+  { title: 'CPU of the process', unit: cpu, metrics: [line('monitor/cpu_usage_rate', 'in use')] },
   {
     title: 'Memory of the process',
-    format: formatBytes,
+    unit: bytes,
     metrics: [line('monitor/memory_rss', 'resident'), line('monitor/window_bytes', 'window'), line('monitor/window_limit', 'window limit')],
   },
-  { title: 'Points that wait for InfluxDB', format: formatCount, metrics: [line('monitor/points_waiting@spool', 'waiting')] },
+  { title: 'Points that wait for InfluxDB', unit: count, metrics: [line('monitor/points_waiting@spool', 'waiting')] },
   {
     title: 'Event loop delay (ms)',
-    format: formatCount,
+    unit: count,
     metrics: [
       line('monitor/event_loop_delay@mean', 'mean'),
       line('monitor/event_loop_delay@p99', '99 %'),

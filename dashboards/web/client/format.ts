@@ -1,14 +1,15 @@
-/** Millicores as people say them: `250m`, `1.5`. */
-export function formatCpu(millicores: number | null): string {
-  if (millicores === null) return '–'
+/** Millicores as people say them: `0.4m`, `250m`, `1.5`. */
+export function formatCpu(millicores: number | null | undefined): string {
+  if (millicores == null) return '–'
+  if (millicores < 10) return `${Number(millicores.toFixed(1))}m`
   return millicores < 1000 ? `${Math.round(millicores)}m` : (millicores / 1000).toFixed(2).replace(/\.?0+$/, '')
 }
 
 const byteUnits = ['B', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi']
 
 /** Bytes in powers of 1024: `12 Mi`. */
-export function formatBytes(bytes: number | null): string {
-  if (bytes === null) return '–'
+export function formatBytes(bytes: number | null | undefined): string {
+  if (bytes == null) return '–'
   let value = Math.abs(bytes)
   let unit = 0
   while (value >= 1024 && unit < byteUnits.length - 1) {
@@ -34,23 +35,23 @@ export function formatShare(part: number | null, whole: number | null): string {
 }
 
 /** Bytes per second. */
-export function formatRate(value: number | null): string {
-  return value === null ? '–' : `${formatBytes(value)}/s`
+export function formatRate(value: number | null | undefined): string {
+  return value == null ? '–' : `${formatBytes(value)}/s`
 }
 
 /** A percentage as it is measured: `0.3 %`. */
-export function formatPercent(value: number | null): string {
-  return value === null ? '–' : `${value >= 10 ? Math.round(value) : Number(value.toFixed(1))} %`
+export function formatPercent(value: number | null | undefined): string {
+  return value == null ? '–' : `${value >= 10 ? Math.round(value) : Number(value.toFixed(1))} %`
 }
 
 /** How often per second. */
-export function formatPerSecond(value: number | null): string {
-  return value === null ? '–' : `${formatCount(value)}/s`
+export function formatPerSecond(value: number | null | undefined): string {
+  return value == null ? '–' : `${formatCount(value)}/s`
 }
 
 /** A number of things, in thousands and millions where there are many. */
-export function formatCount(value: number | null): string {
-  if (value === null) return '–'
+export function formatCount(value: number | null | undefined): string {
+  if (value == null) return '–'
   if (Math.abs(value) >= 1e6) return `${Number((value / 1e6).toFixed(1))} M`
   if (Math.abs(value) >= 1e4) return `${Number((value / 1e3).toFixed(1))} k`
   return String(Number(value.toFixed(value < 10 ? 2 : 0)))
