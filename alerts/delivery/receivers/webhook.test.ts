@@ -8,6 +8,7 @@ import { isMail } from '../../routing/receiver.ts'
 import { HttpCollector } from '../../testing/http-collector.ts'
 import { readIntegration } from '../../testing/read-integration.ts'
 import { sampleNotification } from '../../testing/sample-notification.ts'
+import { refuseMetadata } from '../address-guard.ts'
 import { createHttpIntegration, parseRetryAfter } from '../http-integration.ts'
 import type { Integration, Notification } from '../notification.ts'
 
@@ -148,11 +149,32 @@ describe('a webhook', () => {
     'http://169.254.169.254/latest/meta-data',
     'http://[fe80::1]/',
     'http://[::ffff:169.254.169.254]/',
+    'http://[::169.254.169.254]/',
+    'http://[::ffff:0:a9fe:a9fe]/',
     'http://[64:ff9b::169.254.169.254]/',
+    'http://[64:ff9b::100.100.100.200]/',
+    'http://[64:ff9b::c000:c0]/',
+    'http://[64:ff9b:1::169.254.169.254]/',
+    'http://[2002:a9fe:a9fe::1]/',
+    'http://[2002:6464:64c8::1]/',
+    'http://[fd00:ec2::254]/',
+    'http://[fd00:ec2::23]/',
     'http://100.100.100.200/',
+    'http://192.0.0.192/',
+    'http://168.63.129.16/machine?comp=goalstate',
     'http://0xa9fea9fe/',
+    'http://2852039166/',
+    'http://0251.0376.0251.0376/',
+    'http://169.254.43518/',
+    'http://169.254.169.254./',
+    'http://①⑥⑨.254.169.254/',
   ])('at the address of metadata %s is not called', async (url) => {
     expect(await send(`url: '${url}'`)).toMatchObject({ outcome: 'retry', reason: expect.stringMatching(/address of cloud metadata/) })
+  })
+
+  it('may be at an address that only looks like those', async () => {
+    for (const address of ['100.100.100.201', '192.0.0.191', '64:ff9b::a00:1', '2002:a00:1::1', '2001:db8::a9fe:a9fe', '::1', '127.0.0.1'])
+      expect(() => refuseMetadata(address)).not.toThrow()
   })
 
   it('that sends an endless answer is not read to the end', async () => {
