@@ -1,17 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ClusterEvent } from '../../aggregator/events.ts'
 import { FakeWindow, podEntity } from '../../aggregator/fake-window.ts'
 import { FakeClock } from '../../lib/fake-clock.ts'
-import { silentLog } from '../../lib/log.ts'
-import { systemRandom } from '../../lib/random.ts'
 import { EventWindow } from '../evaluation/event-window.ts'
-import { HttpCollector } from '../testing/http-collector.ts'
-import { createClusteredAlerts } from './app.ts'
+import { ServerGroup, callServer } from '../testing/server-group.ts'
 import type { ClusteredAlerts } from './app.ts'
-import { FakeLeases } from './fake-leases.ts'
 
 const second = 1000
 const minute = 60 * second
@@ -28,73 +23,31 @@ groups:
 `
 
 interface Monitor {
-  readonly name: string
   readonly window: FakeWindow
   readonly events: EventWindow
   readonly server: ClusteredAlerts
 }
 
-let folder: string
 let clock: FakeClock
-let collector: HttpCollector
-let leases: FakeLeases
-let monitors: Monitor[]
+let servers: ServerGroup
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'binnacle-cluster-rules-'))
   clock = new FakeClock()
-  collector = new HttpCollector()
-  await collector.start()
-  leases = new FakeLeases()
-  monitors = []
-  writeFileSync(join(folder, 'rules.yaml'), rules)
-  const route = `{receiver: r, group_by: ['...'], group_wait: 0s, group_interval: 5s, repeat_interval: 4h, routes: [{receiver: nobody, matchers: ['alertname=Tick']}]}`
-  const receivers = `[{name: r, webhook_configs: [{url: '${collector.url}/'}]}, {name: nobody}]`
-  writeFileSync(join(folder, 'am.yml'), `route: ${route}\nreceivers: ${receivers}\n`)
+  servers = new ServerGroup({ clock, leaseDurationMs: 10 * second })
+  writeFileSync(join(servers.folder, 'rules.yaml'), rules)
+  await servers.open(
+    `{receiver: r, group_by: ['...'], group_wait: 0s, group_interval: 5s, repeat_interval: 4h, routes: [{receiver: nobody, matchers: ['alertname=Tick']}]}`,
+    ['{name: nobody}'],
+  )
 })
 
-afterEach(async () => {
-  await Promise.all(monitors.map(({ server }) => server.stop()))
-  await collector.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => servers.close())
 
 async function startMonitor(name: string): Promise<Monitor> {
   const window = new FakeWindow()
   const events = new EventWindow({ windowMs: 60 * minute })
-  const server = createClusteredAlerts({
-    window,
-    sources: { events },
-    clock,
-    random: systemRandom,
-    log: silentLog,
-    dataDir: join(folder, name),
-    rulesFiles: [join(folder, 'rules.yaml')],
-    configFile: join(folder, 'am.yml'),
-    http: { host: '127.0.0.1', port: 0 },
-    externalUrl: 'http://x',
-    name,
-    peers: { host: '127.0.0.1', port: 0 },
-    leases: leases.for(name),
-    leaseDurationMs: 10 * second,
-  })
-  const monitor = { name, window, events, server }
-  monitors.push(monitor)
-  await server.start()
-  return monitor
-}
-
-/** As a killed process: the Lease stays as it is. */
-async function kill(monitor: Monitor): Promise<void> {
-  leases.cutOff(monitor.name)
-  await monitor.server.stop()
-  monitors.splice(monitors.indexOf(monitor), 1)
-}
-
-async function get<T>({ server }: Monitor, path: string): Promise<T> {
-  const response = await fetch(`http://${server.address}${path}`)
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
-  return (await response.json()) as T
+  const server = await servers.start(name, { window, sources: { events }, rulesFiles: [join(servers.folder, 'rules.yaml')] })
+  return { window, events, server }
 }
 
 interface Shown {
@@ -104,7 +57,7 @@ interface Shown {
 }
 
 const alertsOf = async (monitor: Monitor) =>
-  (await get<Shown[]>(monitor, '/api/v2/alerts?receiver=r')).map(({ fingerprint, startsAt, labels }) => ({
+  ((await callServer(monitor.server, '/api/v2/alerts?receiver=r')).body as Shown[]).map(({ fingerprint, startsAt, labels }) => ({
     name: labels['alertname'],
     fingerprint,
     startsAt,
@@ -115,11 +68,9 @@ async function step(see: () => void): Promise<void> {
   see()
   for (let passed = 0; passed < 5 * second; passed += second) {
     await clock.advance(second)
-    const leader = monitors.find(({ server }) => server.isLeading)
-    if (leader === undefined) continue
+    const leader = [...servers.members.values()].find(({ isLeading }) => isLeading)
     // Changes are taken in order: when this one is everywhere, those before it are.
-    const body = JSON.stringify([{ labels: { alertname: 'Tick' } }])
-    await fetch(`http://${leader.server.address}/api/v2/alerts`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    if (leader !== undefined) await callServer(leader, '/api/v2/alerts', [{ labels: { alertname: 'Tick' } }])
   }
 }
 
@@ -128,7 +79,7 @@ async function pass(ms: number, see: () => void): Promise<void> {
 }
 
 const told = () =>
-  collector.received.map(({ body }) => {
+  servers.collector.received.map(({ body }) => {
     const { status, alerts } = JSON.parse(body) as { status: string; alerts: { labels: { alertname: string } }[] }
     return `${status} ${alerts[0]!.labels.alertname}`
   })
@@ -162,14 +113,14 @@ describe('rules of several servers', () => {
       await pass(30 * second, scrape(a))
       const b = await startMonitor('b')
       await step(scrape(a))
-      await expect.poll(() => leases.record?.inSync).toEqual(['a', 'b'])
+      await expect.poll(() => servers.leases.record?.inSync).toEqual(['a', 'b'])
       await step(scrape(a))
       const before = await alertsOf(a)
       expect(new Set(before.map(({ name }) => name))).toEqual(new Set(['Busy', 'Gone', 'Loops', 'Sum']))
       await expect.poll(told).toHaveLength(4)
 
-      await kill(a)
-      for (let waited = 0; leases.record?.holder !== 'b' && waited < minute; waited += 5 * second) await step(() => {})
+      await servers.kill('a')
+      for (let waited = 0; servers.leases.record?.holder !== 'b' && waited < minute; waited += 5 * second) await step(() => {})
       await expect.poll(() => b.server.isLeading).toBe(true)
       expect(await alertsOf(b)).toEqual(before)
       // Nodes come in one after the other, and the first samples are none of the worst.
@@ -192,7 +143,7 @@ describe('rules of several servers', () => {
   )
 
   it('are read when a server starts, so that a mistake is not found by its take-over', async () => {
-    writeFileSync(join(folder, 'rules.yaml'), 'groups: 5')
+    writeFileSync(join(servers.folder, 'rules.yaml'), 'groups: 5')
     await expect(startMonitor('a')).rejects.toThrow('must be a list')
   })
 })
