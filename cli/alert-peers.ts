@@ -20,7 +20,7 @@ export function createPeeredAlerts(
       ...(advertise !== undefined && { advertise }),
       ...(tls !== undefined && { tls: { ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key) } }),
     },
-    leases: createAlertLeases({ client, clock: alerts.clock, ...lease, leaseDurationMs: lease.durationMs }),
+    leases: createAlertLeases({ client, clock: alerts.clock, log: alerts.log, ...lease, leaseDurationMs: lease.durationMs }),
     leaseDurationMs: lease.durationMs,
     ...(takeOverAfterMs !== undefined && { takeOverAfterMs }),
   })

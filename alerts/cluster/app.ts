@@ -9,8 +9,8 @@ import { openThreadJournal } from '../state/thread-journal.ts'
 import { Election } from './election.ts'
 import { Follower } from './follower.ts'
 import { statusPath } from './frames.ts'
-import type { LeaseStore } from './lease.ts'
-import { LeaderProxy, answer, createPeerDoor } from './peer-door.ts'
+import type { LeaseRecord, LeaseStore } from './lease.ts'
+import { LeaderProxy, answer, createPeerDoor, isReachable, peerAddress } from './peer-door.ts'
 import type { PeerTls } from './peer-door.ts'
 import { Replication } from './replication.ts'
 
@@ -67,6 +67,8 @@ class Member implements ClusteredAlerts {
   #follower: Follower
   #term: Term | undefined
   #leader = ''
+  /** An address in the lease that was not used. */
+  #refused = ''
   /** Beginning and end of leading, one after the other. */
   #changing: Promise<void> = Promise.resolve()
   #electing: Promise<void> = Promise.resolve()
@@ -87,7 +89,7 @@ class Member implements ClusteredAlerts {
     this.#server = process.getBuiltinModule('node:http').createServer((...both) => this.#answer(...both))
     this.#election = new Election({
       name,
-      address: () => `${peers.advertise ?? peers.host}:${this.#door.port}`,
+      address: () => this.#address(),
       leases,
       leaseDurationMs,
       clock,
@@ -97,11 +99,7 @@ class Member implements ClusteredAlerts {
       isPromised: () => this.#term?.replication.isPromised() ?? false,
       onLead: () => this.#change(() => this.#begin()),
       onLost: () => this.#change(() => this.#end()),
-      onLeader: ({ holder, address }) => {
-        this.#leader = address
-        if (this.#term === undefined) this.#follower.follow(address)
-        log.debug({ leader: holder }, 'another server leads')
-      },
+      onLeader: (lease) => this.#meetLeader(lease),
     })
   }
 
@@ -146,7 +144,7 @@ class Member implements ClusteredAlerts {
 
   get address(): string {
     const { address, port } = this.#server.address() as AddressInfo
-    return `${address.includes(':') ? `[${address}]` : address}:${port}`
+    return peerAddress(address, port)
   }
 
   get isLeading(): boolean {
@@ -162,6 +160,16 @@ class Member implements ClusteredAlerts {
     this.#changing = this.#changing
       .then(action)
       .catch((err: unknown) => this.#options.log.error({ err }, 'this server could not begin or end to lead'))
+  }
+
+  #meetLeader({ holder, address }: LeaseRecord): void {
+    const { log, peers } = this.#options
+    const isUsable = address !== '' && isReachable(address, peers.tls)
+    if (!isUsable && address !== this.#refused)
+      log.warn({ leader: holder, address }, 'the leader of the alerts is where none is called without certificates: not on loopback')
+    this.#refused = isUsable ? '' : address
+    this.#leader = isUsable ? address : ''
+    if (isUsable && this.#term === undefined) this.#follower.follow(address)
   }
 
   async #begin(): Promise<void> {
@@ -224,7 +232,7 @@ class Member implements ClusteredAlerts {
 
   #address(): string {
     const { peers } = this.#options
-    return `${peers.advertise ?? peers.host}:${this.#door.port}`
+    return peerAddress(peers.advertise ?? peers.host, this.#door.port)
   }
 
   /** A request from anybody: answered here by the leader, passed on by the others. */

@@ -1,83 +1,36 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { FakeWindow } from '../../aggregator/fake-window.ts'
 import { systemClock } from '../../lib/clock.ts'
-import { silentLog } from '../../lib/log.ts'
 import { createAuthority, issueCertificate } from '../../lib/pki.ts'
-import { systemRandom } from '../../lib/random.ts'
-import { HttpCollector } from '../testing/http-collector.ts'
-import { createClusteredAlerts } from './app.ts'
-import type { ClusteredAlerts, ClusteredAlertsOptions } from './app.ts'
-import { FakeLeases } from './fake-leases.ts'
+import { ServerGroup, callServer as call } from '../testing/server-group.ts'
+import type { ClusteredAlerts } from './app.ts'
 import { createPeerDoor } from './peer-door.ts'
 import type { PeerTls } from './peer-door.ts'
 
-let folder: string
-let collector: HttpCollector
-let leases: FakeLeases
-let members: Map<string, ClusteredAlerts>
+let servers: ServerGroup
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'binnacle-cluster-'))
-  collector = new HttpCollector()
-  await collector.start()
-  leases = new FakeLeases()
-  members = new Map()
-  const text = `route: {receiver: r, group_by: ['...'], group_wait: 0s}\nreceivers: [{name: r, webhook_configs: [{url: '${collector.url}/'}]}]\n`
-  writeFileSync(join(folder, 'am.yml'), text)
+  servers = new ServerGroup({ clock: systemClock, leaseDurationMs: 800 })
+  await servers.open(`{receiver: r, group_by: ['...'], group_wait: 0s}`)
 })
 
-afterEach(async () => {
-  await Promise.all([...members.values()].map((member) => member.stop()))
-  await collector.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-async function startMember(name: string, more: Partial<ClusteredAlertsOptions> = {}): Promise<ClusteredAlerts> {
-  const member = createClusteredAlerts({
-    window: new FakeWindow(),
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog,
-    dataDir: join(folder, name),
-    rulesFiles: [],
-    configFile: join(folder, 'am.yml'),
-    http: { host: '127.0.0.1', port: 0 },
-    externalUrl: 'http://x',
-    name,
-    peers: { host: '127.0.0.1', port: 0 },
-    leases: leases.for(name),
-    leaseDurationMs: 800,
-    ...more,
-  })
-  members.set(name, member)
-  await member.start()
-  return member
-}
+afterEach(() => servers.close())
 
 async function leaderInSync(count: number): Promise<ClusteredAlerts> {
-  await expect.poll(() => leases.record?.inSync.length, { timeout: 10_000 }).toBe(count)
-  await expect.poll(() => [...members.values()].some((member) => member.isLeading), { timeout: 10_000 }).toBe(true)
-  return [...members.values()].find((member) => member.isLeading)!
-}
-
-async function call(member: ClusteredAlerts, path: string, body?: unknown): Promise<{ status: number; body: unknown }> {
-  const given = body === undefined ? {} : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-  const response = await fetch(`http://${member.address}${path}`, given)
-  const text = await response.text()
-  return { status: response.status, body: text === '' ? '' : (JSON.parse(text) as unknown) }
+  await expect.poll(() => servers.leases.record?.inSync.length, { timeout: 10_000 }).toBe(count)
+  await expect.poll(() => [...servers.members.values()].some((member) => member.isLeading), { timeout: 10_000 }).toBe(true)
+  return [...servers.members.values()].find((member) => member.isLeading)!
 }
 
 const told = (): string[] =>
-  collector.received.map(({ body }) => (JSON.parse(body) as { alerts: { labels: { alertname: string } }[] }).alerts[0]!.labels.alertname)
+  servers.collector.received.map(
+    ({ body }) => (JSON.parse(body) as { alerts: { labels: { alertname: string } }[] }).alerts[0]!.labels.alertname,
+  )
 
 describe('several alert servers', () => {
   it('answer at each of them, and go on where the leader ended', async () => {
-    const a = await startMember('a')
-    const b = await startMember('b')
+    const a = await servers.start('a')
+    const b = await servers.start('b')
     const leader = await leaderInSync(2)
     const follower = leader === a ? b : a
     expect((await call(follower, '/api/v2/alerts', [{ labels: { alertname: 'First' } }])).status).toBe(200)
@@ -90,8 +43,7 @@ describe('several alert servers', () => {
     }
     expect((await call(follower, '/api/v2/silences', silence)).status).toBe(200)
     await expect.poll(told).toEqual(['First'])
-    await leader.stop()
-    members.delete(leader === a ? 'a' : 'b')
+    await servers.stop(leader === a ? 'a' : 'b')
     await expect.poll(() => follower.isLeading, { timeout: 10_000 }).toBe(true)
     expect((await call(follower, '/api/v2/alerts')).body).toMatchObject([{ labels: { alertname: 'First' } }])
     expect((await call(follower, '/api/v2/silences')).body).toHaveLength(1)
@@ -102,40 +54,51 @@ describe('several alert servers', () => {
   })
 
   it('do not let one take over that has missed something', async () => {
-    await startMember('a')
+    await servers.start('a')
     await leaderInSync(1)
-    leases.cutOff('b')
-    const b = await startMember('b')
-    await call(members.get('a')!, '/api/v2/alerts', [{ labels: { alertname: 'Known' } }])
-    await members.get('a')!.stop()
-    members.delete('a')
-    leases.restore('b')
+    servers.leases.cutOff('b')
+    const b = await servers.start('b')
+    await call(servers.members.get('a')!, '/api/v2/alerts', [{ labels: { alertname: 'Known' } }])
+    await servers.stop('a')
+    servers.leases.restore('b')
     await new Promise((resolve) => setTimeout(resolve, 2000))
     expect(b.isLeading).toBe(false)
     expect((await call(b, '/api/v2/alerts')).status).toBe(503)
-    await startMember('a')
+    await servers.start('a')
     await leaderInSync(2)
     expect((await call(b, '/api/v2/alerts')).body).toMatchObject([{ labels: { alertname: 'Known' } }])
   })
 
   it('go on without a follower that is away, and give it everything when it is back', async () => {
-    await startMember('a')
+    await servers.start('a')
     await leaderInSync(1)
-    await startMember('b')
+    await servers.start('b')
     await leaderInSync(2)
-    await members.get('b')!.stop()
-    members.delete('b')
+    await servers.stop('b')
     const started = performance.now()
-    expect((await call(members.get('a')!, '/api/v2/alerts', [{ labels: { alertname: 'Meanwhile' } }])).status).toBe(200)
+    expect((await call(servers.members.get('a')!, '/api/v2/alerts', [{ labels: { alertname: 'Meanwhile' } }])).status).toBe(200)
     expect(performance.now() - started).toBeLessThan(5000)
-    await expect.poll(() => leases.record?.inSync).toEqual(['a'])
-    const b = await startMember('b')
+    await expect.poll(() => servers.leases.record?.inSync).toEqual(['a'])
+    const b = await servers.start('b')
     await leaderInSync(2)
-    await members.get('a')!.stop()
-    members.delete('a')
+    await servers.stop('a')
     await expect.poll(() => b.isLeading, { timeout: 10_000 }).toBe(true)
     expect((await call(b, '/api/v2/alerts')).body).toMatchObject([{ labels: { alertname: 'Meanwhile' } }])
     expect(told()).toEqual(['Meanwhile'])
+  })
+})
+
+describe('a lease that somebody else has written', () => {
+  it('leads no request and no journal to where a peer would not be let in without a certificate', async () => {
+    const a = await servers.start('a')
+    await leaderInSync(1)
+    const { port } = servers.collector
+    servers.leases.record = { ...servers.leases.record!, version: 'x', holder: 'evil', address: `localhost.example:${port}`, term: 9 }
+    await expect.poll(() => a.isLeading).toBe(false)
+    await expect.poll(async () => (await call(a, '/api/v2/alerts')).status).toBe(503)
+    servers.leases.record = { ...servers.leases.record, version: 'y', address: servers.collector.url.replace('http://', '') }
+    await expect.poll(async () => (await call(a, '/api/v2/status')).status).toBe(200)
+    expect(servers.collector.received.map(({ path }) => path)).toContain('/api/v2/status')
   })
 })
 

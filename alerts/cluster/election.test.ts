@@ -111,6 +111,16 @@ describe('an election', () => {
     expect(events.at(-1)).toBe('b2 leads 3')
   })
 
+  it('goes on with what the leader knows where somebody else has written into the lease', async () => {
+    const a = join('a')
+    await clock.advance(1000)
+    await a.election.setInSync((inSync) => [...inSync, 'b'])
+    leases.record = { ...leases.record!, version: 'spoiled', address: 'elsewhere:1', inSync: ['ghost'] }
+    await clock.advance(6000)
+    expect(leases.record).toMatchObject({ holder: 'a', address: 'a:1', inSync: ['a', 'b'] })
+    expect(events).toEqual(['a leads 1'])
+  })
+
   it('is not believed longer when the clock jumps forward, as after a sleep of the machine', async () => {
     const a = join('a')
     await clock.advance(100)

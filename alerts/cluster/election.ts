@@ -142,7 +142,8 @@ export class Election {
         // A write whose answer was lost has gone through all the same.
         const current = await leases.read()
         if (current?.term === held.term && current.holder === held.holder) {
-          this.#held = current
+          // Of the rest nobody but the leader knows better.
+          this.#held = { ...held, version: current.version }
           throw new Error('the lease has changed meanwhile')
         }
         if (this.#held !== undefined) this.#lose('another server has taken the lease')

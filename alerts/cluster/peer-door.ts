@@ -79,6 +79,16 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 }
 
+/** `host:port` as a URL has it. */
+export function peerAddress(host: string, port: number): string {
+  return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+}
+
+/** Whether a peer may be called at an address: without certificates on loopback only, as it is let in. */
+export function isReachable(address: string, tls: PeerTls | undefined): boolean {
+  return tls !== undefined || isLoopback(new URL(`http://${address}`).hostname.replace(/^\[|\]$/g, ''))
+}
+
 /** Passes requests on to the leader. */
 export class LeaderProxy {
   readonly #tls: PeerTls | undefined
