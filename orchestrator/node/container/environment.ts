@@ -44,9 +44,6 @@ export interface EnvironmentInput {
   readonly source: ConfigSource
 }
 
-/** A variable's name in `envFrom`: what a C program can read; others are skipped, as in the kubelet. */
-const isVariableName = (name: string) => /^[-._a-zA-Z][-._a-zA-Z0-9]*$/.test(name)
-
 /**
  * A container's environment, later ones winning: services, `envFrom` in order, then `env` in order with `$(NAME)` of what came before.
  * Rejects with a `ConfigurationError` where a reference that is not optional leads nowhere.
@@ -85,7 +82,7 @@ async function environmentFrom({ pod, container, source }: EnvironmentInput): Pr
         : secretRef !== undefined
           ? await dataOf('secret', namespace, secretRef, source)
           : undefined
-    for (const [key, value] of data ?? []) if (isVariableName(prefix + key)) result.set(prefix + key, value)
+    for (const [key, value] of data ?? []) result.set(prefix + key, value)
   }
   return result
 }
