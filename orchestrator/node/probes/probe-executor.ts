@@ -1,6 +1,4 @@
-import { request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
-import { httpRequest } from '../../../lib/http.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import type {
   CoreV1Container,
@@ -11,12 +9,18 @@ import type {
 } from '../../api/generated/kinds.ts'
 import { resolvePort } from '../../api/int-or-string.ts'
 import type { ContainerRuntime } from '../runtime/runtime.ts'
+import { dialError } from './dial-error.ts'
 import { checkGrpcHealth } from './grpc-health.ts'
+import { probeHttp } from './http-probe.ts'
 
 /** One look at a container: did it pass, and what it said. */
 export interface ProbeOutcome {
   readonly isSuccess: boolean
   readonly output: string
+  /** It passed, and somebody should look at it. */
+  readonly isWarning?: true
+  /** What an HTTP server answered with, whatever it was. */
+  readonly status?: number
 }
 
 /** What a probe or a hook does. Exactly one is set. */
@@ -39,10 +43,6 @@ export interface ProbeExecutor {
   run(target: ProbeTarget, handler: ProbeHandler, timeoutMs: number): Promise<ProbeOutcome>
 }
 
-/** What is kept of an answer, as in the kubelet. */
-const maxBodyBytes = 10 * 1024
-const userAgent = 'kube-probe/1.35'
-
 /** Looks at containers for real. */
 export function createProbeExecutor({
   runtime,
@@ -55,8 +55,9 @@ export function createProbeExecutor({
     run: async (target, handler, timeoutMs) => {
       try {
         if (handler.exec !== undefined) return await probeExec(runtime, target, handler.exec, timeoutMs)
-        if (handler.httpGet !== undefined) return await probeHttp(clock, target, handler.httpGet, timeoutMs)
-        if (handler.tcpSocket !== undefined) return await probeTcp(clock, target, handler.tcpSocket, timeoutMs)
+        if (handler.httpGet !== undefined)
+          return await probeHttp(clock, { ...addressOf(target, handler.httpGet), action: handler.httpGet }, timeoutMs)
+        if (handler.tcpSocket !== undefined) return await probeTcp(clock, addressOf(target, handler.tcpSocket), timeoutMs)
         if (handler.grpc !== undefined) return await checkGrpcHealth({ clock, host: target.podIp, timeoutMs, ...handler.grpc })
         return { isSuccess: false, output: 'missing probe handler' }
       } catch (error) {
@@ -79,57 +80,21 @@ async function probeExec(
   return { isSuccess: exitCode === 0, output }
 }
 
-function probeHttp(clock: Clock, target: ProbeTarget, action: CoreV1HTTPGetAction, timeoutMs: number): Promise<ProbeOutcome> {
-  const port = resolvePort(action.port, target.container.ports ?? [])
-  if (port === undefined)
-    return Promise.resolve({ isSuccess: false, output: `couldn't find port: ${action.port} in container ${target.container.name}` })
-  const host = action.host === undefined || action.host === '' ? target.podIp : action.host
-  const scheme = (action.scheme ?? 'HTTP').toLowerCase()
-  const path = action.path === undefined || action.path === '' ? '/' : action.path.startsWith('/') ? action.path : `/${action.path}`
-  const url = `${scheme}://${host}:${port}${path}`
-  const headers: Record<string, string> = { 'user-agent': userAgent, accept: '*/*' }
-  for (const { name, value } of action.httpHeaders ?? []) headers[name.toLowerCase()] = value
-  const failed = (why: string): ProbeOutcome => ({ isSuccess: false, output: `Get "${url}": ${why}` })
-  return new Promise((resolve) => {
-    const send = scheme === 'https' ? httpsRequest : httpRequest
-    const request = send(
-      { host, port, path, method: 'GET', headers, agent: false, ...(scheme === 'https' ? { rejectUnauthorized: false } : {}) },
-      (response) => {
-        const status = response.statusCode ?? 0
-        let body = ''
-        response.on('data', (chunk: Buffer) => {
-          if (body.length < maxBodyBytes) body += chunk.toString('utf8', 0, maxBodyBytes - body.length)
-          else response.destroy()
-        })
-        response.on('error', () => {})
-        response.once('close', () => {
-          timer.cancel()
-          resolve(
-            status >= 200 && status < 400
-              ? { isSuccess: true, output: body }
-              : { isSuccess: false, output: `HTTP probe failed with statuscode: ${status}` },
-          )
-        })
-      },
-    )
-    const timer = clock.setTimer(timeoutMs, () => {
-      resolve(failed('context deadline exceeded (Client.Timeout exceeded while awaiting headers)'))
-      request.destroy()
-    })
-    request.once('error', (error) => {
-      timer.cancel()
-      resolve(failed(dialError(error, host, port)))
-    })
-    request.on('error', () => {})
-    request.end()
-  })
+/** Where a server is: the pod's own address unless another is named, a port by its number or its name. */
+function addressOf(
+  { container, podIp }: ProbeTarget,
+  action: CoreV1HTTPGetAction | CoreV1TCPSocketAction,
+): { readonly host: string; readonly port: number } {
+  const port = resolvePort(action.port, container.ports ?? [])
+  if (port === undefined) throw new Error(`couldn't find port: ${action.port} in container ${container.name}`)
+  return { host: action.host === undefined || action.host === '' ? podIp : action.host, port }
 }
 
-function probeTcp(clock: Clock, target: ProbeTarget, action: CoreV1TCPSocketAction, timeoutMs: number): Promise<ProbeOutcome> {
-  const port = resolvePort(action.port, target.container.ports ?? [])
-  if (port === undefined)
-    return Promise.resolve({ isSuccess: false, output: `couldn't find port: ${action.port} in container ${target.container.name}` })
-  const host = action.host === undefined || action.host === '' ? target.podIp : action.host
+function probeTcp(
+  clock: Clock,
+  { host, port }: { readonly host: string; readonly port: number },
+  timeoutMs: number,
+): Promise<ProbeOutcome> {
   return new Promise((resolve) => {
     const socket = connect({ host, port })
     const finish = (outcome: ProbeOutcome) => {
@@ -142,19 +107,4 @@ function probeTcp(clock: Clock, target: ProbeTarget, action: CoreV1TCPSocketActi
     socket.once('error', (error) => finish({ isSuccess: false, output: dialError(error, host, port) }))
     socket.on('error', () => {})
   })
-}
-
-const goWords: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connect: connection refused',
-  EHOSTUNREACH: 'connect: no route to host',
-  ENETUNREACH: 'connect: network is unreachable',
-  ETIMEDOUT: 'i/o timeout',
-}
-
-/** Clients and people know these messages in the words of the Go library. */
-export function dialError(error: Error, host: string, port: number): string {
-  const { code } = error as { code?: string }
-  const words = code === undefined ? undefined : goWords[code]
-  if (words !== undefined) return `dial tcp ${host}:${port}: ${words}`
-  return code === 'ECONNRESET' ? 'EOF' : error.message
 }
