@@ -289,9 +289,9 @@ describe('a pod', () => {
     )
     expect(events.map(({ reason, message }) => `${reason}: ${message}`)).toEqual(
       expect.arrayContaining([
-        'Pulled: Container image "web:1" already present on machine',
-        'Created: Created container: main',
-        'Started: Started container main',
+        'Pulled: Container image "web:1" already present on machine and can be accessed by the pod',
+        'Created: Container created',
+        'Started: Container started',
       ]),
     )
     expect(events[0]?.involvedObject.fieldPath).toBe('spec.containers{main}')

@@ -78,7 +78,7 @@ describe('pull policy', () => {
     images.present.add('web:1')
     expect(await ensure({ image: 'web:1' })).toEqual(factsOf('web:1'))
     expect(images.pulls).toEqual([])
-    expect(events).toEqual(['Normal Pulled Container image "web:1" already present on machine'])
+    expect(events).toEqual(['Normal Pulled Container image "web:1" already present on machine and can be accessed by the pod'])
   })
 
   it('Always asks the registry although the image is there', async () => {

@@ -75,7 +75,7 @@ export class ImageManager {
     const policy = pullPolicyOf(container)
     const present = policy === 'Always' ? undefined : await images.inspect(image)
     if (present !== undefined) {
-      recorder.event(about, 'Normal', 'Pulled', `Container image "${image}" already present on machine`)
+      recorder.event(about, 'Normal', 'Pulled', `Container image "${image}" already present on machine and can be accessed by the pod`)
       return present
     }
     if (policy === 'Never') {

@@ -1,30 +1,31 @@
 import type { Clock } from '../../../lib/clock.ts'
 
-/** How long the runtime may take to tell an exit after a stop. */
-const exitWaitMs = 5_000
-
-/** Who waits for the runtime's word that a container has ended, which may come a moment after a stop has returned. */
+/** Who waits for the runtime's word that containers have ended. */
 export class ContainerExits {
   readonly #clock: Clock
-  readonly #waiters = new Map<string, () => void>()
+  readonly #looks = new Set<() => void>()
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** The runtime has said so, or has no such container any more. */
-  note(id: string): void {
-    this.#waiters.get(id)?.()
+  /** The runtime has said that a container has ended, or has it no more. */
+  note(): void {
+    for (const look of this.#looks) look()
   }
 
-  /** Resolves as soon as `hasExited` may be true; rejects where the runtime goes on saying that it runs. */
-  async wait(id: string, hasExited: () => boolean): Promise<void> {
+  /** Resolves as soon as containers have ended as is waited for, or when the time is up; says which of the two. */
+  async wait(haveEnded: () => boolean, limitMs: number): Promise<boolean> {
+    if (haveEnded()) return true
     const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = this.#clock.setTimer(exitWaitMs, resolve)
-    this.#waiters.set(id, resolve)
-    if (!hasExited()) await promise
+    const look = () => {
+      if (haveEnded()) resolve()
+    }
+    const timer = this.#clock.setTimer(limitMs, resolve)
+    this.#looks.add(look)
+    await promise
     timer.cancel()
-    this.#waiters.delete(id)
-    if (!hasExited()) throw new Error(`container ${id} was stopped and the runtime says that it runs`)
+    this.#looks.delete(look)
+    return haveEnded()
   }
 }

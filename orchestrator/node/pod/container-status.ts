@@ -8,7 +8,6 @@ import type {
 import type { ObservedContainer } from '../runtime/runtime.ts'
 import {
   allStatusesOf,
-  backoffKeyOf,
   ephemeralContainersOf,
   initContainersOf,
   isInPostStart,
@@ -109,7 +108,7 @@ function stateOf(subject: Subject): CoreV1ContainerState {
 
 function isHeldBack({ container, view, facts }: Subject, ended: ObservedContainer): boolean {
   if (view.busy.has(container.name) || !isRestartable(view.pod, container, ended.exitCode ?? 0)) return false
-  return view.restartBackoff.remainingMs(backoffKeyOf(container.name), ended.finishedAtMs ?? facts.nowMs, facts.nowMs) > 0
+  return view.restartBackoff.remainingMs(container.name, ended.finishedAtMs ?? facts.nowMs, facts.nowMs) > 0
 }
 
 /** The pod has ended and nothing is left to look at: a container that ran is told as lost, one that did not keeps what was told. */

@@ -11,7 +11,7 @@ import { seccompOf } from '../container/security.ts'
 import { containerReference } from '../images/image-manager.ts'
 import { RuntimeUnavailableError } from '../runtime/runtime.ts'
 import type { Mount, ObservedContainer, PortMapping, RuntimeInfo, SandboxConfig } from '../runtime/runtime.ts'
-import { runHook } from './lifecycle-hooks.ts'
+import { runPostStart } from './lifecycle-hooks.ts'
 import type { PodServices } from './pod-services.ts'
 import { allContainersOf } from './pod-view.ts'
 
@@ -92,10 +92,9 @@ export class PodOperations {
     })
     const created = await runtime.createContainer(config)
     options.observe(created)
-    recorder.event(about, 'Normal', 'Created', `Created container: ${container.name}`)
+    recorder.event(about, 'Normal', 'Created', 'Container created')
     await this.#start(created, about, options.observe)
-    const hook = container.lifecycle?.postStart
-    if (hook !== undefined) await this.#runPostStart(pod, container, created, podIp)
+    if (container.lifecycle?.postStart !== undefined) await runPostStart(this.#services, pod, container, { observed: created, podIp })
   }
 
   /** Gives a running container the limits that its pod asks for now; the pod's own group grows before it and shrinks after it. */
@@ -106,23 +105,6 @@ export class PodOperations {
     await this.#makeCgroup(pod, machine)
     await runtime.updateContainer(observed.id, limits)
     await this.#makeCgroup(pod, machine)
-  }
-
-  /** preStop, then the stop signal, then after the rest of the grace period SIGKILL. */
-  async killContainer(pod: CoreV1Pod, observed: ObservedContainer, graceSeconds: number): Promise<void> {
-    const { runtime, recorder, clock, probeExecutor, settings } = this.#services
-    const container = allContainersOf(pod).find(({ name }) => name === observed.name)
-    const startedMs = clock.monotonic()
-    const hook = container?.lifecycle?.preStop
-    if (container !== undefined && hook !== undefined && graceSeconds > 0) {
-      const target = { containerId: observed.id, container, podIp: pod.status?.podIP ?? settings.hostIp }
-      await runHook({ executor: probeExecutor, clock, target, hook, limitMs: graceSeconds * 1000 }).catch((error: Error) => {
-        recorder.event(containerReference(pod, container), 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${error.message}`)
-      })
-    }
-    const leftSeconds = graceSeconds - (clock.monotonic() - startedMs) / 1000
-    // Two seconds are left to a process even where the hook took all there was, as in the kubelet.
-    await runtime.stopContainer(observed.id, hook === undefined ? graceSeconds : Math.max(leftSeconds, 2))
   }
 
   /** Takes away everything that was made for a pod. */
@@ -282,29 +264,13 @@ export class PodOperations {
     const { runtime, recorder, clock } = this.#services
     try {
       observe(await runtime.startContainer(created.id))
-      recorder.event(about, 'Normal', 'Started', `Started container ${created.name}`)
+      recorder.event(about, 'Normal', 'Started', 'Container started')
     } catch (error) {
       const { message } = error as Error
       recorder.event(about, 'Warning', 'Failed', `Error: failed to start container "${created.name}": ${message}`)
       if (error instanceof RuntimeUnavailableError) throw error
       // Where nothing ran there is no exit code: 128 is what a runtime gives for it.
       observe({ ...created, state: 'exited', exitCode: 128, finishedAtMs: clock.now(), error: message })
-    }
-  }
-
-  async #runPostStart(pod: CoreV1Pod, container: CoreV1Container, created: ObservedContainer, podIp: string): Promise<void> {
-    const { probeExecutor, clock, recorder, runtime } = this.#services
-    const target = { containerId: created.id, container, podIp }
-    try {
-      await runHook({ executor: probeExecutor, clock, target, hook: container.lifecycle!.postStart! })
-    } catch (error) {
-      recorder.event(
-        containerReference(pod, container),
-        'Warning',
-        'FailedPostStartHook',
-        `PostStartHook failed: ${(error as Error).message}`,
-      )
-      await runtime.stopContainer(created.id, pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds)
     }
   }
 

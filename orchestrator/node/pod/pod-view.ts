@@ -32,8 +32,16 @@ export interface Eviction {
 export interface ProbeVerdict {
   readonly isStarted: boolean
   readonly isReady: boolean
-  /** Set when the container must be restarted: the words for the event. */
-  readonly unhealthy?: string
+  /** Set when the container must be restarted. */
+  readonly unhealthy?: Unhealthy
+}
+
+/** A probe has given a container up. */
+export interface Unhealthy {
+  /** The words for the event. */
+  readonly why: string
+  /** How long the container may take to end, where the probe has an answer of its own. */
+  readonly graceSeconds?: number
 }
 
 /** The key of the sandbox among operations and holds; no container can have this name. */
@@ -108,9 +116,6 @@ export const allStatusesOf = (status: CoreV1PodStatus | undefined): readonly Cor
   ...(status?.initContainerStatuses ?? []),
   ...(status?.ephemeralContainerStatuses ?? []),
 ]
-
-/** A container's key for the restart backoff. */
-export const backoffKeyOf = (name: string): string => name
 
 /** Whether an ended container is to be started again: by the first of its own rules that fits, else by its policy, else by the pod's. */
 export function isRestartable(pod: CoreV1Pod, container: CoreV1Container, exitCode: number): boolean {

@@ -7,13 +7,14 @@ import type { ObservedContainer } from '../runtime/runtime.ts'
 import { AppliedResources } from './applied-resources.ts'
 import { Backoff } from './backoff.ts'
 import { ContainerExits } from './container-exits.ts'
+import { stopContainer } from './lifecycle-hooks.ts'
 import { rejectionOf } from './node-admission.plan.ts'
 import { PodHolds } from './pod-holds.ts'
 import { PodOperations } from './pod-operations.ts'
 import type { PodServices } from './pod-services.ts'
 import { isSameStatus, podStatus } from './pod-status.ts'
 import { PodVolumes } from './pod-volumes.ts'
-import { allStatusesOf, backoffKeyOf, describePod, isInPostStart, newestSandbox, sandboxKey, volumesKey } from './pod-view.ts'
+import { allStatusesOf, describePod, isInPostStart, newestSandbox, sandboxKey, volumesKey } from './pod-view.ts'
 import type { Eviction, PodView, ProbeVerdict } from './pod-view.ts'
 import { delayOfBackOffMessage, killKey, planPod, resizeKey } from './sync-pod.plan.ts'
 import type { PodAction, PodPlan } from './sync-pod.plan.ts'
@@ -21,6 +22,8 @@ import type { PodAction, PodPlan } from './sync-pod.plan.ts'
 const firstRestartMs = 10_000
 const lastRestartMs = 300_000
 const cleanUpKey = '/clean-up'
+/** How long the runtime may take to tell an exit after a stop. */
+const exitWaitMs = 5_000
 
 /**
  * Keeps one pod as its author wants it. Level-based: `wake` looks at everything that is known, plans, starts what the plan says and
@@ -125,7 +128,7 @@ export class PodWorker {
     const merged = mergeObserved(this.#containers.get(container.id), container)
     this.#containers.set(container.id, merged)
     if (merged.state === 'exited') {
-      this.#exits.note(container.id)
+      this.#exits.note()
       this.#services.prober.untrack(container.id)
       this.#applied.forget(container.id)
       if (merged.kind === 'container' && merged.terminationMessage === undefined) this.#readTerminationMessage(merged)
@@ -136,11 +139,11 @@ export class PodWorker {
   /** The runtime has no such container any more. */
   forget(id: string): void {
     this.#services.prober.untrack(id)
-    this.#exits.note(id)
     // What is cleaned up is still needed for the last status.
     if (!this.#isStopping) this.#containers.delete(id)
     else if (this.#containers.get(id)?.state === 'running')
       this.observe({ ...this.#containers.get(id)!, state: 'exited', exitCode: 137, finishedAtMs: this.#services.clock.now() })
+    this.#exits.note()
     this.wake()
   }
 
@@ -148,7 +151,7 @@ export class PodWorker {
   #resumeBackoff(): void {
     for (const { name, state } of allStatusesOf(this.#pod.status)) {
       const delayMs = state?.waiting?.reason === 'CrashLoopBackOff' ? delayOfBackOffMessage(state.waiting.message) : undefined
-      if (delayMs !== undefined) this.#restartBackoff.resume(backoffKeyOf(name), delayMs, this.#services.clock.now())
+      if (delayMs !== undefined) this.#restartBackoff.resume(name, delayMs, this.#services.clock.now())
     }
   }
 
@@ -283,7 +286,7 @@ export class PodWorker {
         })
       case 'start-container':
         if (action.previous !== undefined)
-          this.#restartBackoff.lengthen(backoffKeyOf(action.container.name), action.previous.finishedAtMs ?? clock.now(), clock.now())
+          this.#restartBackoff.lengthen(action.container.name, action.previous.finishedAtMs ?? clock.now(), clock.now())
         return this.#start(action, view)
       case 'kill-container':
         return this.#kill(action)
@@ -325,14 +328,16 @@ export class PodWorker {
   }
 
   #kill(action: Extract<PodAction, { type: 'kill-container' }>): void {
-    const { recorder } = this.#services
-    if (!this.#isGone && action.why !== undefined) {
-      recorder.event(containerReference(this.#pod, action.container), 'Normal', 'Killing', action.why)
-    }
-    this.#services.prober.untrack(action.container.id)
-    this.#run(killKey(action.container.name), async () => {
-      await this.#operations.killContainer(this.#pod, action.container, action.graceSeconds)
-      await this.#exits.wait(action.container.id, () => this.#containers.get(action.container.id)?.state !== 'running')
+    const { recorder, prober } = this.#services
+    const { container, graceSeconds, why, after } = action
+    this.#run(killKey(container.name), async () => {
+      if (!this.#isGone) recorder.event(containerReference(this.#pod, container), 'Normal', 'Killing', why)
+      prober.keepReadiness(container.id)
+      const haveOthersEnded = () => this.containers.every(({ name, state }) => state !== 'running' || !after.includes(name))
+      const turn = (limitMs: number) => this.#exits.wait(haveOthersEnded, limitMs)
+      await stopContainer(this.#services, this.#pod, container, { graceSeconds, ...(after.length === 0 ? {} : { turn }) })
+      if (!(await this.#exits.wait(() => this.#containers.get(container.id)?.state !== 'running', exitWaitMs)))
+        throw new Error(`container ${container.id} was stopped and the runtime says that it runs`)
     })
   }
 

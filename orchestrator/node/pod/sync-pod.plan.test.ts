@@ -19,7 +19,7 @@ function word(action: PodAction): string {
     case 'start-container':
       return `start ${action.container.name} ${action.attempt}${action.target === undefined ? '' : ` for ${action.target.id}`}`
     case 'kill-container':
-      return `kill ${action.container.id} ${action.graceSeconds}`
+      return `kill ${action.container.id} ${action.graceSeconds}${action.after.length === 0 ? '' : ` after ${action.after.join(', ')}`}`
     case 'remove-container':
       return `remove ${action.container.id}`
     default:
@@ -34,7 +34,8 @@ const failedTwice = () => {
   backoff.lengthen('main', 99_000, 99_000)
   return backoff
 }
-const sidecarPod = testPod({ initContainers: [testContainer('proxy', { restartPolicy: 'Always' }), testContainer('setup')] })
+const sidecar = (name: string) => testContainer(name, { restartPolicy: 'Always' })
+const sidecarPod = testPod({ initContainers: [sidecar('proxy'), testContainer('setup')] })
 
 const debuggedPod = (spec: object = {}) =>
   testPod({ ephemeralContainers: [{ name: 'debug', image: 'image:1', targetContainerName: 'main' }], ...spec })
@@ -63,7 +64,7 @@ const cases: readonly (readonly [title: string, view: Partial<PodView>, actions:
     {
       areVolumesReady: false,
       containers: [observed('main', 'running')],
-      verdicts: new Map([['main-0', { ...verdict, unhealthy: 'ill' }]]),
+      verdicts: new Map([['main-0', { ...verdict, unhealthy: { why: 'ill' } }]]),
     },
     ['prepare-volumes', 'kill main-0 30'],
   ],
@@ -143,8 +144,16 @@ const cases: readonly (readonly [title: string, view: Partial<PodView>, actions:
   ],
   [
     'an unhealthy container is killed',
-    { containers: [observed('main', 'running')], verdicts: new Map([['main-0', { ...verdict, unhealthy: 'x' }]]) },
+    { containers: [observed('main', 'running')], verdicts: new Map([['main-0', { ...verdict, unhealthy: { why: 'x' } }]]) },
     ['kill main-0 30'],
+  ],
+  [
+    'with the grace period of the probe that gave it up',
+    {
+      containers: [observed('main', 'running')],
+      verdicts: new Map([['main-0', { ...verdict, unhealthy: { why: 'x', graceSeconds: 3 } }]]),
+    },
+    ['kill main-0 3'],
   ],
   ['init containers come first', { pod: testPod({ initContainers: [testContainer('a'), testContainer('b')] }) }, ['start a 0']],
   [
@@ -191,12 +200,12 @@ const cases: readonly (readonly [title: string, view: Partial<PodView>, actions:
   ],
   ['a deleted pod is stopped with its grace', { pod: testPod({}, deleted), containers: [observed('main', 'running')] }, ['kill main-0 7']],
   [
-    'sidecars last',
+    'sidecars end after what they serve, the first of them last',
     {
-      pod: { ...sidecarPod, metadata: { ...sidecarPod.metadata, ...deleted } },
-      containers: [observed('proxy', 'running'), observed('main', 'running')],
+      pod: testPod({ initContainers: ['proxy', 'setup', 'logger'].map(sidecar) }, deleted),
+      containers: [observed('proxy', 'running'), observed('logger', 'running'), observed('main', 'running')],
     },
-    ['kill main-0 7'],
+    ['kill proxy-0 7 after main, logger, setup', 'kill logger-0 7 after main', 'kill main-0 7'],
   ],
   ['then all of it is taken away', { pod: testPod({}, deleted), containers: [observed('main', 'exited')] }, ['clean-up']],
   ['not while something is under way', { pod: testPod({}, deleted), busy: new Set(['main']) }, []],

@@ -1,9 +1,8 @@
-import type { CoreV1Container } from '../../api/generated/kinds.ts'
+import type { CoreV1Container, CoreV1Pod } from '../../api/generated/kinds.ts'
 import { fromTimestamp } from '../../../lib/clock.ts'
 import type { ObservedContainer } from '../runtime/runtime.ts'
 import {
   allStatusesOf,
-  backoffKeyOf,
   describePod,
   ephemeralContainersOf,
   initContainersOf,
@@ -34,8 +33,10 @@ export type PodAction =
       readonly type: 'kill-container'
       readonly container: ObservedContainer
       readonly graceSeconds: number
-      readonly why?: string
-      readonly reason: string
+      /** The words for the event. */
+      readonly why: string
+      /** Names of the containers that it serves: it is told to end when they have ended, as far as the grace period lasts. */
+      readonly after: readonly string[]
     }
   | { readonly type: 'resize-container'; readonly container: CoreV1Container; readonly observed: ObservedContainer }
   | { readonly type: 'remove-container'; readonly container: ObservedContainer }
@@ -106,7 +107,7 @@ function deadlineMs({ pod, firstSeenMs }: PodView): number | undefined {
 /** Everything is stopped, taken away and told, in this order. */
 function planDeletion(view: PodView): PodPlan {
   const grace = view.pod.metadata.deletionGracePeriodSeconds ?? view.pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds
-  const stops = stopContainers(view, Math.max(grace, 1), 'Killing')
+  const stops = stopContainers(view, Math.max(grace, 1))
   const plan = (actions: readonly PodAction[]): PodPlan => ({ actions, hasEnded: true })
   if (stops.isUnderWay || view.busy.size > 0) return plan(stops.actions)
   if (!view.isCleanedUp) return plan([{ type: 'clean-up' }])
@@ -115,31 +116,36 @@ function planDeletion(view: PodView): PodPlan {
 
 /** The sandbox goes, the dead containers stay for their logs. */
 function planEnd(view: PodView, graceSeconds = view.pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds): PodPlan {
-  const stops = stopContainers(view, graceSeconds, 'Killing')
+  const stops = stopContainers(view, graceSeconds)
   if (stops.isUnderWay || view.busy.has(sandboxKey)) return { actions: stops.actions, hasEnded: true }
   return { actions: view.sandboxes.map((sandbox) => ({ type: 'remove-sandbox', sandbox })), hasEnded: true }
 }
 
-/** Sidecars are stopped after the containers that they serve. */
-function stopContainers(view: PodView, graceSeconds: number, reason: string): { actions: PodAction[]; isUnderWay: boolean } {
+/** All that runs is stopped, each in its turn. */
+function stopContainers(view: PodView, graceSeconds: number): { actions: PodAction[]; isUnderWay: boolean } {
   const alive = view.containers.filter((container) => container.state === 'running')
-  const sidecars = new Set(
-    initContainersOf(view.pod)
-      .filter(isSidecar)
-      .map(({ name }) => name),
-  )
-  const main = alive.filter(({ name }) => !sidecars.has(name))
-  const next = main.length > 0 ? main : alive
-  const actions = next
+  const servedBy = servedContainers(view.pod)
+  const actions = alive
     .filter(({ name }) => !view.busy.has(killKey(name)))
     .map((container): PodAction => ({
       type: 'kill-container',
       container,
       graceSeconds,
-      reason,
       why: `Stopping container ${container.name}`,
+      after: servedBy.get(container.name) ?? [],
     }))
   return { actions, isUnderWay: alive.length > 0 }
+}
+
+/** By init container those that count on it: the main ones, and sidecars that started later. The kubelet's order of termination. */
+function servedContainers(pod: CoreV1Pod): ReadonlyMap<string, readonly string[]> {
+  const later = pod.spec.containers.map(({ name }) => name)
+  const served = new Map<string, readonly string[]>()
+  for (const container of initContainersOf(pod).toReversed()) {
+    served.set(container.name, [...later])
+    if (isSidecar(container)) later.push(container.name)
+  }
+  return served
 }
 
 /** The key of a change of a container's limits. */
@@ -172,7 +178,7 @@ function planActive(view: PodView, nowMs: number): PodPlan {
 /** Without a sandbox nothing can run: what is left of the old one goes first. */
 function planSandbox(view: PodView, sandbox: ObservedContainer | undefined, nowMs: number): PodPlan {
   if (view.busy.has(sandboxKey)) return { actions: [], hasEnded: false }
-  const stops = stopContainers(view, 0, 'SandboxChanged')
+  const stops = stopContainers(view, 0)
   if (stops.isUnderWay) return { actions: stops.actions, hasEnded: false }
   const stale = view.sandboxes.filter(({ state }) => state !== 'running')
   if (stale.length > 0) return { actions: stale.map((each) => ({ type: 'remove-sandbox', sandbox: each })), hasEnded: false }
@@ -256,9 +262,7 @@ class ContainerPlanner {
     }
     if (newest !== undefined && !isRestartable(this.#view.pod, container, newest.exitCode ?? 0)) return
     const remaining =
-      newest === undefined
-        ? 0
-        : this.#view.restartBackoff.remainingMs(backoffKeyOf(container.name), newest.finishedAtMs ?? this.#nowMs, this.#nowMs)
+      newest === undefined ? 0 : this.#view.restartBackoff.remainingMs(container.name, newest.finishedAtMs ?? this.#nowMs, this.#nowMs)
     if (remaining > 0) return this.#wakeAt(this.#nowMs + remaining)
     if (!this.#view.areVolumesReady) return
     const hold = this.#view.holds.get(container.name)
@@ -276,9 +280,12 @@ class ContainerPlanner {
   #planRunning(container: CoreV1Container, newest: ObservedContainer): void {
     const unhealthy = this.#view.verdicts.get(newest.id)?.unhealthy
     if (unhealthy === undefined) return this.#planResize(container, newest)
-    const graceSeconds =
-      container.livenessProbe?.terminationGracePeriodSeconds ?? this.#view.pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds
-    this.actions.push({ type: 'kill-container', container: newest, graceSeconds, why: unhealthy, reason: 'Killing' })
+    this.#kill(newest, unhealthy.why, unhealthy.graceSeconds)
+  }
+
+  #kill(container: ObservedContainer, why: string, ownGraceSeconds?: number): void {
+    const graceSeconds = ownGraceSeconds ?? this.#view.pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds
+    this.actions.push({ type: 'kill-container', container, graceSeconds, why, after: [] })
   }
 
   #planResize(container: CoreV1Container, newest: ObservedContainer): void {
@@ -287,9 +294,7 @@ class ContainerPlanner {
     if (pendingResize?.reason === 'Deferred') this.#wakeAt(this.#nowMs + deferredResizeMs)
     const step = has === undefined || pendingResize !== undefined ? undefined : resizeOf(container, has)
     if (step === 'restart') {
-      const graceSeconds = this.#view.pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds
-      const why = `Container ${container.name} resize requires restart`
-      this.actions.push({ type: 'kill-container', container: newest, graceSeconds, why, reason: 'Killing' })
+      this.#kill(newest, `Container ${container.name} resize requires restart`)
     } else if (step === 'update' && !this.#view.busy.has(resizeKey(container.name))) {
       const hold = holds.get(resizeKey(container.name))
       if (hold !== undefined && hold.retryAtMs > this.#nowMs) return this.#wakeAt(hold.retryAtMs)
@@ -314,7 +319,7 @@ function earliest(a: number | undefined, b: number | undefined): number | undefi
 
 /** What a person reads while a container waits to be restarted. */
 export function backOffMessage(view: PodView, name: string): string {
-  const seconds = Math.round(view.restartBackoff.delayMs(backoffKeyOf(name)) / msPerSecond)
+  const seconds = Math.round(view.restartBackoff.delayMs(name) / msPerSecond)
   const text = seconds >= 60 ? `${Math.floor(seconds / 60)}m${seconds % 60}s` : `${seconds}s`
   return `back-off ${text} restarting failed container=${name} pod=${describePod(view.pod)}`
 }

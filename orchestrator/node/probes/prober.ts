@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../../lib/clock.ts'
 import type { CoreV1Container, CoreV1Pod, CoreV1Probe } from '../../api/generated/kinds.ts'
 import type { EventRecorder } from '../../client/events.ts'
 import { containerReference } from '../images/image-manager.ts'
-import type { ProbeVerdict } from '../pod/pod-view.ts'
+import type { ProbeVerdict, Unhealthy } from '../pod/pod-view.ts'
 import type { ObservedContainer } from '../runtime/runtime.ts'
 import type { ProbeExecutor } from './probe-executor.ts'
 
@@ -46,6 +46,11 @@ export class Prober {
     return this.#subjects.get(containerId)?.verdict
   }
 
+  /** The container is being ended: whether it can serve is still of interest until it has, whether it is to be restarted is not. */
+  keepReadiness(containerId: string): void {
+    this.#subjects.get(containerId)?.keepReadiness()
+  }
+
   untrack(containerId: string): void {
     this.#subjects.get(containerId)?.stop()
     this.#subjects.delete(containerId)
@@ -62,7 +67,7 @@ class ContainerProbes {
   readonly #subject: Subject
   readonly #options: ProberOptions
   readonly #onChange: () => void
-  readonly #loops: ProbeLoop[] = []
+  #loops: readonly ProbeLoop[] = []
   #verdict: ProbeVerdict
 
   constructor(subject: Subject, options: ProberOptions, onChange: () => void) {
@@ -82,11 +87,15 @@ class ContainerProbes {
     if (startupProbe === undefined) return this.#startOthers()
     this.#loop('Startup', startupProbe, (isSuccess, loop) => {
       loop.stop()
-      if (!isSuccess) return this.#condemn('startup')
+      if (!isSuccess) return this.#condemn('startup', startupProbe)
       const { readinessProbe } = this.#subject.container
       this.#set({ isStarted: true, isReady: readinessProbe === undefined })
       this.#startOthers()
     })
+  }
+
+  keepReadiness(): void {
+    for (const loop of this.#loops) if (loop.kind !== 'Readiness') loop.stop()
   }
 
   stop(): void {
@@ -100,7 +109,7 @@ class ContainerProbes {
       this.#loop('Liveness', livenessProbe, (isSuccess, loop) => {
         if (isSuccess) return
         loop.stop()
-        this.#condemn('liveness')
+        this.#condemn('liveness', livenessProbe)
       })
     }
   }
@@ -113,12 +122,14 @@ class ContainerProbes {
       ...this.#options,
       onResult: (isSuccess) => onResult(isSuccess, loop),
     })
-    this.#loops.push(loop)
+    this.#loops = [...this.#loops, loop]
     loop.start()
   }
 
-  #condemn(kind: string): void {
-    this.#set({ ...this.#verdict, unhealthy: `Container ${this.#subject.container.name} failed ${kind} probe, will be restarted` })
+  #condemn(kind: string, { terminationGracePeriodSeconds: graceSeconds }: CoreV1Probe): void {
+    const why = `Container ${this.#subject.container.name} failed ${kind} probe, will be restarted`
+    const unhealthy: Unhealthy = { why, ...(graceSeconds === undefined ? {} : { graceSeconds }) }
+    this.#set({ ...this.#verdict, unhealthy })
   }
 
   #set(verdict: ProbeVerdict): void {
@@ -149,6 +160,10 @@ class ProbeLoop {
     this.#options = options
   }
 
+  get kind(): ProbeKind {
+    return this.#options.kind
+  }
+
   start(): void {
     const { clock, probe, subject } = this.#options
     const startedMs = subject.observed.startedAtMs ?? clock.now()
@@ -171,9 +186,9 @@ class ProbeLoop {
     const target = { containerId: subject.observed.id, container: subject.container, podIp: subject.podIp }
     const outcome = await executor.run(target, probe, (probe.timeoutSeconds ?? defaults.timeoutSeconds) * 1000)
     if (this.#isStopped) return
-    if (!outcome.isSuccess) {
-      recorder.event(containerReference(subject.pod, subject.container), 'Warning', 'Unhealthy', `${kind} probe failed: ${outcome.output}`)
-    }
+    const about = containerReference(subject.pod, subject.container)
+    if (!outcome.isSuccess) recorder.event(about, 'Warning', 'Unhealthy', `${kind} probe failed: ${outcome.output}`)
+    else if (outcome.isWarning === true) recorder.event(about, 'Warning', 'ProbeWarning', `${kind} probe warning: ${outcome.output}`)
     this.#count(outcome.isSuccess)
     const periodMs = (probe.periodSeconds ?? defaults.periodSeconds) * 1000
     this.#schedule(Math.max(0, periodMs - (clock.monotonic() - startedMs)))
