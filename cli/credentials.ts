@@ -8,6 +8,7 @@ import {
   type KeyPair,
 } from '../lib/pki.ts'
 import { writeFileAtomically, type DataFolder } from './data-folder.ts'
+import { ensureEncryptionKey } from './encryption.ts'
 import { readPair } from './key-pair.ts'
 
 /** A certificate is made anew when less than this is left of its life. */
@@ -25,7 +26,7 @@ export interface CredentialOptions {
   readonly apiPort: number
 }
 
-/** Makes what is missing of the cluster's authorities, certificates, token key and admin kubeconfig; what is there and still good stays. */
+/** Makes what is missing of the cluster's authorities, certificates, keys and admin kubeconfig; what is there and still good stays. */
 export async function ensureCredentials(options: CredentialOptions): Promise<void> {
   const { folder, now, addresses } = options
   mkdirSync(folder.path('pki'), { recursive: true, mode: 0o700 })
@@ -65,6 +66,7 @@ export async function ensureCredentials(options: CredentialOptions): Promise<voi
   }
   const admin = await leaf(ca, 'admin', { commonName: 'kubernetes-admin', organization: 'system:masters', isClient: true })
   if (!existsSync(folder.path('pki', 'sa.key'))) writeFileAtomically(folder.path('pki', 'sa.key'), await createSigningKey())
+  ensureEncryptionKey(folder)
   writeFileAtomically(folder.kubeconfig, kubeconfigText(`https://127.0.0.1:${options.apiPort}`, ca.cert, admin))
 }
 

@@ -52,6 +52,8 @@ export interface ClusterOptions extends ListenAddresses {
   /** How nodes come and go by themselves. */
   readonly autoscaler: AutoscalerFlags
   readonly audit: AuditOptions
+  /** What of the store is encrypted, and how; `undefined`: Secrets, with the cluster's own key. */
+  readonly encryptionConfig: string | undefined
   readonly logLevel: string
   /** The name of the first node; further ones get `-2`, `-3`, … behind it. */
   readonly nodeName: string
@@ -156,6 +158,10 @@ export const flags = {
   'audit-log-mode': { value: 'MODE', fallback: 'batch', help: 'batch, or blocking: requests wait until they are written down' },
   'audit-log-maxsize': { value: 'MB', fallback: '100', help: 'size at which the audit log is rotated' },
   'audit-log-maxbackup': { value: 'N', fallback: '10', help: 'how many rotated audit logs stay' },
+  'encryption-provider-config': {
+    value: 'FILE',
+    help: 'what is encrypted on the disk (EncryptionConfiguration; default: Secrets, with a key in the data folder)',
+  },
   ...autoscalerFlags,
   'scheduler-config': { value: 'FILE', help: 'profiles and plugins of the scheduler (KubeSchedulerConfiguration v1)' },
   'log-level': { value: 'LEVEL', fallback: 'info', help: 'debug, info, warn or error' },
@@ -196,6 +202,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
       maxBytes: integer('audit-log-maxsize', text('audit-log-maxsize'), 1, 100_000) * 1_000_000,
       maxBackups: integer('audit-log-maxbackup', text('audit-log-maxbackup'), 0, 10_000),
     },
+    encryptionConfig: path('encryption-provider-config'),
     schedulerConfig: path('scheduler-config'),
     autoscaler: autoscalerSettings(values, Number(text('nodes'))),
     logLevel: oneOf('log-level', text('log-level'), ['debug', 'info', 'warn', 'error'] as const)!,
@@ -257,6 +264,7 @@ export function toFlags(options: ClusterOptions): string[] {
     ['audit-log-mode', options.audit.mode],
     ['audit-log-maxsize', options.audit.maxBytes / 1_000_000],
     ['audit-log-maxbackup', options.audit.maxBackups],
+    ['encryption-provider-config', options.encryptionConfig],
     ['scheduler-config', options.schedulerConfig],
     ['node-name', options.nodeName],
     ['pod-manifest-path', options.podManifestPath],

@@ -10,6 +10,7 @@ import { createControllers, type ControllersOptions } from '../../orchestrator/c
 import { createScheduler } from '../../orchestrator/scheduler/app.ts'
 import { openSqliteStore } from '../../orchestrator/store/sqlite.ts'
 import { auditSettings } from '../audit.ts'
+import { sealingOf } from '../encryption.ts'
 import { readPair } from '../key-pair.ts'
 import { clusterSettingsOf, gatewayOf, serviceAddress } from '../network-layout.ts'
 import { loopback, type ClusterOptions } from '../options.ts'
@@ -29,7 +30,7 @@ async function buildServer({ options, folder, log }: ProcessContext): Promise<Pr
   const shared = { clock: systemClock, random: systemRandom }
   const authority = readPair(folder, 'ca')
   const ca = authority.cert
-  const store = await openSqliteStore({ folder: folder.path('store'), clock: systemClock })
+  const store = await openSqliteStore({ folder: folder.path('store'), clock: systemClock, sealing: sealingOf(options, folder) })
   const audit = auditSettings({ options, folder, clock: systemClock, log: log.child({ part: 'audit' }) })
   const server = createApiServer(apiServerOptions({ options, folder, log }, { store, authority, audit }))
   const client = createClient(server.transport)

@@ -18,7 +18,12 @@ export interface Recovered {
  */
 export interface Medium {
   open(): Promise<Recovered>
-  /** Resolves when the whole batch is durable; rejects with a `StoreError` when none of it is. */
+  /**
+   * Resolves when the whole batch is durable; rejects with a `StoreError` when none of it is. The revision of the medium becomes that of the last
+   * write, or stays where it is if that is older: values can be written anew at the revision that they have.
+   */
   commit(batch: readonly Write[]): Promise<void>
+  /** Resolves when nothing of values that were replaced or removed can be found in the medium any more. */
+  scrub(): Promise<void>
   close(): Promise<void>
 }

@@ -8,6 +8,7 @@ export function openMemoryStore(options: { readonly clock: Clock; readonly histo
   const medium = {
     open: () => Promise.resolve({ revision: 0, writes: [] }),
     commit: () => Promise.resolve(),
+    scrub: () => Promise.resolve(),
     close: () => Promise.resolve(),
   }
   return openEngine({ ...options, medium })

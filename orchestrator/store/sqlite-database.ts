@@ -28,6 +28,8 @@ export interface Database {
   readonly revision: number
   readAll(rowsPerBlock: number): Generator<PackedWrites>
   commit(batch: PackedWrites): void
+  /** Makes the file anew from what it holds, without what was overwritten. */
+  scrub(): void
   close(): void
 }
 
@@ -84,7 +86,7 @@ class SqliteDatabase implements Database {
     this.#put = connection.prepare(`INSERT INTO objects (key, revision, create_revision, bytes) VALUES (?, ?, ?, ?)
       ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, create_revision = excluded.create_revision, bytes = excluded.bytes`)
     this.#remove = connection.prepare('DELETE FROM objects WHERE key = ?')
-    this.#setRevision = connection.prepare('UPDATE state SET revision = ?')
+    this.#setRevision = connection.prepare('UPDATE state SET revision = max(revision, ?)')
   }
 
   get revision(): number {
@@ -113,6 +115,10 @@ class SqliteDatabase implements Database {
         throw error
       }
     })
+  }
+
+  scrub(): void {
+    guarded(this.#file, () => this.#connection.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE);'))
   }
 
   close(): void {

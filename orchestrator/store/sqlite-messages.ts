@@ -1,7 +1,10 @@
 import type { StoreErrorCode } from './store.ts'
 
 /** What the main thread asks of the writer thread; one request at a time. */
-export type WriterRequest = { readonly type: 'commit'; readonly batch: PackedWrites } | { readonly type: 'close' }
+export type WriterRequest =
+  | { readonly type: 'commit'; readonly batch: PackedWrites }
+  | { readonly type: 'scrub' }
+  | { readonly type: 'close' }
 
 /** What the writer thread answers, in the order of the requests. After `rows` of all there is, `opened` follows. */
 export type WriterAnswer =

@@ -40,6 +40,11 @@ port.on('message', (request: WriterRequest) => {
       database!.commit(request.batch)
       answer({ type: 'done' })
     })
+  } else if (request.type === 'scrub') {
+    attempt(() => {
+      database!.scrub()
+      answer({ type: 'done' })
+    })
   } else {
     attempt(() => {
       database?.close()

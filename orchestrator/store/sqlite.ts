@@ -5,6 +5,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { openEngine } from './engine.ts'
 import type { HistoryLimits } from './history.ts'
 import type { Medium, Recovered, Write } from './medium.ts'
+import { sealedMedium, type Sealing } from './sealed-medium.ts'
 import type { PackedWrites, WriterAnswer, WriterOptions, WriterRequest } from './sqlite-messages.ts'
 import { type Store, StoreError } from './store.ts'
 
@@ -15,18 +16,22 @@ export interface SqliteStoreOptions {
   readonly history?: Partial<HistoryLimits>
   /** How far the database file may grow, by default 8 GiB. */
   readonly maxBytes?: number
+  /** What of it is encrypted; nothing by default. */
+  readonly sealing?: Sealing
 }
 
 const defaultMaxBytes = 8 * 1024 ** 3
 
 /**
  * Opens the store in a folder: a SQLite file in WAL mode with `synchronous=FULL`, written by a thread of its own, so that a slow
- * disk never holds up the event loop. Rejects with `newer`, `locked`, `full` or `broken`.
+ * disk never holds up the event loop. Rejects with `newer`, `locked`, `full` or `broken`;
+ * `broken`, too, for a value that `sealing` cannot open.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   await mkdir(options.folder, { recursive: true, mode: 0o700 })
   const file = join(options.folder, 'store.sqlite')
-  return openEngine({ ...options, medium: new SqliteMedium({ file, maxBytes: options.maxBytes ?? defaultMaxBytes }) })
+  const medium = new SqliteMedium({ file, maxBytes: options.maxBytes ?? defaultMaxBytes })
+  return openEngine({ ...options, medium: options.sealing === undefined ? medium : sealedMedium(medium, options.sealing) })
 }
 
 interface Waiting {
@@ -68,6 +73,10 @@ class SqliteMedium implements Medium {
   commit(batch: readonly Write[]): Promise<void> {
     const packed = packWrites(batch)
     return this.#ask({ type: 'commit', batch: packed }, [packed.bytes.buffer])
+  }
+
+  scrub(): Promise<void> {
+    return this.#ask({ type: 'scrub' })
   }
 
   async close(): Promise<void> {
