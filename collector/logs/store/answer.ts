@@ -2,7 +2,7 @@ import type { Clock } from '../../../lib/clock.ts'
 import type { LogAnswer } from '../context.ts'
 import { formatPlace } from './log-archive.ts'
 import type { LogArchive, LogPlace, LogView } from './log-archive.ts'
-import { LogQueryError, parseLogQuery } from './log-query.ts'
+import { LogQueryError } from './log-query.ts'
 import type { LogParameters, LogQuery } from './log-query.ts'
 import { formatPlain, toLineRecord } from './log-records.ts'
 import type { LogRecord } from './log-records.ts'
@@ -22,11 +22,15 @@ const maxSearches = 64
 /** A merger that hears nothing for longer takes this node for gone. */
 const signMs = 5000
 
-/** Answers a GET with the stored lines that its parameters want: 200 and a body in parts, or 400 and a sentence. */
-export async function answerLogQuery(context: AnswerContext, parameters: LogParameters, signal: AbortSignal): Promise<LogAnswer> {
+/** Answers a GET with the stored lines that its parameters want, which `parse` reads: 200 and a body in parts, or 400 and a sentence. */
+export async function answerLogQuery(
+  context: AnswerContext,
+  { parse, parameters }: { readonly parse: (parameters: LogParameters, now: number) => LogQuery; readonly parameters: LogParameters },
+  signal: AbortSignal,
+): Promise<LogAnswer> {
   let query: LogQuery
   try {
-    query = parseLogQuery(parameters, context.clock.now())
+    query = parse(parameters, context.clock.now())
   } catch (error) {
     if (!(error instanceof LogQueryError)) throw error
     return { code: 400, type: 'text/plain; charset=utf-8', body: `${error.message}\n` }

@@ -5,11 +5,14 @@ import { logLevels } from '../log-batch.ts'
 import type { LogOrigin } from '../log-batch.ts'
 import { timeOf } from './block.ts'
 import type { BlockHeader, BlockLines } from './block.ts'
+import { podSubject } from './line-subject.ts'
+import type { LineSubject } from './line-subject.ts'
 
 /** Which lines are wanted. What is absent does not matter. */
 export interface LineFilter {
   readonly kinds?: readonly LogOrigin['kind'][]
   readonly namespaces?: readonly string[]
+  /** Whose lines, and of events and audit what is about it. */
   readonly pod?: string
   readonly container?: string
   readonly selector?: LabelSelector
@@ -55,13 +58,15 @@ export class LineScanner {
     return isWanted
   }
 
-  /** Indexes of the wanted lines from line `first` on, in the order of their times. */
-  async scan(block: BlockLines, first = 0): Promise<Uint32Array> {
+  /** Indexes of the wanted lines of a block with lines of a kind, from line `first` on, in the order of their times. */
+  async scan(block: BlockLines, kind: LogOrigin['kind'], first = 0): Promise<Uint32Array> {
     const found = new Uint32Array(block.header.count)
     let count = 0
-    const { regex, match } = this.#filter
-    const isWanted = this.#lineTest(block)
-    const candidates = this.#needle === undefined ? range(first, block.header.count) : linesWith(block, this.#needle, first)
+    const { regex, match, pod } = this.#filter
+    const subject = pod === undefined ? undefined : podSubject(kind, pod)
+    const isWanted = this.#lineTest(block, subject)
+    const needle = this.#needle ?? subject?.needle
+    const candidates = needle === undefined ? range(first, block.header.count) : linesWith(block, needle, first)
     let sliceEnd = performance.now() + sliceMs
     for (const line of candidates) {
       if (!isWanted(line)) continue
@@ -82,24 +87,22 @@ export class LineScanner {
     return (
       (kinds === undefined || kinds.includes(origin.kind)) &&
       (namespaces === undefined || namespaces.includes(origin.namespace)) &&
-      (pod === undefined || origin.kind === 'events' || origin.pod === pod) &&
+      (pod === undefined || origin.pod === pod || podSubject(origin.kind, pod) !== undefined) &&
       (container === undefined || origin.container === container) &&
       (selector === undefined || matchesLabels(selector, origin.labels))
     )
   }
 
   /** What has to be looked at line by line: times and levels only where the block has others, too. */
-  #lineTest(block: BlockLines): (line: number) => boolean {
-    const { since, until, pod } = this.#filter
-    const { header, flags, fields } = block
+  #lineTest(block: BlockLines, subject: LineSubject | undefined): (line: number) => boolean {
+    const { since, until } = this.#filter
+    const { header, flags } = block
     const isInside = (since === undefined || header.minTime >= since) && (until === undefined || header.maxTime < until)
     const hasOthers = (header.levelBits & ~this.#levelBits) !== 0
-    // Events of all pods of a namespace are one source; each says what it is about.
-    const isEvents = pod !== undefined && fields?.some((each) => each !== null && 'event' in each)
-    if (isInside && !hasOthers && isEvents !== true) return () => true
+    if (isInside && !hasOthers && subject === undefined) return () => true
     return (line) => {
       if (hasOthers && ((1 << (flags[line]! & 15)) & this.#levelBits) === 0) return false
-      if (isEvents === true && (fields?.[line]?.['kind'] !== 'Pod' || fields[line]['name'] !== pod)) return false
+      if (subject?.has(block, line) === false) return false
       if (isInside) return true
       const time = timeOf(block, line)
       return (since === undefined || time >= since) && (until === undefined || time < until)

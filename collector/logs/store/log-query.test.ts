@@ -2,7 +2,7 @@ import { RE2JS } from 're2js'
 import { assert, array, constantFrom, property } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { requiredLiteral } from './line-filter.ts'
-import { formatLogQuery, parseLogQuery } from './log-query.ts'
+import { formatLogQuery, parseLogQuery, parseNodeQuery } from './log-query.ts'
 import { formatTime, nameOfOrigin } from './log-records.ts'
 
 const now = Date.UTC(2026, 0, 31, 12)
@@ -24,13 +24,23 @@ describe('the parameters of a search', () => {
     [{ regex: '(?=a)' }, 'regex: "(?=a)" is not allowed'],
     [{ match: 'x'.repeat(1001) }, 'match: '],
     [{ format: 'xml' }, 'format: "xml" is not allowed; allowed: ndjson, plain'],
-    [{ from: 'here' }, 'from: "here" is not allowed'],
+    [{ from: '3.99' }, 'from: is no parameter; allowed: selector'],
+    [{ marks: 'true' }, 'marks: is no parameter; allowed: selector'],
+    [{ kind: 'file,journal', namespace: 'a' }, 'namespace: file and journal are of nodes'],
+    [{ kind: 'journal', pod: 'a' }, 'pod: journal are of nodes'],
+    [{ kind: 'audit', container: 'c' }, 'container: audit are about objects'],
     [{ follow: 'true', limit: '5' }, 'follow: goes on without an end'],
     [{ tail: '5', direction: 'backward' }, 'tail: are the newest lines'],
     [{ pods: 'a' }, 'pods: is no parameter; allowed: selector'],
     [{ pod: ['a', 'b'] }, 'pod: given several times, allowed once'],
   ])('%o are refused by name', (parameters, message) => {
     expect(() => parseLogQuery(parameters, now)).toThrow(message)
+  })
+
+  it('has more for who merges the answers of nodes, and refuses what makes no sense there, too', () => {
+    expect(parseNodeQuery({ from: '3.99', marks: 'true' }, now)).toMatchObject({ from: { sequence: 3, offset: 99 }, hasMarks: true })
+    expect(() => parseNodeQuery({ from: 'here' }, now)).toThrow('from: "here" is not allowed')
+    expect(() => parseNodeQuery({ pods: 'a' }, now)).toThrow('pods: is no parameter')
   })
 
   it('reads ages and times to the nanosecond', () => {
@@ -53,8 +63,8 @@ describe('the parameters of a search', () => {
       tail: '7',
     }
     const query = parseLogQuery(asked, now)
-    expect(parseLogQuery(formatLogQuery(query, undefined), now + 3_600_000)).toEqual(query)
-    expect(parseLogQuery(formatLogQuery({ ...query, hasMarks: true }, '3.99'), now)).toMatchObject({
+    expect(parseNodeQuery(formatLogQuery(query, undefined), now + 3_600_000)).toEqual(query)
+    expect(parseNodeQuery(formatLogQuery({ ...query, hasMarks: true }, '3.99'), now)).toMatchObject({
       from: { sequence: 3, offset: 99 },
       tail: undefined,
     })

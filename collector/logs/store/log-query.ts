@@ -42,7 +42,8 @@ export const maxTail = 10_000
 const maxTextLength = 1000
 const maxSelectorLength = 4000
 const kinds: readonly LogOrigin['kind'][] = ['container', 'file', 'journal', 'audit', 'events']
-export const logParameters = [
+/** What may be asked. */
+const logParameters = [
   'selector',
   'namespace',
   'pod',
@@ -58,16 +59,27 @@ export const logParameters = [
   'follow',
   'kind',
   'format',
-  'from',
-  'marks',
 ] as const
+/** What those ask besides who make one answer of the answers of several nodes. */
+const mergerParameters = ['from', 'marks'] as const
+type LogParameter = (typeof logParameters)[number] | (typeof mergerParameters)[number]
 
 /** Reads the parameters of a query. `now` is ms since the epoch, for times that are given as ages. Throws `LogQueryError`. */
 export function parseLogQuery(parameters: LogParameters, now: number): LogQuery {
+  const query = readQuery(parameters, logParameters, now)
+  checkSubject(query.filter)
+  return query
+}
+
+/** Reads what `formatLogQuery` wrote for a node. Throws `LogQueryError`. */
+export function parseNodeQuery(parameters: LogParameters, now: number): LogQuery {
+  return readQuery(parameters, [...logParameters, ...mergerParameters], now)
+}
+
+function readQuery(parameters: LogParameters, allowed: readonly LogParameter[], now: number): LogQuery {
   for (const name of Object.keys(parameters))
-    if (!(logParameters as readonly string[]).includes(name))
-      throw new LogQueryError(`${name}: is no parameter; allowed: ${logParameters.join(', ')}`)
-  const text = (name: (typeof logParameters)[number]): string | undefined => {
+    if (!(allowed as readonly string[]).includes(name)) throw new LogQueryError(`${name}: is no parameter; allowed: ${allowed.join(', ')}`)
+  const text = (name: LogParameter): string | undefined => {
     const value = parameters[name]
     if (value === undefined || value === '') return undefined
     if (typeof value !== 'string') throw new LogQueryError(`${name}: given several times, allowed once`)
@@ -102,7 +114,7 @@ export function parseLogQuery(parameters: LogParameters, now: number): LogQuery 
   }
 }
 
-/** The parameters of a query for another server, with times that do not depend on when it reads them. `from` takes the place of what was asked for. */
+/** The parameters of a query for a node, with times that do not depend on when it reads them. `from` takes the place of what was asked for. */
 export function formatLogQuery(query: LogQuery, from: string | undefined): Record<string, string> {
   const { kinds, namespaces, pod, container, level, since, until, match, regex } = query.filter
   const given: Readonly<Record<string, string | undefined>> = {
@@ -146,7 +158,7 @@ function readPlace(value: string | undefined): LogPlace | undefined {
   return place
 }
 
-function readFilter(text: (name: (typeof logParameters)[number]) => string | undefined, now: number): LineFilter {
+function readFilter(text: (name: LogParameter) => string | undefined, now: number): LineFilter {
   const kind = list('kind', text('kind'), kinds)
   const selector = readSelector(text('selector'))
   const level = oneOf('level', text('level'), logLevels)
@@ -154,8 +166,6 @@ function readFilter(text: (name: (typeof logParameters)[number]) => string | und
   const [pod, container] = [shortText('pod', text('pod')), shortText('container', text('container'))]
   const [since, until] = [readTime('since', text('since'), now), readTime('until', text('until'), now)]
   const [match, regex] = [shortText('match', text('match')), readRegex(text('regex'))]
-  if (kind !== undefined && !kind.includes('container') && selector !== undefined)
-    throw new LogQueryError(`selector: goes by the labels of pods, which ${kind.join(' and ')} have none of`)
   if (since !== undefined && until !== undefined && until <= since) throw new LogQueryError('until: is not later than since')
   return {
     // What containers and files wrote is meant unless something else is asked for; who called the API is nobody's reading by accident.
@@ -170,6 +180,18 @@ function readFilter(text: (name: (typeof logParameters)[number]) => string | und
     ...(match === undefined ? {} : { match }),
     ...(regex === undefined ? {} : { regex }),
   }
+}
+
+/** What lines of the kinds that are asked for can never have is a mistake, and no search that finds nothing. */
+function checkSubject({ kinds: asked = kinds, selector, namespaces, pod, container }: LineFilter): void {
+  const named = asked.join(' and ')
+  const isOnly = (...others: readonly LogOrigin['kind'][]) => asked.every((kind) => others.includes(kind))
+  if (selector !== undefined && !asked.includes('container'))
+    throw new LogQueryError(`selector: goes by the labels of pods, which ${named} have none of`)
+  if (isOnly('file', 'journal') && (namespaces ?? pod) !== undefined)
+    throw new LogQueryError(`${namespaces === undefined ? 'pod' : 'namespace'}: ${named} are of nodes, they have none`)
+  if (isOnly('audit', 'events') && container !== undefined)
+    throw new LogQueryError(`container: ${named} are about objects of the API; a pod can be named, its containers cannot`)
 }
 
 const shown = (value: string) => JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value)

@@ -122,7 +122,7 @@ async function openCursor(
 ): Promise<Cursor | undefined> {
   const decoded = await options.reader.read(block)
   if (decoded === undefined) return undefined
-  const lines = await options.scanner.scan(decoded)
+  const lines = await options.scanner.scan(decoded, block.origin.kind)
   if (lines.length === 0) {
     options.reader.drop(block)
     return undefined
@@ -223,7 +223,7 @@ async function* linesBehind(
       const decoded = await reader.read(block)
       if (decoded === undefined) continue
       const first = sequence === from.sequence ? firstLineBehind(decoded, from.offset) : 0
-      for (const line of await scanner.scan(decoded, first)) lines.push(lineOf(block, decoded, line))
+      for (const line of await scanner.scan(decoded, block.origin.kind, first)) lines.push(lineOf(block, decoded, line))
       reader.drop(block)
       // The place is that of the start: what is handed on in parts is handed on again after a break.
       if (lines.length >= chunkLines * 8) yield take()

@@ -78,6 +78,30 @@ describe('the log store', () => {
     await store.sink.stop()
   })
 
+  it('finds what the audit log says about a pod by what requests were for, not by what else names it', async () => {
+    const audit = (resource: string, name: string, uri = '/') => JSON.stringify({ requestURI: uri, objectRef: { resource, name } })
+    const lines = [
+      audit('pods', 'web'),
+      audit('pods', 'web-2'),
+      audit('services', 'web'),
+      audit('pods', 'other', '/?"name":"web"'),
+      '{"name":"web", cut',
+      'null "name":"web"',
+    ]
+    const store = await open()
+    const origin = originOf('', { kind: 'audit', pod: '' })
+    const batch = batchOf(
+      origin,
+      lines.map((text, index) => ({ time: start + BigInt(index), text, position: index * 100 })),
+      'audit',
+    )
+    await store.sink.deliver(batch, never)
+    expect(texts(await find(store, { kind: 'audit', pod: 'web' }))).toEqual([lines[0]])
+    expect(texts(await find(store, { kind: 'audit', pod: 'other', match: '/?' }))).toEqual([lines[3]])
+    expect(await find(store, { kind: 'audit', pod: 'gone' })).toEqual([])
+    await store.sink.stop()
+  })
+
   it('stores lines that come behind later lines of their file', async () => {
     const origin = originOf('web')
     const store = await open()

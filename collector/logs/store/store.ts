@@ -6,6 +6,7 @@ import type { LogFigure, LogRoutes } from '../context.ts'
 import type { LogSink } from '../sinks/sink.ts'
 import { answerLogQuery, queryLogs } from './answer.ts'
 import { LogArchive } from './log-archive.ts'
+import { parseLogQuery, parseNodeQuery } from './log-query.ts'
 import type { LogQuery } from './log-query.ts'
 import type { LogRecord } from './log-records.ts'
 import { StoreWriter } from './store-writer.ts'
@@ -29,7 +30,7 @@ export interface LogStore {
   readonly sink: LogSink
   /** The records of an answer, in chunks, until its end or until `signal` aborts. */
   query(query: LogQuery, signal: AbortSignal): AsyncIterable<readonly LogRecord[]>
-  /** For the collector's door: `/query`, or nothing more, with the parameters of `parseLogQuery`. */
+  /** For the collector's door: nothing more with the parameters of `parseLogQuery`, `/query` with those of `parseNodeQuery`. */
   readonly routes: LogRoutes
   figures(): readonly LogFigure[]
 }
@@ -60,11 +61,14 @@ export function createLogStore(options: LogStoreOptions): LogStore {
     log,
   })
   const context = { archive, clock, open: { count: 0 } }
-  const answer: LogRoutes[string] = (request, signal) => answerLogQuery(context, request.query, signal)
+  const answerBy =
+    (parse: typeof parseLogQuery): LogRoutes[string] =>
+    (request, signal) =>
+      answerLogQuery(context, { parse, parameters: request.query }, signal)
   return {
     sink: writer,
     query: (query, signal) => queryLogs(context, query, signal),
-    routes: { '': answer, '/query': answer },
+    routes: { '': answerBy(parseLogQuery), '/query': answerBy(parseNodeQuery) },
     figures: () => figuresOf(writer),
   }
 }
