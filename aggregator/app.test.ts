@@ -10,7 +10,8 @@ import { createAuthority, issueCertificate } from '../lib/pki.ts'
 import type { KeyPair } from '../lib/pki.ts'
 import { seededRandom } from '../lib/random.ts'
 import { createAggregator } from './app.ts'
-import type { Aggregator, AggregatorOptions } from './app.ts'
+import type { Aggregator } from './app.ts'
+import type { AggregatorOptions } from './options.ts'
 import { createFakeClient, createFakeNode, createFakePod, createFakeSummary, FakeInformers } from './fake-cluster.ts'
 
 /** A cluster of one node with a real HTTPS kubelet, certificates of its own, and an aggregator on a clock that stands still. */

@@ -1,38 +1,25 @@
 import type { FastifyInstance } from 'fastify'
 import { AppsV1ReplicaSet, BatchV1Job, CoreV1Node, CoreV1Pod } from '../orchestrator/api/generated/kinds.ts'
-import type { Client } from '../orchestrator/client/client.ts'
 import type { InformerFactory } from '../orchestrator/client/informer.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { Log } from '../lib/log.ts'
-import type { Random } from '../lib/random.ts'
 import { defaultConfiguration } from './configuration.ts'
-import type { AggregatorConfiguration } from './configuration.ts'
-import type { SampleSink } from './custom-metrics.ts'
 import { CustomWindow } from './custom-window.ts'
-import type { EventSink } from './events.ts'
 import { createLogs } from './logs/app.ts'
 import type { Logs } from './logs/app.ts'
 import type { LogDoor } from './logs/log-routes.ts'
 import { registerLogRoute } from './logs/log-routes.ts'
 import { createHttpServer, windowFullMessage } from './http-server.ts'
-import { createInfluxDriver } from './influx/database.ts'
-import { InfluxHistory } from './influx/history.ts'
-import { InfluxSink } from './influx/influx-sink.ts'
-import { ReadOnlyQueries } from './influx/read-only.ts'
-import type { InfluxOptions } from './influx/options.ts'
+import { createHistory, createQueries } from './influx/app.ts'
+import type { InfluxHistory } from './influx/history.ts'
+import type { ReadOnlyQueries } from './influx/read-only.ts'
 import { createInventory } from './inventory.ts'
 import type { Inventory } from './inventory.ts'
 import { MemoryWindow } from './memory-window.ts'
 import type { WindowStats } from './memory-window.ts'
-import { noAuthorities } from './metrics-api/authorities.ts'
-import type { Authorities } from './metrics-api/authorities.ts'
-import { createMetricsGroups } from './metrics-api/groups.ts'
-import { createInfluxQuery } from './metrics-api/influx-query.ts'
-import { createLocalReadings, createSharedReadings, registerReadings } from './metrics-api/readings.ts'
+import { createApi } from './metrics-api/app.ts'
 import { ResourceMetrics } from './metrics-api/resource-metrics.ts'
-import { createMetricsApi } from './metrics-api/server.ts'
 import type { MetricsApi } from './metrics-api/server.ts'
 import type { Batch } from './metric-set.ts'
+import type { AggregatorOptions } from './options.ts'
 import { Pipeline } from './pipeline.ts'
 import type { Sink as PipelineSink } from './pipeline.ts'
 import { createNodeProcessors, createTotalsProcessors } from './processors.ts'
@@ -43,56 +30,12 @@ import { SelfMonitor } from './self-monitor.ts'
 import { localOnlyHeader, registerSharedRoutes } from './sharding/shared-routes.ts'
 import { Sharding } from './sharding/sharding.ts'
 import type { ShardingSettings } from './sharding/sharding.ts'
+import { createSinks, takesEvents, takesSamples } from './sinks/app.ts'
+import type { Sink } from './sinks/sink.ts'
 import { createSources } from './sources/app.ts'
 import type { Sources } from './sources/app.ts'
 import { StageTimes } from './stage-times.ts'
-import type { KubeletCredentials } from './sources/kubelet-access.ts'
-import type { Sink, SinkContext, SinkPlan } from './sinks/sink.ts'
 import type { MetricWindow } from './window.ts'
-
-export interface AggregatorOptions {
-  readonly client: Client
-  /** Whoever runs it also runs the informers that `createAggregator` asks it for: call this before `informers.run`. */
-  readonly informers: InformerFactory
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-  /** How often each node is scraped. Default 5 s, at least 1 s. */
-  readonly resolutionMs?: number
-  readonly kubelet: KubeletCredentials
-  /** What a configuration file says about sources; defaults where there is none. */
-  readonly configuration?: AggregatorConfiguration
-  /** Heapster's HTTP interface. */
-  readonly http: { readonly host: string; readonly port: number }
-  /** The `metrics.k8s.io` API over HTTPS; PEM strings. Listens on every one of `hosts`. */
-  readonly metricsApi: {
-    readonly hosts: readonly string[]
-    readonly port: number
-    readonly tls: { readonly cert: string; readonly key: string }
-    /** Whom to believe. Absent: what the API server's ConfigMap `kube-system/extension-apiserver-authentication` says. */
-    readonly authorities?: Pick<Authorities, 'clientCa' | 'requestHeaderCa' | 'allowedNames'>
-  }
-  /** Absent: the memory window is all there is. */
-  readonly influx?: InfluxOptions
-  /** Where else batches go. The name `influxdb` is taken when `influx` is set. */
-  readonly sinks?: readonly SinkPlan[]
-  /** Told of events besides the sinks. */
-  readonly eventSinks?: readonly EventSink[]
-  /** Where points wait while a sink's destination is away; absent: in memory, bounded. */
-  readonly spoolDir?: string
-  /** Default one hour. */
-  readonly windowMs?: number
-  /** What the memory window may take. Default 256 MiB. */
-  readonly windowMaxBytes?: number
-  /** Tells this aggregator from others in what it says of itself. Default `monitor`. */
-  readonly name?: string
-  /** Where several aggregators share the nodes; absent: this one scrapes them all. */
-  readonly sharding?: ShardingSettings
-  /** Stores on this machine that are searched beside the nodes' own; events are kept in the folder that is named, the audit log is only read. */
-  readonly logs?: { readonly eventsDir?: string; readonly auditDir?: string }
-  /** The tag `cluster_name`. Default `default`, as Heapster's. */
-  readonly clusterName?: string
-}
 
 /** The running parts that others use. */
 export interface Aggregator {
@@ -122,7 +65,6 @@ const minResolutionMs = 1000
 /** Composes the aggregator: node sources → processors → {memory window, InfluxDB, metrics API}. Nothing runs before `start`. */
 export function createAggregator(options: AggregatorOptions): Aggregator {
   const { informers, clock, resolutionMs = 5000, configuration = defaultConfiguration() } = options
-  const influx = influxOf(options)
   if (!(resolutionMs >= minResolutionMs)) throw new RangeError(`resolutionMs: ${resolutionMs} must be at least ${minResolutionMs}`)
   const holdMs = resolutionMs * heldResolutions
   const view = createView(informers)
@@ -131,7 +73,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   const customWindow = new CustomWindow({ windowMs, maxBytes: configuration.prometheus.windowMaxBytes })
   const metrics = new ResourceMetrics({ ...view, holdMs, clock })
   const sinks = createSinks(options)
-  const history = influx === undefined ? undefined : createHistory(influx, options)
+  const history = createHistory(options)
   const stages = new StageTimes(clock)
   const pipeline: Pipeline = new Pipeline({
     nodeProcessors: createNodeProcessors(view, { holdMs }),
@@ -190,7 +132,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   if (sharding !== undefined)
     registerSharedRoutes(server, { sharding, nodeOfPod: (namespace, pod) => view.pods.get(`${namespace}/${pod}`)?.spec.nodeName })
   const selfMonitor = createSelfMonitor(options, { report, pipeline, resolutionMs })
-  const api = createApi(options, { view, window, metrics, sources, server, sharding, logs, unready, resolutionMs, holdMs })
+  const api = createApi(options, { view, window, metrics, sources, server, sharding, logs: logs.door, unready, resolutionMs, holdMs })
   const lifecycle = createLifecycle({ options, view, sinks, sharding, selfMonitor, sources, pipeline, server, api, logs })
   return { window, customWindow, history, queries: createQueries(options), inventory: createInventory(view), logs: logs.door, ...lifecycle }
 }
@@ -285,15 +227,6 @@ function createWindow(windowMs: number, { windowMaxBytes = 256 << 20, log }: Agg
   return new MemoryWindow({ windowMs, maxBytes: windowMaxBytes, onFull })
 }
 
-function createHistory(influx: InfluxOptions, { clock, clusterName = 'default' }: AggregatorOptions): InfluxHistory {
-  return new InfluxHistory({ driver: createInfluxDriver(influx), influx, clusterName: influx.clusterName ?? clusterName, clock })
-}
-
-function createQueries(options: AggregatorOptions): ReadOnlyQueries | undefined {
-  const influx = influxOf(options)
-  return influx && new ReadOnlyQueries({ influx, clock: options.clock, log: options.log.child({ part: 'queries' }) })
-}
-
 function createView(informers: InformerFactory): ClusterView {
   const byNode = ({ spec }: CoreV1Pod) => (spec.nodeName === undefined ? [] : [spec.nodeName])
   return {
@@ -347,66 +280,4 @@ function createSharding(options: AggregatorOptions, settings: ShardingSettings, 
     clock: options.clock,
     log: options.log.child({ part: 'sharding' }),
   })
-}
-
-interface ApiParts extends Omit<ShardParts, 'pipeline'> {
-  readonly view: ClusterView
-  readonly window: MetricWindow
-  readonly sharding: Sharding | undefined
-  readonly logs: Logs
-  readonly unready: () => readonly string[]
-}
-
-function createApi(options: AggregatorOptions, parts: ApiParts): MetricsApi {
-  const { view, window, metrics, sources, server, sharding, resolutionMs, holdMs } = parts
-  const { client, clock, metricsApi, configuration = defaultConfiguration() } = options
-  const influx = influxOf(options)
-  const localReadings = createLocalReadings({ window, exported: sources.customMetrics, holdMs, resolutionMs, clock })
-  registerReadings(server, localReadings)
-  return createMetricsApi({
-    ...options,
-    ...metricsApi,
-    authorities: metricsApi.authorities === undefined ? undefined : { ...noAuthorities, ...metricsApi.authorities },
-    groups: createMetricsGroups({
-      resourceMetrics: metrics,
-      sharedMetrics: sharding,
-      readings:
-        sharding === undefined
-          ? (request) => Promise.resolve(localReadings(request))
-          : createSharedReadings((path) => sharding.askEverybody(path)),
-      exportedNames: () => sources.customMetrics.names(),
-      view,
-      client,
-      externalMetrics: configuration.externalMetrics,
-      query: influx === undefined ? undefined : createInfluxQuery(createInfluxDriver(influx), influx.database ?? 'k8s'),
-      clock,
-    }),
-    feed: metrics,
-    logs: parts.logs.door,
-    unready: parts.unready,
-  })
-}
-
-/** The InfluxDB that is asked: the one of the options, else the first sink that is one. */
-function influxOf({ influx, sinks = [] }: AggregatorOptions): InfluxOptions | undefined {
-  return influx ?? sinks.find((plan) => plan.influx !== undefined)?.influx
-}
-
-const takesSamples = (sink: Sink): sink is Sink & SampleSink => sink.addCustomSamples !== undefined
-const takesEvents = (sink: Sink): sink is Sink & EventSink => sink.addEvents !== undefined
-
-/** The InfluxDB of the options and every sink that is planned besides. */
-function createSinks(options: AggregatorOptions): readonly Sink[] {
-  const { clock, random, log, influx, clusterName = 'default', spoolDir, sinks = [] } = options
-  const { configuration = defaultConfiguration() } = options
-  const context: SinkContext = {
-    clusterName,
-    clock,
-    random,
-    log: log.child({ part: 'sinks' }),
-    ...(spoolDir === undefined ? {} : { spoolDir }),
-    spoolMaxBytes: configuration.spool.maxBytes,
-  }
-  const own = influx === undefined ? [] : [new InfluxSink({ name: 'influxdb', influx }, context)]
-  return [...own, ...sinks.map((plan) => plan.create(context))]
 }
