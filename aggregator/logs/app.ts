@@ -3,6 +3,7 @@ import type { Informer } from '../../orchestrator/client/informer.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { EventArchive } from './event-archive.ts'
+import { createLogAccounts } from './log-accounts.ts'
 import { LogDoor } from './log-routes.ts'
 import { LogSearch } from './log-search.ts'
 import { createLogSources } from './node-logs.ts'
@@ -42,7 +43,7 @@ export function createLogs({ nodes, access, logs = {}, clock, ...options }: Logs
   ]
   const search = new LogSearch({ sources: createLogSources({ nodes, access, stores }), clock })
   return {
-    door: new LogDoor({ search, clock }),
+    door: new LogDoor({ search, accounts: createLogAccounts({ nodes, readStatus: (...asked) => access.readLogStatus(...asked) }), clock }),
     events,
     start: async () => {
       await events?.start()

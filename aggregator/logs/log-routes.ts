@@ -4,28 +4,44 @@ import { contentTypes, encodeRecords } from '../../collector/logs/store/answer.t
 import { LogQueryError, parseLogQuery } from '../../collector/logs/store/log-query.ts'
 import type { LogParameters, LogQuery } from '../../collector/logs/store/log-query.ts'
 import type { Clock } from '../../lib/clock.ts'
+import type { NodeLogAccounts } from './log-accounts.ts'
 import type { LogSearch } from './log-search.ts'
 
 /** Where lines of all nodes are found. */
 export const logsPath = '/api/v1/logs'
+/** Where every node's accounts are. */
+export const logStatusPath = `${logsPath}/status`
 const localNames = new Set(['localhost', '127.0.0.1', '[::1]'])
 /** A search holds a connection to every node. */
 const maxSearches = 64
 
-/** What answers searches for logs, over whichever server. */
+interface LogDoorOptions {
+  readonly search: LogSearch
+  readonly accounts: () => Promise<readonly NodeLogAccounts[]>
+  readonly clock: Clock
+}
+
+/** What answers searches for logs, and questions about what became of lines, over whichever server. */
 export class LogDoor {
   readonly #search: LogSearch
+  readonly #accounts: LogDoorOptions['accounts']
   readonly #clock: Clock
   #open = 0
 
-  constructor(options: { readonly search: LogSearch; readonly clock: Clock }) {
+  constructor(options: LogDoorOptions) {
     this.#search = options.search
+    this.#accounts = options.accounts
     this.#clock = options.clock
   }
 
   /** Throws `LogQueryError`. */
   read(parameters: LogParameters): LogQuery {
     return parseLogQuery(parameters, this.#clock.now())
+  }
+
+  /** What became of the lines of every node. */
+  async status(): Promise<{ readonly nodes: readonly NodeLogAccounts[] }> {
+    return { nodes: await this.#accounts() }
   }
 
   /** Streams the answer; the client's leaving ends the search. */
@@ -44,13 +60,16 @@ export class LogDoor {
 }
 
 /**
- * `GET /api/v1/logs` without credentials: only where the server listens on loopback, and only for requests that name this machine, so that no web site
+ * `GET /api/v1/logs`, and `/status` below it, without credentials: only where the server listens on loopback, and only for requests that name this machine, so that no web site
  * can read logs through a name of its own.
  */
 export function registerLogRoute(server: FastifyInstance, door: LogDoor, host: string): void {
-  server.get(logsPath, (request, reply) => {
+  const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
     const problem = whyRefused(request, host)
-    if (problem !== undefined) return reply.code(403).type(contentTypes.plain).send(`${problem}\n`)
+    return problem === undefined ? undefined : reply.code(403).type(contentTypes.plain).send(`${problem}\n`)
+  }
+  server.get(logStatusPath, { onRequest }, () => door.status())
+  server.get(logsPath, { onRequest }, (request, reply) => {
     try {
       return door.answer(door.read(request.query as LogParameters), reply)
     } catch (error) {

@@ -18,6 +18,8 @@ export interface NodeAccess {
   addressOf(node: CoreV1Node): NodeAddress | undefined
   /** Throws where credentials cannot be read. */
   connect(): KubeletConnection
+  /** A node's accounts of its logs, as it tells them. Rejects with a `ScrapeError`. */
+  readLogStatus(node: CoreV1Node, signal: AbortSignal): Promise<string>
 }
 
 export interface NodeLogsOptions {

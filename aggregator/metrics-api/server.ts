@@ -16,7 +16,7 @@ import { aggregatedDiscovery, discoveryDocument } from './discovery.ts'
 import { encodeBody, presentAnswer, presenterFor } from './encoding.ts'
 import { negotiate, protobuf } from './negotiation.ts'
 import type { Accepted } from './negotiation.ts'
-import { logsPath } from '../logs/log-routes.ts'
+import { logsPath, logStatusPath } from '../logs/log-routes.ts'
 import type { LogDoor } from '../logs/log-routes.ts'
 import { answerLogs } from './log-access.ts'
 import { readFlag } from './query.ts'
@@ -115,8 +115,8 @@ async function handle(context: Context, request: FastifyRequest, reply: FastifyR
   const path = url.pathname.length > 1 ? url.pathname.replace(/\/+$/, '') : url.pathname
   if (answerHealth(path, context, reply)) return reply
   const identity = await context.authenticator.identify(readPeer(request.raw.socket as TLSSocket), request.raw.headersDistinct)
-  if (path === logsPath && context.logs !== undefined)
-    return answerLogs({ ...context, logs: context.logs }, identity, { request, reply, query })
+  if ((path === logsPath || path === logStatusPath) && context.logs !== undefined)
+    return answerLogs({ ...context, logs: context.logs }, identity, { request, reply, path, query })
   const target = findTarget(path, context.groups)
   if (target === undefined) throw pathNotFound()
   const isRead = request.method === 'GET' || request.method === 'HEAD'

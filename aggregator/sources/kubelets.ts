@@ -38,6 +38,10 @@ export interface KubeletsOptions {
 /** The largest answer that is read. A node of 110 pods answers with about 300 KiB. */
 const maxBodyBytes = 32 << 20
 const paths: Readonly<Record<KubeletEndpoint, string>> = { summary: '/stats/summary', resource: '/metrics/resource' }
+const logPages = {
+  figures: { path: '/metrics/logs', accept: 'text/plain;version=0.0.4' },
+  status: { path: '/api/v1/logs/status', accept: 'application/json' },
+} as const
 /** How long a node that has no summary is not asked for one again. */
 const fallbackMs = 300_000
 
@@ -88,11 +92,11 @@ export class Kubelets {
     }
   }
 
-  /** The page of figures that a node's collector makes of log lines. Rejects with a `ScrapeError`. */
-  async readLogFigures(node: CoreV1Node, signal: AbortSignal): Promise<string> {
+  /** What a node's collector has to say of its logs: the figures that it makes of lines, its accounts. Rejects with a `ScrapeError`. */
+  async readLogs(node: CoreV1Node, what: keyof typeof logPages, signal: AbortSignal): Promise<string> {
     const address = this.addressOf(node)
     if (address === undefined) throw new ScrapeError('address', `node "${node.metadata.name}" has no address`)
-    return (await this.#ask(address, { path: '/metrics/logs', accept: 'text/plain;version=0.0.4' }, signal)).body
+    return (await this.#ask(address, logPages[what], signal)).body
   }
 
   /** Drops what is kept of a node that has left. */

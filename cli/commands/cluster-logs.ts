@@ -1,16 +1,21 @@
 import type { IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { text } from 'node:stream/consumers'
 import { StringDecoder } from 'node:string_decoder'
+import type { NodeLogAccounts } from '../../aggregator/logs/log-accounts.ts'
 import type { LogRecord } from '../../collector/logs/store/log-records.ts'
 import { httpRequest } from '../../lib/http.ts'
+import { visibleText } from '../../lib/page/visible-text.ts'
 import { clusterAccessOf, connectionFlags } from '../cluster-connection.ts'
 import { findDataFolder } from '../data-folder.ts'
 import { describeFlagTable, parseCommandLine, parseOneOf, parseSwitch, parseText, type FlagValues } from '../flag-table.ts'
 import { parseOptions, UsageError } from '../options.ts'
 import { readRunState } from '../state.ts'
 import { LinePrinter } from './log-printer.ts'
+import { formatLogStatus } from './log-status.ts'
 import type { CommandContext } from './start.ts'
 
+const logsPath = '/api/v1/logs'
 const { namespace, ...connection } = connectionFlags
 const flags = {
   ...connection,
@@ -31,6 +36,7 @@ const flags = {
   events: { fallback: 'false', help: 'events of the cluster instead of what containers write', parse: parseSwitch },
   audit: { fallback: 'false', help: 'who did what with the API', parse: parseSwitch },
   nodes: { fallback: 'false', help: 'what collectors read from files and journals of nodes', parse: parseSwitch },
+  status: { fallback: 'false', help: 'what became of the lines of every node: read, safe, lost and why', parse: parseSwitch },
   output: { letter: 'o', placeholder: 'FORM', fallback: 'plain', help: 'plain or json', parse: parseOneOf(['plain', 'json'] as const) },
 } as const
 
@@ -49,6 +55,7 @@ export const describeClusterLogs = (): string =>
 export async function showClusterLogs(args: readonly string[], context: CommandContext): Promise<number> {
   const { values, words } = parseCommandLine(args, flags)
   if (words.length > 0) throw new UsageError(`logs: ${JSON.stringify(words[0])}: name a pod with --pod=NAME, pods with -l SELECTOR`)
+  const url = `${baseOf(values)}${logsPath}${values.status ? '/status' : `?${parametersOf(values).toString()}`}`
   const abort = new AbortController()
   const interrupt = () => abort.abort()
   process.once('SIGINT', interrupt)
@@ -59,8 +66,9 @@ export async function showClusterLogs(args: readonly string[], context: CommandC
     abort.abort()
   })
   try {
-    const response = await ask(values, abort.signal)
-    const isWhole = await print(response, values, context)
+    const response = await ask(new URL(url), values, abort.signal)
+    if (response.statusCode !== 200) throw await refusalOf(response)
+    const isWhole = await (values.status ? printStatus : print)(response, values, context)
     return abort.signal.aborted ? 130 : isWhole ? 0 : 1
   } catch (error) {
     // Whoever reads the output may have enough of it.
@@ -108,8 +116,7 @@ function amountOf({ follow, since, until, tail, limit }: Values): {
   return since === undefined && until === undefined ? { tail: '1000', limit } : { tail, limit: '1000000' }
 }
 
-function ask(values: Values, signal: AbortSignal): Promise<IncomingMessage> {
-  const url = new URL(`${baseOf(values)}/api/v1/logs?${parametersOf(values).toString()}`)
+function ask(url: URL, values: Values, signal: AbortSignal): Promise<IncomingMessage> {
   const isSecure = url.protocol === 'https:'
   const { ca, cert, key, token } = isSecure ? clusterAccessOf(values) : {}
   const tls = Object.fromEntries(Object.entries({ ca, cert, key }).filter(([, text]) => text !== undefined))
@@ -136,14 +143,13 @@ function baseOf({ url, 'data-dir': dataDir }: Values): string {
 
 /** False where something is missing from the answer. */
 async function print(response: IncomingMessage, values: Values, context: CommandContext): Promise<boolean> {
-  if (response.statusCode !== 200) throw await refusalOf(response)
   const printer = new LinePrinter({ output: process.stdout, isJson: values.output === 'json' })
-  const text = new StringDecoder('utf8')
+  const decoder = new StringDecoder('utf8')
   let rest = ''
   let isWhole = true
   let hasEnd = values.follow
   for await (const chunk of response as AsyncIterable<Buffer>) {
-    const lines = `${rest}${text.write(chunk)}`.split('\n')
+    const lines = `${rest}${decoder.write(chunk)}`.split('\n')
     rest = lines.pop()!
     for (const line of lines) {
       const record = JSON.parse(line) as LogRecord
@@ -162,10 +168,17 @@ async function print(response: IncomingMessage, values: Values, context: Command
   return isWhole
 }
 
+/** False where a node does not say what became of its lines. */
+async function printStatus(response: IncomingMessage, values: Values, context: CommandContext): Promise<boolean> {
+  const body = await text(response)
+  if (values.output === 'json') context.print(body)
+  const { nodes } = JSON.parse(body) as { readonly nodes: readonly NodeLogAccounts[] }
+  if (values.output === 'plain') for (const line of formatLogStatus(nodes)) context.print(visibleText(line))
+  return nodes.every(({ problem }) => problem === undefined)
+}
+
 async function refusalOf(response: IncomingMessage): Promise<Error> {
-  let body = ''
-  for await (const chunk of response as AsyncIterable<Buffer>) body += chunk.toString()
-  const message = messageOf(body)
+  const message = messageOf(await text(response))
   return response.statusCode === 400 ? new UsageError(message) : new Error(`${response.statusCode}: ${message}`)
 }
 

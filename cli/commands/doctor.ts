@@ -10,6 +10,7 @@ import { apiServerExamination } from '../doctor/api-server.ts'
 import { formatFinding, problem } from '../doctor/finding.ts'
 import type { Finding } from '../doctor/finding.ts'
 import { influxdbExamination } from '../doctor/influxdb.ts'
+import { logsExamination } from '../doctor/logs.ts'
 import { installationExamination } from '../doctor/installation.ts'
 import type { Examination, Subject } from '../doctor/subject.ts'
 import { describeFlagTable, parseFlagTable, parseSwitch, parseText } from '../flag-table.ts'
@@ -35,6 +36,7 @@ const examinations: readonly Examination[] = [
   installationExamination,
   apiServerExamination,
   aggregatorExamination,
+  logsExamination,
   influxdbExamination,
   alertsExamination,
 ]

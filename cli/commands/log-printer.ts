@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { nameOfOrigin } from '../../collector/logs/store/log-records.ts'
 import type { LineRecord } from '../../collector/logs/store/log-records.ts'
+import { visibleText } from '../../lib/page/visible-text.ts'
 
 export interface PrinterOptions {
   readonly output: NodeJS.WritableStream & { readonly isTTY?: boolean }
@@ -34,7 +35,7 @@ export class LinePrinter {
 
   /** Text that does nothing to a terminal but show; as it is where there is none. */
   neutral(text: string): string {
-    return this.#isTerminal ? neutralized(text) : text
+    return this.#isTerminal ? visibleText(text) : text
   }
 
   /** Writes what was added; resolves when there is room for more. */
@@ -50,19 +51,10 @@ export class LinePrinter {
     const text = record.text.replaceAll('\n', '\n  ')
     if (!this.#isTerminal) return `${record.time} ${name} ${text}\n`
     const colour = levelColours[record.level ?? '']
-    const shown = record.text.split('\n').map(neutralized).join('\n  ')
+    const shown = record.text.split('\n').map(visibleText).join('\n  ')
     const body = colour === undefined ? shown : `${colour}${shown}${reset}`
-    return `${dim}${record.time}${reset} ${colourOf(name)}${neutralized(name)}${reset} ${body}\n`
+    return `${dim}${record.time}${reset} ${colourOf(name)}${visibleText(name)}${reset} ${body}\n`
   }
-}
-
-/** Control characters (C0 but the tab, DEL, C1) and those that turn the direction of writing, as visible escapes. */
-export function neutralized(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return text.replaceAll(/[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) => {
-    const code = character.charCodeAt(0)
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
-  })
 }
 
 /** The same name has the same colour, in every run. */

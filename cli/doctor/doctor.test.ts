@@ -9,6 +9,7 @@ import { examinePods } from './api-server.ts'
 import { formatFinding, ok, problem, shorten, warn } from './finding.ts'
 import { influxdbExamination } from './influxdb.ts'
 import { formatBytes } from './installation.ts'
+import { examineLogs } from './logs.ts'
 import { complaintOf, probe, samplesOf } from './probe.ts'
 import type { Subject } from './subject.ts'
 
@@ -116,6 +117,25 @@ describe('the doctor', () => {
     expect(findings.filter(({ level }) => level !== 'ok').map(formatFinding)).toEqual([
       'problem sink influxdb: takes no points; 70 points wait, 50 of them on disk (2.0 KiB) → is it running? The points are sent when it is back',
       'warn    sink influxdb: 9 points lost: spool full → make room for the spool, or let it have more',
+    ])
+  })
+
+  it('tells lines that were lost from those that a rule was to keep back', () => {
+    const sink = { name: 'store', isHealthy: true, waitingLines: 0, dropped: {} }
+    const fine = { readLines: 5, safeLines: 5, behindBytes: 0, unacknowledgedBytes: 0, cutLines: 0, goneFiles: 0, problems: [], losers: [] }
+    const wanted = { ...fine, sinks: [sink], lost: [{ reason: 'limit', lines: 3, bytes: 30 }] }
+    const away = { node: 'n2', problem: 'it keeps no logs' }
+    expect(examineLogs([{ node: 'n1', accounts: wanted }, away])).toEqual([ok('logs', '5 lines read on 1 of 2 nodes, none is lost')])
+    expect(examineLogs([away])).toEqual([])
+    const losing = {
+      ...fine,
+      lost: [{ reason: 'held', lines: 0, bytes: 2048 }],
+      sinks: [{ ...sink, isHealthy: false, lastError: 'disk full', waitingLines: 4, dropped: { disk: 9 } }],
+    }
+    expect(examineLogs([{ node: 'n1', accounts: losing }]).map(({ level, what }) => `${level} ${what}`)).toEqual([
+      'problem the sink store takes no lines: disk full; 4 wait',
+      'warn 2.0 KiB lost: held',
+      'warn 9 lines lost by the sink store: disk',
     ])
   })
 

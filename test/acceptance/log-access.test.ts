@@ -70,7 +70,7 @@ beforeAll(async () => {
     authorities: { ...noAuthorities, clientCa: credentials.ca.cert },
     groups: [],
     feed: { revision: '1', onChange: () => () => {} },
-    logs: new LogDoor({ search, clock: systemClock }),
+    logs: new LogDoor({ search, accounts: async () => [{ node: 'node-a', problem: 'it keeps no logs' }], clock: systemClock }),
     client,
     clock: systemClock,
     log: silentLog,
@@ -120,11 +120,16 @@ async function grant(name: string, rule: RbacV1PolicyRule, namespace?: string): 
   }
 }
 
-async function ask(user: string | undefined, query: string, method = 'GET'): Promise<{ readonly code: number; readonly body: string }> {
+async function ask(
+  user: string | undefined,
+  query: string,
+  method = 'GET',
+  path = '',
+): Promise<{ readonly code: number; readonly body: string }> {
   const agent = new Agent({ ca: credentials.ca.cert, ...(user === undefined ? {} : certificates.get(user)) })
   try {
     return await new Promise((resolve, reject) => {
-      const sent = request(new URL(`/api/v1/logs?${query}`, address), { agent, method }, async (response) => {
+      const sent = request(new URL(`/api/v1/logs${path}?${query}`, address), { agent, method }, async (response) => {
         let body = ''
         for await (const chunk of response as AsyncIterable<Buffer>) body += chunk.toString()
         resolve({ code: response.statusCode!, body })
@@ -190,6 +195,12 @@ test.each([
 test('who shows no certificate is nobody, and only GET is answered', async () => {
   expect((await ask(undefined, 'namespace=a')).code).toBe(401)
   expect((await ask('admin', 'namespace=a', 'DELETE')).code).toBe(405)
+})
+
+test('the accounts of nodes are for those who may read the logs of nodes', async () => {
+  const { code, body } = await ask('reads-nodes', '', 'GET', '/status')
+  expect([code, JSON.parse(body)]).toEqual([200, { nodes: [{ node: 'node-a', problem: 'it keeps no logs' }] }])
+  for (const user of ['reads-all', 'reads-audit']) expect((await ask(user, '', 'GET', '/status')).code).toBe(403)
 })
 
 test('a namespace that is named twice is a mistake, whoever names it', async () => {

@@ -111,6 +111,7 @@ beforeAll(async () => {
     window,
     logs: new LogDoor({
       search: new LogSearch({ sources: { list: () => [source], onAdded: () => () => {} }, clock: systemClock }),
+      accounts: async () => [],
       clock: systemClock,
     }),
     listAlerts: async () => alerts,
