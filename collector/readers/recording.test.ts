@@ -15,17 +15,17 @@ import { createMachineReader } from './machine.ts'
 import { createCgroupReaders } from './readers.ts'
 import { Scanner } from './scanner.ts'
 
-let folder: MachineFolder | undefined
-let opened: ContainerFiles | undefined
+const folders: MachineFolder[] = []
+const opened: ContainerFiles[] = []
 afterEach(() => {
-  opened?.close()
-  folder?.dispose()
+  for (const files of opened.splice(0)) files.close()
+  for (const folder of folders.splice(0)) folder.dispose()
 })
 
 /** Files of a real kernel, read at both moments that were recorded. */
 function read(name: string, wanted = defaultSubjects) {
   const made = makeMachineFolder({ ...readRecording('kernel-6.1-cgroup-v2'), ...readRecording('kernel-6.1-cgroup-v2-earlier') })
-  folder = made
+  folders.push(made)
   const target = { ring: new SampleRing(10), spec: emptySpec(), details: emptyDetails() }
   const files = new ContainerFiles({
     hierarchy: detectHierarchy(made.cgroupRoot),
@@ -35,7 +35,7 @@ function read(name: string, wanted = defaultSubjects) {
     subjects: wanted,
     extraReaders: name === '/' ? [createMachineReader({ wholeDisks: new Set(['vda']), networkFolder: '1/net' })] : [],
   })
-  opened = files
+  opened.push(files)
   const context = { buffer: new ReadBuffer(), scanner: new Scanner(), monotonic: () => 0, isSlowPass: true }
   target.ring.begin(0, 0)
   files.read(target, context)
