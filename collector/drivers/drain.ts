@@ -38,7 +38,7 @@ export class Drain {
   constructor(options: DrainOptions) {
     this.#options = options
     const { clock, log, random, intervalMs } = options
-    this.#outlets = options.sinks.map((sink) => new Outlet({ driver: createDriver(sink), clock, log, random, intervalMs }))
+    this.#outlets = options.sinks.map((sink) => new Outlet({ driver: createDriver(sink, clock), clock, log, random, intervalMs }))
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -72,15 +72,15 @@ export class Drain {
   }
 }
 
-function createDriver(options: DriverOptions): Driver {
+function createDriver(options: DriverOptions, clock: Clock): Driver {
   switch (options.kind) {
     case 'stdout':
       return createStdoutDriver(options)
     case 'influxdb':
-      return createInfluxDriver(options)
+      return createInfluxDriver(options, clock)
     case 'statsd':
       return createStatsdDriver(options)
     case 'elasticsearch':
-      return createElasticsearchDriver(options)
+      return createElasticsearchDriver(options, clock)
   }
 }

@@ -12,6 +12,9 @@ export type DriverOptions =
   | { readonly kind: 'statsd'; readonly host: string; readonly port: number; readonly prefix: string }
   | { readonly kind: 'elasticsearch'; readonly url: string; readonly index: string; readonly user?: string; readonly password?: string }
 
+/** How long a server may take to answer. */
+export const postTimeoutMs = 20_000
+
 /** What became of a body. `retry`: nobody has taken it, try again later; `lost` points were refused for good. */
 export type WriteOutcome =
   | { readonly result: 'done'; readonly lost: number; readonly reason?: string }

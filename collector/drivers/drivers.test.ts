@@ -17,6 +17,7 @@ import { createStatsdDriver } from './statsd.ts'
 import { createStdoutDriver } from './stdout.ts'
 
 const never = new AbortController().signal
+const clock = new FakeClock()
 let server: Server | undefined
 afterEach(() => {
   server?.close()
@@ -88,7 +89,7 @@ test('samples newer than asked are taken, with a fixed set of tags and without t
 
 test('InfluxDB: lines that no name can forge, in the given database and policy, compressed and with credentials', async () => {
   const { url, received } = await receive([204, ''])
-  const driver = createInfluxDriver({ kind: 'influxdb', url, database: 'my db', retentionPolicy: 'week', user: 'u', password: 'p' })
+  const driver = createInfluxDriver({ kind: 'influxdb', url, database: 'my db', retentionPolicy: 'week', user: 'u', password: 'p' }, clock)
   const [body] = driver.encode(samplesWith(evil))
   const { gzipSync } = await import('node:zlib')
   expect(await driver.write({ bytes: gzipSync(body!.bytes), points: body!.points }, never)).toEqual({ result: 'done', lost: 0 })
@@ -109,7 +110,7 @@ test('InfluxDB: a missing database is made; what is refused for good is counted;
     [503, 'later'],
   ] as const
   const { url, received } = await receive(...answers)
-  const driver = createInfluxDriver({ kind: 'influxdb', url, database: 'db' })
+  const driver = createInfluxDriver({ kind: 'influxdb', url, database: 'db' }, clock)
   const body = { bytes: Buffer.from('x'), points: 10 }
   expect(await driver.write(body, never)).toMatchObject({ result: 'retry' })
   expect(received[1]!.url).toBe('/query?q=CREATE%20DATABASE%20%22db%22')
@@ -123,7 +124,7 @@ test('InfluxDB: a missing database is made; what is refused for good is counted;
 
 test('Elasticsearch: a document per sample whose id makes a second time harmless, and refused ones are counted', async () => {
   const { url, received } = await receive([200, '{"errors":true,"items":[{"index":{"status":201}},{"index":{"status":400}}]}'])
-  const driver = createElasticsearchDriver({ kind: 'elasticsearch', url, index: 'metrics' })
+  const driver = createElasticsearchDriver({ kind: 'elasticsearch', url, index: 'metrics' }, clock)
   const [body] = driver.encode([...samplesWith('a'), ...samplesWith(evil)])
   const lines = body!.bytes.toString().trim().split('\n')
   expect(lines).toHaveLength(4)

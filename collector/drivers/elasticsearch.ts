@@ -1,22 +1,28 @@
-import type { ContainerSample, Driver, DriverOptions, EncodedBody, WriteOutcome } from './driver.ts'
-import { createPoster, isTemporary, type Answer } from './http-post.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { authorizationHeader, HttpPoster, isTemporary, type HttpAnswer } from '../../lib/http-poster.ts'
+import { postTimeoutMs, type ContainerSample, type Driver, type DriverOptions, type EncodedBody, type WriteOutcome } from './driver.ts'
 
 /** Documents in one request. */
 const maxDocuments = 1000
+/** A bulk answer has a few bytes per document. */
+const maxAnswerBytes = 4 << 20
 
 /** Elasticsearch's `_bulk`: a document per sample. Ids are made of container and time, so that what is sent twice is stored once. */
-export function createElasticsearchDriver(options: Extract<DriverOptions, { kind: 'elasticsearch' }>): Driver {
-  const poster = createPoster(options)
+export function createElasticsearchDriver(options: Extract<DriverOptions, { kind: 'elasticsearch' }>, clock: Clock): Driver {
+  const poster = new HttpPoster({
+    url: new URL(`${options.url}/_bulk?filter_path=errors,items.*.status`),
+    headers: { ...authorizationHeader(options), 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' },
+    tls: {},
+    clock,
+    timeoutMs: postTimeoutMs,
+    maxAnswerBytes,
+  })
   return {
     kind: 'elasticsearch',
     isImmediate: false,
     isCompressed: true,
     encode: (samples) => encode(samples, options.index),
-    write: async ({ bytes, points }, signal) => {
-      const headers = { 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' }
-      const answer = await poster.post(`${options.url}/_bulk?filter_path=errors,items.*.status`, headers, bytes, signal)
-      return outcomeOf(answer, points)
-    },
+    write: async ({ bytes, points }, signal) => outcomeOf(await poster.post(bytes, signal), points),
     close: () => poster.close(),
   }
 }
@@ -59,12 +65,13 @@ function documentOf({ timestampMs, tags, containerName, points }: ContainerSampl
   }
 }
 
-function outcomeOf(answer: Answer, points: number): WriteOutcome {
-  if (isTemporary(answer.status)) return { result: 'retry', reason: `${answer.status} ${answer.text.slice(0, 200)}` }
-  if (answer.status >= 300) return { result: 'done', lost: points, reason: `${answer.status} ${answer.text.slice(0, 200)}` }
-  const statuses = itemStatuses(answer.text)
-  if (statuses.some((status) => status === 429 || status >= 500)) return { result: 'retry', reason: 'documents were put off' }
-  const refused = statuses.filter((status) => status >= 300).length
+function outcomeOf({ status, body }: HttpAnswer, points: number): WriteOutcome {
+  const reason = `${status} ${body.slice(0, 200)}`
+  if (isTemporary(status)) return { result: 'retry', reason }
+  if (status >= 300) return { result: 'done', lost: points, reason }
+  const statuses = itemStatuses(body)
+  if (statuses.some((of) => of === 429 || of >= 500)) return { result: 'retry', reason: 'documents were put off' }
+  const refused = statuses.filter((of) => of >= 300).length
   if (refused === 0) return { result: 'done', lost: 0 }
   return {
     result: 'done',
