@@ -41,6 +41,18 @@ describe('bytes that are written', () => {
     expect(writer.take().toString()).toBe('000000042 999999999')
   })
 
+  it('has one buffer where it lends and gets back in turn', () => {
+    const writer = new ByteWriter()
+    const buffers = new Set<ArrayBufferLike>()
+    for (let round = 0; round < 5; round++) {
+      writer.appendText('x'.repeat(100_000))
+      const { bytes, release } = writer.lend()
+      buffers.add(bytes.buffer)
+      release()
+    }
+    expect(buffers.size).toBe(1)
+  })
+
   it('lends its buffer, and does not keep one that a huge value has blown up', () => {
     const writer = new ByteWriter()
     writer.appendText('small')
@@ -50,9 +62,10 @@ describe('bytes that are written', () => {
     first.release()
     writer.lend().release()
     writer.appendText('x')
-    expect(writer.lend().bytes.buffer.byteLength).toBe(1 << 20)
+    expect(writer.lend().bytes.buffer.byteLength).toBe(64 << 10)
     writer.reserve(20 << 20)
     writer.lend().release()
+    writer.appendText('y')
     expect(writer.lend().bytes.buffer.byteLength).toBeLessThanOrEqual(8 << 20)
   })
 })

@@ -2,6 +2,8 @@
 const maxSpares = 4
 /** A buffer that one huge value has blown up is not kept. */
 const maxKeptBytes = 8 << 20
+const firstBytes = 64 << 10
+const nothing = Buffer.alloc(0)
 
 const minus = 45
 const zero = 48
@@ -30,10 +32,12 @@ export class Escapes {
   }
 }
 
-/** Bytes in one buffer that grows and is reused. */
+/** Bytes in one buffer that grows and is reused. It takes memory when there is something to write. */
 export class ByteWriter {
-  #bytes: Buffer = Buffer.allocUnsafe(1 << 20)
+  #bytes: Buffer = nothing
   #length = 0
+  /** How large the next buffer is, where none is spare. */
+  #usualBytes = firstBytes
   readonly #spares: Buffer[] = []
 
   /** Bytes since the last `take`. */
@@ -55,11 +59,12 @@ export class ByteWriter {
   lend(): { readonly bytes: Buffer; readonly release: () => void } {
     const lent = this.#bytes
     const bytes = lent.subarray(0, this.#length)
-    this.#bytes = this.#spares.pop() ?? Buffer.allocUnsafe(Math.min(lent.length, maxKeptBytes))
+    this.#usualBytes = Math.max(firstBytes, Math.min(lent.length, maxKeptBytes))
+    this.#bytes = nothing
     this.#length = 0
     let isReleased = false
     const release = () => {
-      if (!isReleased && this.#spares.length < maxSpares && lent.length <= maxKeptBytes) this.#spares.push(lent)
+      if (!isReleased && this.#spares.length < maxSpares && lent.length > 0 && lent.length <= maxKeptBytes) this.#spares.push(lent)
       isReleased = true
     }
     return { bytes, release }
@@ -67,10 +72,7 @@ export class ByteWriter {
 
   /** Makes sure of room for so many bytes; what follows may be written without another check. */
   reserve(more: number): void {
-    if (this.#length + more <= this.#bytes.length) return
-    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#length + more))
-    this.#bytes.copy(larger, 0, 0, this.#length)
-    this.#bytes = larger
+    if (this.#length + more > this.#bytes.length) this.#grow(this.#length + more)
   }
 
   /** Needs reserved room. */
@@ -134,6 +136,14 @@ export class ByteWriter {
       this.#bytes[this.#length++] = digit < 10 ? zero + digit : lowerA - 10 + digit
       rest -= digit * scale
     }
+  }
+
+  #grow(length: number): void {
+    const spare = this.#length === 0 ? this.#spares.pop() : undefined
+    const isEnough = spare !== undefined && spare.length >= length
+    const larger = isEnough ? spare : Buffer.allocUnsafe(Math.max(this.#usualBytes, this.#bytes.length * 2, length))
+    this.#bytes.copy(larger, 0, 0, this.#length)
+    this.#bytes = larger
   }
 
   #copy(part: Uint8Array, start: number, end: number): void {
