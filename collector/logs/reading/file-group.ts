@@ -1,15 +1,16 @@
-import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, statSync } from 'node:fs'
-import type { BigIntStats } from 'node:fs'
+import { closeSync } from 'node:fs'
 import type { Clock, Timer } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
 import type { BatchWriter } from './batch-writer.ts'
-import { contentName, hasFingerprint, inodeName, readBeginning } from './fingerprint.ts'
+import { contentName, hasFingerprint, readBeginning } from './fingerprint.ts'
 import { FollowedFile, type QueuedFile } from './followed-file.ts'
-import { GzipFile, isSameContent, readCompressedBeginning } from './gzip-file.ts'
+import { GzipFile, readCompressedBeginning } from './gzip-file.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import type { LineContext } from './line-chain.ts'
+import { openRegular, type OpenedFile } from './opened-file.ts'
+import { Orphans } from './orphans.ts'
 import { Progress } from './progress.ts'
-import { listSiblings, type Sibling } from './siblings.ts'
+import { areAsSeen, isBeingWritten, listSiblings, type Sibling } from './siblings.ts'
 
 export interface FileGroupOptions {
   readonly path: string
@@ -32,13 +33,6 @@ export interface FileGroupOptions {
 /** A renamed file to which nothing was written for so long has no writer any more. */
 const quietMs = 2000
 
-/** Content that was read in part and is not where it was. */
-interface Orphan {
-  readonly progress: Progress
-  /** Bytes that are known to have been there and were not read. */
-  readonly lostBytes: number
-}
-
 /**
  * One followed path: the file that is there now, those that were there before and are not read to their end, oldest first. Each is held
  * open, so that neither renaming nor removal takes anything away. What rotation left beside the path is found by inode, and copies and
@@ -49,7 +43,7 @@ export class FileGroup {
   readonly #options: FileGroupOptions
   readonly #files: QueuedFile[] = []
   #active: FollowedFile | undefined
-  #orphans: Orphan[] = []
+  readonly #orphans: Orphans
   readonly #retired = new Set<Progress>()
   #scan: Promise<void> | undefined
   #isScanWanted = false
@@ -64,8 +58,7 @@ export class FileGroup {
   constructor(options: FileGroupOptions) {
     this.#options = options
     this.path = options.path
-    for (const entry of options.ledger.entriesOf(this.path))
-      this.#orphans.push({ progress: new Progress(options.ledger, entry), lostBytes: 0 })
+    this.#orphans = new Orphans(options.ledger, options.path)
   }
 
   get files(): readonly QueuedFile[] {
@@ -122,7 +115,7 @@ export class FileGroup {
     this.#isWanted = isWanted
     if (isWanted) return this.sweep()
     for (const file of this.#files.splice(0)) {
-      this.#orphans.push({ progress: file.progress, lostBytes: 0 })
+      this.#orphans.add(file.progress)
       file.close()
     }
     this.#active = undefined
@@ -225,9 +218,10 @@ export class FileGroup {
     this.#active = file
   }
 
-  #adoptActive({ fd, inode, size }: Opened): void {
+  #adoptActive({ fd, inode, size }: OpenedFile): void {
     const { ledger, from } = this.#options
-    const known = this.#takeOrphan((orphan) => orphan.progress.entry.inode === inode)
+    const known = this.#orphans.ofInode(inode)
+    if (known !== undefined) this.#orphans.remove(known)
     let progress = known?.progress
     if (progress !== undefined && !isWhereItWas(fd, size, progress)) {
       // Emptied and written again while nobody looked.
@@ -237,7 +231,7 @@ export class FileGroup {
     }
     if (progress === undefined) {
       progress = new Progress(ledger, { path: this.path, inode, file: this.#options.isTimed ? '' : inode, generation: 0 })
-      const isFirstLook = !this.#hasScanned && known === undefined && this.#orphans.length === 0
+      const isFirstLook = !this.#hasScanned && known === undefined && this.#orphans.isEmpty
       if (from === 'end' && isFirstLook && size > 0) progress.skipTo(size, { ...progress.handedPrint, end: size })
     }
     this.#active = this.#follow(fd, inode, progress)
@@ -267,7 +261,7 @@ export class FileGroup {
 
   #loseTrackOf(progress: Progress, lostBytes: number): void {
     progress.moveTo(undefined)
-    this.#orphans.push({ progress, lostBytes })
+    this.#orphans.add(progress, lostBytes)
   }
 
   #nextGeneration(inode: string, { generation, path }: LedgerEntry): Progress {
@@ -287,7 +281,7 @@ export class FileGroup {
     this.#files.splice(this.#files.indexOf(file), 1)
     if (this.#active === file) this.#active = undefined
     this.#retired.add(file.progress)
-    if (file.progress.entry.isFinished) this.#orphans.push({ progress: file.progress, lostBytes: 0 })
+    if (file.progress.entry.isFinished) this.#orphans.add(file.progress)
     file.close()
   }
 
@@ -336,35 +330,33 @@ export class FileGroup {
       else this.#files.splice(insertAt++, 0, file)
     }
     // What was renamed or compressed in the middle of this may have been missed: nothing is given up before a look at what stood still.
-    if (isAsSeen(this.path, followsLinks, seen)) this.#mournOrphans()
-    else this.#isScanWanted = true
+    if (!areAsSeen(this.path, followsLinks, seen)) this.#isScanWanted = true
+    else if (this.#isWanted) this.#orphans.mourn(this.#options.context.account)
     // Those that are there at the start are saved together.
     const described = this.#files.filter((file) => file instanceof FollowedFile && file.describe())
     if (described.length > 0) await ledger.save()
   }
 
   /** A file for what is to be read of a rotated file; `undefined` where that is nothing. */
-  async #openSibling({ isCompressed }: Sibling, { fd, inode, size }: Opened): Promise<QueuedFile | undefined> {
+  async #openSibling({ isCompressed }: Sibling, { fd, inode, size }: OpenedFile): Promise<QueuedFile | undefined> {
     const { ledger, from, context, clock } = this.#options
-    let orphan = this.#orphans.find(({ progress }) => progress.entry.inode === inode)
-    orphan ??= await this.#findByContent(fd, isCompressed)
-    if (orphan === undefined) {
+    const orphan = this.#orphans.ofInode(inode) ?? (await this.#orphans.withContentOf(fd, isCompressed, (entry) => this.#isBeside(entry)))
+    let progress = orphan?.progress
+    if (progress === undefined) {
       const isSkipped =
         from === 'end' && !this.#hasScanned && ledger.entriesOf(this.path).every((entry) => entry.inode === this.#active?.inode)
       const file = !this.#options.isTimed || isSkipped ? inode : ((await nameOf(this.path, fd, isCompressed)) ?? inode)
-      const progress = new Progress(ledger, { path: this.path, inode, file, generation: 0 })
+      progress = new Progress(ledger, { path: this.path, inode, file, generation: 0 })
       if (isSkipped) {
         progress.finish()
-        this.#orphans.push({ progress, lostBytes: 0 })
+        this.#orphans.add(progress)
         return undefined
       }
-      orphan = { progress, lostBytes: 0 }
     }
-    const { progress } = orphan
     if (progress.entry.inode !== inode) progress.moveTo(inode)
     if (progress.entry.file === '') progress.name((await nameOf(this.path, fd, isCompressed)) ?? inode)
     if (progress.entry.isFinished) return undefined
-    this.#orphans = this.#orphans.filter((one) => one !== orphan)
+    if (orphan !== undefined) this.#orphans.remove(orphan)
     if (isCompressed) {
       const onDamaged = (err: Error) => {
         this.#options.log.warn({ err, path: this.path }, 'a compressed log can not be read to its end')
@@ -377,84 +369,10 @@ export class FileGroup {
     return file
   }
 
-  /** Content that was read before under another inode: a copy, or its compressed form. */
-  async #findByContent(fd: number, isCompressed: boolean): Promise<Orphan | undefined> {
-    for (const orphan of this.#orphans) {
-      const { handedPrint, entry } = orphan.progress
-      if (
-        handedPrint.end > 0 &&
-        handedPrint.tail.length > 0 &&
-        !this.#isBeside(entry) &&
-        (await isSameContent(fd, isCompressed, handedPrint))
-      )
-        return orphan
-    }
-    return undefined
-  }
-
   /** Whether the file itself is still there, so that another one can't be what became of it. */
   #isBeside({ inode }: LedgerEntry): boolean {
     return inode !== '' && this.#files.some((file) => file.inode === inode)
   }
-
-  /** What was not read of content that is nowhere any more is lost. */
-  #mournOrphans(): void {
-    const { account } = this.#options.context
-    if (!this.#isWanted) return
-    for (const { progress, lostBytes } of this.#orphans) {
-      if (progress.entry.isFinished) continue
-      if (lostBytes > 0) account.lose('truncated', lostBytes)
-      else if (progress.entry.inode !== '') account.gone()
-      progress.finish()
-    }
-    this.#orphans = this.#orphans.slice(-24)
-  }
-
-  #takeOrphan(isWanted: (orphan: Orphan) => boolean): Orphan | undefined {
-    const index = this.#orphans.findIndex(isWanted)
-    return index < 0 ? undefined : this.#orphans.splice(index, 1)[0]
-  }
-}
-
-interface Opened {
-  readonly fd: number
-  readonly inode: string
-  readonly size: number
-}
-
-/** Opens a regular file; anything else is nothing, and is not waited for. */
-function openRegular(path: string, followsLinks: boolean): Opened | undefined {
-  let fd
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | (followsLinks ? 0 : constants.O_NOFOLLOW))
-  } catch {
-    return undefined
-  }
-  const stat: BigIntStats = fstatSync(fd, { bigint: true })
-  if (!stat.isFile()) {
-    closeSync(fd)
-    return undefined
-  }
-  return { fd, inode: inodeName(stat), size: Number(stat.size) }
-}
-
-/** Whether its original has come back beside it since the folder was read, so that another one bears its name. */
-function isBeingWritten({ path, isCompressed }: Sibling): boolean {
-  return isCompressed && existsSync(path.slice(0, -'.gz'.length))
-}
-
-/** Whether the rotated files of a path are those that were seen, under the names under which they were. */
-function isAsSeen(path: string, followsLinks: boolean, seen: ReadonlyMap<string, string | undefined>): boolean {
-  const siblings = listSiblings(path)
-  return (
-    siblings.length === seen.size &&
-    siblings.every((sibling) => seen.has(sibling.path) && seen.get(sibling.path) === inodeAt(sibling.path, followsLinks))
-  )
-}
-
-function inodeAt(path: string, followsLinks: boolean): string | undefined {
-  const stat = (followsLinks ? statSync : lstatSync)(path, { bigint: true, throwIfNoEntry: false })
-  return stat?.isFile() === true ? inodeName(stat) : undefined
 }
 
 function isWhereItWas(fd: number, size: number, { handed, handedPrint }: Progress): boolean {

@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { inodeAt } from './opened-file.ts'
 
 /** What rotation puts behind a name: `.1`, `.2.gz`, `-20261121`, `.20261121-091500.gz`, `.2026-11-21T09-15-00`. */
 const suffix = /^(?:\.\d{1,5}|[.-]\d{4}-?\d\d-?\d\d(?:[T._-]?\d[\dT:.-]*)?)(?:\.gz)?$/
@@ -28,6 +29,20 @@ export function listSiblings(path: string): readonly Sibling[] {
     .map((name) => ({ name, number: numberOf(base, name) }))
     .sort((a, b) => compare(a, b))
     .map(({ name, number }) => ({ path: join(folder, name), isCompressed: name.endsWith('.gz'), number }))
+}
+
+/** Whether its original has come back beside a compressed file since the folder was read, so that another one bears its name. */
+export function isBeingWritten({ path, isCompressed }: Sibling): boolean {
+  return isCompressed && existsSync(path.slice(0, -'.gz'.length))
+}
+
+/** Whether the rotated files of a path are those that were seen, under the names under which they were: name to inode. */
+export function areAsSeen(path: string, followsLinks: boolean, seen: ReadonlyMap<string, string | undefined>): boolean {
+  const siblings = listSiblings(path)
+  return (
+    siblings.length === seen.size &&
+    siblings.every((sibling) => seen.has(sibling.path) && seen.get(sibling.path) === inodeAt(sibling.path, followsLinks))
+  )
 }
 
 /** Whether `name` is what rotation makes of `base`. */
