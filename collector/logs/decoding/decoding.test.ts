@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { decodeCri } from './cri.ts'
 import { decodeDocker } from './docker-json.ts'
 import { PieceJoiner } from './piece-joiner.ts'
-import { createSlice, decodePlain, type Decode, type Slice } from './slice.ts'
+import { createSlice, decodePlain, maxSpanBytes, type Decode, type Slice } from './slice.ts'
 
 function nanoseconds({ timeHigh, timeLow }: Slice): bigint {
   return (BigInt(timeHigh) << 32n) | BigInt(timeLow)
@@ -173,6 +173,30 @@ describe('pieces', () => {
     expect(told).toEqual([
       ['1234567890', 8],
       ['abcdefghij', 2],
+    ])
+  })
+
+  test('that wait for their end too long while the other stream goes on are told as they are', () => {
+    const told: [string, number][] = []
+    const joiner = new PieceJoiner(100, (slice, position) => told.push([slice.buffer.toString('utf8', slice.start, slice.end), position]))
+    const piece = (text: string, stream: number, isPartial: boolean) => ({
+      ...createSlice(),
+      buffer: Buffer.from(text),
+      end: text.length,
+      stream,
+      isPartial,
+    })
+    joiner.push(piece('Password: ', 0, true), 5, 0)
+    joiner.push(piece('working', 1, false), 5 + maxSpanBytes, 0)
+    expect(joiner.safePosition).toBe(5)
+    joiner.push(piece('still working', 1, false), 6 + maxSpanBytes, 0)
+    expect(joiner.safePosition).toBe(Infinity)
+    joiner.push(piece('secret', 0, false), 7 + maxSpanBytes, 0)
+    expect(told).toEqual([
+      ['working', 5 + maxSpanBytes],
+      ['Password: ', 5],
+      ['still working', 6 + maxSpanBytes],
+      ['secret', 7 + maxSpanBytes],
     ])
   })
 })

@@ -1,4 +1,4 @@
-import { createSlice, type Slice } from './slice.ts'
+import { createSlice, maxSpanBytes, type Slice } from './slice.ts'
 
 /** Told of each whole line, where it begins in the file, and how many bytes of it were left out. */
 export type OnText = (slice: Slice, position: number, cut: number) => void
@@ -40,7 +40,7 @@ class Pending {
 
 /**
  * Puts together what a container runtime cut into pieces of 16 KiB, for each stream on its own, since their pieces come mixed. A line has the
- * time of its first piece. It keeps at most `maxBytes` of a line and counts the rest.
+ * time of its first piece. It keeps at most `maxBytes` of a line and counts the rest, and waits for its end for `maxSpanBytes` of the file.
  */
 export class PieceJoiner {
   readonly #maxBytes: number
@@ -58,7 +58,9 @@ export class PieceJoiner {
   }
 
   push(slice: Slice, position: number, cut: number): void {
-    const pending = this.#pending[slice.stream]!
+    const [first, second] = this.#pending as [Pending, Pending]
+    if (position - Math.min(first.position, second.position) > maxSpanBytes) this.#tell(first.position < second.position ? first : second)
+    const pending = slice.stream === 0 ? first : second
     const isFirst = pending.position === Number.POSITIVE_INFINITY
     if (isFirst && !slice.isPartial) {
       if (slice.end - slice.start > this.#maxBytes) {

@@ -1,3 +1,9 @@
+/**
+ * A line that has not ended so many bytes of its file behind its beginning is told as it is, and what follows is another one: reading goes on behind it
+ * after a restart, which else would begin anew with it however far its end is.
+ */
+export const maxSpanBytes = 64 * 1024 * 1024
+
 /** Where a line's text lies and what was said of it. One object is used again for every line. */
 export interface Slice {
   buffer: Buffer

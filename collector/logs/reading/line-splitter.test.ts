@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { maxSpanBytes } from '../decoding/slice.ts'
 import { LineSplitter } from './line-splitter.ts'
 
 test('lines and their places are the same in whatever pieces the bytes come', () => {
@@ -42,4 +43,23 @@ test('lines and their places are the same in whatever pieces the bytes come', ()
     ),
     { numRuns: 400 },
   )
+})
+
+test('a line that does not end is told piece by piece, and reading can go on behind each', () => {
+  const told: [length: number, position: number, cut: number][] = []
+  const splitter = new LineSplitter(7, 1000, ({ start, end }, position, cut) => told.push([end - start, position, cut]))
+  const block = 'x'.repeat(256 * 1024 - 5)
+  const blocks = Math.ceil((2.5 * maxSpanBytes) / block.length)
+  for (let index = 0; index < blocks; index++) splitter.feed(block)
+  expect(told).toEqual([
+    [1000, 7, maxSpanBytes - 1000],
+    [1000, 7 + maxSpanBytes, maxSpanBytes - 1000],
+  ])
+  expect(splitter.safePosition).toBe(7 + 2 * maxSpanBytes)
+  splitter.feed('end\nnext\n')
+  const length = blocks * block.length - 2 * maxSpanBytes + 3
+  expect(told.slice(2)).toEqual([
+    [1000, 7 + 2 * maxSpanBytes, length - 1000],
+    [4, 7 + 2 * maxSpanBytes + length + 1, 0],
+  ])
 })

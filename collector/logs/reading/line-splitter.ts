@@ -1,3 +1,5 @@
+import { maxSpanBytes } from '../decoding/slice.ts'
+
 const newline = 0x0a
 const nothing = Buffer.alloc(0)
 
@@ -12,7 +14,10 @@ export type OnLine = (
 let scratch = Buffer.allocUnsafe(128 * 1024)
 const keptScratchBytes = 1024 * 1024
 
-/** Makes lines of a file's bytes. Of a line longer than `maxBytes` the beginning is kept and the rest counted, so that memory is bounded. */
+/**
+ * Makes lines of a file's bytes. Of a line longer than `maxBytes` the beginning is kept and the rest counted, so that memory is bounded; one of more than
+ * `maxSpanBytes` ends there.
+ */
 export class LineSplitter {
   readonly #onLine: OnLine
   readonly #maxBytes: number
@@ -65,9 +70,16 @@ export class LineSplitter {
 
   #split(view: Buffer, carried: number): void {
     // Where `view[0]` would be in the file, had nothing been cut.
-    let base = this.#position - carried
+    const base = this.#position - carried
     let start = 0
-    for (let end = view.indexOf(newline, carried); end >= 0; end = view.indexOf(newline, start)) {
+    let end = view.indexOf(newline, carried)
+    const begun = carried + this.#cut
+    if (begun + (end < 0 ? view.length : end) - carried > maxSpanBytes) {
+      start = maxSpanBytes - begun + carried
+      this.#tell(view, 0, { end: start, position: base - this.#cut, cut: this.#cut })
+      this.#cut = 0
+    }
+    for (; end >= 0; end = view.indexOf(newline, start)) {
       const cut = this.#cut
       this.#cut = 0
       this.#tell(view, start, { end, position: base + start - cut, cut })
