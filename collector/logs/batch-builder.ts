@@ -121,8 +121,3 @@ function toUtf8(text: Buffer, ends: Uint32Array): { text: Buffer<ArrayBuffer>; e
   }
   return { text: Buffer.concat(parts, length), ends: newEnds }
 }
-
-/** What a batch takes in memory, roughly. */
-export function batchBytes(batch: LogBatch): number {
-  return batch.text.length + batch.count * 30 + (batch.fields === undefined ? 0 : batch.count * 200)
-}

@@ -1,5 +1,6 @@
-import { batchBytes } from './batch-builder.ts'
 import type { LogBatch } from './log-batch.ts'
+import { RoomWaiters } from './room-waiters.ts'
+import { batchBytes } from './sinks/batch-lines.ts'
 import type { LogSink } from './sinks/sink.ts'
 
 /** Bounds what was read and is not safe yet, over all sinks. */
@@ -7,7 +8,7 @@ export class Unacknowledged {
   readonly #maxBytes: number
   #bytes = 0
   #batches = 0
-  #waiting: (() => void)[] = []
+  readonly #waiters = new RoomWaiters()
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
@@ -29,20 +30,15 @@ export class Unacknowledged {
   remove(bytes: number): void {
     this.#bytes -= bytes
     this.#batches--
-    if (this.#bytes >= this.#maxBytes) return
-    for (const resolve of this.#waiting.splice(0)) resolve()
+    if (!this.#isFull) this.#waiters.call()
   }
 
-  async room(signal: AbortSignal): Promise<void> {
-    if (this.#bytes < this.#maxBytes || signal.aborted) return
-    await new Promise<void>((resolve) => {
-      const finish = () => {
-        signal.removeEventListener('abort', finish)
-        resolve()
-      }
-      this.#waiting.push(finish)
-      signal.addEventListener('abort', finish)
-    })
+  room(signal: AbortSignal): Promise<void> {
+    return this.#waiters.wait(() => this.#isFull, signal)
+  }
+
+  get #isFull(): boolean {
+    return this.#bytes >= this.#maxBytes
   }
 }
 

@@ -2,7 +2,9 @@ import type { Timer } from '../../../lib/clock.ts'
 import type { RefusalLog } from '../../../lib/delivery/refusal-log.ts'
 import type { LogContext } from '../context.ts'
 import type { LogBatch } from '../log-batch.ts'
+import { RoomWaiters } from '../room-waiters.ts'
 import { Accounts } from './accounts.ts'
+import { attemptSend } from './attempt.ts'
 import { batchBytes } from './batch-lines.ts'
 import type { BatchSpool } from './batch-spool.ts'
 import type { DeadLines } from './dead-lines.ts'
@@ -11,7 +13,7 @@ import { countFitting, countLines, hashOf, Lane, oldestOf } from './lane.ts'
 import type { Group, Owner, Part } from './lane.ts'
 import { readOutcome } from './outcome.ts'
 import { ReceiverState } from './receiver-state.ts'
-import { RefusedRequestError, SendError } from './sink.ts'
+import { RefusedRequestError } from './sink.ts'
 import type { LineRef, LogSender, LogSink, LogSinkStats, SendOutcome } from './sink.ts'
 
 /** What `stop` gives the receiver to take what is in memory. */
@@ -46,7 +48,7 @@ export class Delivery implements LogSink {
   readonly #accounts = new Accounts()
   readonly #receiver: ReceiverState
   readonly #sending = new Set<AbortController>()
-  #roomWaiters: (() => void)[] = []
+  readonly #roomWaiters = new RoomWaiters()
   /** Parts on their way to the spool. */
   #spillingParts: readonly Part[] = []
   #spilling: Promise<void> | undefined
@@ -97,21 +99,14 @@ export class Delivery implements LogSink {
     })
   }
 
-  async room(signal: AbortSignal): Promise<void> {
-    while (this.#isFull && this.#settings.onFull !== 'drop' && !this.#isStopping && !signal.aborted) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      const wake = () => resolve()
-      signal.addEventListener('abort', wake, { once: true })
-      this.#roomWaiters.push(wake)
-      await promise
-      signal.removeEventListener('abort', wake)
-    }
+  room(signal: AbortSignal): Promise<void> {
+    return this.#roomWaiters.wait(() => this.#isFull && this.#settings.onFull !== 'drop' && !this.#isStopping, signal)
   }
 
   async stop(): Promise<void> {
     if (this.#isStopping) return
     this.#isStopping = true
-    this.#callRoomWaiters()
+    this.#roomWaiters.call()
     await this.#refilling
     if (this.#accounts.isHealthy && this.#isStarted) await this.#flush()
     this.#isEnded = true
@@ -163,13 +158,7 @@ export class Delivery implements LogSink {
     else this.#freshBytes -= bytes
     owner.open -= lines
     if (owner.open === 0) owner.settle()
-    if (!this.#isFull) this.#callRoomWaiters()
-  }
-
-  #callRoomWaiters(): void {
-    const waiters = this.#roomWaiters
-    this.#roomWaiters = []
-    for (const resolve of waiters) resolve()
+    if (!this.#isFull) this.#roomWaiters.call()
   }
 
   /** Only when the spool holds nothing older. */
@@ -202,7 +191,10 @@ export class Delivery implements LogSink {
     if (group === undefined) return
     const controller = new AbortController()
     this.#sending.add(controller)
-    const outcome = await this.#attempt(this.#parts.senders[index]!, group, controller)
+    this.#accounts.requests++
+    const batches = group.parts.map(({ batch }) => batch)
+    const { clock } = this.#parts.context
+    const outcome = await attemptSend(this.#parts.senders[index]!, batches, { clock, timeoutMs: this.#settings.timeoutMs, controller })
     if (!(outcome instanceof Error)) await this.#settle(lane, group, outcome)
     else if (outcome instanceof RefusedRequestError) await this.#narrow(lane, group, outcome)
     else await this.#fail(lane, group.parts, outcome)
@@ -211,23 +203,6 @@ export class Delivery implements LogSink {
     this.#refill()
     this.#pump()
     if (this.#sending.size === 0) this.#idle?.()
-  }
-
-  async #attempt(sender: LogSender, group: Group, controller: AbortController): Promise<SendOutcome | Error> {
-    const { clock } = this.#parts.context
-    const { timeoutMs } = this.#settings
-    const aborted = Promise.withResolvers<never>()
-    controller.signal.addEventListener('abort', () => aborted.reject(controller.signal.reason as Error), { once: true })
-    const deadline = clock.setTimer(timeoutMs, () => controller.abort(new SendError(`no answer within ${timeoutMs} ms`)))
-    const batches = group.parts.map(({ batch }) => batch)
-    this.#accounts.requests++
-    try {
-      return await Promise.race([sender.send(batches, controller.signal), aborted.promise])
-    } catch (error) {
-      return error instanceof Error ? error : new SendError(String(error))
-    } finally {
-      deadline.cancel()
-    }
   }
 
   async #settle(lane: Lane, group: Group, outcome: SendOutcome): Promise<void> {

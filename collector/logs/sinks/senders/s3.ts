@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto'
 import { AwsV4Signer } from 'aws4fetch'
-import { ByteWriter } from '../../../../lib/byte-writer.ts'
 import type { Clock } from '../../../../lib/clock.ts'
 import type { LogContext } from '../../context.ts'
 import type { LogBatch } from '../../log-batch.ts'
 import type { SinkDeclaration } from '../declaration.ts'
-import { JsonLineEncoder } from '../encoding/json-lines.ts'
 import { createSecretReader, readTlsOptions } from '../http-options.ts'
 import type { TlsOptions } from '../http-options.ts'
 import { compress, RenewedPoster, requireTaken } from '../http-sending.ts'
+import { LineFormatter } from '../line-format.ts'
 import type { Secret } from '../option-node.ts'
 import type { LogSender, SendOutcome } from '../sink.ts'
 import { idempotencyKey } from './webhook.ts'
@@ -64,16 +63,13 @@ function baseOf(endpoint: string, bucket: string, isPath: boolean): string {
   return `${url.protocol}//${bucket}.${url.host}`
 }
 
-const newline = 0x0a
-
 class S3Sender implements LogSender {
   readonly #options: S3Options
   readonly #clock: Clock
   readonly #poster: RenewedPoster
   readonly #readSecret: () => string | undefined
   readonly #readToken: () => string | undefined
-  readonly #encoder = new JsonLineEncoder()
-  readonly #writer = new ByteWriter()
+  readonly #formatter = new LineFormatter('json')
 
   constructor(options: S3Options, clock: Clock) {
     this.#options = options
@@ -86,7 +82,8 @@ class S3Sender implements LogSender {
   async send(batches: readonly LogBatch[], signal: AbortSignal): Promise<SendOutcome> {
     const { base, prefix } = this.#options
     const url = new URL(`${base}/${prefix}${objectName(batches)}`)
-    const body = await this.#encode(batches)
+    const { bytes, release } = this.#formatter.format(batches)
+    const body = await compress(bytes).finally(release)
     const headers = await this.#sign(url, body)
     signal.throwIfAborted()
     requireTaken(await this.#poster.get().request({ method: 'PUT', url, headers, body }, signal))
@@ -95,19 +92,6 @@ class S3Sender implements LogSender {
 
   async close(): Promise<void> {
     this.#poster.close()
-  }
-
-  async #encode(batches: readonly LogBatch[]): Promise<Buffer> {
-    const writer = this.#writer
-    for (const batch of batches) {
-      for (let index = 0; index < batch.count; index++) {
-        this.#encoder.append(writer, batch, index)
-        writer.reserve(1)
-        writer.appendByte(newline)
-      }
-    }
-    const { bytes, release } = writer.lend()
-    return compress(bytes).finally(release)
   }
 
   async #sign(url: URL, body: Buffer): Promise<Readonly<Record<string, string>>> {
