@@ -25,15 +25,13 @@ export interface DigestOptions {
 }
 
 /**
- * Holds receivers to their rate: so many notifications in a time, spent evenly. What is beyond it is counted, on disk, and told at the end of
- * that time in one message with the numbers. While something waits in a digest, what comes after it goes there too, so nothing overtakes.
+ * What is beyond a receiver's rate: it is counted, on disk, and told at the end of the rate's time in one message with the numbers. While
+ * something waits in a digest, what comes after it goes there too, so nothing overtakes.
  */
 export class Digests {
   readonly #options: DigestOptions
   readonly #records = new Map<string, DigestRecord>()
   readonly #timers = new Map<string, Timer>()
-  /** When each integration's allowance is whole again, by the monotonic clock. */
-  readonly #fullAt = new Map<string, number>()
   readonly #flushing = new Set<Promise<void>>()
   #isStopped = false
 
@@ -44,26 +42,6 @@ export class Digests {
   /** Takes over what the disk holds; what is due is told at once. */
   restore(records: Iterable<readonly [string, DigestRecord]>): void {
     for (const [key, record] of records) this.#keep(key, record)
-  }
-
-  /** Milliseconds until the next notification is within the rate; 0 is now, and takes it from the allowance. */
-  take(key: string, limit: RateLimit): number {
-    const cost = limit.perMs / limit.notifications
-    const now = this.#options.clock.monotonic()
-    const fullAt = Math.max(this.#fullAt.get(key) ?? now, now)
-    // The sum of fractions must not deny the last of the allowance.
-    const waitMs = Math.ceil(fullAt - now - (limit.perMs - cost) - 0.001)
-    if (waitMs <= 0) this.#fullAt.set(key, fullAt + cost)
-    return Math.max(waitMs, 0)
-  }
-
-  /** The same for those who must be told each one: the allowance is taken, and the answer is when it may be used. */
-  reserve(key: string, limit: RateLimit): number {
-    const cost = limit.perMs / limit.notifications
-    const now = this.#options.clock.monotonic()
-    const fullAt = Math.max(this.#fullAt.get(key) ?? now, now)
-    this.#fullAt.set(key, fullAt + cost)
-    return Math.max(Math.ceil(fullAt - now - (limit.perMs - cost) - 0.001), 0)
   }
 
   isPending(key: string): boolean {

@@ -162,9 +162,12 @@ export class Dispatcher {
     const { stages } = this.#options
     const { route, key, labels } = group
     const base = { route, groupKey: key, groupLabels: labels, receiver: route.receiver, alerts: members, now, notes: [] }
-    const runs = this.#lanes(group).map(({ key: lane, integration, sendResolved }) =>
-      runStages(stages, { ...base, lane, integration, sendResolved }),
-    )
+    const from = route.escalatesFrom
+    const originLanes = from === undefined ? [] : this.#lanes({ key: groupKey(from, labels), route: from })
+    const runs = this.#lanes(group).map(({ key: lane, kind, integration, sendResolved }) => {
+      const origins = kind === 'email' ? originLanes.filter((origin) => origin.kind === kind).map((origin) => origin.key) : []
+      return runStages(stages, { ...base, lane, origins, integration, sendResolved })
+    })
     const results = await Promise.allSettled(runs)
     const failure = results.find((result) => result.status === 'rejected')
     if (failure !== undefined) throw failure.reason
@@ -184,11 +187,12 @@ export class Dispatcher {
     await alerts.remove(over.filter((alert) => !this.#memberships.has(alert.fingerprint)))
   }
 
-  #lanes(group: AlertGroup): { key: string; integration: string; sendResolved: boolean }[] {
+  #lanes(group: Pick<AlertGroup, 'key' | 'route'>): { key: string; kind: string; integration: string; sendResolved: boolean }[] {
     const receiver = this.#options.receivers.get(group.route.receiver)!
     return receiver.integrations.map((settings, index) => {
       const integration = integrationName(receiver, index)
-      return { key: [group.key, receiver.name, integration].join('\0'), integration, sendResolved: settings.sendResolved }
+      const { kind, sendResolved } = settings
+      return { key: [group.key, receiver.name, integration].join('\0'), kind, integration, sendResolved }
     })
   }
 }

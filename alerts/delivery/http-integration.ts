@@ -7,10 +7,11 @@ import type { HttpReceiverSettings, Secret, TlsSettings } from '../routing/recei
 import { ForbiddenTargetError, guardedLookup, refuseMetadata } from './address-guard.ts'
 import { Message, SecretError } from './message.ts'
 import type { Delivery, Integration } from './notification.ts'
+import { tlsOptions } from './tls-options.ts'
 
 const userAgent = 'Alertmanager/0.25.0 (Binnacle)'
 const maxRedirects = 3
-const maxAnswerBytes = 4096
+const maxAnswerBytes = 65_536
 /** What one request may carry. */
 export const maxBodyBytes = 4 * 1024 * 1024
 
@@ -36,6 +37,8 @@ export interface OutgoingRequest {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | Buffer
+  /** Made instead of this and all further ones where this one is refused for good. */
+  readonly otherwise?: OutgoingRequest
 }
 
 export interface Answer {
@@ -71,13 +74,17 @@ export function createHttpIntegration(settings: HttpReceiverSettings, { clock, r
     if (isClosed && active === 0) for (const agent of Object.values(agents)) agent.destroy()
   }
   const deliver = async (message: Message, signal: AbortSignal): Promise<Delivery> => {
-    let last: Delivery = { outcome: 'failed', reason: 'there is nothing to send' }
-    for (const request of settings.compose(message)) {
+    const make = async (request: OutgoingRequest): Promise<Delivery> => {
       const call = prepare(request, settings.http, message)
       const answer = await follow(settings.http, call, (step) =>
         callOnce(step, { agents, signal, allowLinkLocal: settings.http.allowLinkLocal }),
       )
-      last = settings.classify?.(answer) ?? classify(answer, clock.now())
+      return settings.classify?.(answer) ?? classify(answer, clock.now())
+    }
+    let last: Delivery = { outcome: 'failed', reason: 'there is nothing to send' }
+    for (const request of settings.compose(message)) {
+      last = await make(request)
+      if (last.outcome === 'failed' && request.otherwise !== undefined) return make(request.otherwise)
       if (last.outcome !== 'delivered') return last
     }
     return last
@@ -146,15 +153,7 @@ function createAgents({ tls, proxyUrl, noProxy }: HttpSettings): { readonly http
     proxyUrl === undefined
       ? {}
       : { proxyEnv: { HTTP_PROXY: proxyUrl, HTTPS_PROXY: proxyUrl, ...(noProxy !== undefined && { NO_PROXY: noProxy }) } }
-  const secured = {
-    rejectUnauthorized: !tls.isInsecure,
-    ...(tls.ca !== undefined && { ca: tls.ca }),
-    ...(tls.cert !== undefined && { cert: tls.cert }),
-    ...(tls.key !== undefined && { key: tls.key }),
-    ...(tls.serverName !== undefined && { servername: tls.serverName }),
-    ...(tls.minVersion !== undefined && { minVersion: tls.minVersion }),
-  }
-  return { http: new HttpAgent({ keepAlive: true, ...proxy }), https: new HttpsAgent({ keepAlive: true, ...proxy, ...secured }) }
+  return { http: new HttpAgent({ keepAlive: true, ...proxy }), https: new HttpsAgent({ keepAlive: true, ...proxy, ...tlsOptions(tls) }) }
 }
 
 function prepare(request: OutgoingRequest, http: HttpSettings, message: Message): Call {

@@ -59,8 +59,9 @@ function send(more: Partial<Notification> = {}) {
 describe('mail', () => {
   it('goes to everybody once, as text and HTML, with headers that are the same at every attempt', async () => {
     await start()
-    expect(await send()).toMatchObject({ outcome: 'delivered' })
-    expect(await send({ attempts: 1 })).toMatchObject({ outcome: 'delivered' })
+    const thread = '<0123456789abcdef-5@example.com>'
+    expect(await send({ replyTo: thread })).toMatchObject({ outcome: 'delivered', reference: thread })
+    expect(await send({ replyTo: thread, attempts: 1 })).toMatchObject({ outcome: 'delivered', reference: thread })
     expect(mails.map((mail) => mail.to)).toEqual([
       ['ops@example.com', 'second@example.com'],
       ['ops@example.com', 'second@example.com'],
@@ -79,6 +80,16 @@ describe('mail', () => {
     }
     expect(first).toMatch(/Content-Type: text\/plain[\s\S]+Content-Type: text\/html/)
     expect(first).toBe(second)
+  })
+
+  it('begins a thread where there is none, whatever becomes of it', async () => {
+    await start({
+      onData: (stream, _session, done) => {
+        stream.resume()
+        stream.on('end', () => done(refusal(451)))
+      },
+    })
+    expect(await send()).toMatchObject({ outcome: 'retry', reference: '<0123456789abcdef-7@example.com>' })
   })
 
   it('uses the subject and headers of the configuration, and lets nobody add headers through them', async () => {

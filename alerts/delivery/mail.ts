@@ -7,6 +7,7 @@ import { Message, oneLine, truncate } from './message.ts'
 import type { Delivery, Integration, Notification, Refusal } from './notification.ts'
 import { DomainLimits } from './domain-limits.ts'
 import type { Admission } from './domain-limits.ts'
+import { tlsOptions } from './tls-options.ts'
 
 /** How long each part of a conversation with a mail server may take. */
 const connectTimeoutMs = 10_000
@@ -68,11 +69,16 @@ export function createMailIntegration(settings: MailSettings, options: MailOptio
     const { now, later, afterMs } = limits.admit(recipients)
     if (now.length === 0)
       return { outcome: 'retry', reason: `the rate limit of ${later.join(', ')} is reached`, recipients: later, afterMs }
+    const mail = composeMail(settings, message, all, now)
+    const conclude = (delivery: Delivery) => ({
+      ...postpone(delivery, { now, later, afterMs }),
+      reference: mail.inReplyTo ?? mail.messageId,
+    })
     try {
-      const info = await transportFor(message).sendMail({ ...composeMail(settings, message, all, now), signal })
-      return postpone(classifySent(info.rejectedErrors ?? [], now, info.response), { now, later, afterMs })
+      const info = await transportFor(message).sendMail({ ...mail, signal })
+      return conclude(classifySent(info.rejectedErrors ?? [], now, info.response))
     } catch (err) {
-      return postpone(classifyError(err as MailError, now), { now, later, afterMs })
+      return conclude(classifyError(err as MailError, now))
     }
   }
   return {
@@ -100,14 +106,7 @@ function connect(settings: MailSettings, password: string | undefined, dkimKey: 
     requireTLS: requireTls && !isImplicitTls,
     ...(auth && { auth: { user: auth.user, pass: password ?? '' }, ...(auth.method !== undefined && { authMethod: auth.method }) }),
     ...(dkim && { dkim: { domainName: dkim.domain, keySelector: dkim.selector, privateKey: dkimKey ?? '' } }),
-    tls: {
-      rejectUnauthorized: !tls.isInsecure,
-      ...(tls.ca !== undefined && { ca: tls.ca }),
-      ...(tls.cert !== undefined && { cert: tls.cert }),
-      ...(tls.key !== undefined && { key: tls.key }),
-      ...(tls.serverName !== undefined && { servername: tls.serverName }),
-      ...(tls.minVersion !== undefined && { minVersion: tls.minVersion }),
-    },
+    tls: tlsOptions(tls),
     connectionTimeout: connectTimeoutMs,
     greetingTimeout: greetingTimeoutMs,
     socketTimeout: socketTimeoutMs,
@@ -130,7 +129,7 @@ function composeMail(settings: MailSettings, message: Message, all: readonly str
   const { notification } = message
   const from = message.line(settings.from, maxHeaderLength)
   const domain = /@([A-Za-z0-9.-]+)>?$/.exec(from)?.[1] ?? 'binnacle.local'
-  const isReply = notification.thread !== notification.id
+  const { replyTo } = notification
   const {
     from: sender,
     to,
@@ -148,7 +147,7 @@ function composeMail(settings: MailSettings, message: Message, all: readonly str
     date: new Date(notification.createdAt),
     messageId: messageId(notification.id, domain),
     baseBoundary: notification.id,
-    ...(isReply && { inReplyTo: messageId(notification.thread, domain), references: [messageId(notification.thread, domain)] }),
+    ...(replyTo !== undefined && { inReplyTo: replyTo, references: [replyTo] }),
     headers: {
       'Auto-Submitted': 'auto-generated',
       'X-Auto-Response-Suppress': 'All',

@@ -34,8 +34,12 @@ export interface Notification {
   readonly attempts: number
   /** Not before this time. */
   readonly notBefore: number
-  /** The first notification since the group was last quiet: mails reply to it. Itself, if it is the first. */
+  /** The first notification since the group was last quiet, with which the others belong together. Itself, if it is the first. */
   readonly thread: string
+  /** What others were told before of the same alerts, where this one continues that: nobody has acknowledged it. */
+  readonly origins?: readonly { readonly lane: string; readonly thread: string }[]
+  /** The `reference` of the message that this one belongs to: the same for all attempts. */
+  readonly replyTo?: string
   /** Recipients that are still to be told; absent before the first partial success. */
   readonly recipients?: readonly string[]
 }
@@ -46,6 +50,12 @@ export interface SentRecord {
   readonly resolved: readonly string[]
   readonly at: number
   readonly thread: string
+}
+
+/** What a lane's receiver calls the message that the others of a thread belong to. */
+export interface ThreadRecord {
+  readonly thread: string
+  readonly reference: string
 }
 
 /** What an integration was not told one by one because it would have been too much, to be told in one message. */
@@ -67,8 +77,12 @@ export interface DigestRecord {
 }
 
 /** What became of one attempt. */
-export type Delivery =
-  | { readonly outcome: 'delivered'; readonly detail: string; readonly refused?: readonly Refusal[] }
+export type Delivery = {
+  readonly refused?: readonly Refusal[]
+  /** What the receiver calls the message that further ones of this thread belong to, where it knows threads. */
+  readonly reference?: string
+} & (
+  | { readonly outcome: 'delivered'; readonly detail: string }
   | {
       readonly outcome: 'retry'
       readonly reason: string
@@ -76,9 +90,9 @@ export type Delivery =
       readonly afterMs?: number
       /** Those that are still to be told, where others have been. */
       readonly recipients?: readonly string[]
-      readonly refused?: readonly Refusal[]
     }
-  | { readonly outcome: 'failed'; readonly reason: string; readonly refused?: readonly Refusal[] }
+  | { readonly outcome: 'failed'; readonly reason: string }
+)
 
 /** A recipient that will never take this message. */
 export interface Refusal {

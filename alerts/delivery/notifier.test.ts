@@ -218,6 +218,28 @@ describe('an alert that nobody acknowledges', () => {
     expect(linesOf('boss')).toEqual(['firing A', 'resolved A', 'firing A'])
   })
 
+  it('is told further in the thread of the mail that began it, over a restart, and in one of its own the next time', async () => {
+    const mails = base(escalating).replaceAll(/webhook_configs: \[\{url: 'http:\/\/(\w+)\/'\}\]/g, 'email_configs: [{to: $1@x.y, send_resolved: true}]')
+    const text = mails.replace('route:', "global: {smtp_smarthost: 'h:25', smtp_from: a@x.y}\nroute:")
+    const threads = (name: string) => told(name).map(({ replyTo = '' }) => replyTo)
+    await start(escalating, text)
+    receivers.get('ops')!.answerWith({ outcome: 'retry', reason: '451', reference: '<first@x.y>' }, { outcome: 'delivered', detail: 'ok' })
+    const alert = await fire('A')
+    await clock.advance(minute)
+    expect(threads('ops')).toEqual(['', ''])
+    await notifier.stop()
+    await start(escalating, text)
+    await clock.advance(16 * minute)
+    await end(alert)
+    await clock.advance(minute)
+    expect(linesOf('boss')).toEqual(['firing A', 'resolved A'])
+    expect([threads('ops').at(-1), ...threads('boss')]).toEqual(['<first@x.y>', '<first@x.y>', '<first@x.y>'])
+    receivers.get('ops')!.answerWith({ outcome: 'delivered', detail: 'ok', reference: '<second@x.y>' })
+    await fire('A')
+    await clock.advance(32 * minute)
+    expect([threads('ops').at(-1), threads('boss').at(-1), threads('pager')]).toEqual(['', '<second@x.y>', ['']])
+  })
+
   it('stays acknowledged over a restart', async () => {
     await start(escalating)
     await notifier.acknowledgements.acknowledge(await fire('A'), 'me', '')

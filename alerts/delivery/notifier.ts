@@ -12,6 +12,7 @@ import type { AlertStore } from '../state/alert-store.ts'
 import type { Journal, Snapshot } from '../state/journal.ts'
 import type { Labels } from '../state/labels.ts'
 import type { SilenceStore } from '../state/silence.ts'
+import { Allowances } from './allowances.ts'
 import { Digests } from './digests.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -64,6 +65,8 @@ export class Notifier {
   readonly #options: NotifierOptions
   readonly #sent: SentRecords = new Map()
   readonly #ownAlerts: OwnAlerts
+  /** By receiver and integration; what is used stays so over reloads. */
+  readonly #allowances: Allowances
   readonly #digests: Digests
   /** Notes under way: a stop waits for them. */
   readonly #notes = new Set<Promise<void>>()
@@ -82,6 +85,7 @@ export class Notifier {
         this.#inBackground(this.#ownAlerts.note(notification, delivery, isDone), 'an alert about a delivery could not be kept'),
     })
     const number = (lane: string) => this.#number(lane)
+    this.#allowances = new Allowances(options.clock)
     this.#digests = new Digests({ ...options, log, number, deliver: (notification) => this.outbox.add(notification) })
   }
 
@@ -95,7 +99,7 @@ export class Notifier {
     const sequences = [...snapshot.notification.values()].map(({ sequence }) => sequence)
     this.#sequence = Math.max(Number(snapshot.fact.get(sequenceKey)?.value ?? 0), ...sequences)
     for (const [lane, record] of snapshot.sent) this.#sent.set(lane, record)
-    this.outbox.restore(snapshot.notification.values())
+    this.outbox.restore(snapshot.notification.values(), snapshot.thread)
     this.#digests.restore(snapshot.digest)
     this.acknowledgements.restore(snapshot.acknowledgement.values())
   }
@@ -147,6 +151,10 @@ export class Notifier {
     const old = [...sent].filter(([lane, record]) => record.firing.length === 0 && record.at < time && this.outbox.isIdle(lane))
     if (old.length > 0) await journal.commit({ remove: old.map(([lane]) => ({ table: 'sent', key: lane })) })
     for (const [lane, record] of old) if (sent.get(lane) === record) sent.delete(lane)
+    const { threads } = this.outbox
+    const over = threads.lanes().filter((lane) => !sent.has(lane) && this.outbox.isIdle(lane))
+    if (over.length > 0) await journal.commit({ remove: over.map((key) => ({ table: 'thread', key })) })
+    threads.forget(over)
     await this.acknowledgements.prune((fingerprint) => alerts.find(fingerprint))
   }
 
@@ -190,7 +198,12 @@ export class Notifier {
       silenceStage({ silences }),
       escalateStage({ acknowledgements, sent }),
       dedupStage({ sent, acknowledgements, outbox, externalUrl, number: (lane) => this.#number(lane) }),
-      limitStage({ digests, limits: configuration.extensions.rateLimits, isStateful: (key) => stateful.has(key) }),
+      limitStage({
+        allowances: this.#allowances,
+        digests,
+        limits: configuration.extensions.rateLimits,
+        isStateful: (key) => stateful.has(key),
+      }),
       recordStage({ journal, sent, outbox, lastSequence: () => this.#sequence }),
     ]
   }

@@ -1,9 +1,11 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Random } from '../../lib/random.ts'
+import { mergeChanges } from '../state/journal.ts'
 import type { Change, EntryDraft, Journal } from '../state/journal.ts'
-import type { Delivery, Integration, Notification, Refusal } from './notification.ts'
+import type { Delivery, Integration, Notification, Refusal, ThreadRecord } from './notification.ts'
 import { statusOf } from './notification.ts'
+import { Threads } from './threads.ts'
 
 /** First pause between attempts; it doubles up to the longest one. */
 const firstPauseMs = 1000
@@ -52,6 +54,7 @@ export interface DeliveryCounters {
  */
 export class Outbox {
   readonly counters = new Map<string, DeliveryCounters>()
+  readonly threads = new Threads()
   readonly #options: OutboxOptions
   readonly #lanes = new Map<string, Notification[]>()
   readonly #slots = new Map<string, Slots>()
@@ -74,7 +77,8 @@ export class Outbox {
   }
 
   /** Takes over what the disk holds, before anything new is added. */
-  restore(pending: Iterable<Notification>): void {
+  restore(pending: Iterable<Notification>, threads: Iterable<readonly [string, ThreadRecord]>): void {
+    this.threads.restore(threads)
     const ordered = [...pending].sort((left, right) => left.sequence - right.sequence)
     for (const notification of ordered) this.add(notification)
   }
@@ -145,11 +149,17 @@ export class Outbox {
     try {
       if (this.#idle.signal.aborted) return notification
       if (this.#options.mayAttempt?.() === false) return await this.#holdBack(notification)
-      const delivery = await this.#attempt(notification, this.#integrations.get(key))
+      const replyTo = this.threads.find(notification)
+      const attempt = replyTo === undefined ? notification : { ...notification, replyTo }
+      const delivery = await this.#attempt(attempt, this.#integrations.get(key))
       if (delivery === undefined) return notification
-      const attempted = { ...notification, attempts: notification.attempts + 1 }
+      const attempted = { ...attempt, attempts: notification.attempts + 1 }
       const rest = this.#plan(attempted, delivery)
-      await this.#options.journal.commit(this.#describe(attempted, delivery, rest))
+      const thread = this.threads.changeOf(attempted, delivery)
+      await this.#options.journal.commit(
+        mergeChanges(this.#describe(attempted, delivery, rest), thread === undefined ? {} : { put: [thread] }),
+      )
+      if (thread !== undefined) this.threads.keep(thread)
       this.#count(notification.integration, rest, delivery)
       this.#options.onAttempt?.(attempted, delivery, rest === undefined)
       return rest

@@ -15,6 +15,7 @@ import type { SilenceStore } from '../state/silence.ts'
 import type { RateLimit } from '../routing/extensions.ts'
 import type { AcknowledgementStore } from '../state/acknowledgement.ts'
 import { formatDuration } from '../../lib/duration.ts'
+import type { Allowances } from './allowances.ts'
 import type { Digests } from './digests.ts'
 import type { DigestRecord, Notification, NotifiedAlert, SentRecord } from './notification.ts'
 import type { Outbox } from './outbox.ts'
@@ -23,6 +24,8 @@ import { isAbout } from './own-alerts.ts'
 /** A group's alerts on their way to one integration. */
 export interface Batch {
   readonly lane: string
+  /** Lanes of mail to those who have not acknowledged, on the way to those who are told then: their threads go on. */
+  readonly origins: readonly string[]
   readonly route: Route
   readonly groupKey: string
   readonly groupLabels: Labels
@@ -172,11 +175,26 @@ export function dedupStage(options: {
       if (alerts.length === 0) return { ...batch, record }
       const { lane, groupKey, groupLabels, receiver, integration, now } = batch
       const told = alerts.map((alert) => describeAlert(alert, now)).sort((left, right) => compareText(left.fingerprint, right.fingerprint))
+      const origins = batch.origins.flatMap((origin) => {
+        const known = options.sent.get(origin)
+        return known === undefined || known.firing.length === 0 ? [] : [{ lane: origin, thread: known.thread }]
+      })
       const fixed = { externalUrl: options.externalUrl, createdAt: now, attempts: 0, notBefore: now, thread }
       return {
         ...batch,
         record,
-        notification: { id, lane, sequence, groupKey, groupLabels, receiver, integration, alerts: told, ...fixed },
+        notification: {
+          id,
+          lane,
+          sequence,
+          groupKey,
+          groupLabels,
+          receiver,
+          integration,
+          alerts: told,
+          ...fixed,
+          ...(origins.length > 0 && { origins }),
+        },
       }
     },
   }
@@ -187,6 +205,7 @@ export function dedupStage(options: {
  * part of a digest.
  */
 export function limitStage(options: {
+  readonly allowances: Allowances
   readonly digests: Digests
   readonly limits: ReadonlyMap<string, RateLimit>
   /** Whether an integration, by receiver and name, must be told each thing. */
@@ -200,9 +219,9 @@ export function limitStage(options: {
       if (notification === undefined || limit === undefined) return batch
       const key = `${batch.receiver}/${batch.integration}`
       if (options.isStateful(key)) {
-        return { ...batch, notification: { ...notification, notBefore: batch.now + options.digests.reserve(key, limit) } }
+        return { ...batch, notification: { ...notification, notBefore: batch.now + options.allowances.reserve(key, limit) } }
       }
-      if (!options.digests.isPending(key) && options.digests.take(key, limit) === 0) return batch
+      if (!options.digests.isPending(key) && options.allowances.take(key, limit) === 0) return batch
       const digest = options.digests.add(key, notification, limit)
       const rate = `${limit.notifications} in ${formatDuration(limit.perMs)}`
       const text = `the rate of ${key}, ${rate}, is reached: part of a digest at ${new Date(digest.dueAt).toISOString()}`

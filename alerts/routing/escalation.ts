@@ -10,7 +10,7 @@ export function withEscalations(route: Route, escalations: Extensions['escalatio
     seen.add(next.to)
     afterMs += next.afterMs
     const key = `${route.key}/escalation to ${JSON.stringify(next.to)}`
-    routes.push({ ...route, key, receiver: next.to, groupWaitMs: afterMs, escalatesAfterMs: afterMs })
+    routes.push({ ...route, key, receiver: next.to, groupWaitMs: afterMs, escalatesAfterMs: afterMs, escalatesFrom: route })
   }
   return routes
 }

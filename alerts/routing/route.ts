@@ -18,8 +18,9 @@ export interface Route {
   readonly muteIntervals: readonly string[]
   readonly activeIntervals: readonly string[]
   readonly routes: readonly Route[]
-  /** Set where the route is for those who are told when nobody acknowledges: after how long. */
+  /** Set where the route is for those who are told when nobody acknowledges: after how long, and who that is. */
   readonly escalatesAfterMs?: number
+  readonly escalatesFrom?: Route
 }
 
 /** The routes that take an alert: depth first, the first child that matches wins unless it says `continue`. Empty if the root refuses. */

@@ -8,7 +8,17 @@ const schemaVersion = 1
 /** More history than this is forgotten, oldest first. */
 const maxEntries = 200_000
 
-const tableNames: readonly TableName[] = ['alert', 'series', 'silence', 'sent', 'notification', 'digest', 'acknowledgement', 'fact']
+const tableNames: readonly TableName[] = [
+  'alert',
+  'series',
+  'silence',
+  'sent',
+  'thread',
+  'notification',
+  'digest',
+  'acknowledgement',
+  'fact',
+]
 
 const schema = `
   CREATE TABLE IF NOT EXISTS record (kind TEXT, key TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;

@@ -1,6 +1,6 @@
 import type { Alert } from './alert.ts'
 import type { SeriesState } from '../evaluation/series-state.ts'
-import type { DigestRecord, Notification, SentRecord } from '../delivery/notification.ts'
+import type { DigestRecord, Notification, SentRecord, ThreadRecord } from '../delivery/notification.ts'
 import type { Acknowledgement } from './acknowledgement.ts'
 import type { Silence } from './silence.ts'
 
@@ -14,6 +14,8 @@ interface Tables {
   readonly silence: Silence
   /** What each group has told each integration, by lane. */
   readonly sent: SentRecord
+  /** By lane. */
+  readonly thread: ThreadRecord
   /** Notifications that are not delivered yet, by notification ID. */
   readonly notification: Notification
   /** What is put together for an integration that is told too much, by receiver and integration. */

@@ -99,6 +99,61 @@ describe('receivers', () => {
     expect(await send(minimal['slack']!)).toMatchObject({ outcome })
   })
 
+  describe('Slack, where its API can be called,', () => {
+    const first = '{"channel":"C1","ts":"111.2"}'
+    const threading = (more: string) => `slack_configs: [{app_token: xoxb, api_url: URL/api/chat.postMessage, channel: '#ops', ${more}}]`
+    const answerWith = (...answers: readonly object[]) => {
+      const left = [...answers]
+      collector.answer = (response) => response.end(JSON.stringify(left.shift() ?? { ok: true, channel: 'C1', ts: '333.4' }))
+    }
+    const calls = () =>
+      collector.received.map(({ path, body }) => {
+        const { channel, ts, thread_ts: threadTs } = JSON.parse(body) as Record<string, string>
+        return [path, channel, ts ?? '', threadTs ?? ''].join(' ')
+      })
+
+    it('says where the first message is', async () => {
+      answerWith({ ok: true, channel: 'C1', ts: '111.2', message: { text: 'x'.repeat(20_000) } })
+      expect(await send(threading('update_message: true'))).toMatchObject({ outcome: 'delivered', reference: first })
+      expect(calls()).toEqual(['/api/chat.postMessage #ops  '])
+    })
+
+    it('has the first message changed, replied to, or both', async () => {
+      await send(threading('update_message: true'), [resolved], { replyTo: first })
+      await send(threading('post_updates_to_thread: true'), [resolved], { replyTo: first })
+      expect(calls()).toEqual(['/api/chat.update C1 111.2 ', '/api/chat.postMessage C1  111.2'])
+      collector.received.length = 0
+      answerWith({ ok: true, channel: 'C1', ts: '111.2' }, { ok: true, channel: 'C1', ts: '222.3', message: { thread_ts: '111.2' } })
+      const both = threading('update_message: true, post_updates_to_thread: true')
+      expect(await send(both, [resolved], { replyTo: first })).toMatchObject({ outcome: 'delivered', reference: first })
+      expect(calls()).toEqual(['/api/chat.update C1 111.2 ', '/api/chat.postMessage C1  111.2'])
+    })
+
+    it('gets one message more where the first one is gone, which is the first one then', async () => {
+      answerWith({ ok: false, error: 'message_not_found' })
+      const both = threading('update_message: true, post_updates_to_thread: true')
+      expect(await send(both, [resolved], { replyTo: first })).toMatchObject({
+        outcome: 'delivered',
+        reference: '{"channel":"C1","ts":"333.4"}',
+      })
+      expect(calls()).toEqual(['/api/chat.update C1 111.2 ', '/api/chat.postMessage #ops  '])
+    })
+
+    it('is told again later where it cannot at the moment', async () => {
+      answerWith({ ok: false, error: 'ratelimited' })
+      expect(await send(threading('update_message: true'), [resolved], { replyTo: first })).toMatchObject({ outcome: 'retry' })
+      expect(calls()).toHaveLength(1)
+    })
+
+    it('is what the options are for: an incoming webhook is refused, and everything posted where nothing was asked for', async () => {
+      expect(() => readIntegration(`slack_configs: [{api_url: 'http://x/services/T', update_message: true}]`)).toThrow(
+        /update_message needs api_url to be .*chat.postMessage: an incoming webhook cannot/,
+      )
+      await send(threading(''), [resolved], { replyTo: first })
+      expect(calls()).toEqual(['/api/chat.postMessage #ops  '])
+    })
+  })
+
   it('PagerDuty gets one incident per group, and its end', async () => {
     await send(minimal['pagerduty']!, [firing, resolved])
     await send(minimal['pagerduty']!, [resolved])

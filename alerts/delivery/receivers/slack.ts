@@ -2,10 +2,10 @@ import type { Field } from '../../../lib/document.ts'
 import { parseJson } from '../answer-json.ts'
 import { truncate } from '../message.ts'
 import type { Message } from '../message.ts'
-import type { Answer } from '../http-integration.ts'
+import type { Answer, OutgoingRequest } from '../http-integration.ts'
 import { describeAnswer } from '../http-integration.ts'
 import type { Delivery } from '../notification.ts'
-import type { FieldText } from '../../routing/receiver.ts'
+import type { FieldText, Secret } from '../../routing/receiver.ts'
 import type { Fields, ReceiverKind, ReceiverReader } from '../../routing/receiver-reader.ts'
 import { jsonHeaders, jsonOf } from './group-hash.ts'
 
@@ -30,6 +30,9 @@ const textDefaults = {
 } as const
 type TextName = keyof typeof textDefaults
 
+/** Of Slack's Web API, which answers where a message is; incoming webhooks do not. */
+const postMethod = /\/chat\.postMessage$/
+
 /** Errors of Slack's that pass. */
 const passing = new Set(['ratelimited', 'rate_limited', 'internal_error', 'fatal_error', 'service_unavailable', 'request_timeout'])
 
@@ -48,6 +51,8 @@ export const slackKind: ReceiverKind = {
     'actions',
     'link_names',
     'mrkdwn_in',
+    'update_message',
+    'post_updates_to_thread',
     ...Object.keys(textDefaults),
   ],
   read: (fields, reader) => {
@@ -60,6 +65,7 @@ export const slackKind: ReceiverKind = {
     ) as unknown as Record<TextName, FieldText>
     const attachment = readAttachment(fields, reader)
     const linkNames = reader.document.boolean(fields['link_names']) ?? false
+    const updating = readUpdating(fields, reader, url)
     return {
       classify,
       compose: (message) => {
@@ -72,7 +78,7 @@ export const slackKind: ReceiverKind = {
           link_names: linkNames ? true : undefined,
           attachments: [{ ...composeAttachment(message, texts), ...attachment(message) }],
         }
-        return [{ url: message.secret(url!), headers, body: jsonOf(body) }]
+        return composeRequests({ url: message.secret(url!), headers, body }, updating, message.notification.replyTo)
       },
     }
   },
@@ -134,10 +140,58 @@ function readAction(field: Field, reader: ReceiverReader): (message: Message) =>
   return (message) => ({ ...render(message, texts), ...(confirm !== undefined && { confirm: render(message, confirmTexts) }) })
 }
 
-/** Slack's API answers 200 with `ok: false` for what it did not do. */
+/** What further messages of a group are to the first one. */
+interface Updating {
+  readonly changes: boolean
+  readonly replies: boolean
+}
+
+function readUpdating(fields: Fields, reader: ReceiverReader, url: Secret | undefined): Updating {
+  const { document } = reader
+  const names = ['update_message', 'post_updates_to_thread'] as const
+  const [changes = false, replies = false] = names.map((name) => document.boolean(fields[name]) ?? false)
+  const isWebApi = url === undefined || !('text' in url) || postMethod.test(url.text)
+  for (const name of names) {
+    if (document.boolean(fields[name]) === true && !isWebApi)
+      document.problem(fields[name]!, `${name} needs api_url to be https://slack.com/api/chat.postMessage: an incoming webhook cannot`)
+  }
+  return { changes, replies }
+}
+
+interface Post {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/** The first message of a group is posted; further ones change it, reply to it, or both, and are posted where it is gone. */
+function composeRequests({ url, headers, body }: Post, { changes, replies }: Updating, replyTo: string | undefined): OutgoingRequest[] {
+  const post = { url, headers, body: jsonOf(body) }
+  const first = replyTo === undefined || !postMethod.test(url) ? undefined : parseJson(replyTo)
+  if (first === undefined || !(changes || replies)) return [post]
+  const { channel, ts } = first
+  const further = (target: string, place: object) => ({
+    url: target,
+    headers,
+    body: jsonOf({ ...body, channel, ...place }),
+    otherwise: post,
+  })
+  return [
+    ...(changes ? [further(url.replace(postMethod, '/chat.update'), { ts })] : []),
+    ...(replies ? [further(url, { thread_ts: ts })] : []),
+  ]
+}
+
+/** Slack's API answers 200 with `ok: false` for what it did not do, and says where the message is that it has taken. */
 function classify(answer: Answer): Delivery | undefined {
   const body = parseJson(answer.text)
-  if (answer.status !== 200 || body?.['ok'] !== false) return undefined
+  if (answer.status !== 200) return undefined
+  if (body?.['ok'] === true && typeof body['channel'] === 'string' && typeof body['ts'] === 'string') {
+    const { channel, ts, message } = body
+    const first = (message as { readonly thread_ts?: unknown } | null | undefined)?.thread_ts
+    return { outcome: 'delivered', detail: 'HTTP 200', reference: jsonOf({ channel, ts: typeof first === 'string' ? first : ts }) }
+  }
+  if (body?.['ok'] !== false) return undefined
   const reason = describeAnswer(answer)
   return passing.has(String(body['error'])) ? { outcome: 'retry', reason } : { outcome: 'failed', reason }
 }
