@@ -1,5 +1,7 @@
-import { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml'
 import type { Document, Node } from 'yaml'
+import { lazyPackage } from './lazy-package.ts'
+
+const yaml = lazyPackage<typeof import('yaml')>('yaml')
 
 /** One thing that is wrong with a configuration file: where, which field, what it says and what it may say. */
 export interface FileProblem {
@@ -50,7 +52,7 @@ export class DocumentReader {
   readonly root: Field
   readonly #file: string
   readonly #document: Document
-  readonly #lines = new LineCounter()
+  readonly #lines = new (yaml().LineCounter)()
   readonly #problems: FileProblem[] = []
   readonly #aliased = new Map<Node, Node | undefined>()
   #values = 0
@@ -59,7 +61,7 @@ export class DocumentReader {
     this.#file = file
     if (Buffer.byteLength(text) > maxFileBytes) throw new FileError([this.#whole(`must be at most ${maxFileBytes} bytes`)])
     if (nestsTooDeeply(text)) throw new FileError([this.#whole(`must not nest more than ${maxDepth} levels`)])
-    this.#document = parseDocument(text, { lineCounter: this.#lines, uniqueKeys: false, prettyErrors: false, logLevel: 'silent' })
+    this.#document = yaml().parseDocument(text, { lineCounter: this.#lines, uniqueKeys: false, prettyErrors: false, logLevel: 'silent' })
     for (const error of this.#document.errors) {
       const { line, col } = this.#lines.linePos(error.pos[0])
       this.#problems.push({ file, line, column: col, field: '', value: '', allowed: error.message })
@@ -107,7 +109,7 @@ export class DocumentReader {
   /** Keys and values of a mapping whose keys are free. A member that is null counts as absent. */
   entries(field: Field): [string, Field][] {
     const node = this.#resolve(field)
-    if (!isMap(node)) {
+    if (!yaml().isMap(node)) {
       this.problem(field, 'must be a mapping')
       return []
     }
@@ -115,12 +117,12 @@ export class DocumentReader {
     // The parser compares each key with each.
     const seen = new Set<string>()
     return node.items.flatMap((pair): [string, Field][] => {
-      const key = isScalar(pair.key) ? String(pair.key.value) : ''
+      const key = yaml().isScalar(pair.key) ? String(pair.key.value) : ''
       const path = field.path === '' ? key : `${field.path}.${key}`
       const member = { path, node: (pair.value ?? pair.key) as Node | null }
       if (seen.has(key)) this.problem(member, 'map keys must be unique')
       seen.add(key)
-      const isNull = pair.value === null || (isScalar(pair.value) && pair.value.value === null)
+      const isNull = pair.value === null || (yaml().isScalar(pair.value) && pair.value.value === null)
       return isNull ? [] : [[key, member]]
     })
   }
@@ -129,7 +131,7 @@ export class DocumentReader {
   list(field: Field | undefined): Field[] {
     if (field === undefined) return []
     const node = this.#resolve(field)
-    if (!isSeq(node)) {
+    if (!yaml().isSeq(node)) {
       this.problem(field, 'must be a list')
       return []
     }
@@ -141,7 +143,7 @@ export class DocumentReader {
   text(field: Field | undefined): string | undefined {
     if (field === undefined) return undefined
     const node = this.#resolve(field)
-    if (!isScalar(node) || node.value === null) return this.problem(field, 'must be a text')
+    if (!yaml().isScalar(node) || node.value === null) return this.problem(field, 'must be a text')
     return typeof node.value === 'string' ? node.value : (node.source ?? JSON.stringify(node.value))
   }
 
@@ -149,14 +151,14 @@ export class DocumentReader {
   boolean(field: Field | undefined): boolean | undefined {
     if (field === undefined) return undefined
     const node = this.#resolve(field)
-    return isScalar(node) && typeof node.value === 'boolean' ? node.value : this.problem(field, 'must be true or false')
+    return yaml().isScalar(node) && typeof node.value === 'boolean' ? node.value : this.problem(field, 'must be true or false')
   }
 
   /** A number. */
   number(field: Field | undefined): number | undefined {
     if (field === undefined) return undefined
     const node = this.#resolve(field)
-    return isScalar(node) && typeof node.value === 'number' ? node.value : this.problem(field, 'must be a number')
+    return yaml().isScalar(node) && typeof node.value === 'number' ? node.value : this.problem(field, 'must be a number')
   }
 
   /** One of a fixed set of words. */
@@ -187,17 +189,17 @@ export class DocumentReader {
 
   /** Whether a field is a list, so that it can be one or something else. */
   isList(field: Field): boolean {
-    return isSeq(this.#resolve(field))
+    return yaml().isSeq(this.#resolve(field))
   }
 
   isMapping(field: Field): boolean {
-    return isMap(this.#resolve(field))
+    return yaml().isMap(this.#resolve(field))
   }
 
   /** Whether a scalar is written with quotes, so that it is meant as a text. */
   isQuoted(field: Field): boolean {
     const node = this.#resolve(field)
-    return isScalar(node) && (node.type === 'QUOTE_SINGLE' || node.type === 'QUOTE_DOUBLE')
+    return yaml().isScalar(node) && (node.type === 'QUOTE_SINGLE' || node.type === 'QUOTE_DOUBLE')
   }
 
   /** A mapping of free keys to texts. */
@@ -208,7 +210,7 @@ export class DocumentReader {
 
   #resolve(field: Field): Node | null | undefined {
     const { node } = field
-    if (!isAlias(node)) return node
+    if (!yaml().isAlias(node)) return node
     if (this.#aliased.has(node)) return this.#aliased.get(node)
     if (this.#aliased.size >= maxAliases) throw new FileError([this.#whole(`must have at most ${maxAliases} aliases`)])
     const target = node.resolve(this.#document)
@@ -242,10 +244,10 @@ function nestsTooDeeply(text: string): boolean {
 
 /** What stands for a value in a message. Of an address neither user, password nor query are shown: what holds a secret there is not known here. */
 function describe(node: Node | null): string {
-  if (isScalar(node)) return JSON.stringify(hideSecrets(node.value))?.slice(0, 80) ?? 'null'
-  if (isMap(node)) return 'a mapping'
-  if (isSeq(node)) return 'a list'
-  return isAlias(node) ? `*${node.source}` : 'nothing'
+  if (yaml().isScalar(node)) return JSON.stringify(hideSecrets(node.value))?.slice(0, 80) ?? 'null'
+  if (yaml().isMap(node)) return 'a mapping'
+  if (yaml().isSeq(node)) return 'a list'
+  return yaml().isAlias(node) ? `*${node.source}` : 'nothing'
 }
 
 function hideSecrets(value: unknown): unknown {

@@ -1,7 +1,9 @@
-import { createRequire } from 'node:module'
 import type { Client, ServiceError } from '@grpc/grpc-js'
 import type { Clock } from './clock.ts'
+import { lazyPackage } from './lazy-package.ts'
 import type { MessageCodec } from './protobuf-messages.ts'
+
+const grpcLibrary = lazyPackage<typeof import('@grpc/grpc-js')>('@grpc/grpc-js')
 
 /** One method of a gRPC service that takes one message and answers one. */
 export interface UnaryMethod {
@@ -76,8 +78,7 @@ export interface GrpcTls {
 
 /** A channel to `unix:/path` or `host:port`; without TLS unless it is given. */
 export function openGrpcChannel(target: string, clock: Clock, tls?: GrpcTls): GrpcChannel {
-  // Loaded only where somebody calls: it takes memory that most processes need not have.
-  const grpc = createRequire(import.meta.url)('@grpc/grpc-js') as typeof import('@grpc/grpc-js')
+  const grpc = grpcLibrary()
   const client: Client = new grpc.Client(target.includes('/') ? target : `dns:${target}`, credentialsOf(grpc, tls), {
     'grpc.initial_reconnect_backoff_ms': firstReconnectMs,
     'grpc.min_reconnect_backoff_ms': firstReconnectMs,

@@ -1,6 +1,6 @@
-import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
-import * as x509 from '@peculiar/x509'
+import type * as X509 from '@peculiar/x509'
+import { lazyPackage } from './lazy-package.ts'
 
 /** A certificate and its private key, both PEM. */
 export interface KeyPair {
@@ -26,10 +26,23 @@ const backdateMs = 5 * 60 * 1000
 const authorityDays = 3650
 const leafDays = 365
 
-x509.cryptoProvider.set(webcrypto)
+const metadata = lazyPackage<typeof import('reflect-metadata')>('reflect-metadata')
+const library = lazyPackage<typeof X509>('@peculiar/x509')
+let isPrepared = false
+
+/** The library for certificates. Few processes need it, and those only now and then. */
+export function loadX509(): typeof X509 {
+  // It refuses to be loaded before the other.
+  if (!isPrepared) metadata()
+  const x509 = library()
+  if (!isPrepared) x509.cryptoProvider.set(webcrypto)
+  isPrepared = true
+  return x509
+}
 
 /** A self-signed certificate authority, ECDSA P-256, valid for ten years. */
 export async function createAuthority(commonName: string, now: number): Promise<KeyPair> {
+  const x509 = loadX509()
   const keys = await generateKeys()
   const cert = await x509.X509CertificateGenerator.createSelfSigned({
     name: nameOf({ commonName }),
@@ -49,6 +62,7 @@ export async function createAuthority(commonName: string, now: number): Promise<
 
 /** A certificate signed by `authority`, valid for one year. */
 export async function issueCertificate(authority: KeyPair, request: CertificateRequest): Promise<KeyPair> {
+  const x509 = loadX509()
   const keys = await generateKeys()
   const issuer = new x509.X509Certificate(authority.cert)
   const usages: string[] = []
@@ -81,21 +95,22 @@ export async function createSigningKey(): Promise<string> {
 
 /** What is inside a certificate, as far as renewal has to know. */
 export function inspectCertificate(pem: string): { readonly notAfter: number; readonly hosts: readonly string[] } {
+  const x509 = loadX509()
   const cert = new x509.X509Certificate(pem)
   const names = cert.getExtension(x509.SubjectAlternativeNameExtension)
   return { notAfter: cert.notAfter.getTime(), hosts: names?.names.items.map((name) => name.value) ?? [] }
 }
 
 /** Names the authority's key, which tells authorities of the same name apart. */
-export const authorityExtension = (issuer: x509.X509Certificate) => x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey)
+export const authorityExtension = (issuer: X509.X509Certificate) => loadX509().AuthorityKeyIdentifierExtension.create(issuer.publicKey)
 
-function alternativeNames(hosts: readonly string[]): x509.SubjectAlternativeNameExtension {
-  return new x509.SubjectAlternativeNameExtension(
+function alternativeNames(hosts: readonly string[]): X509.SubjectAlternativeNameExtension {
+  return new (loadX509().SubjectAlternativeNameExtension)(
     hosts.map((host) => ({ type: /^[\d.]+$|:/.test(host) ? ('ip' as const) : ('dns' as const), value: host })),
   )
 }
 
-function nameOf({ commonName, organization }: { readonly commonName: string; readonly organization?: string }): x509.JsonName {
+function nameOf({ commonName, organization }: { readonly commonName: string; readonly organization?: string }): X509.JsonName {
   return organization === undefined ? [{ CN: [commonName] }] : [{ O: [organization] }, { CN: [commonName] }]
 }
 

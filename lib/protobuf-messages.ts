@@ -1,5 +1,7 @@
-import { createRequire } from 'node:module'
 import type { Root, Type } from 'protobufjs/light.js'
+import { lazyPackage } from './lazy-package.ts'
+
+const library = lazyPackage<typeof import('protobufjs/light.js')>('protobufjs/light.js')
 
 /**
  * Messages of a protobuf interface as data. A field is `TYPE NUMBER`: a scalar, a message or an enumeration of the same table, `TYPE[]` for a
@@ -36,8 +38,7 @@ function codecOf(type: Type): MessageCodec {
 }
 
 function buildRoot(messages: MessageTable, enums: EnumTable): Root {
-  // Loaded only where there is something to encode.
-  const { Root } = createRequire(import.meta.url)('protobufjs/light.js') as typeof import('protobufjs/light.js')
+  const { Root } = library()
   const nested = Object.entries(messages).map(([name, fields]) => [
     name,
     { fields: Object.fromEntries(Object.entries(fields).map(([field, text]) => [field, fieldOf(text)])) },

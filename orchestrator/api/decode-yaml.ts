@@ -1,11 +1,10 @@
-import { createRequire } from 'node:module'
 import type { Tags } from 'yaml'
+import { lazyPackage } from '../../lib/lazy-package.ts'
 import { decodeJson, decodeUtf8, type Decoded } from './decode-json.ts'
 import { badRequest } from './status-error.ts'
 
 // The parser is loaded for the first real YAML: clients that send JSON under YAML's name never need its megabytes.
-const require = createRequire(import.meta.url)
-let library: typeof import('yaml') | undefined
+const yaml = lazyPackage<typeof import('yaml')>('yaml')
 
 /** Parses one YAML document, or JSON; throws a BadRequest for malformed text. Aliases are resolved within bounds. */
 export function decodeYaml(bytes: Uint8Array | string): Decoded {
@@ -26,7 +25,7 @@ export function decodeYaml(bytes: Uint8Array | string): Decoded {
 }
 
 function parseYaml(text: string): Decoded {
-  library ??= require('yaml') as typeof import('yaml')
+  const library = yaml()
   const documents = library.parseAllDocuments(text, {
     uniqueKeys: false,
     version: '1.1',

@@ -1,8 +1,11 @@
-import { Writer } from 'protobufjs/minimal.js'
+import type { Writer } from 'protobufjs/minimal.js'
+import { lazyPackage } from '../../lib/lazy-package.ts'
 import { parseDuration } from './duration.ts'
 import { messageNameOf, protobufMagic, wireTypes } from './protobuf.ts'
 import { messageOf } from './protobuf-table.ts'
 import type { MessageField } from './protobuf-table.ts'
+
+const protobuf = lazyPackage<typeof import('protobufjs/minimal.js')>('protobufjs/minimal.js')
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -13,6 +16,7 @@ type Fields = Readonly<Record<string, unknown>>
 export function encodeProtobuf(object: { readonly apiVersion: string; readonly kind: string }): Uint8Array {
   const { apiVersion, kind } = object
   const message = messageNameOf(apiVersion, kind)
+  const { Writer } = protobuf()
   const writer = new Writer()
   writer.uint32(tagOf(1, lengthDelimited)).fork()
   writer.uint32(tagOf(1, lengthDelimited)).string(apiVersion).uint32(tagOf(2, lengthDelimited)).string(kind).ldelim()

@@ -1,4 +1,7 @@
-import { Writer } from 'protobufjs/minimal.js'
+import type { Writer } from 'protobufjs/minimal.js'
+import { lazyPackage } from '../../lib/lazy-package.ts'
+
+const protobuf = lazyPackage<typeof import('protobufjs/minimal.js')>('protobufjs/minimal.js')
 
 /** The content type of the OpenAPI v2 document in protobuf. */
 export const openApiProtobufType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
@@ -23,6 +26,7 @@ const tagOf = (number: number, wireType: number) => number * 8 + wireType
  * client looks at (contacts, examples, security) are not written.
  */
 export function encodeOpenApiV2(document: object): Buffer {
+  const { Writer } = protobuf()
   const writer = new Writer()
   writeMembers(writer, document as Fields, documentMembers, vendorExtension.document)
   return Buffer.from(writer.finish())

@@ -1,5 +1,7 @@
-import { Cron } from 'croner'
+import { lazyPackage } from '../../lib/lazy-package.ts'
 import { parseDuration } from './duration.ts'
+
+const croner = lazyPackage<typeof import('croner')>('croner')
 
 /** When something is to happen again and again. */
 export interface Schedule {
@@ -41,6 +43,7 @@ export function parseSchedule(text: string, timeZone = 'UTC'): Schedule {
   if (!isTimeZone(timeZone)) throw new ScheduleError(`unknown time zone ${timeZone}`)
   try {
     // A question mark is upstream's other word for an asterisk; the library means the present time by it.
+    const { Cron } = croner()
     const cron = new Cron(fields.replaceAll('?', '*'), { paused: true, mode: '5-part', timezone: timeZone })
     return { next: (afterMs) => cron.nextRun(new Date(afterMs))?.getTime() }
   } catch (error) {

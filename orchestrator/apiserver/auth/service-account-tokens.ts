@@ -1,5 +1,8 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
-import { exportJWK, type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import type { JWTPayload } from 'jose'
+// The library whole brings encryption and key sets, which is 9 MB.
+import { SignJWT } from 'jose/jwt/sign'
+import { jwtVerify } from 'jose/jwt/verify'
 import type { Clock } from '../../../lib/clock.ts'
 import type { Random } from '../../../lib/random.ts'
 import type { KubeObject } from '../../api/object.ts'
@@ -79,8 +82,8 @@ export class ServiceAccountTokens {
   }
 
   /** What `/openid/v1/jwks` shows. */
-  async jwks(): Promise<object> {
-    return { keys: [{ ...(await exportJWK(this.#publicKey)), kid: this.#keyId, alg: this.#algorithm, use: 'sig' }] }
+  jwks(): object {
+    return { keys: [{ ...this.#publicKey.export({ format: 'jwk' }), kid: this.#keyId, alg: this.#algorithm, use: 'sig' }] }
   }
 
   /** What `/.well-known/openid-configuration` shows. */

@@ -143,7 +143,7 @@ const json = (bytes: Buffer): Answer => ({ type: 'bytes', code: 200, contentType
 
 function issuerAnswer(path: string, { tokens }: DiscoveryOptions): Answer | Promise<Answer> | undefined {
   if (path === '/.well-known/openid-configuration') return value(tokens.configuration())
-  if (path === '/openid/v1/jwks') return tokens.jwks().then(value)
+  if (path === '/openid/v1/jwks') return value(tokens.jwks())
   return undefined
 }
 

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { createWebSocketStream, WebSocketServer } from 'ws'
-import type { WebSocket } from 'ws'
+import type { WebSocket, WebSocketServer } from 'ws'
 import { statusTexts } from '../../../lib/http.ts'
+import { lazyPackage } from '../../../lib/lazy-package.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
 import type { PodManager } from '../pod/pod-manager.ts'
@@ -15,6 +15,8 @@ import { forwardOverChannels, forwardOverSpdy } from './port-forward.ts'
 import { runCommand } from './remote-command.ts'
 import { spdyCommand, spdyCommandProtocols } from './spdy-command.ts'
 import { commandProtocols, webSocketCommand } from './websocket-channels.ts'
+
+const ws = lazyPackage<typeof import('ws')>('ws')
 
 interface Dependencies {
   readonly runtime: ContainerRuntime
@@ -40,25 +42,16 @@ interface StreamRequest {
 /** Upgraded connections: exec, attach and port-forward, by WebSocket or by SPDY/3.1. */
 export class StreamServer {
   readonly #options: Dependencies
-  readonly #webSockets = new WebSocketServer({
-    noServer: true,
-    clientTracking: true,
-    maxPayload: maxMessageBytes,
-    handleProtocols: (offered) => [...commandProtocols, ...portForwardProtocols].find((protocol) => offered.has(protocol)) ?? false,
-  })
+  /** Made for the first that comes by WebSocket. */
+  #webSockets: WebSocketServer | undefined
 
   constructor(options: Dependencies) {
     this.#options = options
-    // '/' is no character of a subprotocol by the standard, so the library would refuse the tunnel's name: it is answered by hand.
-    this.#webSockets.on('headers', (headers, request: IncomingMessage) => {
-      if (tunnelled.has(request)) headers.push(`Sec-WebSocket-Protocol: ${tunnelProtocol}`)
-    })
-    this.#webSockets.on('error', () => {})
   }
 
   stop(): void {
-    for (const client of this.#webSockets.clients) client.terminate()
-    this.#webSockets.close()
+    for (const client of this.#webSockets?.clients ?? []) client.terminate()
+    this.#webSockets?.close()
   }
 
   /** Serves one upgrade request to its end. Never rejects. */
@@ -108,7 +101,7 @@ export class StreamServer {
     if ((open.request.headers['sec-websocket-protocol'] ?? '').split(',').some((each) => each.trim() === tunnelProtocol)) {
       tunnelled.add(open.request)
       delete open.request.headers['sec-websocket-protocol']
-      return forwardOverSpdy(createWebSocketStream(await this.#acceptWebSocket(open)), target)
+      return forwardOverSpdy(ws().createWebSocketStream(await this.#acceptWebSocket(open)), target)
     }
     const ports = portsIn(open.url.searchParams)
     const webSocket = await this.#acceptWebSocket(open)
@@ -118,12 +111,28 @@ export class StreamServer {
   #acceptWebSocket({ request, socket, head }: Upgrade): Promise<WebSocket> {
     return new Promise((resolve, reject) => {
       socket.once('close', () => reject(new Error('the client went away')))
+      this.#webSockets ??= createWebSocketServer()
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         webSocket.on('error', () => {})
         resolve(webSocket)
       })
     })
   }
+}
+
+function createWebSocketServer(): WebSocketServer {
+  const server = new (ws().WebSocketServer)({
+    noServer: true,
+    clientTracking: true,
+    maxPayload: maxMessageBytes,
+    handleProtocols: (offered) => [...commandProtocols, ...portForwardProtocols].find((protocol) => offered.has(protocol)) ?? false,
+  })
+  // '/' is no character of a subprotocol by the standard, so the library would refuse the tunnel's name: it is answered by hand.
+  server.on('headers', (headers, request: IncomingMessage) => {
+    if (tunnelled.has(request)) headers.push(`Sec-WebSocket-Protocol: ${tunnelProtocol}`)
+  })
+  server.on('error', () => {})
+  return server
 }
 
 /** An upgrade on its way. */
