@@ -17,12 +17,13 @@ import { contains, parseIpv4, parseNetwork } from './ipv4.ts'
 import { keepListening } from './kept-listener.ts'
 import type { Listener } from './kept-listener.ts'
 import { createAddressCheck } from './local-addresses.ts'
+import { createPolicyEnforcer } from './policy/policy-enforcer.ts'
 import { publishEndpoints } from './published-endpoints.ts'
 import type { PublishedEndpoint } from './published-endpoints.ts'
 import { createForwardPermit } from './proxy/forward-permit.ts'
 import { createHairpinPorts } from './proxy/hairpin-ports.ts'
-import { kernelSettings, prepareKernel } from './proxy/kernel-settings.ts'
-import { createNft, tableNameOf } from './proxy/nft.ts'
+import { filterBridges, kernelSettings, prepareKernel } from './proxy/kernel-settings.ts'
+import { createNft, policyTableNameOf, tableNameOf } from './table/nft.ts'
 import { createServiceProxy } from './proxy/service-proxy.ts'
 import { createUdpFlows } from './proxy/udp-flows.ts'
 import { createServiceCatalog } from './service-catalog.ts'
@@ -95,12 +96,12 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
 
 /** Whether Service rules can be made here, in one line where they cannot. */
 export async function whyNoServiceRules(): Promise<string | undefined> {
-  if (process.getuid?.() !== 0) return 'Service addresses will not work: nftables rules need root'
+  if (process.getuid?.() !== 0) return 'Service addresses and NetworkPolicies will not work: nftables rules need root'
   try {
     await runCommand('nft', ['list', 'tables'])
     return undefined
   } catch (error) {
-    return `Service addresses will not work: ${error instanceof Error ? error.message : String(error)}`
+    return `Service addresses and NetworkPolicies will not work: ${error instanceof Error ? error.message : String(error)}`
   }
 }
 
@@ -213,11 +214,24 @@ async function runRules(
   const udpFlows = createUdpFlows({ run: runCommand, log })
   const hairpinPorts = createHairpinPorts({ sysfs: '/sys', bridge })
   const nft = createNft(runCommand)
+  const policies = createPolicyEnforcer({
+    informers: options.informers,
+    nodes,
+    nft,
+    clock,
+    log,
+    table: policyTableNameOf(table),
+    bridge,
+    podSubnet,
+    isLocalNode: (name) => catalog.isLocalNode(name),
+    filterBridge: () => filterBridges(kernelSettings, runCommand),
+  })
   const proxy = createServiceProxy({ catalog, nft, udpFlows, hairpinPorts, clock, log, table, rules, canTakeAddress, canTakePort })
   const permit = createForwardPermit({ run: runCommand, table, bridge, podSubnet: podSubnet.text })
   const host = { clusterId, nodeName, nodeIp, bridge, gateway, serviceCidr: serviceCidr.text, podSubnet, hasAddress }
   await Promise.all([
     proxy.run(signal),
+    policies.run(signal),
     keepRoutes({ ...host, run: runCommand, settings: kernelSettings, permit, nodes, clock, log }, signal),
   ])
 }

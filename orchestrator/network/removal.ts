@@ -3,8 +3,8 @@ import { CommandError, runCommand } from './command.ts'
 import type { RunCommand } from './command.ts'
 import { removeRoutes } from './host-routes.ts'
 import { markOf, removeRules, rulesOfBridges } from './iptables.ts'
-import { createNft, tableNameOf } from './proxy/nft.ts'
-import { planRemoval } from './proxy/table-state.ts'
+import { createNft, policyTableNameOf, tableNameOf } from './table/nft.ts'
+import { planRemoval } from './table/table-state.ts'
 
 interface RemovalOptions {
   readonly log: Log
@@ -13,7 +13,7 @@ interface RemovalOptions {
 }
 
 /**
- * Removes the cluster's table, its routes, and its rules in Docker's chain from this host; nothing else is touched, and nothing
+ * Removes the cluster's tables, its routes, and its rules in Docker's chain from this host; nothing else is touched, and nothing
  * there is no error. What could not be removed is logged as a warning.
  */
 export async function removeNetworkRules({
@@ -23,6 +23,7 @@ export async function removeNetworkRules({
 }: RemovalOptions & { readonly clusterId: string }): Promise<void> {
   const table = tableNameOf(clusterId)
   await attempt(log, 'service rules', () => createNft(run).apply(planRemoval(table)))
+  await attempt(log, 'network policies', () => createNft(run).apply(planRemoval(policyTableNameOf(table))))
   await attempt(log, "rules in Docker's chain", () => removeRules(run, (rules) => rules.filter((rule) => markOf(rule) === table)))
   await attempt(log, 'routes', () => removeRoutes(run, clusterId))
 }

@@ -92,7 +92,8 @@ function isIpv4Slice(slice: DiscoveryV1EndpointSlice): boolean {
   return slice.addressType === 'IPv4'
 }
 
-function internalIpOf(node: CoreV1Node): string | undefined {
+/** A node's InternalIP, where it has told one. */
+export function internalIpOf(node: CoreV1Node): string | undefined {
   return node.status?.addresses?.find((address) => address.type === 'InternalIP')?.address
 }
 

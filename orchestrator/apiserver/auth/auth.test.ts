@@ -281,6 +281,7 @@ describe('authorization', () => {
     await admin('POST', '/api/v1/namespaces/default/pods', pod)
     for (const name of ['used', 'unused']) await admin('POST', '/api/v1/namespaces/default/secrets', { metadata: { name } })
     expect(await node('GET', '/api/v1/pods')).toMatchObject({ kind: 'PodList' })
+    expect(await node('GET', '/apis/networking.k8s.io/v1/networkpolicies')).toMatchObject({ kind: 'NetworkPolicyList' })
     expect(await node('GET', '/api/v1/namespaces/default/secrets/used')).toMatchObject({ kind: 'Secret' })
     expect(await refusal(node('GET', '/api/v1/namespaces/default/secrets/unused'))).toMatchObject({
       code: 403,

@@ -16,6 +16,7 @@ const readable = new Set([
   'namespaces',
   'persistentvolumes',
   'endpointslices.discovery.k8s.io',
+  'networkpolicies.networking.k8s.io',
   'csidrivers.storage.k8s.io',
   'csinodes.storage.k8s.io',
   'volumeattachments.storage.k8s.io',

@@ -7,8 +7,8 @@ import { CommandError } from '../command.ts'
 import { serviceOf, sliceOf } from '../network-fixtures.ts'
 import { createForwardPermit } from './forward-permit.ts'
 import { createHairpinPorts } from './hairpin-ports.ts'
-import { prepareKernel } from './kernel-settings.ts'
-import { tableNameOf } from './nft.ts'
+import { filterBridges, prepareKernel } from './kernel-settings.ts'
+import { tableNameOf } from '../table/nft.ts'
 import { planServicePorts } from './service-ports.plan.ts'
 import { createUdpFlows } from './udp-flows.ts'
 
@@ -78,6 +78,20 @@ describe('kernel settings', () => {
     ['fixed', { [bridge]: '0', [forward]: '0' }, true, { isBridgeFiltered: false, problem: expect.stringContaining('ip_forward') }],
   ])('%s', async (_, values, isFixed, expected) => {
     expect(await prepareKernel(settings({ ...values }, isFixed))).toEqual(expected)
+  })
+
+  test.each([
+    ['there is', true, true],
+    ['there is none', false, false],
+  ])('where bridges are not filtered the module is loaded, if %s', async (_, hasModule, expected) => {
+    const values: Record<string, string> = {}
+    const run = async (program: string, args: readonly string[]) => {
+      expect([program, ...args]).toEqual(['modprobe', 'br_netfilter'])
+      if (!hasModule) throw failure('EXIT')
+      values[bridge] = '0'
+      return ''
+    }
+    expect(await filterBridges(settings(values), run)).toBe(expected)
   })
 })
 

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
+import type { RunCommand } from '../command.ts'
 
 /** Kernel settings under /proc/sys, by path, e.g. `net/ipv4/ip_forward`. */
 export interface KernelSettings {
@@ -22,6 +23,15 @@ export const kernelSettings: KernelSettings = {
 
 const bridgeFiltering = 'net/bridge/bridge-nf-call-iptables'
 const forwarding = 'net/ipv4/ip_forward'
+
+/**
+ * Makes frames between pods of one bridge pass the packet filter, for which the kernel's module is loaded where it is missing. Says whether they do.
+ */
+export async function filterBridges(settings: KernelSettings, run: RunCommand): Promise<boolean> {
+  if (await turnOn(settings, bridgeFiltering)) return true
+  await run('modprobe', ['br_netfilter']).catch(() => undefined)
+  return turnOn(settings, bridgeFiltering)
+}
 
 /**
  * Makes sure that packets are forwarded, and that frames between pods of the same bridge pass the packet filter if the kernel can do

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { serviceOf, sliceOf } from '../network-fixtures.ts'
 import { planPort, planTable } from './rules.plan.ts'
 import { planServicePorts } from './service-ports.plan.ts'
-import { planTransaction } from './table-state.ts'
+import { planTransaction } from '../table/table-state.ts'
 
 const options = {
   serviceCidr: '10.96.0.0/16',

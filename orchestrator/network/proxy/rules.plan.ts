@@ -1,7 +1,6 @@
-import { hashOf } from './service-ports.plan.ts'
 import type { Backend, Protocol, ServicePort } from './service-ports.plan.ts'
-import { ruleOf } from './table-state.ts'
-import type { Chain, ChainHook, Collection, TableState } from './table-state.ts'
+import { hashOf, ruleOf } from '../table/table-state.ts'
+import type { Chain, ChainHook, Collection, TableState } from '../table/table-state.ts'
 
 /** What the fixed part of the table depends on. Texts are checked by the caller: networks in normal form, a plain interface name. */
 export interface RulesOptions {
@@ -22,7 +21,7 @@ export interface RulesOptions {
 const destinationPriority = -110
 const sourcePriority = 90
 // Before the filters at 0: Docker drops what it does not know, and a client is to get a refusal, not silence.
-const filterPriority = -10
+export const filterPriority = -10
 
 const concatTypes = {
   services: ['ipv4_addr', 'inet_proto', 'inet_service'],

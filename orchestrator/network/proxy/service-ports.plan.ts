@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { CoreV1Service, CoreV1ServicePort, DiscoveryV1Endpoint, DiscoveryV1EndpointSlice } from '../../api/generated/kinds.ts'
+import { hashOf } from '../table/table-state.ts'
 import { isRoutableIpv4, parseIpv4 } from '../ipv4.ts'
 import { clusterIpsOf } from '../service-catalog.ts'
 
@@ -73,11 +73,6 @@ export function planServicePorts(
     })
   }
   return planned
-}
-
-/** 16 hex digits that identify a list of texts. */
-export function hashOf(parts: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
 }
 
 interface Candidate {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { countAnswers, fetchText, nameIn, run, startBridgeCluster, until } from './bridge-cluster.ts'
+import { CoreV1Pod, NetworkingV1NetworkPolicy } from '../../../orchestrator/api/generated/kinds.ts'
+import { countAnswers, fetchText, nameIn, run, startBridgeCluster, table, until } from './bridge-cluster.ts'
 import type { BridgeCluster, TestPod } from './bridge-cluster.ts'
 
 let cluster: BridgeCluster
@@ -161,5 +162,75 @@ describe('node ports and external addresses', () => {
     await untilAnswers('http://172.31.202.1:31080/json', (answer) => answer === 'ECONNREFUSED')
     expect(await fromOther('http://172.31.202.1:31080/json')).toBe('ECONNREFUSED')
     expect(await fromOther('http://198.51.100.7/json')).toBe('ECONNREFUSED')
+  })
+})
+
+describe('network policies', () => {
+  const service = 'http://10.202.129.5/json'
+  const direct = () => `http://${a.address}/json`
+  const reaches = async (pod: TestPod, url: string) => nameIn(await pod.sh(`curl -s -m 1 ${url}`)).startsWith('pod-')
+  const hasTable = async () => (await run('nft', ['list', 'tables'])).stdout.includes(`${table}-policies`)
+  const tell = ({ name, address }: TestPod) =>
+    cluster.client.create(CoreV1Pod, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: 'default', labels: { app: name } },
+      spec: { nodeName: 'node-1', containers: [{ name: 'main', ports: [{ name: 'http', containerPort: 80 }] }] },
+      status: { phase: 'Running', podIP: address },
+    })
+  const apply = (name: string, spec: NetworkingV1NetworkPolicy['spec']) =>
+    cluster.client.create(NetworkingV1NetworkPolicy, {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name, namespace: 'default' },
+      spec,
+    })
+  const selecting = (pod: TestPod) => ({ podSelector: { matchLabels: { app: pod.name } } })
+
+  beforeAll(async () => {
+    await cluster.service('guarded', { clusterIP: '10.202.129.5' })
+    await cluster.endpoints('guarded', [{ pod: a }])
+    await Promise.all([a, b, c].map(tell))
+    await untilAnswers(service, (answer) => nameIn(answer) === 'pod-a')
+  })
+
+  test('let in whom they name, by address and through a Service, and the host', async () => {
+    expect([await hasTable(), await reaches(c, direct())]).toEqual([false, true])
+    await apply('into-a', { ...selecting(a), policyTypes: ['Ingress'], ingress: [{ from: [selecting(b)], ports: [{ port: 'http' }] }] })
+    await until(async () => !(await reaches(c, direct())))
+    const answers = [
+      reaches(b, direct()),
+      reaches(b, service),
+      reaches(c, service),
+      reaches(a, service),
+      reaches(a, `http://${c.address}/json`),
+    ]
+    expect(await Promise.all(answers)).toEqual([true, true, false, true, true])
+    expect([nameIn(await fetchText(direct())), nameIn(await fetchText(service))]).toEqual(['pod-a', 'pod-a'])
+  })
+
+  test('let out where they say, and always to the DNS of the host', async () => {
+    await cluster.endpoints('web', [{ pod: c }])
+    await apply('out-of-b', { ...selecting(b), policyTypes: ['Egress'], egress: [{ to: [selecting(c)] }] })
+    await until(async () => !(await reaches(b, direct())))
+    await until(() => reaches(b, 'http://web/json'))
+    expect(await reaches(c, `http://${b.address}/json`)).toBe(true)
+  })
+
+  test('let nothing through to an address before it is known whose it is', async () => {
+    const url = `http://${c.address}/json`
+    await cluster.client.delete(CoreV1Pod, { namespace: 'default', name: c.name }, { gracePeriodSeconds: 0 })
+    await until(async () => !(await reaches(a, url)))
+    await tell(c)
+    await until(() => reaches(a, url))
+    expect(await reaches(c, direct())).toBe(false)
+  })
+
+  test('hold while nobody sees to them, and leave no table when the last one goes', async () => {
+    await cluster.restart()
+    expect(await reaches(c, direct())).toBe(false)
+    for (const name of ['into-a', 'out-of-b']) await cluster.client.delete(NetworkingV1NetworkPolicy, { namespace: 'default', name })
+    await until(async () => !(await hasTable()))
+    expect(await Promise.all([reaches(c, direct()), reaches(b, direct())])).toEqual([true, true])
   })
 })

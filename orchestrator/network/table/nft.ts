@@ -33,3 +33,6 @@ export function tableNameOf(clusterId: string): string {
   }
   return `binnacle-${clusterId}`
 }
+
+/** The name of the table of a cluster's NetworkPolicies, by that of its table. */
+export const policyTableNameOf = (table: string) => `${table}-policies`

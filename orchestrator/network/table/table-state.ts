@@ -35,6 +35,11 @@ export interface TableState {
   readonly elements: ReadonlyMap<string, ReadonlyMap<string, string>>
 }
 
+/** 16 hex digits that identify a list of texts. */
+export function hashOf(parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
+}
+
 /** A rule with its identity. */
 export function ruleOf(text: string): Rule {
   return { id: createHash('sha256').update(text).digest('hex').slice(0, 16), text }
@@ -44,10 +49,11 @@ export function ruleOf(text: string): Rule {
 const elementsPerStatement = 500
 
 /**
- * The nft statements that turn `present` into `desired`: one atomic transaction, '' when there is nothing to do. Where a base
- * chain or a collection has another shape, the whole table is replaced (still in one transaction); else only what differs is touched.
+ * The nft statements that turn `present` into `desired`, `undefined` being no table: one atomic transaction, '' when there is nothing to do. Where a
+ * base chain or a collection has another shape, the whole table is replaced (still in one transaction); else only what differs is touched.
  */
-export function planTransaction(table: string, present: TableState | undefined, desired: TableState): string {
+export function planTransaction(table: string, present: TableState | undefined, desired: TableState | undefined): string {
+  if (desired === undefined) return present === undefined ? '' : planRemoval(table)
   if (present === undefined || !isSameShape(present, desired)) return replacement(table, desired)
   const lines = [
     ...addCollections(table, desired, (name) => !present.collections.has(name)),

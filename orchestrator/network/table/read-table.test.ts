@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { serviceOf, sliceOf } from '../network-fixtures.ts'
 import { readTable } from './read-table.ts'
-import { planPort, planTable } from './rules.plan.ts'
-import { planServicePorts } from './service-ports.plan.ts'
+import { planPort, planTable } from '../proxy/rules.plan.ts'
+import { planServicePorts } from '../proxy/service-ports.plan.ts'
 import { planTransaction } from './table-state.ts'
 import type { TableState } from './table-state.ts'
 
