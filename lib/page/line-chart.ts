@@ -35,7 +35,11 @@ export function lineChartOptions({ width, height, unit, labels, syncKey, span }:
   // Asked for with each drawing: the colours of the page change.
   const colourOf = (name: string) => () => getComputedStyle(document.documentElement).getPropertyValue(name)
   const axis = { stroke: colourOf('--quiet'), grid: { stroke: colourOf('--line'), width: 1 }, ticks: { show: false } }
-  const timeAxis: UPlot.Axis = { ...axis, values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => formatTick(tick, step)) }
+  const timeAxis: UPlot.Axis = {
+    ...axis,
+    size: 30,
+    values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => formatTick(tick, step)),
+  }
   const figureAxis: UPlot.Axis = {
     ...axis,
     size: 72,
