@@ -5,7 +5,7 @@ import { createHttpsTransport, TransportError } from '../orchestrator/client/htt
 import type { ClusterAccess } from '../orchestrator/client/kubeconfig.ts'
 import { KubeconfigError, loadKubeconfig } from '../orchestrator/client/kubeconfig.ts'
 import { createClient } from '../orchestrator/client/rest-client.ts'
-import { DataFolderError, findDataFolder } from './data-folder.ts'
+import { DataFolderError, findDataFolder, presentDataDir } from './data-folder.ts'
 import { parseText } from './flag-table.ts'
 import { UsageError } from './options.ts'
 
@@ -64,7 +64,7 @@ export async function withCluster(
 /** How the cluster that was chosen is reached, by its kubeconfig. Throws `UsageError` and `DataFolderError`. */
 export function clusterAccessOf({ kubeconfig, context, 'data-dir': dataDir }: Omit<ConnectionChoice, 'namespace'>): ClusterAccess {
   if (kubeconfig !== undefined && dataDir !== undefined) throw new UsageError('--kubeconfig and --data-dir are two clusters: name one')
-  const root = dataDir ?? '.binnacle'
+  const root = dataDir ?? presentDataDir()
   const path = kubeconfig ?? findDataFolder(root)?.kubeconfig
   if (path === undefined) throw new DataFolderError(`there is no cluster in ${root}: \`npm start\` makes one; --kubeconfig names another`)
   try {

@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ensureCredentials } from './credentials.ts'
 import { readPair } from './key-pair.ts'
-import { DataFolderError, findDataFolder, openDataFolder } from './data-folder.ts'
+import { DataFolderError, findDataFolder, openDataFolder, presentDataDir } from './data-folder.ts'
 import { gatewayOf, podCidrOfNode, serviceAddress } from './network-layout.ts'
 
 describe('data folder', () => {
@@ -13,6 +13,19 @@ describe('data folder', () => {
     root = mkdtempSync(join(tmpdir(), 'binnacle-data-'))
   })
   afterEach(() => rmSync(root, { recursive: true }))
+
+  it('is found from folders inside of its project, and not from another project inside', () => {
+    const [inner, other] = [join(root, 'examples', 'manifests'), join(root, 'other', 'examples')]
+    for (const folder of [inner, other]) mkdirSync(folder, { recursive: true })
+    writeFileSync(join(root, 'package.json'), '{}')
+    writeFileSync(join(root, 'other', 'package.json'), '{}')
+    expect(presentDataDir(inner)).toBe(join(inner, '.binnacle'))
+    openDataFolder(join(root, '.binnacle'))
+    expect([root, inner].map((folder) => presentDataDir(folder))).toEqual([join(root, '.binnacle'), join(root, '.binnacle')])
+    expect(presentDataDir(other)).toBe(join(other, '.binnacle'))
+    openDataFolder(join(inner, '.binnacle'))
+    expect(presentDataDir(inner)).toBe(join(inner, '.binnacle'))
+  })
 
   it('keeps its cluster id', () => {
     const folder = openDataFolder(join(root, 'data'))

@@ -24,6 +24,18 @@ export class DataFolderError extends Error {
 /** Where the audit log is searched: the server writes it, the monitor reads it. */
 export const auditStoreFolder = (folder: DataFolder): string => folder.path('audit', 'store')
 
+/**
+ * The data folder of a command that names none: that of the folder `here`, or of one above it up to the project's, which is where npm finds the program,
+ * too (the nearest with a `package.json`). Where none of them has a cluster, `.binnacle` in `here`.
+ */
+export function presentDataDir(here: string = process.cwd()): string {
+  for (let folder = here; ; folder = dirname(folder)) {
+    const root = join(folder, '.binnacle')
+    if (existsSync(join(root, 'cluster.json'))) return root
+    if (folder === dirname(folder) || existsSync(join(folder, 'package.json'))) return join(here, '.binnacle')
+  }
+}
+
 /** Opens the folder, making it if it is not there. Throws `DataFolderError` for one of a newer version, or one that cannot be written. */
 export function openDataFolder(root: string): DataFolder {
   try {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { helpRow } from './flag-table.ts'
 import type { CommandContext } from './commands/start.ts'
 import { DataFolderError, findDataFolder } from './data-folder.ts'
@@ -76,7 +77,8 @@ const commands: Readonly<Record<string, Command>> = {
       const { runKubectl } = await import('./commands/kubectl.ts')
       const ours = args.filter((arg) => arg.startsWith('--data-dir='))
       const folder = findDataFolder(parseOptions(ours).dataDir)
-      if (folder === undefined) throw new UsageError(`there is no cluster in ${parseOptions(ours).dataDir}: \`npm start\` makes one`)
+      if (folder === undefined || !existsSync(folder.kubeconfig))
+        throw new UsageError(`there is no cluster in ${parseOptions(ours).dataDir}: \`npm start\` makes one`)
       return runKubectl(
         folder.kubeconfig,
         args.filter((arg) => !ours.includes(arg)),
@@ -127,7 +129,7 @@ const commands: Readonly<Record<string, Command>> = {
   images: {
     usage: 'images [--docker-host URL]',
     help: 'build the stand-ins of the walkthrough images, without a registry',
-    run: async (args, context) => (await import('./commands/images.ts')).buildImages(parseOptions(args), context),
+    run: async (args, context) => (await import('./commands/images.ts')).buildImages(args, context),
   },
   credentials: {
     usage: 'credentials [FLAGS]',

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { autoscalerFlags, autoscalerSettings, toAutoscalerFlags } from './autoscaler-flags.ts'
 import type { AutoscalerFlags } from './autoscaler-flags.ts'
+import { presentDataDir } from './data-folder.ts'
 import { helpRow } from './flag-table.ts'
 import { nodeAgentFlags, nodeAgentSettings, toNodeAgentFlags } from './node-agent-flags.ts'
 import type { NodeAgentSettings } from './node-agent-flags.ts'
@@ -180,7 +181,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
   const path = (name: keyof typeof flags) => pathOf(optional(name))
   const imageHighPercent = integer('image-gc-high-threshold', text('image-gc-high-threshold'), 0, 100)
   return {
-    dataDir: resolve(text('data-dir')),
+    dataDir: resolve(optional('data-dir') ?? presentDataDir()),
     nodes: integer('nodes', text('nodes'), 1, 5000),
     runtime: oneOf('runtime', optional('runtime'), ['docker', 'simulated'] as const),
     dockerHost: dockerHostOf(text('docker-host')),

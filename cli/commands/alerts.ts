@@ -1,10 +1,14 @@
 import type { CommandContext } from './start.ts'
 import { describeFlagTable, parseCommandLine, parseSwitch, parseText } from '../flag-table.ts'
 import { UsageError } from '../options.ts'
+import { presentCluster } from '../present-cluster.ts'
 import { describeServe, serveAlerts } from './alerts-serve.ts'
 
+const defaultUrl = 'http://127.0.0.1:9093'
+
 const flags = {
-  url: { placeholder: 'URL', fallback: 'http://127.0.0.1:9093', help: 'the alerts API', parse: parseUrl },
+  url: { placeholder: 'URL', help: `the alerts API (default: that of the cluster here, or ${defaultUrl})`, parse: parseUrl },
+  'data-dir': { placeholder: 'DIR', help: 'the cluster whose alerts API it is (default .binnacle)', parse: parseText },
   receiver: { placeholder: 'NAME', help: 'test: this receiver alone (default: those that the routing tree leads to)', parse: parseText },
   label: { placeholder: 'NAME=VALUE,…', fallback: '', help: 'test: labels of the synthetic alert', parse: parseLabels },
   by: { placeholder: 'WHO', fallback: '', help: 'acknowledge: who takes the alert on (default: you)', parse: parseAny },
@@ -46,12 +50,17 @@ export async function runAlerts(args: readonly string[], context: CommandContext
   if (action === undefined) throw new UsageError(`alerts takes one of ${Object.keys(actions).join(', ')}, serve; see alerts --help`)
   const { values, words } = parseCommandLine(rest, flags)
   try {
-    return await action(words, values, context)
+    return await action(words, { ...values, url: values.url ?? urlOf(values['data-dir']) }, context)
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
     context.complain(`error: ${error.message}`)
     return 1
   }
+}
+
+function urlOf(dataDir: string | undefined): string {
+  const cluster = presentCluster(dataDir)
+  return cluster === undefined ? defaultUrl : `http://127.0.0.1:${cluster.ports.alerts}`
 }
 
 class ApiError extends Error {}

@@ -1,13 +1,13 @@
 import { systemClock } from '../../lib/clock.ts'
 import { withCluster } from '../cluster-connection.ts'
-import { DataFolderError, findDataFolder } from '../data-folder.ts'
+import { DataFolderError, findDataFolder, presentDataDir } from '../data-folder.ts'
 import { describeFlagTable, parseCommandLine, parseDuration, parseList, parseOneOf, parseSwitch, parseText } from '../flag-table.ts'
 import { addLocalNode, removeNode } from '../local-nodes/local-nodes.ts'
 import { UsageError } from '../options.ts'
 import type { CommandContext } from './start.ts'
 
 const dataDir = {
-  'data-dir': { placeholder: 'DIR', fallback: '.binnacle', help: 'the cluster on this machine', parse: parseText },
+  'data-dir': { placeholder: 'DIR', help: 'the cluster on this machine (default .binnacle)', parse: parseText },
 } as const
 
 const addFlags = {
@@ -82,13 +82,13 @@ async function remove(args: readonly string[], context: CommandContext): Promise
 }
 
 function within(
-  values: { readonly 'data-dir': string },
+  { 'data-dir': dataDir = presentDataDir() }: { readonly 'data-dir': string | undefined },
   context: CommandContext,
   work: (cluster: Parameters<typeof addLocalNode>[0]) => Promise<void>,
 ): Promise<number> {
-  const folder = findDataFolder(values['data-dir'])
-  if (folder === undefined) throw new DataFolderError(`there is no cluster in ${values['data-dir']}: \`npm start\` makes one`)
-  const choice = { 'data-dir': values['data-dir'], kubeconfig: undefined, context: undefined, namespace: undefined }
+  const folder = findDataFolder(dataDir)
+  if (folder === undefined) throw new DataFolderError(`there is no cluster in ${dataDir}: \`npm start\` makes one`)
+  const choice = { 'data-dir': dataDir, kubeconfig: undefined, context: undefined, namespace: undefined }
   return withCluster(choice, context.complain, async ({ client, signal }) => {
     await work({ folder, client, clock: systemClock, signal }).catch((error: unknown) => {
       if (!signal.aborted) throw error
