@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DataFolder } from './data-folder.ts'
-import { programArguments, programEnvironment } from './program.ts'
+import { programArguments } from './program.ts'
 
 /** Tells `start` that it follows a supervisor that was killed. */
 export const takeoverSwitch = '--takeover'
@@ -18,7 +18,6 @@ export function launchSupervisor(args: readonly string[], folder: DataFolder, is
     return spawn(process.execPath, programArguments('start', args), {
       detached: true,
       stdio: ['ignore', output, output, ...(isHeard ? (['ipc'] as const) : [])],
-      env: programEnvironment(),
     })
   } finally {
     closeSync(output)

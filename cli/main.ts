@@ -5,6 +5,7 @@ import { DataFolderError, findDataFolder } from './data-folder.ts'
 import { JoinError } from './hosts/join-error.ts'
 import { takeoverSwitch } from './launch.ts'
 import { describeFlags, parseOptions, UsageError } from './options.ts'
+import { programEnvironment } from './program.ts'
 
 /** One command: `run` gets what follows its name and resolves with the exit code. It loads what it needs: each process runs one of them. */
 interface Command {
@@ -157,7 +158,7 @@ const commands: Readonly<Record<string, Command>> = {
       const local = args.find((arg) => arg.startsWith('--local='))
       if (local !== undefined) {
         const options = parseOptions(args.filter((arg) => arg !== local))
-        return (await import('./processes/node.ts')).runLocalNode(options, local.slice('--local='.length))
+        return (await import('./processes/node.ts')).runLocalNode(options, local.slice('--local='.length), context.environment)
       }
       const { describeJoin, isAboutJoining, joinAndStart } = await import('./commands/join.ts')
       if (args.includes('--help')) {
@@ -169,6 +170,7 @@ const commands: Readonly<Record<string, Command>> = {
       return (await import('./processes/node.ts')).runNode(
         parseOptions(args.filter((arg) => arg !== index)),
         Number(index?.slice('--index='.length) ?? 0),
+        context.environment,
       )
     },
   },
@@ -242,6 +244,7 @@ function helpText(): string {
 }
 
 async function main(args: readonly string[]): Promise<number> {
+  Object.assign(process.env, programEnvironment(process.env))
   const context: CommandContext = {
     print: (line) => console.log(line),
     complain: (line) => console.error(line),

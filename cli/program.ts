@@ -25,16 +25,16 @@ export function becomeProgram(command: string, args: readonly string[]): void {
   if (nodeFlags(command).every((flag) => process.execArgv.includes(flag)) || process.execve === undefined) return
   // What has been stripped and compiled so far would go with this process.
   flushCompileCache()
-  process.execve(process.execPath, [process.execPath, ...programArguments(command, args)], programEnvironment())
+  process.execve(process.execPath, [process.execPath, ...programArguments(command, args)])
 }
 
 /** Heaps of the C allocator that threads share: by default each thread gets its own, and what it has freed stays there. */
 const allocatorArenas = '2'
 
 /**
- * The environment of such a process: with stripped and compiled sources kept on disk it starts in half the time and loads no type stripper.
- * A number of arenas that the user has set stays.
+ * What is added to the environment, so that processes of this program have it: with stripped and compiled sources kept on disk they start in half the
+ * time and load no type stripper. A number of arenas that the user has set stays.
  */
-export function programEnvironment(): Record<string, string> {
-  return { MALLOC_ARENA_MAX: allocatorArenas, ...(process.env as Record<string, string>), NODE_COMPILE_CACHE: compileCache }
+export function programEnvironment({ MALLOC_ARENA_MAX = allocatorArenas }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { MALLOC_ARENA_MAX, NODE_COMPILE_CACHE: compileCache }
 }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { toFlags, type ClusterOptions } from './options.ts'
-import { programArguments, programEnvironment } from './program.ts'
+import { programArguments } from './program.ts'
 
 /**
  * Runs `binnacle credentials` in a process of its own, so that the certificate library does not stay in this one's memory. What `input` holds goes to its
@@ -12,11 +12,8 @@ export function runCredentials(
 ): Promise<void> {
   const args = programArguments('credentials', toFlags(options))
   return new Promise<void>((resolve, reject) => {
-    const child = execFile(
-      process.execPath,
-      args,
-      { env: programEnvironment(), ...(signal === undefined ? {} : { signal }) },
-      (error, _, stderr) => (error === null ? resolve() : reject(new Error(stderr.trim().replace(/^binnacle: /, '') || error.message))),
+    const child = execFile(process.execPath, args, signal === undefined ? {} : { signal }, (error, _, stderr) =>
+      error === null ? resolve() : reject(new Error(stderr.trim().replace(/^binnacle: /, '') || error.message)),
     )
     child.stdin?.on('error', () => {})
     child.stdin?.end(input)

@@ -14,7 +14,7 @@ import { dockerVersion } from '../setup/docker.ts'
 import { startEngines } from '../setup/engines.ts'
 import { sayTakenOver } from '../processes/successor.ts'
 import { checkPorts } from '../setup/ports.ts'
-import { programArguments, programEnvironment } from '../program.ts'
+import { programArguments } from '../program.ts'
 import { isEngine, isRunning, ownIdentity, readRunState, removeRunState, writeRunState, type Address, type RunState } from '../state.ts'
 import { untilSignal } from '../stop-signal.ts'
 import { startDetached } from './detached.ts'
@@ -235,7 +235,6 @@ class Start {
         name,
         command: process.execPath,
         args: programArguments(args[0]!, args.slice(1)),
-        env: programEnvironment(),
         logFile: this.#folder.logFile(name),
         readiness: true as const,
         stopTimeoutMs: 15_000,

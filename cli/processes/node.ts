@@ -46,13 +46,13 @@ const imageMinAgeMs = 120_000
 const movedExitCode = 75
 
 /** `binnacle node`: with Docker the node of that index, with the simulated runtime all nodes of this host. Resolves with the exit code. */
-export function runNode(options: ClusterOptions, index: number): Promise<number> {
+export function runNode(options: ClusterOptions, index: number, environment: NodeJS.ProcessEnv): Promise<number> {
   const names = nodeNames(options)
   if (names[index] === undefined) throw new UsageError(`--index: ${index} is not one of the ${names.length} nodes of this host`)
   const isSimulated = options.runtime === 'simulated'
   const isJoined = options.server !== undefined
   const build = async ({ folder, log }: ProcessContext) => {
-    const common = await commonOf(options)
+    const common = await commonOf(options, environment)
     const one = (name: string, position: number) => {
       const place = isJoined ? joinedPlace(options, folder) : localPlace(options, folder, { name, index: position, isSimulated })
       return buildNode({ options, folder, log, name, index: position, place, isSimulated, ...common })
@@ -63,25 +63,34 @@ export function runNode(options: ClusterOptions, index: number): Promise<number>
 }
 
 /** `binnacle node --local=NAME`: a node that was added to this host, on ports that are free. Resolves with the exit code. */
-export function runLocalNode(options: ClusterOptions, name: string): Promise<number> {
+export function runLocalNode(options: ClusterOptions, name: string, environment: NodeJS.ProcessEnv): Promise<number> {
   const build = async ({ folder, log }: ProcessContext) => {
     const added = readLocalNode(folder, name)
     if (added === undefined) throw new UsageError(`--local: ${JSON.stringify(name)} was not added to this host`)
     const isSimulated = added.runtime === 'simulated'
     const own = { ...options, runtime: added.runtime, ports: { ...options.ports, nodeAgent: 0, collector: 0 } }
     const place = localPlace(own, folder, { name, index: undefined, isSimulated })
-    return buildNode({ options: own, folder, log, name, index: 0, place, isSimulated, added, ...(await commonOf(options)) })
+    return buildNode({ options: own, folder, log, name, index: 0, place, isSimulated, added, ...(await commonOf(options, environment)) })
   }
   return runProcess(processOf(name), options, build)
 }
 
 /** What the nodes of a process share. */
-async function commonOf({ logsConfig, simulatedTraces }: ClusterOptions): Promise<Pick<NodeContext, 'logs' | 'simulation'>> {
+async function commonOf({ logsConfig, simulatedTraces }: ClusterOptions, environment: NodeJS.ProcessEnv): Promise<CommonContext> {
   const simulation = { groups: new LoadGroups(), traces: recordedLoads(simulatedTraces) }
-  return { logs: await loadLogConfiguration(logsConfig), simulation }
+  return { logs: await loadLogConfiguration(logsConfig), simulation, environment }
 }
 
-interface NodeContext {
+interface CommonContext {
+  /** What simulated nodes have in common. */
+  readonly simulation: Pick<Parameters<typeof createSimulatedRuntime>[0], 'groups' | 'traces'>
+  /** How logs are collected; simulated nodes have none. */
+  readonly logs: LogConfiguration
+  /** Of this process: programs of the user's find what other programs of his do. */
+  readonly environment: NodeJS.ProcessEnv
+}
+
+interface NodeContext extends CommonContext {
   /** The node was added to the host of a running cluster. */
   readonly added?: LocalNode
   readonly options: ClusterOptions
@@ -91,10 +100,6 @@ interface NodeContext {
   readonly index: number
   readonly place: NodePlace
   readonly isSimulated: boolean
-  /** What simulated nodes have in common. */
-  readonly simulation: Pick<Parameters<typeof createSimulatedRuntime>[0], 'groups' | 'traces'>
-  /** How logs are collected; simulated nodes have none. */
-  readonly logs: LogConfiguration
 }
 
 function buildNode(context: NodeContext): Process {
@@ -226,7 +231,7 @@ function nodeAgent(context: AgentContext): NodeAgent {
     ...(options.collectsImages
       ? { imageCollection: { highPercent: options.imageHighPercent, lowPercent: options.imageLowPercent, minAgeMs: imageMinAgeMs } }
       : {}),
-    ...settingsOf(options.nodeAgent),
+    ...settingsOf(options.nodeAgent, context.environment),
     ...(options.podManifestPath === undefined ? {} : { podManifestPath: options.podManifestPath }),
     ...(network === undefined ? {} : { network }),
     ...(network === undefined || options.nodes === 1 ? {} : { capacity: shareOfMachine(options.nodes, folder) }),
@@ -237,10 +242,9 @@ function nodeAgent(context: AgentContext): NodeAgent {
 }
 
 /** What was set about node agents, without what nobody has given. */
-function settingsOf({ credentialProviders, ...settings }: NodeAgentSettings): Partial<NodeAgentOptions> {
+function settingsOf({ credentialProviders, ...settings }: NodeAgentSettings, environment: NodeJS.ProcessEnv): Partial<NodeAgentOptions> {
   const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
-  // Programs of the user's find what other programs of his do.
-  return credentialProviders === undefined ? given : { ...given, credentialProviders: { ...credentialProviders, environment: process.env } }
+  return credentialProviders === undefined ? given : { ...given, credentialProviders: { ...credentialProviders, environment } }
 }
 
 /** Addresses of pods come from the range that the agent started with: another one takes another agent. */

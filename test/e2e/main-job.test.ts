@@ -1,6 +1,8 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SMTPServer } from 'smtp-server'
@@ -24,6 +26,7 @@ const posts: { status: string; alerts: { labels: Record<string, string>; status:
 let smtp: SMTPServer
 let webhook: Server
 let cluster: TestCluster
+let folder: string | undefined
 
 const rules = `groups:
 - name: walkthrough
@@ -74,8 +77,9 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => webhook.listen(0, '127.0.0.1', resolve))
   const smtpPort = ((smtp.server as unknown as Server).address() as AddressInfo).port
   const webhookPort = (webhook.address() as AddressInfo).port
-  const rulesFile = join(manifests, '../..', '.cache', `e2e-rules-${process.pid}.yaml`)
-  const configFile = join(manifests, '../..', '.cache', `e2e-alerts-${process.pid}.yaml`)
+  folder = await mkdtemp(join(tmpdir(), 'binnacle-e2e-main-job-'))
+  const rulesFile = join(folder, 'rules.yaml')
+  const configFile = join(folder, 'alerts.yaml')
   writeFileSync(rulesFile, rules)
   writeFileSync(
     configFile,
@@ -93,6 +97,7 @@ receivers:
 
 afterAll(async () => {
   await cluster?.remove()
+  if (folder !== undefined) await rm(folder, { recursive: true })
   await new Promise<void>((resolve) => (smtp === undefined ? resolve() : smtp.close(() => resolve())))
   await new Promise<void>((resolve) => (webhook === undefined ? resolve() : webhook.close(() => resolve())))
 })
