@@ -25,14 +25,19 @@ export function measureNode(): Promise<Measurement[]> {
     const client = createClient(transport)
     try {
       const rows: Measurement[] = []
+      const add = (...more: readonly Measurement[]) => {
+        // What there is, should the rest never come.
+        for (const { what, value, peer = '' } of more) console.error(`${what}: ${value}${peer === '' ? '' : ` (${peer})`}`)
+        rows.push(...more)
+      }
       const last = crowds.at(-1)!
       for (const count of crowds) {
         const hand = await timeByHand(cluster, count)
         const names = namesOf(count)
-        rows.push(startRow(count, await timeToRunning(client, names), hand.started))
+        add(startRow(count, await timeToRunning(client, names), hand.started))
         // The last of them stay, for a full node.
         if (count !== last) await removeAll(client, names)
-        else rows.push(...(await full(cluster, client, { present: names, handRemovedMs: hand.removedMs })))
+        else add(...(await full(cluster, client, { present: names, handRemovedMs: hand.removedMs })))
       }
       return rows
     } finally {
