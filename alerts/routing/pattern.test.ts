@@ -18,7 +18,13 @@ describe('patterns', () => {
     expect(compilePattern(text).test(subject)).toBe(expected)
   })
 
-  it.each(['(', 'a)(b', 'a(?=b)', '(a)\\1', '((a{1000}){1000}){1000}', '('.repeat(500) + 'a', 'x'.repeat(1001)])(
+  it('do not match texts that are too long for so large a pattern', () => {
+    const large = compilePattern('.{0,1000}')
+    expect([900, 16_000].map((length) => large.test('x'.repeat(length)))).toEqual([true, false])
+    expect(compilePattern('x*').test('x'.repeat(1_000_000))).toBe(true)
+  })
+
+  it.each(['(', 'a)(b', 'a(?=b)', '(a)\\1', '((a{1000}){1000}){1000}', '('.repeat(500) + 'a', 'x'.repeat(1001), '(.{0,900})'.repeat(90)])(
     'refuses %s with the reason',
     (text) => {
       expect(() => compilePattern(text)).toThrow(PatternError)

@@ -1,4 +1,4 @@
-import { RE2JS, RE2JSException } from 're2js'
+import { RegularExpressionError, compileRegularExpression } from '../../lib/regular-expression.ts'
 
 /** A regular expression that either matches a whole text or does not. */
 export interface Pattern {
@@ -10,26 +10,23 @@ export class PatternError extends Error {
   readonly code = 'EPATTERN'
 }
 
-/** Patterns come from outside; this bounds what one of them can cost to compile and to keep. */
-const maxPatternLength = 1000
+/** Characters times instructions: what one match may cost, some tenths of a second. */
+const maxWork = 16_000_000
 
 /**
- * `^(?:text)$` in RE2's syntax, which is Go's: no look-around and no back references, and in return the time of a match grows with the length of
- * the text and nothing else. Throws `PatternError`.
+ * `^(?:text)$` as `compileRegularExpression` takes it. A text that is too long for so large a pattern does not match. Throws `PatternError`.
  */
 export function compilePattern(text: string): Pattern {
-  if (text.length > maxPatternLength) throw new PatternError(`bad regular expression: longer than ${maxPatternLength} characters`)
   const compiled = compile(text)
-  return { test: (subject) => compiled.testExact(subject) }
+  const maxLength = maxWork / compiled.programSize()
+  return { test: (subject) => subject.length <= maxLength && compiled.testExact(subject) }
 }
 
-function compile(text: string): RE2JS {
+function compile(text: string): ReturnType<typeof compileRegularExpression> {
   try {
-    return RE2JS.compile(text)
+    return compileRegularExpression(text)
   } catch (err) {
-    if (!(err instanceof RE2JSException)) throw err
-    throw new PatternError(`bad regular expression ${JSON.stringify(text)}: ${err.message.replace(/^error parsing regexp: /, '')}`, {
-      cause: err,
-    })
+    if (!(err instanceof RegularExpressionError)) throw err
+    throw new PatternError(`bad regular expression ${JSON.stringify(text.slice(0, 100))}: ${err.message}`, { cause: err })
   }
 }

@@ -37,6 +37,15 @@ describe('silences', () => {
     expect(again.silencing({ pod: 'a' }, clock.now())).toEqual([id])
   })
 
+  it('come back without effect where their patterns are not taken any more', async () => {
+    const id = await silences.set(request())
+    const stored = { ...silences.find(id)!, id: 'old', matchers: [{ name: 'pod', operator: '=~', value: '(.{0,900})'.repeat(9) } as const] }
+    const again = new SilenceStore({ clock, random: seededRandom(2), journal })
+    again.restore([stored, silences.find(id)!])
+    expect(again.silencing({ pod: 'a' }, clock.now())).toEqual([id])
+    expect(again.find('old')).toEqual(stored)
+  })
+
   it('keep their ID when only the end changes', async () => {
     const id = await silences.set(request())
     const old = silences.find(id)!
@@ -67,6 +76,11 @@ describe('silences', () => {
     [{ matchers: [] }, /at least one matcher/],
     [{ matchers: [{ name: 'a', operator: '=~', value: '.*' }] }, /must not match the empty string/],
     [{ matchers: [{ name: 'a', operator: '=~', value: '(' }] }, /bad regular expression/],
+    [{ comment: 'x'.repeat(65_536) }, /at most 65536 characters/],
+    [
+      { matchers: Array.from({ length: 100 }, () => ({ name: 'a', operator: '=~', value: '.{1,9}'.repeat(150) })) },
+      /at most 65536 characters/,
+    ],
     [{ id: 'unknown' }, /not found/],
   ])('refuse %j', async (more, message) => {
     await expect(silences.set(request(more))).rejects.toThrow(message)

@@ -1,4 +1,4 @@
-import { createMatcher, formatMatcher, matchesAll } from '../routing/matcher.ts'
+import { MatcherError, createMatcher, formatMatcher, matchesAll } from '../routing/matcher.ts'
 import type { Matcher, MatchOperator } from '../routing/matcher.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
@@ -32,6 +32,8 @@ export class SilenceError extends Error {
 }
 
 const maxSilences = 10_000
+/** Of one silence as JSON: its patterns take a multiple of that as programs. */
+const maxLength = 65_536
 
 /** `pending` before it starts, `expired` from its end on. */
 export function silenceState(silence: Pick<Silence, 'startsAt' | 'endsAt'>, now: number): SilenceState {
@@ -46,7 +48,7 @@ export class SilenceStore {
   readonly #clock: Clock
   readonly #random: Random
   readonly #journal: Journal
-  readonly #silences = new Map<string, { readonly silence: Silence; readonly matchers: readonly Matcher[] }>()
+  readonly #silences = new Map<string, { readonly silence: Silence; readonly matchers: readonly Matcher[] | undefined }>()
 
   constructor(options: { readonly clock: Clock; readonly random: Random; readonly journal: Journal }) {
     this.#clock = options.clock
@@ -54,9 +56,16 @@ export class SilenceStore {
     this.#journal = options.journal
   }
 
-  /** Takes over what the disk holds. */
+  /** Takes over what the disk holds. A silence whose patterns are not taken any more is shown, and silences nothing. */
   restore(silences: Iterable<Silence>): void {
-    for (const silence of silences) this.#apply(silence)
+    for (const silence of silences) {
+      try {
+        this.#apply(silence)
+      } catch (err) {
+        if (!(err instanceof MatcherError)) throw err
+        this.#silences.set(silence.id, { silence, matchers: undefined })
+      }
+    }
   }
 
   list(): Silence[] {
@@ -71,7 +80,7 @@ export class SilenceStore {
   silencing(labels: Alert['labels'], now: number): string[] {
     const ids: string[] = []
     for (const { silence, matchers } of this.#silences.values()) {
-      if (silenceState(silence, now) === 'active' && matchesAll(matchers, labels)) ids.push(silence.id)
+      if (silenceState(silence, now) === 'active' && matchers !== undefined && matchesAll(matchers, labels)) ids.push(silence.id)
     }
     return ids.sort()
   }
@@ -133,6 +142,7 @@ function checkRequest(request: SilenceRequest, now: number): void {
   const fail = (message: string) => {
     throw new SilenceError('invalid', message)
   }
+  if (JSON.stringify(request).length > maxLength) fail(`a silence has at most ${maxLength} characters`)
   if (request.startsAt >= request.endsAt) fail('start time must be before end time')
   if (request.endsAt <= now) fail("end time can't be in the past")
   if (request.matchers.length === 0) fail('at least one matcher required')

@@ -1,5 +1,6 @@
-import { RE2JS } from 're2js'
+import type { RE2JS } from 're2js'
 import { formatDuration } from '../../lib/duration.ts'
+import { compileRegularExpression } from '../../lib/regular-expression.ts'
 import { TemplateError } from './syntax.ts'
 import { sprintf } from './printf.ts'
 import { inZone, formatTime, millisecondsOf, timeOf, timeThing, durationThing } from './time.ts'
@@ -14,8 +15,6 @@ export interface FunctionContext {
 }
 
 type TemplateFunction = (args: readonly Value[], context: FunctionContext) => Value
-
-const maxPatternLength = 1000
 
 /** Go's built-in functions and Alertmanager's. All of them finish in time linear to what they are given. */
 export const functions: Readonly<Record<string, TemplateFunction>> = {
@@ -134,12 +133,11 @@ const statesPerCharacter = 4
 /** Compiles a pattern for one text; refuses what would take too long. */
 function compile(pattern: Value, subject: string, { of, spend }: { readonly of: string; readonly spend: (work: number) => void }): RE2JS {
   const text = asText(pattern, of)
-  if (text.length > maxPatternLength) throw new TemplateError(`${of}: the pattern is longer than ${maxPatternLength} characters`)
   let compiled: RE2JS
   try {
-    compiled = RE2JS.compile(text)
+    compiled = compileRegularExpression(text)
   } catch (err) {
-    throw new TemplateError(`${of}: bad regular expression ${JSON.stringify(text)}: ${(err as Error).message}`)
+    throw new TemplateError(`${of}: bad regular expression ${JSON.stringify(text.slice(0, 100))}: ${(err as Error).message}`)
   }
   spend((subject.length * compiled.programSize()) / statesPerCharacter)
   return compiled

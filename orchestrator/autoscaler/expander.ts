@@ -1,6 +1,6 @@
 import { parse } from 'yaml'
-import { RE2JS } from 're2js'
 import type { Random } from '../../lib/random.ts'
+import { compileRegularExpression } from '../../lib/regular-expression.ts'
 import type { ScaleUpOption } from './scale-up.plan.ts'
 import type { ExpanderName } from './settings.ts'
 
@@ -19,7 +19,7 @@ export function parsePriorities(text: string): Priorities {
       const priority = Number(key)
       if (!Number.isInteger(priority)) throw new Error(`priorities: ${JSON.stringify(key)} is not a whole number`)
       if (!Array.isArray(value)) throw new Error(`priorities.${key}: must be a list of regular expressions`)
-      return { priority, expressions: value.map((expression) => RE2JS.compile(String(expression))) }
+      return { priority, expressions: value.map((expression) => compileRegularExpression(String(expression))) }
     })
     .sort((a, b) => b.priority - a.priority)
 }

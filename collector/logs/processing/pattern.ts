@@ -1,7 +1,5 @@
 import { RE2JS } from 're2js'
-
-/** The longest pattern that is taken from a configuration or an annotation. */
-const maxPatternLength = 1000
+import { compileRegularExpression } from '../../../lib/regular-expression.ts'
 
 /** A regular expression in RE2's notation, whose time is linear in what it is asked about. */
 export interface Pattern {
@@ -19,10 +17,9 @@ export class PatternError extends Error {
 
 /** Compiles a pattern; throws a `PatternError` for one that is none, or is too large. */
 export function compilePattern(source: string): Pattern {
-  if (source.length > maxPatternLength) throw new PatternError(`a pattern of at most ${maxPatternLength} characters`)
   let compiled: RE2JS
   try {
-    compiled = RE2JS.compile(source)
+    compiled = compileRegularExpression(source)
   } catch (error) {
     throw new PatternError(`a regular expression in RE2's notation: ${error instanceof Error ? error.message : String(error)}`)
   }
