@@ -67,6 +67,16 @@ interface PodJson {
   readonly status: { readonly phase: string; readonly podIP?: string }
 }
 
+const policy = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: web}}}]
+    ports: [{port: 80}]`
+
 describe('two hosts', () => {
   let machine: TestHosts
   let alpha: TestHost
@@ -177,6 +187,17 @@ describe('two hosts', () => {
       20_000,
     )
     expect([...answers].toSorted()).toEqual(['alpha', 'beta'])
+  })
+
+  it("hold their pods to policies about each other's", async () => {
+    await succeed(machine.kubectlWith(policy, 'apply', '-f', '-'))
+    const [here, there, stranger] = [await podOn('web', 'alpha'), await podOn('web', 'beta'), await podOn('stateless', 'alpha')]
+    const ask = (pod: PodJson) =>
+      machine.kubectl('exec', pod.metadata.name, '--', 'sh', '-c', `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 ${there.status.podIP} 80`)
+    await eventually('the policy', async () => ((await ask(stranger)).stdout === '' ? true : undefined), 10_000)
+    expect((await ask(here)).stdout).toContain('beta')
+    await succeed(machine.kubectl('delete', 'networkpolicy', 'web'))
+    await eventually('the end of the policy', async () => (await ask(stranger)).stdout.includes('beta') || undefined, 10_000)
   })
 
   it('show logs, commands, ports and figures of the pods of both', async () => {
