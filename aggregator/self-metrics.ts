@@ -71,7 +71,7 @@ const families: readonly Family[] = [
   { name: 'binnacle_aggregator_stage_duration_seconds_total', type: 'counter', help: 'Time spent computing, by stage.', samples: byName('stage', ({ stages }) => stages, 1e-3) },
   { name: 'binnacle_aggregator_batches_total', type: 'counter', help: 'Batches given to the sinks.', samples: ({ batches }) => Object.entries(batches).map(([of, count]) => [{ of }, count]) },
   { name: 'binnacle_aggregator_members', type: 'gauge', help: 'Aggregators that share the nodes, this one included.', samples: ({ members }) => [[{}, members]] },
-  { name: 'binnacle_aggregator_event_loop_delay_seconds', type: 'gauge', help: 'How long the event loop was kept waiting in the last interval.', samples: ({ runtime }) => Object.entries(runtime?.loopDelayMs ?? {}).map(([quantile, ms]) => [{ quantile }, ms / 1000]) },
+  { name: 'binnacle_aggregator_event_loop_delay_seconds', type: 'gauge', help: 'How long the event loop was kept waiting in the last interval.', samples: ({ runtime }) => Object.entries(runtime?.loopDelayMs ?? {}).map(([statistic, ms]) => [{ statistic }, ms / 1000]) },
   { name: 'process_resident_memory_bytes', type: 'gauge', help: 'Resident memory of the process.', samples: ofRuntime(({ rssBytes }) => rssBytes) },
   { name: 'binnacle_aggregator_cpu_cores', type: 'gauge', help: 'CPU in use by the process in the last interval.', samples: ofRuntime(({ cpuMillicores }) => cpuMillicores / 1000) },
   { name: 'binnacle_aggregator_window_entities', type: 'gauge', help: 'Entities in the memory window.', samples: ofWindow(({ entities }) => entities) },

@@ -123,7 +123,7 @@ describe('what the aggregator says of itself', () => {
     const text = renderSelfMetrics(createReport(2, 1000))
     expect(text).toContain('binnacle_aggregator_scrapes_total{outcome="tls"} 2\n')
     expect(text).toContain('binnacle_aggregator_stage_duration_seconds_total{stage="process"} 0.0125\n')
-    expect(text).toContain('binnacle_aggregator_event_loop_delay_seconds{quantile="max"} 0.03\n')
+    expect(text).toContain('binnacle_aggregator_event_loop_delay_seconds{statistic="max"} 0.03\n')
     expect(text).toContain('process_resident_memory_bytes 90000000\n')
   })
 

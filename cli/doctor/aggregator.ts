@@ -86,7 +86,7 @@ function examineMetrics(text: string): Finding[] {
   const dropped = value('window_sets_refused_total')
   const window = `${value('window_entities')} entities, ${formatBytes(bytes)} of ${formatBytes(limit)}`
   const delay =
-    samplesOf(text, 'binnacle_aggregator_event_loop_delay_seconds').find(({ labels }) => labels['quantile'] === 'max')?.value ?? 0
+    samplesOf(text, 'binnacle_aggregator_event_loop_delay_seconds').find(({ labels }) => labels['statistic'] === 'max')?.value ?? 0
   return [
     dropped > 0
       ? warn('memory window', `${window}; ${dropped} sets of figures had no room`, 'give the window more memory, or add an aggregator')
