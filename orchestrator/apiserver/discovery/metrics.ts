@@ -4,6 +4,15 @@ const buckets = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3
 /** More label combinations than this are lumped together: paths are hostile. */
 const maxSeries = 2_000
 
+/** What the figures are that others count. */
+const helpOf: Readonly<Record<string, string>> = {
+  apiserver_storage_objects: 'Objects stored.',
+  apiserver_storage_revision: 'Revision of the last write.',
+  apiserver_audit_event_total: 'Audit events made.',
+  apiserver_audit_dropped_total: 'Audit events for which there was no room.',
+  apiserver_audit_error_total: 'Audit events that could not be written.',
+}
+
 interface Series {
   readonly labels: string
   count: number
@@ -48,7 +57,7 @@ export class RequestMetrics {
     if (at >= 0) histogram.counts[at]!++
   }
 
-  /** The Prometheus text format. `gauges` are added as they are: name → value. */
+  /** The Prometheus text format, with the figures that others count: name → value. Those that end in `_total` are counters. */
   render(gauges: Readonly<Record<string, number>>): string {
     const lines = ['# HELP apiserver_request_total Requests answered.', '# TYPE apiserver_request_total counter']
     for (const { labels, count } of this.#totals.values()) lines.push(`apiserver_request_total{${labels}} ${count}`)
@@ -57,7 +66,10 @@ export class RequestMetrics {
       '# TYPE apiserver_request_duration_seconds histogram',
     )
     for (const histogram of this.#durations.values()) renderHistogram(histogram, lines)
-    for (const [name, value] of Object.entries(gauges)) lines.push(`# TYPE ${name} gauge`, `${name} ${value}`)
+    for (const [name, value] of Object.entries(gauges)) {
+      const type = name.endsWith('_total') ? 'counter' : 'gauge'
+      lines.push(`# HELP ${name} ${helpOf[name] ?? name}`, `# TYPE ${name} ${type}`, `${name} ${value}`)
+    }
     return `${lines.join('\n')}\n`
   }
 }
