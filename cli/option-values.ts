@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
+import { isRoutableIpv4 } from '../orchestrator/network/ipv4.ts'
 import { UsageError } from './usage-error.ts'
 
 // Each reads the text of one flag of `options.ts`, and throws a `UsageError` that names the flag, the value and what is allowed.
@@ -41,12 +42,14 @@ export function oneOf<T extends string>(name: string, text: string | undefined, 
   return text as T
 }
 
-/** An IPv4 network of 16 bits. */
+/** An IPv4 network of 16 bits, of addresses that a machine can have. */
 export function cidr(name: string, text: string): string {
-  const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\/(\d+)$/.exec(text)
-  if (match === null || match.slice(1, 5).some((octet) => Number(octet) > 255) || Number(match[5]) !== 16 || !text.includes('.0.0/')) {
-    throw new UsageError(`--${name}: ${JSON.stringify(text)} is not an IPv4 network of 16 bits such as 10.244.0.0/16`)
-  }
+  const address = /^(.+\.0\.0)\/16$/.exec(text)?.[1] ?? ''
+  // Those from 240.0.0.0 on are reserved.
+  if (!isRoutableIpv4(address) || Number(address.split('.')[0]) >= 240)
+    throw new UsageError(
+      `--${name}: ${JSON.stringify(text)} is not an IPv4 network of 16 bits such as 10.244.0.0/16, outside of 0, 127, 169.254 and what follows 223`,
+    )
   return text
 }
 

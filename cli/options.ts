@@ -188,8 +188,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     influxdb: influxdbOf(optional('influxdb')),
     detach: values['detach'] === true,
     ports: portsOf(text),
-    podCidr: cidr('pod-cidr', text('pod-cidr')),
-    serviceCidr: cidr('service-cidr', text('service-cidr')),
+    ...networksOf(text),
     downscaleStabilizationMs: seconds('downscale-stabilization', text('downscale-stabilization'), 0, 3600),
     collectorIntervalMs: seconds('collector-interval', text('collector-interval'), 0.1, 60),
     resolutionMs: seconds('resolution', text('resolution'), 1, 300),
@@ -221,6 +220,14 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     nodeGracePeriodMs: seconds('node-monitor-grace-period', text('node-monitor-grace-period'), 12, 3600),
     server: serverOf(optional('server')),
   }
+}
+
+function networksOf(text: (name: keyof typeof flags) => string): Pick<ClusterOptions, 'podCidr' | 'serviceCidr'> {
+  const podCidr = cidr('pod-cidr', text('pod-cidr'))
+  const serviceCidr = cidr('service-cidr', text('service-cidr'))
+  if (podCidr === serviceCidr)
+    throw new UsageError(`--service-cidr: ${JSON.stringify(serviceCidr)} is the network of pods (--pod-cidr) already`)
+  return { podCidr, serviceCidr }
 }
 
 function portsOf(text: (name: keyof typeof flags) => string): Ports {

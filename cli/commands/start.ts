@@ -10,8 +10,9 @@ import { SupervisedNodes } from '../local-nodes/supervised-nodes.ts'
 import { processOf } from '../local-nodes/wanted-nodes.ts'
 import { takeOwnership } from '../ownership.ts'
 import { runCredentials } from '../run-credentials.ts'
-import { dockerVersion } from '../setup/docker.ts'
+import { dockerVersion, engineBridgesOf } from '../setup/docker.ts'
 import { startEngines } from '../setup/engines.ts'
+import { describeOverlaps, hostNetworks } from '../setup/host-networks.ts'
 import { sayTakenOver } from '../processes/successor.ts'
 import { checkPorts } from '../setup/ports.ts'
 import { programArguments } from '../program.ts'
@@ -208,7 +209,12 @@ class Start {
     })
     this.#runtime = runtime
     this.#influxdb = influxdb
-    this.#notices.push(...notices)
+    this.#notices.push(...notices, ...(runtime === 'docker' ? this.#overlaps() : []))
+  }
+
+  /** A host that joins has the cluster's networks, which others chose. */
+  #overlaps(): readonly string[] {
+    return this.#options.server === undefined ? describeOverlaps(this.#options, hostNetworks(engineBridgesOf(this.#folder))) : []
   }
 
   /** The only way in which a process is started: none is once a signal came. */

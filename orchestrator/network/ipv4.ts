@@ -40,6 +40,12 @@ export function contains(network: Ipv4Network, address: string): boolean {
   return value !== undefined && (value & network.mask) >>> 0 === network.base
 }
 
+/** Whether there is an address in both. */
+export function overlap(left: Ipv4Network, right: Ipv4Network): boolean {
+  const mask = left.prefix < right.prefix ? left.mask : right.mask
+  return (left.base & mask) >>> 0 === (right.base & mask) >>> 0
+}
+
 const neverEndpoints = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '255.255.255.255/32'].map((text) =>
   parseNetwork(text, 'neverEndpoints'),
 )
