@@ -61,10 +61,11 @@ export class DocumentReader {
     this.#file = file
     if (Buffer.byteLength(text) > maxFileBytes) throw new FileError([this.#whole(`must be at most ${maxFileBytes} bytes`)])
     if (nestsTooDeeply(text)) throw new FileError([this.#whole(`must not nest more than ${maxDepth} levels`)])
-    this.#document = yaml().parseDocument(text, { lineCounter: this.#lines, uniqueKeys: false, prettyErrors: false, logLevel: 'silent' })
+    this.#document = yaml().parseDocument(text, { lineCounter: this.#lines, uniqueKeys: false, prettyErrors: false, logLevel: 'error' })
     for (const error of this.#document.errors) {
       const { line, col } = this.#lines.linePos(error.pos[0])
-      this.#problems.push({ file, line, column: col, field: '', value: '', allowed: error.message })
+      const allowed = error.code === 'MULTIPLE_DOCS' ? 'must be one document: what is behind --- would not be read' : error.message
+      this.#problems.push({ file, line, column: col, field: '', value: '', allowed })
     }
     this.finish()
     this.root = { path: '', node: this.#document.contents }

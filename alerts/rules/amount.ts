@@ -37,10 +37,14 @@ export function parseAmount(text: string, unit: AmountUnit): number | undefined 
   if (text.length > maxAmountLength) return undefined
   const match = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z%]*)$/.exec(text.trim())
   const factor = match === null ? undefined : suffixes[unit][match[2]!]
-  if (match !== null && factor !== undefined) return Number(match[1]) * factor
+  if (match !== null && factor !== undefined) return finite(Number(match[1]) * factor)
   const perMs = msPerUnit[unit]
   const ms = perMs === undefined ? undefined : parseDuration(text.trim())
   return ms === undefined ? undefined : ms * perMs!
+}
+
+function finite(value: number): number | undefined {
+  return Number.isFinite(value) ? value : undefined
 }
 
 /** What `parseAmount` takes for a unit, for error messages. */

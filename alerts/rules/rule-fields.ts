@@ -6,6 +6,9 @@ import type { AmountUnit } from './amount.ts'
 import { comparisons } from './threshold.ts'
 import type { Comparison, Threshold } from './threshold.ts'
 
+/** No alert has as many labels. */
+const maxLabelNames = 100
+
 /** Fields of a rule that say what it measures. */
 export const sourceKeys = [
   'metric',
@@ -93,11 +96,16 @@ export function readThreshold(reader: DocumentReader, field: Field, unit: Amount
 /** A list of label names; absent where there is no field. */
 export function readLabelNames(reader: DocumentReader, field: Field | undefined): readonly string[] | undefined {
   if (field === undefined) return undefined
-  return reader.list(field).flatMap((item) => {
+  const names = new Set<string>()
+  for (const item of reader.list(field)) {
     const name = reader.text(item)
-    if (name === undefined) return []
-    return labelNamePattern.test(name) ? [name] : (reader.problem(item, 'must be a label name: letters, digits and _') ?? [])
-  })
+    if (name === undefined) continue
+    if (!labelNamePattern.test(name)) reader.problem(item, 'must be a label name: letters, digits and _')
+    if (names.has(name)) reader.problem(item, `${name} is there twice`)
+    names.add(name)
+  }
+  if (names.size > maxLabelNames) reader.problem(field, `must have at most ${maxLabelNames} names`)
+  return [...names]
 }
 
 /** Notes every field of `keys` that is there but goes only with something else. */

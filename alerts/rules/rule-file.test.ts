@@ -207,6 +207,12 @@ describe('rule files', () => {
     ['metric: cpu/usage_rate, entity: {type: ns}, condition: absent, expected: cluster', 'cluster goes with entities of type node and pod'],
     [`${cpu}, condition: '> 1', expected: cluster`, 'goes with the conditions absent, never reported and stopped reporting'],
     [`${cpu}, condition: '> 1', forget_after: 1h`, 'goes with rules on absence and with no_data: alert'],
+    [`${cpu}, condition: '> 1e999'`, 'followed by a number of millicores'],
+    [`${cpu}, groupBy: [pod, node, pod], condition: '> 1'`, 'pod is there twice'],
+    [
+      `${cpu}, groupBy: [${Array.from({ length: 101 }, (_, index) => `l${index}`).join(', ')}], condition: '> 1'`,
+      'must have at most 100 names',
+    ],
     [`${cpu}, condition: '> 1', no_data: maybe`, 'allowed: resolve, keep, alert'],
     [`${cpu}, condition: '> 1', no_data: {for: 5m}`, 'field state is missing'],
     [`${cpu}, condition: '> 1', flapping: {enter: 20%}`, 'leave must be less than enter'],
@@ -275,6 +281,9 @@ describe('rule files', () => {
 
   it('names problems of YAML itself with their line', () => {
     expect(problemsOf('groups:\n  - name: a\n   rules: []')[0]).toMatch(/^rules.yaml:3:\d+: /)
+    expect(problemsOf('groups: []\n---\ngroups: []\n')).toEqual([
+      'rules.yaml:2:1: must be one document: what is behind --- would not be read',
+    ])
     expect(problemsOf('groups:\n  - {name: a, name: b, rules: []}')[0]).toMatch(/^rules.yaml:2:\d+: .*unique/)
   })
 
