@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
+import { logLevels } from '../collector/logs/log-batch.ts'
 import { RecordWriter } from '../collector/logs/store/record-writer.ts'
 import { createLogStore } from '../collector/logs/store/store.ts'
 import type { Clock } from '../lib/clock.ts'
 import { FileError } from '../lib/document.ts'
 import type { Log } from '../lib/log.ts'
-import type { AuditLine, AuditSink } from '../orchestrator/apiserver/audit/audit-sink.ts'
+import type { AuditBatch, AuditSink } from '../orchestrator/apiserver/audit/audit-sink.ts'
 import type { AuditSettings } from '../orchestrator/apiserver/audit/auditor.ts'
 import { defaultAuditPolicy, parseAuditPolicy } from '../orchestrator/apiserver/audit/policy.ts'
 import { RotatedFile } from '../orchestrator/apiserver/audit/rotated-file.ts'
@@ -55,14 +56,15 @@ class AuditStore implements AuditSink {
     this.#records = new RecordWriter({ sink: this.#store.sink, kind: 'audit', clock })
   }
 
-  async write(lines: readonly AuditLine[]): Promise<void> {
+  async write(batch: AuditBatch): Promise<void> {
     this.#started ??= this.#store.sink.start().catch((error: unknown) => {
       // The next batch tries again.
       this.#started = undefined
       throw error
     })
     await this.#started
-    await this.#records.write(lines.map(({ json, time, namespace, code }) => ({ text: json, time, namespace, level: levelOf(code) })))
+    const { ends, codes } = batch
+    await this.#records.write({ ...batch, ends: ends.map((end) => end - newlineBytes), gap: newlineBytes, levels: codes.map(levelOf) })
   }
 
   async close(): Promise<void> {
@@ -70,4 +72,7 @@ class AuditStore implements AuditSink {
   }
 }
 
-const levelOf = (code: number) => (code >= 500 ? 'error' : code >= 400 ? 'warn' : 'info')
+/** Lines of the file end with one, those of the store don't. */
+const newlineBytes = 1
+const [info, warn, error] = (['info', 'warn', 'error'] as const).map((level) => logLevels.indexOf(level)) as [number, number, number]
+const levelOf = (code: number) => (code >= 500 ? error : code >= 400 ? warn : info)

@@ -1,5 +1,5 @@
 import { parseLogQuery } from '../../collector/logs/store/log-query.ts'
-import { RecordWriter } from '../../collector/logs/store/record-writer.ts'
+import { RecordWriter, toColumns } from '../../collector/logs/store/record-writer.ts'
 import type { StoredRecord } from '../../collector/logs/store/record-writer.ts'
 import { createLogStore } from '../../collector/logs/store/store.ts'
 import type { LogStore } from '../../collector/logs/store/store.ts'
@@ -118,7 +118,7 @@ export class EventArchive {
       this.#remember(event.uid, event.count)
       records.push(recordOf(event))
     }
-    await this.#records.write(records)
+    await this.#records.write(toColumns(records))
     this.#stats.stored += records.length
     this.#forgetOld()
   }

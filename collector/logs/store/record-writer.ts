@@ -1,3 +1,4 @@
+import { ByteWriter } from '../../../lib/byte-writer.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { logLevels } from '../log-batch.ts'
 import type { LogBatch, LogLevel, LogOrigin } from '../log-batch.ts'
@@ -11,8 +12,24 @@ export interface StoredRecord {
   readonly namespace: string
   readonly level: LogLevel
   readonly text: string
-  readonly fields?: Readonly<Record<string, string | number | boolean>>
+  readonly fields?: LineFields
 }
+
+/** The same of many, as columns: text `i` are the bytes from the end of the text before, and the `gap` behind that, up to `ends[i]`. */
+export interface RecordColumns {
+  readonly count: number
+  readonly bytes: Buffer
+  readonly ends: readonly number[]
+  /** Bytes between texts that are no text. */
+  readonly gap: number
+  readonly times: readonly number[]
+  readonly namespaces: readonly string[]
+  /** Indexes of `logLevels`. */
+  readonly levels: readonly number[]
+  readonly fields?: readonly (LineFields | undefined)[] | undefined
+}
+
+type LineFields = Readonly<Record<string, string | number | boolean>>
 
 export interface RecordWriterOptions {
   /** Of a store; started and stopped by whoever made it. */
@@ -43,11 +60,17 @@ export class RecordWriter {
     this.#startedAt = options.clock.now()
   }
 
-  /** Resolves when they are on disk, or given up by the store. */
-  async write(records: readonly StoredRecord[]): Promise<void> {
+  /** Resolves when they are on disk, or given up by the store. The columns' bytes are copied before this returns. */
+  async write(columns: RecordColumns): Promise<void> {
     const { signal } = new AbortController()
-    const groups = Map.groupBy(records, ({ namespace }) => namespace)
-    await Promise.all([...groups].map(([namespace, own]) => this.#options.sink.deliver(toBatch(this.#sourceOf(namespace), own), signal)))
+    const groups = new Map<string, number[]>()
+    for (const [index, namespace] of columns.namespaces.entries()) {
+      const own = groups.get(namespace)
+      if (own === undefined) groups.set(namespace, [index])
+      else own.push(index)
+    }
+    const batches = [...groups].map(([namespace, indexes]) => toBatch(this.#sourceOf(namespace), columns, indexes))
+    await Promise.all(batches.map((batch) => this.#options.sink.deliver(batch, signal)))
   }
 
   #sourceOf(namespace: string): Source {
@@ -66,22 +89,59 @@ export class RecordWriter {
   }
 }
 
-function toBatch(source: Source, records: readonly StoredRecord[]): LogBatch {
-  const first = source.next
-  source.next += records.length
-  const text = Buffer.allocUnsafe(records.reduce((total, each) => total + Buffer.byteLength(each.text), 0))
-  let end = 0
+/** Records as columns. */
+export function toColumns(records: readonly StoredRecord[]): RecordColumns {
+  const writer = new ByteWriter()
+  const ends = records.map(({ text }) => {
+    writer.appendText(text)
+    return writer.length
+  })
   return {
-    origin: source.origin,
-    file: source.file,
     count: records.length,
-    text,
-    ends: Uint32Array.from(records, (each) => (end += text.write(each.text, end))),
-    times: BigInt64Array.from(records, ({ time }) => BigInt(Math.round(time * 1000)) * 1000n),
-    positions: Float64Array.from(records, (_, index) => first + index),
-    nextPosition: source.next,
-    levels: Uint8Array.from(records, ({ level }) => logLevels.indexOf(level)),
-    streams: new Uint8Array(records.length),
+    bytes: writer.take(),
+    ends,
+    gap: 0,
+    times: records.map(({ time }) => time),
+    namespaces: records.map(({ namespace }) => namespace),
+    levels: records.map(({ level }) => logLevels.indexOf(level)),
     fields: records.some(({ fields }) => fields !== undefined) ? records.map(({ fields }) => fields) : undefined,
   }
+}
+
+/** The records at some indexes. */
+function toBatch(source: Source, columns: RecordColumns, indexes: readonly number[]): LogBatch {
+  const { bytes, ends, gap, times, levels, fields } = columns
+  const count = indexes.length
+  const startOf = (index: number) => (index === 0 ? 0 : ends[index - 1]! + gap)
+  const text = Buffer.allocUnsafe(indexes.reduce((total, index) => total + ends[index]! - startOf(index), 0))
+  const batch = {
+    origin: source.origin,
+    file: source.file,
+    count,
+    text,
+    ends: new Uint32Array(count),
+    times: new BigInt64Array(count),
+    positions: new Float64Array(count),
+    nextPosition: source.next + count,
+    levels: new Uint8Array(count),
+    streams: new Uint8Array(count),
+    fields: fields === undefined ? undefined : indexes.map((index) => fields[index]),
+  }
+  let length = 0
+  let lastTime = Number.NaN
+  let nanoseconds = 0n
+  for (let line = 0; line < count; line++) {
+    const index = indexes[line]!
+    const time = times[index]!
+    // Many have the time of the one before.
+    if (time !== lastTime) nanoseconds = BigInt(Math.round(time * 1000)) * 1000n
+    lastTime = time
+    length += bytes.copy(text, length, startOf(index), ends[index])
+    batch.ends[line] = length
+    batch.times[line] = nanoseconds
+    batch.positions[line] = source.next + line
+    batch.levels[line] = levels[index]!
+  }
+  source.next += count
+  return batch
 }

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
-import type { AuditLine, AuditSink } from './audit-sink.ts'
+import { AuditLines, type LentBatch } from './audit-lines.ts'
+import type { AuditSink } from './audit-sink.ts'
 
 export interface AuditQueueOptions {
   readonly sinks: readonly AuditSink[]
@@ -20,7 +21,10 @@ const delayMs = 250
  */
 export class AuditQueue {
   readonly #options: AuditQueueOptions
-  #waiting: AuditLine[] = []
+  readonly #lines = new AuditLines()
+  /** Batches that are full. */
+  readonly #waiting: LentBatch[] = []
+  #waitingEvents = 0
   #waitingBytes = 0
   #timer: Timer | undefined
   #writing: Promise<void> | undefined
@@ -31,15 +35,16 @@ export class AuditQueue {
     this.#options = options
   }
 
-  add(line: AuditLine): void {
-    if (this.#waiting.length >= maxWaiting || this.#waitingBytes + line.json.length > maxWaitingBytes) {
+  /** An event as JSON, when its stage was reached, the object's namespace, and the answer's code. */
+  add(json: string, time: number, namespace: string, code: number): void {
+    const lines = this.#lines
+    if (this.#waitingEvents + lines.count >= maxWaiting || this.#waitingBytes + lines.byteLength + json.length > maxWaitingBytes) {
       this.#totals.dropped++
       return
     }
     this.#totals.events++
-    this.#waiting.push(line)
-    this.#waitingBytes += line.json.length
-    if (this.#waiting.length >= maxBatch) this.#start()
+    lines.add(json, time, namespace, code)
+    if (lines.count >= maxBatch) this.#start()
     else this.#timer ??= this.#options.clock.setTimer(delayMs, () => this.#start())
   }
 
@@ -62,17 +67,25 @@ export class AuditQueue {
   #start(): void {
     this.#timer?.cancel()
     this.#timer = undefined
+    if (this.#lines.count > 0) {
+      const batch = this.#lines.take()
+      this.#waiting.push(batch)
+      this.#waitingEvents += batch.count
+      this.#waitingBytes += batch.bytes.length
+    }
     if (this.#waiting.length > 0) this.#writing ??= this.#write()
   }
 
   async #write(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, maxBatch)
-      for (const { json } of batch) this.#waitingBytes -= json.length
+    for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift()) {
+      const { count, bytes } = batch
+      this.#waitingEvents -= count
+      this.#waitingBytes -= bytes.length
       const outcomes = await Promise.allSettled(this.#options.sinks.map((sink) => sink.write(batch)))
       const refusal = outcomes.find((outcome) => outcome.status === 'rejected')
       if (refusal === undefined) this.#lastError = undefined
-      else this.#noteFailure(refusal.reason, batch.length)
+      else this.#noteFailure(refusal.reason, count)
+      batch.release()
     }
     this.#writing = undefined
   }

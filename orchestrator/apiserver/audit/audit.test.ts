@@ -9,7 +9,8 @@ import type { KeyPair } from '../../../lib/pki.ts'
 import type { RequestInfo } from '../rest/request-info.ts'
 import { createTestCredentials, startTestServer, type TestCredentials, type TestServer } from '../testing/test-server.ts'
 import { AuditQueue } from './audit-queue.ts'
-import type { AuditLine, AuditSink } from './audit-sink.ts'
+import { AuditLines } from './audit-lines.ts'
+import type { AuditSink } from './audit-sink.ts'
 import type { AuditSettings } from './auditor.ts'
 import { defaultAuditPolicy, judge, parseAuditPolicy } from './policy.ts'
 import { RotatedFile } from './rotated-file.ts'
@@ -42,11 +43,18 @@ interface AuditEvent {
 }
 
 function memorySink(): AuditSink & { events(): AuditEvent[] } {
-  const lines: AuditLine[] = []
+  const events: AuditEvent[] = []
   return {
-    write: async (more) => void lines.push(...more),
+    write: async ({ bytes }) =>
+      void events.push(
+        ...bytes
+          .toString()
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line) as AuditEvent),
+      ),
     close: async () => {},
-    events: () => lines.map(({ json }) => JSON.parse(json) as AuditEvent),
+    events: () => events,
   }
 }
 
@@ -299,14 +307,14 @@ describe('the way of audit events', () => {
     const gate = Promise.withResolvers<void>()
     let written = 0
     const sink: AuditSink = {
-      write: async (lines) => {
+      write: async ({ count }) => {
         await gate.promise
-        written += lines.length
+        written += count
       },
       close: async () => {},
     }
     const queue = new AuditQueue({ sinks: [sink], clock: systemClock, log: silentLog })
-    for (let index = 0; index < 15_000; index++) queue.add({ json: '{}', time: 0, namespace: '', code: 0 })
+    for (let index = 0; index < 15_000; index++) queue.add('{}', 0, '', 0)
     gate.resolve()
     await queue.flush()
     const { events, dropped } = queue.totals()
@@ -322,8 +330,11 @@ describe('the way of audit events', () => {
       let now = 0
       const clock = { ...systemClock, now: () => (now += 1000) }
       const file = new RotatedFile({ path, maxBytes: 100, maxBackups: 2, clock })
-      for (let index = 0; index < 10; index++)
-        await file.write([{ json: JSON.stringify({ index, pad: 'x'.repeat(60) }), time: 0, namespace: '', code: 0 }])
+      const lines = new AuditLines()
+      for (let index = 0; index < 10; index++) {
+        lines.add(JSON.stringify({ index, pad: 'x'.repeat(60) }), 0, '', 0)
+        await file.write(lines.take())
+      }
       await file.close()
       expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ index: 9 })
       expect(statSync(path).mode & 0o777).toBe(0o600)

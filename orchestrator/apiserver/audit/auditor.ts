@@ -6,7 +6,7 @@ import type { User } from '../auth/user.ts'
 import type { Answer, RequestBody } from '../request.ts'
 import { AuditQueue } from './audit-queue.ts'
 import type { AuditSink } from './audit-sink.ts'
-import { eventJson, maxTextLength, type AuditedRequest } from './event-json.ts'
+import { eventJson, type AuditedRequest } from './event-json.ts'
 import { judge, type AuditPolicy, type AuditStage, type AuditVerdict } from './policy.ts'
 
 /** What of an API server's requests is written down, and where. */
@@ -46,9 +46,9 @@ export class Auditor {
     return record
   }
 
-  /** In the blocking mode: resolves when events that were made so far are written. */
-  async settled(): Promise<void> {
-    if (this.#options.mode === 'blocking') await this.#queue.flush()
+  /** In the blocking mode a promise, which resolves when events that were made so far are written. */
+  settled(): Promise<void> | undefined {
+    return this.isBlocking ? this.#queue.flush() : undefined
   }
 
   get isBlocking(): boolean {
@@ -86,7 +86,7 @@ interface Outcome {
 export class AuditRecord {
   readonly #options: RecordOptions
   readonly #receivedAt: number
-  readonly #annotations: Record<string, string> = {}
+  #decision: { readonly isAllowed: boolean; readonly reason: string } | undefined
   #impersonated: User | undefined
   #body: RequestBody | undefined
   #answer: Answer | undefined
@@ -107,8 +107,7 @@ export class AuditRecord {
   }
 
   setDecision(isAllowed: boolean, reason: string): void {
-    this.#annotations['authorization.k8s.io/decision'] = isAllowed ? 'allow' : 'forbid'
-    this.#annotations['authorization.k8s.io/reason'] = reason.slice(0, maxTextLength)
+    this.#decision = { isAllowed, reason }
   }
 
   setBody(body: RequestBody | undefined): void {
@@ -131,15 +130,13 @@ export class AuditRecord {
     if (verdict.omitStages.includes(stage)) return
     const time = clock.now()
     const outcome = { stage, time, code, error }
-    let json = `${this.#describe(outcome, this.#annotations)}${this.#bodies(stage)}}`
-    if (json.length > maxEventBytes) {
-      const annotations = { ...this.#annotations, 'audit.k8s.io/truncated': 'true' }
-      json = `${this.#describe(outcome, annotations)}}`
-    }
-    queue.add({ json, time, namespace: request.info.namespace, code })
+    const bodies = this.#bodies(stage)
+    let json = `${this.#describe(outcome, false)}${bodies}}`
+    if (json.length > maxEventBytes) json = `${this.#describe(outcome, true)}}`
+    queue.add(json, time, request.info.namespace, code)
   }
 
-  #describe({ stage, time, code, error }: Outcome, annotations: Readonly<Record<string, string>>): string {
+  #describe({ stage, time, code, error }: Outcome, isTruncated: boolean): string {
     const { id, request, verdict } = this.#options
     const answer = this.#answer
     return eventJson({
@@ -153,7 +150,8 @@ export class AuditRecord {
       error,
       receivedAt: this.#receivedAt,
       time,
-      annotations,
+      decision: this.#decision,
+      isTruncated,
     })
   }
 

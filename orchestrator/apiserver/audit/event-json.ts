@@ -32,11 +32,14 @@ export interface AuditFacts {
   readonly error: unknown
   readonly receivedAt: number
   readonly time: number
-  readonly annotations: Readonly<Record<string, string>>
+  /** Absent where the request did not come so far. */
+  readonly decision: { readonly isAllowed: boolean; readonly reason: string } | undefined
+  /** Whether its bodies were too large. */
+  readonly isTruncated: boolean
 }
 
 /** Texts of clients are cut at so many characters. */
-export const maxTextLength = 1024
+const maxTextLength = 1024
 const maxUrlLength = maxTextLength * 4
 
 /**
@@ -44,7 +47,7 @@ const maxUrlLength = maxTextLength * 4
  * object of the event would be made for nothing but to be written down.
  */
 export function eventJson(facts: AuditFacts): string {
-  const { id, level, stage, request, impersonated, code, receivedAt, time, annotations } = facts
+  const { id, level, stage, request, impersonated, code, receivedAt, time } = facts
   const { url, userAgent, info, user, remoteAddress } = request
   return (
     `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"${level}","auditID":"${id}","stage":"${stage}"` +
@@ -55,7 +58,7 @@ export function eventJson(facts: AuditFacts): string {
     (info.isResource ? `,"objectRef":${objectRefJson(facts)}` : '') +
     (code === 0 ? '' : `,"responseStatus":${statusJson(code, facts.error)}`) +
     `,"requestReceivedTimestamp":"${microTime(receivedAt)}","stageTimestamp":"${microTime(time)}"` +
-    `,"annotations":${JSON.stringify(annotations)}`
+    `,"annotations":{${annotationsJson(facts)}}`
   )
 }
 
@@ -63,6 +66,15 @@ const quoted = (text: string): string => JSON.stringify(text)
 
 /** `,"name":"text"`, or nothing. */
 const member = (name: string, text: unknown): string => (typeof text === 'string' && text !== '' ? `,"${name}":${quoted(text)}` : '')
+
+function annotationsJson({ decision, isTruncated }: AuditFacts): string {
+  const authorization =
+    decision === undefined
+      ? ''
+      : `"authorization.k8s.io/decision":"${decision.isAllowed ? 'allow' : 'forbid'}","authorization.k8s.io/reason":${quoted(decision.reason.slice(0, maxTextLength))}`
+  if (!isTruncated) return authorization
+  return `${authorization}${authorization === '' ? '' : ','}"audit.k8s.io/truncated":"true"`
+}
 
 function objectRefJson({ request, object }: AuditFacts): string {
   const { resource, namespace, name, group, version, subresource } = request.info

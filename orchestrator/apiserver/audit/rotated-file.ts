@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { Clock } from '../../../lib/clock.ts'
-import type { AuditLine, AuditSink } from './audit-sink.ts'
+import type { AuditBatch, AuditSink } from './audit-sink.ts'
 
 export interface RotatedFileOptions {
   readonly path: string
@@ -27,8 +27,7 @@ export class RotatedFile implements AuditSink {
     this.#options = options
   }
 
-  async write(lines: readonly AuditLine[]): Promise<void> {
-    const bytes = Buffer.from(lines.map(({ json }) => `${json}\n`).join(''))
+  async write({ bytes }: AuditBatch): Promise<void> {
     await this.#open()
     if (this.#size > 0 && this.#size + bytes.length > this.#options.maxBytes) await this.#rotate()
     for (let at = 0; at < bytes.length;) {

@@ -125,17 +125,18 @@ export class HttpServer {
       info = parseRequestInfo(request.method ?? 'GET', path, query)
       response.on('close', () => {
         metrics.observe(info, response.statusCode, clock.monotonic() - startedAt)
+        record?.complete(response.statusCode)
       })
       exchange.isPretty = query.get('pretty') === 'true' || query.get('pretty') === '1'
       const apiRequest = await this.#toApiRequest(request, { info, query }, (begun) => {
         record = begun
         response.setHeader('audit-id', begun.id)
-        response.on('close', () => begun.complete(response.statusCode))
       })
       exchange.accepted = apiRequest.accepted
       exchange.warnings = apiRequest.warnings
       const answer = await this.#options.handler.handle(apiRequest)
-      if (record !== undefined) await this.#noteAnswer(record, answer)
+      const noted = record === undefined ? undefined : this.#noteAnswer(record, answer)
+      if (noted !== undefined) await noted
       await writer.write(exchange, answer)
     } catch (error) {
       // A client that goes away in the middle of its body is no failure of ours.
@@ -148,12 +149,12 @@ export class HttpServer {
     if (!request.complete) request.resume()
   }
 
-  /** What is known of an answer before it is written. */
-  async #noteAnswer(record: AuditRecord, answer: Answer): Promise<void> {
+  /** What is known of an answer before it is written; a promise where it is not written before that is settled. */
+  #noteAnswer(record: AuditRecord, answer: Answer): Promise<void> | undefined {
     record.setAnswer(answer)
     if (answer.type === 'watch' || answer.type === 'proxy') record.write('ResponseStarted', 200)
     else if (this.#options.auditor?.isBlocking === true) record.complete(answer.type === 'list' ? 200 : answer.code)
-    await this.#options.auditor?.settled()
+    return this.#options.auditor?.settled()
   }
 
   async #noteFailure(record: AuditRecord | undefined, error: unknown): Promise<void> {
