@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { binarySteps, decimalSteps, lineChartOptions, type Unit } from './line-chart.ts'
 
 const cores: Unit = { format: (value) => (value == null ? '–' : value.toFixed(3)), steps: decimalSteps(-3) }
-const optionsOf = (unit: Unit) => lineChartOptions({ width: 400, height: 180, unit, labels: ['in use', 'limit'], syncKey: 'all' })
+const lines = [
+  { label: 'in use', colour: 0 },
+  { label: 'limit', colour: 2 },
+]
+const optionsOf = (unit: Unit) => lineChartOptions({ width: 400, height: 180, unit, lines, syncKey: 'all' })
 
 /** What the legend says of a line. */
 function legendOf(data: readonly (readonly (number | null | undefined)[])[], series: number, index: number | null): string {
@@ -46,6 +50,12 @@ describe('the axis of figures', () => {
     expect(decimalSteps(-3).slice(0, 5)).toEqual([0.001, 0.002, 0.005, 0.01, 0.02])
     expect(binarySteps.slice(0, 4)).toEqual([1, 2, 4, 8])
   })
+})
+
+test('a line has its colour, also where one before it is missing', () => {
+  const strokes = (shown: typeof lines) =>
+    lineChartOptions({ width: 400, height: 180, unit: cores, lines: shown, syncKey: 'all' }).series.map(({ stroke }) => stroke)
+  expect(strokes(lines.slice(1))[1]).toBe(strokes(lines)[2])
 })
 
 test('times of the axis tell what differs between them', () => {

@@ -14,12 +14,12 @@ export function decimalSteps(leastPower: number): readonly number[] {
 /** Bytes are counted in powers of two. */
 export const binarySteps: readonly number[] = Array.from({ length: 60 }, (_, power) => 2 ** power)
 
-/** What a line chart shows. */
+/** What a line chart shows. What a line stands for has one colour, whichever others are there. */
 export interface LineChart {
   readonly width: number
   readonly height: number
   readonly unit: Unit
-  readonly labels: readonly string[]
+  readonly lines: readonly { readonly label: string; readonly colour: number }[]
   /** Charts of the same key share one cursor. */
   readonly syncKey: string
   /** From when to when, in seconds; by default from the first point to the last. */
@@ -31,7 +31,7 @@ const colours = ['#2f7ed8', '#d8702f', '#3c9a5f', '#9b59b6', '#c0392b', '#7f8c8d
 const leastSteps = 4
 
 /** A chart in the colours of its page, from zero upwards. Without a cursor its legend tells the newest values. */
-export function lineChartOptions({ width, height, unit, labels, syncKey, span }: LineChart): UPlot.Options {
+export function lineChartOptions({ width, height, unit, lines, syncKey, span }: LineChart): UPlot.Options {
   // Asked for with each drawing: the colours of the page change.
   const colourOf = (name: string) => () => getComputedStyle(document.documentElement).getPropertyValue(name)
   const axis = { stroke: colourOf('--quiet'), grid: { stroke: colourOf('--line'), width: 1 }, ticks: { show: false } }
@@ -58,12 +58,12 @@ export function lineChartOptions({ width, height, unit, labels, syncKey, span }:
     axes: [timeAxis, figureAxis],
     series: [
       { value: (plot, time, _series, index) => formatTime(index == null ? newest(plot.data[0]) : time) },
-      ...labels.map((label, position) => ({
+      ...lines.map(({ label, colour }) => ({
         label,
-        stroke: colours[position % colours.length]!,
+        stroke: colours[colour % colours.length]!,
         width: 1.5,
         points: { show: false },
-        ...(position === 0 ? { fill: `${colours[0]}22` } : { dash: [6, 4] }),
+        ...(colour === 0 ? { fill: `${colours[0]}22` } : { dash: [6, 4] }),
         value: (plot: UPlot, value: number | null, series: number, index: number | null) =>
           unit.format(index == null ? newest(plot.data[series]!) : value),
       })),

@@ -28,6 +28,7 @@ export function Chart({
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<UPlot | null>(null)
   const names = definition.figures.filter(([name]) => course.figures[name] !== undefined)
+  const lines = definition.figures.flatMap(([name, label], colour) => (course.figures[name] === undefined ? [] : [{ label, colour }]))
   const shape = `${theme} ${names.map(([name]) => name).join(' ')}`
   // The time axis shows what was asked for, also where there were no samples yet.
   const span = useRef<[number, number]>([0, 0])
@@ -35,8 +36,7 @@ export function Chart({
   useEffect(() => {
     const element = place.current
     if (element === null) return
-    const labels = names.map(([, label]) => label)
-    const shown = { unit: definition.unit, labels, syncKey: 'collector', span: () => span.current }
+    const shown = { unit: definition.unit, lines, syncKey: 'collector', span: () => span.current }
     plot.current = new UPlot(lineChartOptions({ width: element.clientWidth, height, ...shown }), dataOf(course, names), element)
     const resize = () => plot.current?.setSize({ width: element.clientWidth, height })
     addEventListener('resize', resize)

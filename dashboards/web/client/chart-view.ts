@@ -61,7 +61,9 @@ export function Chart(props: ChartProps) {
 function draw(place: HTMLDivElement | null, plot: { current: UPlot | null }, props: ChartProps, lines: readonly ChartLine[]): void {
   if (place === null) return
   // Lines that the entity does not have are left out of chart and legend.
-  const metrics = props.metrics.filter(({ name }) => lines.some((line) => isLine(line, name)))
+  const metrics = props.metrics
+    .map(({ name, label }, colour) => ({ name, label, colour }))
+    .filter(({ name }) => lines.some((line) => isLine(line, name)))
   const data = align(
     lines,
     metrics.map(({ name }) => name),
@@ -71,8 +73,8 @@ function draw(place: HTMLDivElement | null, plot: { current: UPlot | null }, pro
     plot.current = null
   }
   if (plot.current !== null) return plot.current.setData(data)
-  const labels = metrics.map(({ label }) => label)
-  plot.current = new UPlot(lineChartOptions({ width: place.clientWidth, height, unit: props.unit, labels, syncKey }), data, place)
+  const options = lineChartOptions({ width: place.clientWidth, height, unit: props.unit, lines: metrics, syncKey })
+  plot.current = new UPlot(options, data, place)
 }
 
 function isLine({ metric, resource }: ChartLine, name: string): boolean {
