@@ -1,6 +1,6 @@
-import { resolve } from 'node:path'
 import { expanderNames } from '../orchestrator/autoscaler/settings.ts'
 import type { ExpanderName } from '../orchestrator/autoscaler/settings.ts'
+import { decimal, pathOf } from './option-values.ts'
 import { UsageError } from './usage-error.ts'
 
 /** What can be set about nodes that come and go by themselves. Names as upstream's where it has such a flag. */
@@ -39,13 +39,8 @@ const day = 86_400
 /** Reads the flags. Throws a `UsageError` that names the flag, the value and what is allowed. */
 export function autoscalerSettings(values: Values, startedNodes: number): AutoscalerFlags {
   const text = (name: keyof typeof autoscalerFlags) => values[name] as string | undefined
-  const number = (name: keyof typeof autoscalerFlags, fallback: string, [min, max]: readonly [number, number]) => {
-    const given = text(name) ?? fallback
-    const value = Number(given)
-    if (given.trim() === '' || !(value >= min && value <= max))
-      throw new UsageError(`--${name}: ${JSON.stringify(given)} is not a number from ${min} to ${max}`)
-    return value
-  }
+  const number = (name: keyof typeof autoscalerFlags, fallback: string, [min, max]: readonly [number, number]) =>
+    decimal(name, text(name) ?? fallback, { min, max, what: 'a number' })
   const ms = (name: keyof typeof autoscalerFlags & `s${string}`, min: number) =>
     Math.round(number(name, autoscalerFlags[name].fallback, [min, day]) * 1000)
   const cloudConfig = text('cloud-config')
@@ -54,7 +49,7 @@ export function autoscalerSettings(values: Values, startedNodes: number): Autosc
     throw new UsageError('--cloud-config: either nodes of this host come and go (--autoscale-nodes) or those of a provider, not both')
   return {
     nodes: nodes === undefined ? undefined : boundsIn(nodes, startedNodes),
-    cloudConfig: cloudConfig === undefined ? undefined : resolve(cloudConfig),
+    cloudConfig: pathOf('cloud-config', cloudConfig),
     scanIntervalMs: ms('scan-interval', 1),
     scaleDownUnneededMs: ms('scale-down-unneeded-time', 0),
     scaleDownDelayAfterAddMs: ms('scale-down-delay-after-add', 0),

@@ -1,7 +1,7 @@
-import { resolve } from 'node:path'
 import { csiEndpointOf } from '../orchestrator/client/csi/csi-driver.ts'
 import { evictionThresholds, parseThresholds } from '../orchestrator/node/eviction/thresholds.ts'
 import { parseReservation } from '../orchestrator/node/node-status/allocatable.plan.ts'
+import { pathIn, pathOf } from './option-values.ts'
 import { UsageError } from './usage-error.ts'
 
 /** What can be set about the agents of this host's nodes and about drivers of volumes. Names as upstream's where it has such a flag. */
@@ -62,10 +62,9 @@ type Values = Readonly<Record<string, string | boolean | readonly (string | bool
 /** Reads the flags. Throws a `UsageError` that names the flag, the value and what is allowed. */
 export function nodeAgentSettings(values: Values): NodeAgentSettings {
   const text = (name: keyof typeof nodeAgentFlags) => values[name] as string | undefined
-  const path = text('plugin-registry-path')
   const settings = {
     csiEndpoints: Object.fromEntries(((values['csi-endpoint'] as string[] | undefined) ?? []).map(endpointIn)),
-    pluginRegistryPath: path === undefined ? undefined : resolve(path),
+    pluginRegistryPath: pathOf('plugin-registry-path', text('plugin-registry-path')),
     evictionHard: text('eviction-hard'),
     evictionSoft: text('eviction-soft'),
     evictionSoftGracePeriod: text('eviction-soft-grace-period'),
@@ -74,7 +73,10 @@ export function nodeAgentSettings(values: Values): NodeAgentSettings {
     systemReserved: text('system-reserved'),
     kubeReserved: text('kube-reserved'),
     credentialProviders: providersOf(text('image-credential-provider-config'), text('image-credential-provider-bin-dir')),
-    allowedUnsafeSysctls: (text('allowed-unsafe-sysctls') ?? '').split(',').filter((name) => name !== ''),
+    allowedUnsafeSysctls: (text('allowed-unsafe-sysctls') ?? '')
+      .split(',')
+      .filter((name) => name !== '')
+      .map(sysctlIn),
   }
   refuse('eviction-hard', () => parseThresholds(settings.evictionHard ?? ''))
   refuse('eviction-soft, --eviction-soft-grace-period, --eviction-minimum-reclaim', () => evictionThresholds(settings, ''))
@@ -87,7 +89,7 @@ function providersOf(config: string | undefined, binDir: string | undefined): Cr
   if (config === undefined && binDir === undefined) return undefined
   if (config === undefined || binDir === undefined)
     throw new UsageError('--image-credential-provider-config and --image-credential-provider-bin-dir go together')
-  return { configPath: resolve(config), binDir: resolve(binDir) }
+  return { configPath: pathIn('image-credential-provider-config', config), binDir: pathIn('image-credential-provider-bin-dir', binDir) }
 }
 
 /** What a part of the node refuses is a mistake in a flag. */
@@ -122,6 +124,14 @@ export function toNodeAgentFlags(settings: NodeAgentSettings): string[] {
     ['allowed-unsafe-sysctls', settings.allowedUnsafeSysctls.length === 0 ? undefined : settings.allowedUnsafeSysctls.join()],
   ]
   return pairs.filter(([, value]) => value !== undefined).map(([name, value]) => `--${name}=${value}`)
+}
+
+function sysctlIn(text: string): string {
+  if (!/^[a-z0-9][-\w./]{0,252}\*?$/.test(text))
+    throw new UsageError(
+      `--allowed-unsafe-sysctls: ${JSON.stringify(text)} is neither a name such as net.core.somaxconn nor the beginning of some such as kernel.msg*`,
+    )
+  return text
 }
 
 function endpointIn(text: string): [string, string] {

@@ -11,10 +11,16 @@ const everywhere = '0.0.0.0'
 /** What a socket's address has room for. */
 const maxSocketPath = 107
 
-/** A path counts from where the command was typed. */
-export const pathOf = (text: string | undefined) => (text === undefined ? undefined : resolve(text))
+/** A path; it counts from where the command was typed. */
+export function pathIn(name: string, text: string): string {
+  if (text === '' || text.includes('\0')) throw new UsageError(`--${name}: ${JSON.stringify(text)} is not a path`)
+  return resolve(text)
+}
+
+/** A path, or `undefined` where the flag was not given. */
+export const pathOf = (name: string, text: string | undefined) => (text === undefined ? undefined : pathIn(name, text))
 /** A path, or `none`. */
-export const policyOf = (text: string | undefined) => (text === 'none' ? text : pathOf(text))
+export const policyOf = (name: string, text: string | undefined) => (text === 'none' ? text : pathOf(name, text))
 
 /** A whole number from `min` to `max`. */
 export function integer(name: string, text: string, min: number, max: number): number {
@@ -27,12 +33,21 @@ export function integer(name: string, text: string, min: number, max: number): n
 /** A TCP port. */
 export const port = (name: string, text: string) => integer(name, text, 1, 65535)
 
+/** A number in decimal digits from `min` to `max`; `what` says in an error what it is. */
+export function decimal(
+  name: string,
+  text: string,
+  { min, max, what }: { readonly min: number; readonly max: number; readonly what: string },
+): number {
+  const value = Number(text)
+  if (!/^\d+(\.\d+)?$/.test(text) || value < min || value > max)
+    throw new UsageError(`--${name}: ${JSON.stringify(text)} is not ${what} from ${min} to ${max}`)
+  return value
+}
+
 /** Milliseconds of a number of seconds from `min` to `max`. */
 export function seconds(name: string, text: string, min: number, max: number): number {
-  const value = Number(text)
-  if (text.trim() === '' || !(value >= min && value <= max))
-    throw new UsageError(`--${name}: ${JSON.stringify(text)} is not a number of seconds from ${min} to ${max}`)
-  return Math.round(value * 1000)
+  return Math.round(decimal(name, text, { min, max, what: 'a number of seconds' }) * 1000)
 }
 
 /** One of `allowed`, or `undefined` where the flag was not given. */

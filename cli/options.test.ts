@@ -67,6 +67,13 @@ describe('options', () => {
     [['--node-monitor-grace-period=5'], '--node-monitor-grace-period: "5" is not a number of seconds from 12 to 3600'],
     [['--server=http://192.0.2.1:6443'], '--server: "http://192.0.2.1:6443" is not https://HOST:PORT'],
     [['--server=https://192.0.2.1:6443/api'], '--server: "https://192.0.2.1:6443/api" is not https://HOST:PORT'],
+    [['--data-dir='], '--data-dir: "" is not a path'],
+    [['--rules=a', '--rules='], '--rules: "" is not a path'],
+    [['--logs-config=a\0b'], String.raw`--logs-config: "a\u0000b" is not a path`],
+    [['--plugin-registry-path='], '--plugin-registry-path: "" is not a path'],
+    [['--resolution=0x10'], '--resolution: "0x10" is not a number of seconds from 1 to 300'],
+    [['--scan-interval=1e1'], '--scan-interval: "1e1" is not a number from 1 to 86400'],
+    [['--allowed-unsafe-sysctls=net.core.somaxconn,*'], '--allowed-unsafe-sysctls: "*" is neither a name'],
     [['--log-level=loud'], '--log-level: "loud" is not one of debug, info, warn, error'],
   ])('refuse %j naming flag, value and what is allowed', (args, message) => {
     expect(() => parseOptions(args)).toThrow(UsageError)

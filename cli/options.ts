@@ -15,6 +15,7 @@ import {
   loopback,
   nodeNameOf,
   oneOf,
+  pathIn,
   pathOf,
   policyOf,
   port,
@@ -178,10 +179,10 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     return value
   }
   const optional = (name: keyof typeof flags) => values[name] as string | undefined
-  const path = (name: keyof typeof flags) => pathOf(optional(name))
+  const path = (name: keyof typeof flags) => pathOf(name, optional(name))
   const imageHighPercent = integer('image-gc-high-threshold', text('image-gc-high-threshold'), 0, 100)
   return {
-    dataDir: resolve(optional('data-dir') ?? presentDataDir()),
+    dataDir: path('data-dir') ?? resolve(presentDataDir()),
     nodes: integer('nodes', text('nodes'), 1, 5000),
     runtime: oneOf('runtime', optional('runtime'), ['docker', 'simulated'] as const),
     dockerHost: dockerHostOf(text('docker-host')),
@@ -192,12 +193,12 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     downscaleStabilizationMs: seconds('downscale-stabilization', text('downscale-stabilization'), 0, 3600),
     collectorIntervalMs: seconds('collector-interval', text('collector-interval'), 0.1, 60),
     resolutionMs: seconds('resolution', text('resolution'), 1, 300),
-    rules: ((values['rules'] as string[] | undefined) ?? []).map((file) => resolve(file)),
+    rules: ((values['rules'] as string[] | undefined) ?? []).map((file) => pathIn('rules', file)),
     alertsConfig: path('alerts-config'),
     aggregatorConfig: path('aggregator-config'),
     logsConfig: path('logs-config'),
     audit: {
-      policyFile: policyOf(optional('audit-policy')),
+      policyFile: policyOf('audit-policy', optional('audit-policy')),
       mode: oneOf('audit-log-mode', text('audit-log-mode'), ['batch', 'blocking'] as const)!,
       maxBytes: integer('audit-log-maxsize', text('audit-log-maxsize'), 1, 100_000) * 1_000_000,
       maxBackups: integer('audit-log-maxbackup', text('audit-log-maxbackup'), 0, 10_000),
