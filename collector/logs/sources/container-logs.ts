@@ -39,6 +39,8 @@ export class ContainerLogs {
 
   update(record: ContainerRecord): void {
     const known = this.#followed.get(record.id)
+    // What was read to its end has nothing new because its pod has; its file may be on the way out.
+    if (record.isAboutPod === true && known?.path.group.isClosed === true && !known.path.processing.isExcluded) return
     if (known === undefined || known.path.group.isClosed) return this.#open(record, known)
     known.record = record
     known.path.describe(originOf(record, this.#options.nodeName))

@@ -20,4 +20,6 @@ export interface ContainerRecord {
   readonly phase: 'created' | 'running' | 'ended' | 'removed'
   /** Whether what is known of its pod is still to come: its file is opened and not read yet. */
   readonly isIncomplete: boolean
+  /** Nothing has happened to the container: its pod has become known, or has changed. */
+  readonly isAboutPod?: boolean
 }

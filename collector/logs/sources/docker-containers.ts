@@ -131,14 +131,14 @@ export class DockerContainers {
 
   #tell(record: ContainerRecord): void {
     if (record.phase === 'removed') this.#records.delete(record.id)
-    else this.#records.set(record.id, record)
+    else this.#records.set(record.id, { ...record, isAboutPod: false })
     this.#options.onRecord(record)
   }
 
   #onPod(uid: string): void {
     const facts = this.#options.pods?.get(uid)
     for (const record of this.#records.values()) {
-      if (record.pod?.uid === uid) this.#tell({ ...record, facts: facts ?? record.facts, isIncomplete: false })
+      if (record.pod?.uid === uid) this.#tell({ ...record, facts: facts ?? record.facts, isIncomplete: false, isAboutPod: true })
     }
   }
 }

@@ -194,6 +194,23 @@ describe("containers' files", () => {
     expect(await running!.untilLines(3)).toEqual(['ab', 'XY', 'unfinished'])
   })
 
+  test('one that was read to its end is not missed when its pod changes while its file is removed', async () => {
+    const { pipeline, folder } = await open()
+    const pod = { name: 'web-1', namespace: 'shop', uid: 'u1', container: 'web' }
+    const ended = record(folder, { pod, phase: 'ended' })
+    writeFileSync(ended.logPath, entry('one\n'))
+    pipeline.updateContainer(ended)
+    await running!.untilLines(1)
+    await running!.until(() => pipeline.status().origins[0]!.files.length === 0)
+    rmSync(ended.logPath)
+    const facts = { labels: { app: 'web' }, annotations: {}, owner: undefined }
+    pipeline.updateContainer({ ...ended, facts, isAboutPod: true })
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    pipeline.updateContainer({ ...ended, facts, phase: 'removed' })
+    await running!.until(() => pipeline.status().checkpoint.paths === 0)
+    expect(pipeline.status().total).toMatchObject({ goneFiles: 0, readLines: 1 })
+  })
+
   test('a container that is started again is read on', async () => {
     const { pipeline, folder } = await open()
     writeFileSync(record(folder).logPath, entry('one\n'))
