@@ -4,7 +4,6 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
-import module from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -15,7 +14,7 @@ const project = dirname(dirname(fileURLToPath(import.meta.url)))
 export async function runProgram(entry, args) {
   installPackages()
   if (Number(process.versions.node.split('.')[0]) >= minimumMajor) {
-    module.enableCompileCache?.(join(project, '.cache', 'compile'))
+    await import('./sources.js')
     process.argv = [process.argv[0], join(project, entry), ...args]
     await import(pathToFileURL(join(project, entry)).href)
     return
@@ -26,8 +25,8 @@ export async function runProgram(entry, args) {
       `Node.js ${process.versions.node} is too old and no pinned Node.js is available for ${process.platform}-${process.arch}: install Node.js ${minimumMajor} or newer`,
     )
   }
-  const env = { ...process.env, NODE_COMPILE_CACHE: join(project, '.cache', 'compile') }
-  const child = spawn(node, ['--disable-warning=ExperimentalWarning', join(project, entry), ...args], { stdio: 'inherit', env })
+  const flags = ['--disable-warning=ExperimentalWarning', `--import=${new URL('sources.js', import.meta.url).href}`]
+  const child = spawn(node, [...flags, join(project, entry), ...args], { stdio: 'inherit' })
   // A terminal sends its signals to the whole group, so the child has them already and takes the second for the same; this is for `kill`.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => fail(`cannot run ${node}: ${error.message}`))

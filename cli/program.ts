@@ -1,15 +1,14 @@
-import { flushCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 const mainFile = fileURLToPath(new URL('main.ts', import.meta.url))
-const compileCache = fileURLToPath(new URL('../.cache/compile', import.meta.url))
+const sources = new URL('sources.js', import.meta.url).href
 
 /**
  * The flags of Node for a command. Young objects get little room: the processes are long-lived, and memory counts for more than the last bit
  * of speed. A collector makes next to none.
  */
 function nodeFlags(command: string): readonly string[] {
-  return ['--disable-warning=ExperimentalWarning', `--max-semi-space-size=${command === 'collector' ? 1 : 4}`]
+  return ['--disable-warning=ExperimentalWarning', `--max-semi-space-size=${command === 'collector' ? 1 : 4}`, `--import=${sources}`]
 }
 
 /** The arguments with which Node runs a command of this program. */
@@ -23,18 +22,13 @@ export function programArguments(command: string, args: readonly string[]): stri
  */
 export function becomeProgram(command: string, args: readonly string[]): void {
   if (nodeFlags(command).every((flag) => process.execArgv.includes(flag)) || process.execve === undefined) return
-  // What has been stripped and compiled so far would go with this process.
-  flushCompileCache()
   process.execve(process.execPath, [process.execPath, ...programArguments(command, args)])
 }
 
 /** Heaps of the C allocator that threads share: by default each thread gets its own, and what it has freed stays there. */
 const allocatorArenas = '2'
 
-/**
- * What is added to the environment, so that processes of this program have it: with stripped and compiled sources kept on disk they start in half the
- * time and load no type stripper. A number of arenas that the user has set stays.
- */
+/** What is added to the environment, so that processes of this program have it. A number of arenas that the user has set stays. */
 export function programEnvironment({ MALLOC_ARENA_MAX = allocatorArenas }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { MALLOC_ARENA_MAX, NODE_COMPILE_CACHE: compileCache }
+  return { MALLOC_ARENA_MAX }
 }
