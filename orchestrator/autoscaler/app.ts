@@ -18,6 +18,7 @@ import { GroupHealth } from './group-health.ts'
 import { isNodeReady, isToBeDeleted } from './nodes.ts'
 import type { CloudProvider } from './provider.ts'
 import { releaseNode, removeNode } from './removal.ts'
+import type { RemovalOptions } from './removal.ts'
 import { observeGroups } from './round.ts'
 import type { GroupRound, Round } from './round.ts'
 import { chooseRemovals, planScaleDown } from './scale-down.plan.ts'
@@ -181,9 +182,21 @@ class AutoscalingLoop implements ClusterAutoscaler {
     this.#events.event(statusReference, 'Warning', 'FailedToScaleUpGroup', `Scale-up failed for group ${group}: ${problem}`)
   }
 
-  #simulate(): Simulation {
-    const nodes = [...this.#nodes.list()].filter((node) => isNodeReady(node) && !this.#removals.has(node.metadata.name!))
-    return new Simulation({ nodes, pods: this.#pods.list(), daemonSets: this.#daemonSets.list(), profile: this.#profile })
+  /** The cluster without the nodes that leave, but for `kept`. */
+  #simulate(pods: Iterable<CoreV1Pod> = this.#pods.list(), kept?: string): Simulation {
+    const stays = (name: string) => name === kept || !this.#removals.has(name)
+    const nodes = [...this.#nodes.list()].filter((node) => (isNodeReady(node) || node.metadata.name === kept) && stays(node.metadata.name!))
+    return new Simulation({ nodes, pods, daemonSets: this.#daemonSets.list(), profile: this.#profile })
+  }
+
+  /** Whether a node can go that has exactly these pods; why not. */
+  #judge(candidate: ScaleDownCandidate, pods: readonly CoreV1Pod[]): UnneededNode | string {
+    const name = candidate.node.metadata.name!
+    const others = [...this.#pods.list()].filter(({ spec }) => spec.nodeName !== name)
+    const simulation = this.#simulate([...others, ...pods], name)
+    const input = { simulation, candidates: [candidate], budgets: [...this.#budgets.list()], settings: this.#settings }
+    const { unneeded, needed } = planScaleDown(input)
+    return unneeded[0] ?? needed.get(name) ?? 'NodeGone'
   }
 
   /** Answers whether nodes are on their way. */
@@ -299,7 +312,8 @@ class AutoscalingLoop implements ClusterAutoscaler {
     const what = isEmpty ? `empty node ${name}` : `node ${name} removed with drain`
     this.#log.info({ node: name, group: unneeded.group, pods: unneeded.pods.length }, 'scale-down')
     this.#events.event(statusReference, 'Normal', isEmpty ? 'ScaleDownEmpty' : 'ScaleDown', `Scale-down: removing ${what}`)
-    const work = removeNode(unneeded, { ...this.#options, events: this.#events, pods: this.#pods, maxGracefulTerminationMs, signal })
+    const judge: RemovalOptions['judge'] = (candidate, pods) => this.#judge(candidate, pods)
+    const work = removeNode(unneeded, { ...this.#options, events: this.#events, judge, maxGracefulTerminationMs, signal })
       .catch((error: unknown) => {
         this.#lastFailureAt = this.#options.clock.now()
         if (!signal.aborted) this.#log.warn({ err: error, node: name }, 'node not removed')

@@ -110,6 +110,40 @@ test('an idle node is drained: its pods go first, nothing new comes meanwhile', 
   expect(await cluster.eventTexts()).toContain('ScaleDown deleting pod for node scale down')
 })
 
+test('a pod that comes between the choice of a node and its mark is judged, too: the node stays, and so does the pod', async () => {
+  provider.sizes.set('g', 1)
+  await addNode('fixed')
+  await addNode('idle', 'g')
+  await start()
+  let isIn = false
+  cluster.transport.intercept(async ({ path, method }) => {
+    if (method !== 'PATCH' || path !== '/api/v1/nodes/idle' || isIn) return undefined
+    isIn = true
+    const { ownerReferences: _, ...metadata } = testPod('late', '1').metadata
+    await cluster.client.create(CoreV1Pod, { ...testPod('late', '1', { nodeName: 'idle' }), metadata })
+    return undefined
+  })
+  await minutes(12)
+  expect([isIn, provider.calls, await nodeOf('late')]).toEqual([true, [], 'idle'])
+  expect((await cluster.client.get(CoreV1Node, { name: 'idle' })).spec.taints).toEqual([])
+  expect((await cluster.eventTexts()).join('\n')).toContain('it is needed again: NotReplicated: default/late')
+})
+
+test('a pod that comes while a node is drained ends that, and is not evicted', async () => {
+  provider.sizes.set('g', 1)
+  await addNode('fixed')
+  await addNode('idle', 'g')
+  await start()
+  await addPod('p', '1', { nodeName: 'idle' })
+  cluster.transport.intercept(async ({ path, method }) => {
+    if (method === 'POST' && path.endsWith('/pods/p/eviction')) await addPod('late', '1', { nodeName: 'idle' })
+    return undefined
+  })
+  await minutes(11)
+  expect([provider.calls, await nodeOf('late')]).toEqual([[], 'idle'])
+  expect((await cluster.eventTexts()).join('\n')).toContain('a pod has come: default/late')
+})
+
 test('a node stays while a budget, an annotation or the minimum keeps it', async () => {
   provider.sizes.set('g', 1)
   await addNode('fixed')
