@@ -182,18 +182,22 @@ class AutoscalingLoop implements ClusterAutoscaler {
     this.#events.event(statusReference, 'Warning', 'FailedToScaleUpGroup', `Scale-up failed for group ${group}: ${problem}`)
   }
 
-  /** The cluster without the nodes that leave, but for `kept`. */
-  #simulate(pods: Iterable<CoreV1Pod> = this.#pods.list(), kept?: string): Simulation {
-    const stays = (name: string) => name === kept || !this.#removals.has(name)
-    const nodes = [...this.#nodes.list()].filter((node) => (isNodeReady(node) || node.metadata.name === kept) && stays(node.metadata.name!))
-    return new Simulation({ nodes, pods, daemonSets: this.#daemonSets.list(), profile: this.#profile })
+  #simulate(isThere: (node: CoreV1Node) => boolean, pods: Iterable<CoreV1Pod> = this.#pods.list()): Simulation {
+    return new Simulation({
+      nodes: [...this.#nodes.list()].filter(isThere),
+      pods,
+      daemonSets: this.#daemonSets.list(),
+      profile: this.#profile,
+    })
   }
+
+  readonly #isStaying = ({ metadata }: CoreV1Node) => !this.#removals.has(metadata.name!)
 
   /** Whether a node can go that has exactly these pods; why not. */
   #judge(candidate: ScaleDownCandidate, pods: readonly CoreV1Pod[]): UnneededNode | string {
     const name = candidate.node.metadata.name!
     const others = [...this.#pods.list()].filter(({ spec }) => spec.nodeName !== name)
-    const simulation = this.#simulate([...others, ...pods], name)
+    const simulation = this.#simulate((node) => this.#isStaying(node) || node.metadata.name === name, [...others, ...pods])
     const input = { simulation, candidates: [candidate], budgets: [...this.#budgets.list()], settings: this.#settings }
     const { unneeded, needed } = planScaleDown(input)
     return unneeded[0] ?? needed.get(name) ?? 'NodeGone'
@@ -206,7 +210,11 @@ class AutoscalingLoop implements ClusterAutoscaler {
       if (short > 0 && !group.isBackedOff) await this.#grow(group, short, [], now)
     }
     if (pods.length > 0) {
-      const plan = planScaleUp(this.#simulate(), pods, groups)
+      const plan = planScaleUp(
+        this.#simulate((node) => isNodeReady(node) && this.#isStaying(node)),
+        pods,
+        groups,
+      )
       this.#reportHopeless(plan, now)
       const best = chooseOption(plan.options, this.#settings.expanders, { random: this.#options.random, priorities: this.#priorities() })
       if (best !== undefined) await this.#grow(best.group, best.nodes, best.pods, now)
@@ -276,7 +284,7 @@ class AutoscalingLoop implements ClusterAutoscaler {
     const { unneeded, needed } =
       candidates.length === 0
         ? { unneeded: [], needed: new Map<string, string>() }
-        : planScaleDown({ simulation: this.#simulate(), candidates, budgets, settings: this.#settings })
+        : planScaleDown({ simulation: this.#simulate(this.#isStaying), candidates, budgets, settings: this.#settings })
     if (needed.size > 0) this.#log.debug({ needed: Object.fromEntries(needed) }, 'nodes that stay')
     const names = new Set(unneeded.map(({ node }) => node.metadata.name!))
     for (const name of this.#unneededSince.keys()) if (!names.has(name)) this.#unneededSince.delete(name)

@@ -14,6 +14,17 @@ export const isNodeReady = ({ status }: CoreV1Node) =>
 
 export const isToBeDeleted = ({ spec }: CoreV1Node) => spec.taints?.some(({ key }) => key === toBeDeletedTaint) === true
 
+/** A node whose Ready condition changes later than this after its creation has been ready before. */
+const firstReadyMs = 120_000
+
+/** Whether a node is on its way: there, not ready yet, and not for longer than `mostMs`. One that was ready and is so no longer is not. As upstream. */
+export function isNodeStarting(node: CoreV1Node, now: number, mostMs: number): boolean {
+  if (isNodeReady(node)) return false
+  const createdAt = Date.parse(node.metadata.creationTimestamp ?? '')
+  const changedAt = Date.parse(node.status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime ?? '')
+  return !(now - createdAt >= mostMs) && !(changedAt - createdAt >= firstReadyMs)
+}
+
 /** A node of the same kind that has just been started, under another name. */
 export function freshNode(template: CoreV1Node, name: string): CoreV1Node {
   const { metadata, spec, status } = template

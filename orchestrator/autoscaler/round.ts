@@ -1,6 +1,6 @@
 import type { CoreV1Node } from '../api/generated/kinds.ts'
 import type { GroupHealth } from './group-health.ts'
-import { isNodeReady } from './nodes.ts'
+import { isNodeReady, isNodeStarting } from './nodes.ts'
 import type { CloudProvider, GroupOptions, Instance } from './provider.ts'
 import type { GroupState } from './scale-up.plan.ts'
 import type { AutoscalerSettings } from './settings.ts'
@@ -44,8 +44,8 @@ export async function observeGroups({ provider, nodes, settings, health, now }: 
       provider.options(group.id, settings),
     ])
     const ready = members.filter(isNodeReady)
-    const upcoming = Math.max(0, targetSize - ready.length)
     const missing = Math.max(0, targetSize - members.length)
+    const starting = members.filter((node) => isNodeStarting(node, now, options.maxNodeProvisionMs)).length
     const since = health.observe(group.id, missing, now)
     return {
       ...group,
@@ -53,7 +53,7 @@ export async function observeGroups({ provider, nodes, settings, health, now }: 
       options,
       registered: members.length,
       ready: ready.length,
-      upcoming,
+      upcoming: missing + starting,
       missing,
       template: ready[0] ?? template,
       problem: problemOf(instances, since === undefined ? undefined : now - since, options),

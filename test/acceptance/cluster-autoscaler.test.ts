@@ -188,6 +188,29 @@ test('nodes that do not come are given up, and the group rests', async () => {
   expect((await cluster.eventTexts()).join('\n')).toContain('nodes are not there after 120 s')
 })
 
+test('a node that has died is not waited for: others come in its place, and it goes after 20 minutes', async () => {
+  provider.sizes.set('g', 1)
+  await addNode('fixed')
+  await addNode('dead', 'g')
+  await start()
+  await addPod('p', '4', { nodeName: 'fixed' })
+  await minutes(5)
+  // As the controller of nodes does it.
+  const spec = { taints: [{ key: 'node.kubernetes.io/unreachable', effect: 'NoSchedule' }] }
+  const dead = await cluster.client.update(CoreV1Node, { ...(await cluster.client.get(CoreV1Node, { name: 'dead' })), spec })
+  const lastTransitionTime = new Date(cluster.clock.now()).toISOString()
+  const conditions = [{ type: 'Ready', status: 'Unknown', lastTransitionTime }]
+  await cluster.client.updateStatus(CoreV1Node, { ...dead, status: { ...dead.status, conditions } })
+  await addPod('q', '4')
+  await minutes(1)
+  expect(provider.calls).toEqual(['increase g 1'])
+  await cluster.client.create(CoreV1Node, freshNode(provider.groups.get('g')!.template, 'new-1'))
+  await minutes(18)
+  expect(provider.calls).toHaveLength(1)
+  await minutes(4)
+  expect(provider.calls.slice(1)).toEqual(['delete g dead'])
+})
+
 test('a group below its minimum is filled up', async () => {
   provider.groups.set('g', { ...provider.groups.get('g')!, minSize: 2 })
   await start()
