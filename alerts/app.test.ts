@@ -88,7 +88,7 @@ describe('alerts over the API', () => {
     expect((await call('/api/v2/alerts/groups')).body).toEqual([
       { labels: { alertname: 'A' }, receiver: { name: 'default' }, alerts: [shown] },
     ])
-    for (const query of ['filter=pod%3D"y"', 'active=false', 'receiver=oth.*', 'filter=pod!~"x.*"']) {
+    for (const query of ['filter=pod%3D"y"', 'active=false', 'receiver=oth.*', 'filter=pod!~"x.*"', 'filter=alertname=A,pod=x']) {
       expect((await call(`/api/v2/alerts?${query}`)).body).toEqual([])
     }
     await clock.advance(1000)
@@ -129,6 +129,7 @@ describe('alerts over the API', () => {
     ['/api/v2/alerts', 'POST', {}, 400, /must be a list/],
     ['/api/v2/alerts', 'POST', [{ labels: { 'a-b': 'x' } }], 400, /invalid name \\"a-b\\"/],
     ['/api/v2/alerts', 'POST', [{ labels: { a: 'x'.repeat(20_000) } }], 400, /label a is longer than 16384/],
+    ['/api/v2/alerts', 'POST', [{ labels: { a: 'x' }, generatorURL: ':::' }], 400, /generatorURL in body must be of type uri/],
     ['/api/v2/alerts?filter=a~b', 'GET', undefined, 400, /bad matcher format: a~b/],
     ['/api/v2/alerts?receiver=(', 'GET', undefined, 400, /bad regular expression/],
     ['/api/v2/alerts?active=maybe', 'GET', undefined, 422, /must be true or false/],

@@ -130,6 +130,8 @@ function readAlert(item: unknown, resolveTimeoutMs: number, now: number): Alert 
   const startsAt = readTime(fields['startsAt'], 'startsAt') ?? Math.min(now, endsAt ?? now)
   if (endsAt !== undefined && startsAt > endsAt) throw new ApiError(400, 'start time must be before end time')
   const generatorUrl = readText(fields['generatorURL'], 'generatorURL', '')
+  if (generatorUrl !== '' && !generatorUrl.startsWith('/') && !URL.canParse(generatorUrl))
+    throw new ApiError(400, `generatorURL in body must be of type uri: ${JSON.stringify(generatorUrl.slice(0, 200))}`)
   return {
     fingerprint: fingerprintOf(labels),
     labels,

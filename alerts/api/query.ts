@@ -1,4 +1,4 @@
-import { MatcherError, compileAnchored, parseMatchers } from '../routing/matcher.ts'
+import { MatcherError, compileAnchored, parseMatcher } from '../routing/matcher.ts'
 import type { Matcher } from '../routing/matcher.ts'
 import { ApiError } from './api-error.ts'
 
@@ -19,11 +19,11 @@ export function readParameter(query: Query, name: string): string | undefined {
   return Array.isArray(value) ? value.at(-1) : value
 }
 
-/** All `filter` parameters, each one matcher or several with commas. */
+/** All `filter` parameters, each one matcher: a comma belongs to its value. */
 export function readFilters(query: Query): Matcher[] {
   const value = query['filter']
   const texts = value === undefined ? [] : Array.isArray(value) ? value : [value]
-  return badRequest(() => texts.flatMap(parseMatchers))
+  return badRequest(() => texts.map(parseMatcher))
 }
 
 /** The receivers that `receiver`, an anchored regular expression, lets through. */

@@ -219,7 +219,10 @@ describe('an alert that nobody acknowledges', () => {
   })
 
   it('is told further in the thread of the mail that began it, over a restart, and in one of its own the next time', async () => {
-    const mails = base(escalating).replaceAll(/webhook_configs: \[\{url: 'http:\/\/(\w+)\/'\}\]/g, 'email_configs: [{to: $1@x.y, send_resolved: true}]')
+    const mails = base(escalating).replaceAll(
+      /webhook_configs: \[\{url: 'http:\/\/(\w+)\/'\}\]/g,
+      'email_configs: [{to: $1@x.y, send_resolved: true}]',
+    )
     const text = mails.replace('route:', "global: {smtp_smarthost: 'h:25', smtp_from: a@x.y}\nroute:")
     const threads = (name: string) => told(name).map(({ replyTo = '' }) => replyTo)
     await start(escalating, text)

@@ -14,11 +14,28 @@ describe('matchers', () => {
     ['a=~"(?i)web|db"', { a: 'DBX' }, false],
     ['a = "x y"', { a: 'x y' }, true],
     ['a="q\\"uote"', { a: 'q"uote' }, true],
+    ['a=q\\"uote\\"', { a: 'q"uote"' }, true],
+    ['a="b\\\\"', { a: 'b\\' }, true],
+    ['a=b\\', { a: 'b\\' }, true],
   ])('%s on %j is %s', (text, labels, expected) => {
     expect(parseMatcher(text).matches(labels as Record<string, string>)).toBe(expected)
   })
 
-  it.each(['a', '=b', 'a~b', 'a="b', 'a=b"', '1a=b', 'a=~"("', 'a=~"(?=b)"', `a=~"${'x'.repeat(1001)}"`])('refuses %s', (text) => {
+  it.each([
+    'a',
+    '=b',
+    'a~b',
+    'a="b',
+    'a=b"',
+    '1a=b',
+    'a=~"("',
+    'a=~"(?=b)"',
+    `a=~"${'x'.repeat(1001)}"`,
+    'a=b"c',
+    'a="b"c"',
+    'a="b\\"',
+    'a="',
+  ])('refuses %s', (text) => {
     expect(() => parseMatcher(text)).toThrow(MatcherError)
   })
 

@@ -46,7 +46,7 @@ export function parseMatcher(text: string): Matcher {
   if (match === null) {
     throw new MatcherError(`bad matcher format: ${text}: use name="value" with one of the operators =, !=, =~ and !~`)
   }
-  return createMatcher(match[1]!, match[2] as MatchOperator, unquote(match[3]!.trim(), text))
+  return createMatcher(match[1]!, match[2] as MatchOperator, unquote(match[3]!.trim()))
 }
 
 /** Reads one matcher or a list of them, with or without braces: `{a="x",b=~"y|z"}`. */
@@ -77,13 +77,16 @@ function compare(left: string, right: string): number {
   return left < right ? -1 : left > right ? 1 : 0
 }
 
-function unquote(value: string, whole: string): string {
-  const isOpen = value.startsWith('"')
-  if (!isOpen && !value.endsWith('"')) return value.replaceAll(/\\(["n\\])/g, unescape)
-  if (!isOpen || value.length < 2 || !/^"(?:[^"\\]|\\.)*"$/s.test(value)) {
-    throw new MatcherError(`bad matcher format: ${whole}: quotes must come in pairs`)
+const quotedForm = /^"(?:[^"\\]|\\[^])*"$/
+const plainForm = /^(?:[^"\\]|\\[^])*\\?$/
+
+/** What stands between quotes, or the whole value where there are none. */
+function unquote(value: string): string {
+  const isQuoted = value.startsWith('"')
+  if (!(isQuoted ? quotedForm : plainForm).test(value)) {
+    throw new MatcherError(`matcher value contains unescaped double quote: ${value}`)
   }
-  return value.slice(1, -1).replaceAll(/\\(["n\\])/g, unescape)
+  return (isQuoted ? value.slice(1, -1) : value).replaceAll(/\\(["n\\])/g, unescape)
 }
 
 function unescape(_: string, character: string): string {

@@ -244,7 +244,7 @@ describe('rule files', () => {
   it('reads matchers in the time of their length', () => {
     const matcher = `pod="a${' '.repeat(400_000)}b`
     expect(complaints(`metric: cpu/usage_rate, entity: {type: pod, matchers: ['${matcher}']}, condition: '> 1'`).join()).toContain(
-      'quotes must come in pairs',
+      'matcher value contains unescaped double quote',
     )
   })
 

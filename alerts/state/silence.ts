@@ -106,12 +106,12 @@ export class SilenceStore {
     return silence.id
   }
 
-  /** Ends a silence now. Throws `SilenceError` where it is not there or over. */
+  /** Ends a silence now; one that is over stays so. Throws `SilenceError` where it is not there. */
   async expire(id: string): Promise<void> {
     const now = this.#clock.now()
     const old = this.find(id)
     if (old === undefined) throw new SilenceError('not-found', `silence ${id} not found`)
-    if (silenceState(old, now) === 'expired') throw new SilenceError('invalid', `silence ${id} already expired`)
+    if (silenceState(old, now) === 'expired') return
     await this.#write([expire(old, now)], `silence ${id} expired`)
   }
 
@@ -143,11 +143,13 @@ function checkRequest(request: SilenceRequest, now: number): void {
     throw new SilenceError('invalid', message)
   }
   if (JSON.stringify(request).length > maxLength) fail(`a silence has at most ${maxLength} characters`)
-  if (request.startsAt >= request.endsAt) fail('start time must be before end time')
-  if (request.endsAt <= now) fail("end time can't be in the past")
+  if (request.startsAt >= request.endsAt) fail('Failed to create silence: start time must be before end time')
+  if (request.endsAt <= now) fail("Failed to create silence: end time can't be in the past")
   if (request.matchers.length === 0) fail('at least one matcher required')
   const matchers = request.matchers.map(({ name, operator, value }) => createMatcher(name, operator, value))
-  if (matchers.every((matcher) => matcher.matches({}))) fail('at least one matcher must not match the empty string')
+  // What only says what not to match is meant to match the rest.
+  if (matchers.every((matcher) => !matcher.operator.startsWith('!') && matcher.matches({})))
+    fail('silence invalid: at least one matcher must not match the empty string')
 }
 
 /** History is rewritten by other matchers, by a changed start of an active silence, and by touching an expired one. */
