@@ -223,6 +223,7 @@ class ComposedAgent implements NodeAgent {
       clusterDns: options.clusterDns,
       clusterDomain: options.clusterDomain,
       hostDns: parts.hostDns,
+      hostsPath: '/etc/hosts',
       allocatable: allocatableOf(
         capacityOf({ machine: parts.facts, maxPods: options.maxPods ?? defaultMaxPods, capacity: options.capacity ?? {} }),
         this.#reservations,
@@ -232,6 +233,7 @@ class ComposedAgent implements NodeAgent {
       terms: {
         allowedUnsafeSysctls: options.allowedUnsafeSysctls ?? [],
         hasAppArmor: !runtime.traits.isReal || parts.facts.hasAppArmor,
+        hasStrictGroups: !runtime.traits.isReal,
       },
     }
     return {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { CoreV1Service } from '../../api/generated/kinds.ts'
 import { testContainer, testPod } from '../pod/pod-fixtures.ts'
 import { containerConfig } from './container-config.ts'
-import { dnsConfigOf, formatHosts, formatResolvConf, hostnameOf, parseResolvConf } from './dns.ts'
+import { dnsConfigOf, formatHostNetworkHosts, formatHosts, innerNameOf, formatResolvConf, hostnameOf, parseResolvConf } from './dns.ts'
 import { makeEnvironment } from './environment.ts'
 import type { ConfigSource } from './environment.ts'
 import { expandVariables } from './expansion.ts'
@@ -200,6 +200,22 @@ describe('DNS', () => {
     expect(hosts).toContain('10.0.0.5\tdb.sts.default.svc.cluster.local\tdb')
     expect(hosts).toContain('1.2.3.4\tx\ty')
   })
+
+  it('adds to the machine’s hosts file for a pod in its network', () => {
+    const pod = testPod({ hostNetwork: true, hostAliases: [{ ip: '1.2.3.4', hostnames: ['x'] }] })
+    expect(formatHostNetworkHosts(pod, '127.0.0.1 localhost\n')).toBe(
+      '# Kubernetes-managed hosts file (host network).\n127.0.0.1 localhost\n\n# Entries added by HostAliases.\n1.2.3.4\tx\n',
+    )
+  })
+
+  it('is in the name of a pod that asks for it, as far as the kernel has room', () => {
+    const pod = (hostname: string) => testPod({ hostname, subdomain: 'sts', setHostnameAsFQDN: true })
+    expect(innerNameOf(pod('db'), 'cluster.local')).toEqual({ hostname: 'db.sts.default.svc.cluster.local' })
+    expect(() => innerNameOf(pod('d'.repeat(40)), 'cluster.local')).toThrow(
+      'is too long (64 characters is the max, 70 characters requested)',
+    )
+    expect(innerNameOf(testPod({ hostname: 'db', setHostnameAsFQDN: true }), 'cluster.local')).toEqual({ hostname: 'db' })
+  })
 })
 
 describe('a container configuration', () => {
@@ -221,6 +237,7 @@ describe('a container configuration', () => {
         architecture: 'amd64',
         cgroupDriver: 'cgroupfs',
         cgroupVersion: 1,
+        hasRecursiveReadOnly: false,
         kernelVersion: '',
         osImage: '',
         cpus: 1,

@@ -1,5 +1,6 @@
 import type { CoreV1Pod } from '../../api/generated/kinds.ts'
 import type { DnsConfig } from '../runtime/runtime.ts'
+import { ConfigurationError } from './configuration-error.ts'
 
 /** More than these are not read by the resolvers in use. */
 const maxNameservers = 3
@@ -68,6 +69,21 @@ export function parseResolvConf(text: string): DnsConfig {
   return { nameservers, searches, options }
 }
 
+/** The kernel keeps no longer ones. */
+const maxHostname = 64
+
+/** What a pod is called inside: its host name, with its domain where that is asked for. Throws where that is longer than a kernel can keep. */
+export function innerNameOf(pod: CoreV1Pod, clusterDomain: string): { readonly hostname: string; readonly domainname?: string } {
+  const name = hostnameOf(pod, clusterDomain)
+  if (pod.spec.setHostnameAsFQDN !== true || name.domainname === undefined) return name
+  const hostname = `${name.hostname}.${name.domainname}`
+  if (hostname.length > maxHostname)
+    throw new ConfigurationError(
+      `failed to construct FQDN from pod hostname and cluster domain, FQDN ${hostname} is too long (${maxHostname} characters is the max, ${hostname.length} characters requested)`,
+    )
+  return { hostname }
+}
+
 /** A pod's host name and the domain it is in. */
 export function hostnameOf(pod: CoreV1Pod, clusterDomain: string): { readonly hostname: string; readonly domainname?: string } {
   const wanted = pod.spec.hostnameOverride ?? pod.spec.hostname
@@ -81,7 +97,6 @@ export function hostnameOf(pod: CoreV1Pod, clusterDomain: string): { readonly ho
 export function formatHosts(pod: CoreV1Pod, ip: string, clusterDomain: string): string {
   const { hostname, domainname } = hostnameOf(pod, clusterDomain)
   const own = domainname === undefined ? `${ip}\t${hostname}` : `${ip}\t${hostname}.${domainname}\t${hostname}`
-  const aliases = (pod.spec.hostAliases ?? []).map((alias) => `${alias.ip}\t${(alias.hostnames ?? []).join('\t')}`)
   return [
     '# Kubernetes-managed hosts file.',
     '127.0.0.1\tlocalhost',
@@ -91,7 +106,16 @@ export function formatHosts(pod: CoreV1Pod, ip: string, clusterDomain: string): 
     'fe00::1\tip6-allnodes',
     'fe00::2\tip6-allrouters',
     own,
-    ...(aliases.length === 0 ? [] : ['', '# Entries added by HostAliases.', ...aliases]),
+    ...aliasesOf(pod),
     '',
   ].join('\n')
+}
+
+/** The text of /etc/hosts of a pod in the machine's network, from the machine's own. */
+export const formatHostNetworkHosts = (pod: CoreV1Pod, machineHosts: string): string =>
+  ['# Kubernetes-managed hosts file (host network).', machineHosts.trimEnd(), ...aliasesOf(pod), ''].join('\n')
+
+function aliasesOf({ spec: { hostAliases = [] } }: CoreV1Pod): readonly string[] {
+  if (hostAliases.length === 0) return []
+  return ['', '# Entries added by HostAliases.', ...hostAliases.map(({ ip, hostnames = [] }) => [ip, ...hostnames].join('\t'))]
 }

@@ -70,6 +70,7 @@ export class ImageManager {
     if (!/^[\w][\w./:@-]*$/.test(image) || /[A-Z]/.test(image.split(/[:@]/)[0]!.replace(/^[^/]*[.:][^/]*\//, ''))) {
       const message = `Failed to apply default image tag "${image}": couldn't parse image name "${image}": invalid reference format`
       recorder.event(about, 'Warning', 'InspectFailed', message)
+      recorder.event(about, 'Warning', 'Failed', 'Error: InvalidImageName')
       throw new ImageError('InvalidImageName', message, clock.now() + hopelessRetryMs)
     }
     const policy = pullPolicyOf(container)
@@ -81,6 +82,7 @@ export class ImageManager {
     if (policy === 'Never') {
       const message = `Container image "${image}" is not present with pull policy of Never`
       recorder.event(about, 'Warning', 'ErrImageNeverPull', message)
+      recorder.event(about, 'Warning', 'Failed', 'Error: ErrImageNeverPull')
       throw new ImageError('ErrImageNeverPull', message, clock.now() + hopelessRetryMs)
     }
     return (await this.#presentInstead(pod, container)) ?? this.#pull(pod, container)

@@ -100,6 +100,14 @@ export function nodeStatus(facts: NodeFacts, told: CoreV1NodeStatus | undefined)
       operatingSystem: 'linux',
       architecture: facts.architecture,
     },
+    ...(runtime.isUp
+      ? {
+          runtimeHandlers: [
+            { name: '', features: { recursiveReadOnlyMounts: runtime.machine.hasRecursiveReadOnly, userNamespaces: false } },
+          ],
+          features: { supplementalGroupsPolicy: false },
+        }
+      : {}),
     volumesInUse: [...facts.volumesInUse],
     images: [...facts.images]
       .sort((a, b) => b.sizeBytes - a.sizeBytes)
@@ -169,6 +177,7 @@ export function hasChanged(told: CoreV1Node['status'], next: CoreV1NodeStatus): 
       status?.daemonEndpoints,
       status?.nodeInfo,
       status?.volumesInUse ?? [],
+      status?.runtimeHandlers?.map(({ name, features }) => [name, features?.recursiveReadOnlyMounts]),
       status?.images?.map(({ names }) => (names?.length === 0 ? [] : names)),
     ])
   return strip(told) !== strip(next)

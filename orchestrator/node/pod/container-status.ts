@@ -16,6 +16,7 @@ import {
   newestAttempt,
 } from './pod-view.ts'
 import type { PodView } from './pod-view.ts'
+import { isRecursivelyReadOnly } from '../volumes/volume-manager.ts'
 import { backOffMessage } from './sync-pod.plan.ts'
 
 /** What a status needs beside the view. */
@@ -24,6 +25,8 @@ export interface StatusFacts {
   /** The prefix of containerIDs. */
   readonly scheme: string
   readonly nowMs: number
+  /** What the runtime can do for mounts. */
+  readonly hasRecursiveReadOnly: boolean
 }
 
 /** One container and everything that its status is computed from. */
@@ -57,6 +60,7 @@ export function containerStatus(
     started: state.running !== undefined && verdict?.isStarted === true,
     ...identityOf(subject),
     ...resourcesOf(subject),
+    ...volumeMountsOf(subject),
   }
 }
 
@@ -65,6 +69,24 @@ function resourcesOf({ newest, view }: Subject): Pick<CoreV1ContainerStatus, 're
   const resources = newest?.state === 'running' ? view.applied.get(newest.id) : undefined
   if (resources === undefined || Object.keys(resources).length === 0) return {}
   return { resources, ...(resources.requests === undefined ? {} : { allocatedResources: resources.requests }) }
+}
+
+/** How the volumes of a container that was made are mounted. */
+function volumeMountsOf({ container, newest, facts }: Subject): Pick<CoreV1ContainerStatus, 'volumeMounts'> {
+  const { volumeMounts = [] } = container
+  if (newest === undefined || volumeMounts.length === 0) return {}
+  return {
+    volumeMounts: volumeMounts.map((mount) => {
+      const { name, mountPath, readOnly } = mount
+      if (readOnly !== true) return { name, mountPath }
+      return {
+        name,
+        mountPath,
+        readOnly,
+        recursiveReadOnly: isRecursivelyReadOnly(mount, facts.hasRecursiveReadOnly) ? 'Enabled' : 'Disabled',
+      }
+    }),
+  }
 }
 
 /** An init container that has done its work counts as ready from then on. */
@@ -91,11 +113,11 @@ function stateOf(subject: Subject): CoreV1ContainerState {
   if (newest?.state === 'running') return { running: { startedAt: toTimestamp(newest.startedAtMs ?? newest.createdAtMs) } }
   if (subject.hasPodEnded) {
     if (newest?.state === 'exited') return { terminated: terminatedOf(newest, facts) }
-    return told?.state?.terminated === undefined ? lostState(told, facts) : told.state
+    return told?.state?.terminated === undefined ? lostState(subject) : told.state
   }
   // An ephemeral container is never made again: what was told of it stands.
   const isEphemeral = ephemeralContainersOf(view.pod).some(({ name }) => name === container.name)
-  if (newest === undefined && isEphemeral && told?.containerID !== undefined) return lostState(told, facts)
+  if (newest === undefined && isEphemeral && told?.containerID !== undefined) return lostState(subject)
   const hold = view.holds.get(container.name)
   if (hold !== undefined) return { waiting: { reason: hold.reason, message: hold.message } }
   if (newest?.state === 'exited') {
@@ -111,19 +133,31 @@ function isHeldBack({ container, view, facts }: Subject, ended: ObservedContaine
   return view.restartBackoff.remainingMs(container.name, ended.finishedAtMs ?? facts.nowMs, facts.nowMs) > 0
 }
 
-/** The pod has ended and nothing is left to look at: a container that ran is told as lost, one that did not keeps what was told. */
-function lostState(told: CoreV1ContainerStatus | undefined, facts: StatusFacts): CoreV1ContainerState {
-  if (told?.state?.running === undefined) return told?.state ?? { waiting: { reason: 'ContainerCreating' } }
+/** The pod has ended and nothing is left to look at: a container that ran, or was to run, is told as lost. One whose turn had not come keeps what was told. */
+function lostState({ container, view, facts, told }: Subject): CoreV1ContainerState {
+  const wasToRun = view.pod.spec.containers.includes(container) && isOver(view) && hasInitialized(view)
+  if (told?.state?.running === undefined && !wasToRun) return told?.state ?? { waiting: { reason: 'ContainerCreating' } }
   return {
     terminated: {
       exitCode: 137,
       reason: 'ContainerStatusUnknown',
       message: 'The container could not be located when the pod was terminated',
-      startedAt: told.state.running.startedAt ?? toTimestamp(0),
+      startedAt: told?.state?.running?.startedAt ?? toTimestamp(0),
       finishedAt: toTimestamp(facts.nowMs),
     },
   }
 }
+
+/** Nothing of the pod is here any more, and nothing is under way. */
+const isOver = ({ sandboxes, busy }: PodView) => sandboxes.length === 0 && busy.size === 0
+
+/** The main containers' turn had come. */
+const hasInitialized = (view: PodView) =>
+  initContainersOf(view.pod).every((container) => {
+    if (isSidecar(container)) return true
+    const told = view.pod.status?.initContainerStatuses?.find(({ name }) => name === container.name)
+    return (newestAttempt(view, container.name)?.exitCode ?? told?.state?.terminated?.exitCode) === 0
+  })
 
 function lastStateOf({ container, newest, view, facts, told }: Subject, state: CoreV1ContainerState): CoreV1ContainerState {
   if (newest === undefined) return told?.state?.terminated === undefined ? (told?.lastState ?? {}) : { terminated: told.state.terminated }

@@ -7,6 +7,8 @@ export interface NodeTerms {
   /** Kernel parameters beyond the safe ones that pods may set; `net.*` is a whole branch. */
   readonly allowedUnsafeSysctls: readonly string[]
   readonly hasAppArmor: boolean
+  /** Containers can have exactly the groups that their pod names, without those of their image. */
+  readonly hasStrictGroups: boolean
 }
 
 /** Those that a pod can set without any effect on others, as upstream. */
@@ -30,7 +32,7 @@ const ipcSysctls = /^(kernel\.(sem|shm\w*|msg\w*)|fs\.mqueue\..+)$/
 
 /** Why this node does not take a pod at all, in the words of the kubelet: its phase becomes Failed. Checked before anything of it runs. */
 export function rejectionOf(pod: CoreV1Pod, terms: NodeTerms): { readonly reason: string; readonly message: string } | undefined {
-  return sysctlRejection(pod, terms) ?? appArmorRejection(pod, terms)
+  return sysctlRejection(pod, terms) ?? appArmorRejection(pod, terms) ?? groupsRejection(pod, terms)
 }
 
 function sysctlRejection({ spec }: CoreV1Pod, { allowedUnsafeSysctls }: NodeTerms): ReturnType<typeof rejectionOf> {
@@ -53,4 +55,9 @@ function appArmorRejection(pod: CoreV1Pod, { hasAppArmor }: NodeTerms): ReturnTy
     return type !== undefined && type !== 'Unconfined'
   })
   return isAsked ? { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' } : undefined
+}
+
+function groupsRejection({ spec }: CoreV1Pod, { hasStrictGroups }: NodeTerms): ReturnType<typeof rejectionOf> {
+  if (hasStrictGroups || spec.securityContext?.supplementalGroupsPolicy !== 'Strict') return undefined
+  return { reason: 'SupplementalGroupsPolicyNotSupported', message: 'SupplementalGroupsPolicy=Strict is not supported in this node' }
 }

@@ -6,7 +6,7 @@ import { observed, testContainer, testPod, view } from './pod-fixtures.ts'
 import { isRestartable } from './pod-view.ts'
 import { planPod } from './sync-pod.plan.ts'
 
-const terms: NodeTerms = { allowedUnsafeSysctls: ['kernel.msg*', 'net.core.somaxconn'], hasAppArmor: false }
+const terms: NodeTerms = { allowedUnsafeSysctls: ['kernel.msg*', 'net.core.somaxconn'], hasAppArmor: false, hasStrictGroups: false }
 const sysctl = (name: string, spec: Partial<CoreV1PodSpec> = {}): Partial<CoreV1PodSpec> => ({
   ...spec,
   securityContext: { sysctls: [{ name, value: '1' }] },
@@ -28,6 +28,12 @@ test.each<[string, Partial<CoreV1PodSpec>, string | undefined]>([
     sysctl('kernel.msgmax', { hostIPC: true }),
     'SysctlForbidden: forbidden sysctl: "kernel.msgmax" not allowed with host ipc enabled',
   ],
+  [
+    'exactly these groups where the runtime adds others',
+    { securityContext: { supplementalGroupsPolicy: 'Strict' } },
+    'SupplementalGroupsPolicyNotSupported: SupplementalGroupsPolicy=Strict is not supported in this node',
+  ],
+  ['these groups among others', { securityContext: { supplementalGroupsPolicy: 'Merge' } }, undefined],
   [
     'AppArmor where the kernel has none',
     { containers: [testContainer('a', { securityContext: { appArmorProfile: { type: 'RuntimeDefault' } } })] },

@@ -1,9 +1,9 @@
-import { open } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import type { CoreV1Container, CoreV1EphemeralContainer, CoreV1Pod } from '../../api/generated/kinds.ts'
 import { ConfigurationError } from '../container/configuration-error.ts'
 import { containerConfig, identityOf } from '../container/container-config.ts'
 import type { ContainerConfigInput } from '../container/container-config.ts'
-import { dnsConfigOf, formatHosts, formatResolvConf, hostnameOf } from '../container/dns.ts'
+import { dnsConfigOf, formatHostNetworkHosts, formatHosts, formatResolvConf, innerNameOf } from '../container/dns.ts'
 import { makeEnvironment } from '../container/environment.ts'
 import type { NodeFacts } from '../container/field-reference.ts'
 import { cgroupParentOf, containerResources } from '../container/resources.ts'
@@ -39,13 +39,13 @@ export class PodOperations {
 
   /** Address, resolver files, sandbox. */
   async createSandbox(pod: CoreV1Pod, attempt: number): Promise<ObservedContainer> {
-    const { runtime, settings } = this.#services
+    const { runtime } = this.#services
     const machine = this.#machine()
     if (pod.spec.hostUsers === false && runtime.traits.isReal)
       throw new Error("can't set spec.hostUsers: user namespaces are not supported by the container runtime")
     const network = this.#networkOf(pod)
     await this.#makeCgroup(pod, machine)
-    if (runtime.traits.isReal) await this.#writeResolverFiles(pod, network.kind === 'host' ? settings.hostIp : network.ip)
+    if (runtime.traits.isReal) await this.#writeResolverFiles(pod, network)
     const handler = await this.#handlerOf(pod)
     return runtime.createSandbox({ ...this.#sandboxConfig(pod, attempt, network, machine), ...(handler === undefined ? {} : { handler }) })
   }
@@ -184,7 +184,7 @@ export class PodOperations {
       owner,
       pod: identityOf(pod),
       attempt,
-      ...hostnameOf(pod, settings.clusterDomain),
+      ...innerNameOf(pod, settings.clusterDomain),
       network,
       portMappings: network.kind === 'host' ? [] : portMappingsOf(pod),
       dns: dnsConfigOf({ pod, clusterDns: settings.clusterDns, clusterDomain: settings.clusterDomain, host: settings.hostDns }),
@@ -197,14 +197,15 @@ export class PodOperations {
     }
   }
 
-  async #writeResolverFiles(pod: CoreV1Pod, podIp: string): Promise<void> {
+  async #writeResolverFiles(pod: CoreV1Pod, network: SandboxConfig['network']): Promise<void> {
     const { volumes, settings } = this.#services
     const uid = pod.metadata.uid!
+    const hosts =
+      network.kind === 'host'
+        ? formatHostNetworkHosts(pod, await readFile(settings.hostsPath, 'utf8').catch(() => ''))
+        : formatHosts(pod, network.ip, settings.clusterDomain)
     const dns = dnsConfigOf({ pod, clusterDns: settings.clusterDns, clusterDomain: settings.clusterDomain, host: settings.hostDns })
-    await Promise.all([
-      volumes.writePodFile(uid, 'etc/resolv.conf', formatResolvConf(dns)),
-      volumes.writePodFile(uid, 'etc/hosts', formatHosts(pod, podIp, settings.clusterDomain)),
-    ])
+    await Promise.all([volumes.writePodFile(uid, 'etc/resolv.conf', formatResolvConf(dns)), volumes.writePodFile(uid, 'etc/hosts', hosts)])
   }
 
   #contentInput(pod: CoreV1Pod, podIp: string) {
@@ -239,7 +240,7 @@ export class PodOperations {
     const { volumes } = this.#services
     const uid = pod.metadata.uid!
     const [mounts, terminationLog] = await Promise.all([
-      volumes.mountsOf(pod, container, environment),
+      volumes.mountsOf(pod, container, { environment, hasRecursiveReadOnly: this.#machine().hasRecursiveReadOnly }),
       volumes.terminationLog(uid, container.name, attempt),
     ])
     const etc = (name: string): Mount => ({
@@ -249,7 +250,7 @@ export class PodOperations {
     })
     const own = [
       etc('resolv.conf'),
-      ...(pod.spec.hostNetwork === true ? [] : [etc('hosts')]),
+      etc('hosts'),
       { hostPath: terminationLog, containerPath: container.terminationMessagePath ?? defaultTerminationPath, isReadOnly: false },
     ]
     const taken = new Set(mounts.map(({ containerPath }) => containerPath))

@@ -46,6 +46,8 @@ export interface NodeSettings {
   readonly clusterDns: readonly string[]
   readonly clusterDomain: string
   readonly hostDns: DnsConfig
+  /** The machine's own /etc/hosts. */
+  readonly hostsPath: string
   readonly allocatable: Readonly<Record<string, string>>
   /** Where seccomp profiles of `type: Localhost` are. */
   readonly seccompFolder: string

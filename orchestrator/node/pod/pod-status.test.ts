@@ -18,7 +18,7 @@ const looping = () => {
 
 const statusOf = (given: Partial<PodView>) => {
   const whole = view({ firstSeenMs: nowMs, ...given })
-  return podStatus(whole, planPod(whole, nowMs), { hostIp: '10.0.0.1', scheme: 'docker', nowMs })
+  return podStatus(whole, planPod(whole, nowMs), { hostIp: '10.0.0.1', scheme: 'docker', nowMs, hasRecursiveReadOnly: false })
 }
 
 const conditionsOf = (given: Partial<PodView>) =>
@@ -144,5 +144,38 @@ describe('the status of a pod', () => {
   it('is the same whatever the order of its fields', () => {
     expect(isSameStatus({ phase: 'Running', hostIP: 'a' }, { hostIP: 'a', phase: 'Running' })).toBe(true)
     expect(isSameStatus({ phase: 'Running' }, { phase: 'Pending' })).toBe(false)
+  })
+})
+
+describe('a container that never ran', () => {
+  const stateOf = (given: Partial<PodView>) => statusOf({ sandboxes: [], ...given }).containerStatuses?.[0]?.state
+  const late = { activeDeadlineSeconds: 1 }
+  const told = { startTime: '2000-01-01T00:00:00Z' }
+
+  it('is told as lost when its pod is over', () => {
+    expect(stateOf({ pod: { ...testPod(late), status: told } })?.terminated).toMatchObject({
+      exitCode: 137,
+      reason: 'ContainerStatusUnknown',
+    })
+    expect(stateOf({ pod: { ...testPod(late), status: told }, busy: new Set(['main']) })).toHaveProperty('waiting')
+  })
+
+  it('still waits for its turn where an init container did not let it', () => {
+    const pod = { ...testPod({ ...late, initContainers: [testContainer('init')] }), status: told }
+    expect(stateOf({ pod })).toHaveProperty('waiting')
+    expect(stateOf({ pod, containers: [observed('init', 'exited')] })).toHaveProperty('terminated')
+  })
+
+  it('has told how its volumes are mounted only when it was made', () => {
+    const volumeMounts = [
+      { name: 'a', mountPath: '/a' },
+      { name: 'b', mountPath: '/b', readOnly: true },
+    ]
+    const pod = testPod({ containers: [testContainer('main', { volumeMounts })] })
+    expect(statusOf({ pod }).containerStatuses?.[0]).not.toHaveProperty('volumeMounts')
+    expect(statusOf({ pod, containers: [observed('main', 'running')] }).containerStatuses?.[0]?.volumeMounts).toEqual([
+      { name: 'a', mountPath: '/a' },
+      { name: 'b', mountPath: '/b', readOnly: true, recursiveReadOnly: 'Disabled' },
+    ])
   })
 })

@@ -47,7 +47,7 @@ export class PodWorker {
   #isCleanedUp = false
   readonly #volumes: PodVolumes
   readonly #rejection: PodView['rejection']
-  #isRejectionTold = false
+  #isFailureTold = false
   #isQueued = false
   #isStopped = false
   #timer: Timer | undefined
@@ -208,16 +208,18 @@ export class PodWorker {
     this.#trackProbes()
     const view = this.#view()
     const plan = planPod(view, nowMs)
-    if (plan.failure !== undefined && plan.failure === this.#rejection) this.#tellRejection(plan.failure)
+    if (plan.failure !== undefined && view.told?.phase !== 'Failed') this.#tellFailure(plan.failure)
     for (const action of plan.actions) this.#perform(action, view, plan)
     if (this.#volumes.isDue(nowMs) && !plan.hasEnded) this.#run(volumesKey, () => this.#prepareVolumes())
     this.#report(plan, nowMs)
     this.#setTimer(plan, nowMs)
   }
 
-  #tellRejection({ reason, message }: NonNullable<PodView['rejection']>): void {
-    if (!this.#isRejectionTold) this.#services.recorder.event(this.#pod, 'Warning', reason, message)
-    this.#isRejectionTold = true
+  /** Of an eviction tells who decided on it. */
+  #tellFailure(failure: NonNullable<PodPlan['failure']>): void {
+    if (this.#isFailureTold || this.isEvicted) return
+    this.#isFailureTold = true
+    this.#services.recorder.event(this.#pod, failure === this.#rejection ? 'Warning' : 'Normal', failure.reason, failure.message)
   }
 
   #view(): PodView {
@@ -379,8 +381,9 @@ export class PodWorker {
   }
 
   #computeStatus(plan: PodPlan, nowMs: number): CoreV1PodStatus {
-    const { settings, runtime } = this.#services
-    return podStatus(this.#view(), plan, { hostIp: settings.hostIp, scheme: runtime.traits.scheme, nowMs })
+    const { settings, runtime, machine } = this.#services
+    const { hasRecursiveReadOnly = false } = machine() ?? {}
+    return podStatus(this.#view(), plan, { hostIp: settings.hostIp, scheme: runtime.traits.scheme, nowMs, hasRecursiveReadOnly })
   }
 
   #report(plan: PodPlan, nowMs: number): void {

@@ -6,7 +6,7 @@ import { planPod } from './sync-pod.plan.ts'
 
 const small = { requests: { cpu: '100m' }, limits: { cpu: '200m' } }
 const big = { requests: { cpu: '300m' }, limits: { cpu: '400m' } }
-const facts = { hostIp: '10.0.0.1', scheme: 'docker', nowMs: 0 }
+const facts = { hostIp: '10.0.0.1', scheme: 'docker', nowMs: 0, hasRecursiveReadOnly: false }
 
 describe('a resize in place', () => {
   it('updates a container that has something else, and restarts it where its policy asks for that', () => {

@@ -59,6 +59,8 @@ export interface RuntimeInfo {
   readonly architecture: string
   readonly cgroupDriver: 'cgroupfs' | 'systemd' | 'none'
   readonly cgroupVersion: 1 | 2
+  /** Mounts can be made read-only with all that is mounted below them. */
+  readonly hasRecursiveReadOnly: boolean
   readonly kernelVersion: string
   readonly osImage: string
   readonly cpus: number
@@ -164,6 +166,8 @@ export interface Mount {
   readonly hostPath: string
   readonly containerPath: string
   readonly isReadOnly: boolean
+  /** What is mounted below it cannot be written to either. */
+  readonly isRecursivelyReadOnly?: boolean
   readonly propagation?: 'rprivate' | 'rslave' | 'rshared'
 }
 

@@ -41,7 +41,8 @@ const input = (claim: CoreV1PersistentVolumeClaim | undefined, bound?: CoreV1Per
   source: testSource({ claim: async () => claim, volume: async () => bound }),
   tokens: testTokens(),
 })
-const placeOf = async () => (await volumes.mountsOf(pod, pod.spec.containers[0]!, new Map()))[0]!.hostPath
+const placeOf = async () =>
+  (await volumes.mountsOf(pod, pod.spec.containers[0]!, { environment: new Map(), hasRecursiveReadOnly: false }))[0]!.hostPath
 
 it('a folder of this node outlives the pod, and the next pod finds what was written', async () => {
   const bound = volume({ csi: { driver: localDriver, volumeHandle: 'pvc-1' } })

@@ -8,11 +8,13 @@ import type {
   CoreV1PersistentVolumeClaim,
   CoreV1Pod,
   CoreV1Volume,
+  CoreV1VolumeMount,
 } from '../../api/generated/kinds.ts'
 import { driverOf } from '../../api/migrated-drivers.ts'
 import { valueOf } from '../../api/quantity.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { ConfigurationError } from '../container/configuration-error.ts'
+import { podLimits } from '../pod/pod-cgroups.ts'
 import type { Device, Mount } from '../runtime/runtime.ts'
 import { writeAtomically } from './atomic-directory.ts'
 import { prepareClaimVolume } from './claim-volume.ts'
@@ -105,12 +107,18 @@ export class VolumeManager {
   }
 
   /** What a container's volumeMounts come to on this machine. `environment` is for `subPathExpr`. */
-  async mountsOf(pod: CoreV1Pod, container: CoreV1Container, environment: ReadonlyMap<string, string>): Promise<Mount[]> {
+  async mountsOf(
+    pod: CoreV1Pod,
+    container: CoreV1Container,
+    { environment, hasRecursiveReadOnly }: { readonly environment: ReadonlyMap<string, string>; readonly hasRecursiveReadOnly: boolean },
+  ): Promise<Mount[]> {
     return Promise.all(
       (container.volumeMounts ?? []).map(async (mount): Promise<Mount> => {
         const volume = pod.spec.volumes?.find(({ name }) => name === mount.name)
         if (volume === undefined)
           throw new ConfigurationError(`volume "${mount.name}" of container "${container.name}" is not defined by the pod`)
+        if (mount.recursiveReadOnly === 'Enabled' && !hasRecursiveReadOnly)
+          throw new ConfigurationError(`volume "${mount.name}" requested recursive read-only mode, but it is not supported by the runtime`)
         return {
           hostPath: await subPathOf(await this.#placeOf(pod, volume), mount, environment),
           containerPath: mount.mountPath,
@@ -121,6 +129,7 @@ export class VolumeManager {
             volume.secret !== undefined ||
             volume.downwardAPI !== undefined ||
             volume.projected !== undefined,
+          ...(isRecursivelyReadOnly(mount, hasRecursiveReadOnly) ? { isRecursivelyReadOnly: true } : {}),
           ...(mount.mountPropagation === 'Bidirectional' ? { propagation: 'rshared' as const } : {}),
           ...(mount.mountPropagation === 'HostToContainer' ? { propagation: 'rslave' as const } : {}),
         }
@@ -192,7 +201,7 @@ export class VolumeManager {
     }
     const path = this.#pathOf(input.pod, volume)
     if (volume.emptyDir !== undefined) {
-      await prepareEmptyDir(path, volume, input.pod)
+      await prepareEmptyDir(path, volume, input)
       return undefined
     }
     if (volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined) {
@@ -239,6 +248,10 @@ export class VolumeManager {
   }
 }
 
+/** Whether nothing below a mount can be written to. */
+export const isRecursivelyReadOnly = ({ recursiveReadOnly }: CoreV1VolumeMount, isPossible: boolean): boolean =>
+  isPossible && (recursiveReadOnly === 'Enabled' || recursiveReadOnly === 'IfPossible')
+
 const isOnDisk = ({ emptyDir }: CoreV1Volume) => emptyDir !== undefined && (emptyDir.medium ?? '') === ''
 
 function setUpFailed({ name }: CoreV1Volume, cause: Error): ConfigurationError {
@@ -258,12 +271,12 @@ function unsupported(volume: CoreV1Volume, hasDriver: (name: string) => boolean 
   return `no volume plugin matched: ${kind} is not supported by this node (it has hostPath, emptyDir, configMap, secret, downwardAPI, projected and persistentVolumeClaim)`
 }
 
-async function prepareEmptyDir(path: string, volume: CoreV1Volume, pod: CoreV1Pod): Promise<void> {
+async function prepareEmptyDir(path: string, volume: CoreV1Volume, { pod, facts }: ContentInput): Promise<void> {
   await mkdir(path, { recursive: true })
   await chmod(path, 0o777)
   if (volume.emptyDir?.medium === 'Memory' && !(await isMountPoint(path))) {
-    const size = valueOf(volume.emptyDir.sizeLimit)
-    await run('mount', ['-t', 'tmpfs', ...(size === 0 ? [] : ['-o', `size=${size}`]), 'tmpfs', path])
+    const size = memoryVolumeBytes(pod, volume, valueOf(facts.allocatable['memory']))
+    await run('mount', ['-t', 'tmpfs', ...(size === 0 ? [] : ['-o', `size=${size}`]), 'tmpfs', path], { timeout: mountTimeoutMs })
     await chmod(path, 0o777)
   }
   if (volume.emptyDir?.medium?.startsWith('HugePages') === true && !(await isMountPoint(path))) {
@@ -277,6 +290,12 @@ async function prepareEmptyDir(path: string, volume: CoreV1Volume, pod: CoreV1Po
     await chown(path, 0, group)
     await chmod(path, 0o2777)
   }
+}
+
+/** No more than the volume, the pod and the node have of memory, as far as each of them says: 0 where none does. */
+export function memoryVolumeBytes(pod: CoreV1Pod, { emptyDir }: CoreV1Volume, allocatableBytes: number): number {
+  const limits = [valueOf(emptyDir?.sizeLimit), podLimits(pod).memoryBytes ?? 0, allocatableBytes].filter((bytes) => bytes > 0)
+  return limits.length === 0 ? 0 : Math.min(...limits)
 }
 
 /** The one size of huge pages that a pod asks for. */

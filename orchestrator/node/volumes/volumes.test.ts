@@ -7,7 +7,7 @@ import { testContainer, testPod } from '../pod/pod-fixtures.ts'
 import { writeAtomically } from './atomic-directory.ts'
 import type { ContentInput } from './volume-content.ts'
 import { noDrivers, testSource, testTokens } from './volume-fixtures.ts'
-import { VolumeManager } from './volume-manager.ts'
+import { memoryVolumeBytes, VolumeManager } from './volume-manager.ts'
 
 let directory: string
 let volumes: VolumeManager
@@ -46,6 +46,8 @@ describe('an atomic directory', () => {
     await expect(writeAtomically(directory, files({ [path]: 'x' }), 'g')).rejects.toThrow('file path')
   })
 })
+
+const plain = { environment: new Map<string, string>(), hasRecursiveReadOnly: false }
 
 describe('the volumes of a pod', () => {
   const pod = testPod({
@@ -101,7 +103,7 @@ describe('the volumes of a pod', () => {
 
   it('are mounted by path, parts of them too', async () => {
     await volumes.prepare(input(pod, { k: 'v' }))
-    const mounts = await volumes.mountsOf(pod, pod.spec.containers[0]!, new Map())
+    const mounts = await volumes.mountsOf(pod, pod.spec.containers[0]!, plain)
     expect(mounts.map(({ containerPath, isReadOnly }) => [containerPath, isReadOnly])).toEqual([
       ['/etc/app', true],
       ['/data', false],
@@ -109,10 +111,34 @@ describe('the volumes of a pod', () => {
     expect(mounts[1]!.hostPath).toMatch(/empty\/part$/)
   })
 
+  it('are read-only with what is below them as far as the runtime can', async () => {
+    const mountsOf = async (recursiveReadOnly: string, hasRecursiveReadOnly: boolean) => {
+      const container = testContainer('main', { volumeMounts: [{ name: 'empty', mountPath: '/data', readOnly: true, recursiveReadOnly }] })
+      const [mount] = await volumes.mountsOf(pod, container, { ...plain, hasRecursiveReadOnly })
+      return mount!.isRecursivelyReadOnly
+    }
+    await volumes.prepare(input(pod, { k: 'v' }))
+    expect(await mountsOf('Enabled', true)).toBe(true)
+    expect(await mountsOf('IfPossible', true)).toBe(true)
+    expect(await mountsOf('IfPossible', false)).toBeUndefined()
+    expect(await mountsOf('Disabled', true)).toBeUndefined()
+    await expect(mountsOf('Enabled', false)).rejects.toThrow('volume "empty" requested recursive read-only mode, but it is not supported')
+  })
+
+  it.each([
+    [{}, {}, 8e9],
+    [{ sizeLimit: '1M' }, {}, 1e6],
+    [{ sizeLimit: '1M' }, { memory: '500k' }, 5e5],
+    [{ sizeLimit: '1T' }, {}, 8e9],
+  ])('in memory are no larger than volume %o, pod %o and node allow', (emptyDir, limits, bytes) => {
+    const volume = { name: 'x', emptyDir: { medium: 'Memory', ...emptyDir } }
+    expect(memoryVolumeBytes(testPod({ containers: [testContainer('main', { resources: { limits } })] }), volume, 8e9)).toBe(bytes)
+  })
+
   it('do not let a link lead out of them', async () => {
     await volumes.prepare(input(pod, { k: 'v' }))
     await symlink('/etc', join(volumes.podDirectory('uid-1'), 'volumes/kubernetes.io~empty-dir/empty/part'))
-    await expect(volumes.mountsOf(pod, pod.spec.containers[0]!, new Map())).rejects.toThrow('leads out of volume "empty"')
+    await expect(volumes.mountsOf(pod, pod.spec.containers[0]!, plain)).rejects.toThrow('leads out of volume "empty"')
   })
 
   it.each([

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode'
-import type { ContainerConfig, ContainerResources, ContainerSecurity, Device, PortMapping, SandboxConfig } from '../runtime.ts'
+import type { ContainerConfig, ContainerResources, ContainerSecurity, Device, Mount, PortMapping, SandboxConfig } from '../runtime.ts'
 import { containerLabels, dockerName, sandboxLabels } from './docker-labels.ts'
 
 /** Log files stay below ten files of 10 MiB, as the kubelet keeps them by default. */
@@ -77,7 +77,7 @@ export function containerOptions(config: ContainerConfig, minOomScoreAdjust: num
         Source: mount.hostPath,
         Target: mount.containerPath,
         ReadOnly: mount.isReadOnly,
-        BindOptions: { Propagation: mount.propagation ?? 'rprivate' },
+        BindOptions: bindOptions(mount),
       })),
       ...(config.handler === undefined ? {} : { Runtime: config.handler }),
       ...(config.devices.length === 0 ? {} : { Devices: config.devices.map(deviceOf) }),
@@ -88,6 +88,12 @@ export function containerOptions(config: ContainerConfig, minOomScoreAdjust: num
     },
   }
 }
+
+/** Engines before 25 know nothing of the last two, and make nothing read-only below a mount. */
+const bindOptions = ({ propagation = 'rprivate', isReadOnly, isRecursivelyReadOnly }: Mount) => ({
+  Propagation: propagation,
+  ...(isReadOnly ? (isRecursivelyReadOnly === true ? { ReadOnlyForceRecursive: true } : { ReadOnlyNonRecursive: true }) : {}),
+})
 
 function pidMode({ pidNamespace, sandboxId }: ContainerConfig): Docker.HostConfig {
   if (pidNamespace === 'own') return {}

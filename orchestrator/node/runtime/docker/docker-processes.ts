@@ -69,7 +69,7 @@ export async function execToEnd(options: {
   }
   const { promise: timedOut, reject } = Promise.withResolvers<never>()
   const timer = clock.setTimer(timeoutMs, () =>
-    reject(new RuntimeError('timeout', `command ${JSON.stringify(command.join(' '))} timed out`)),
+    reject(new RuntimeError('timeout', `command timed out: ${JSON.stringify(command.join(' '))} timed out after ${timeoutMs / 1000}s`)),
   )
   try {
     return { exitCode: await Promise.race([streams.exitCode(), timedOut]), output }

@@ -71,6 +71,7 @@ export class DockerRuntime implements ContainerRuntime {
       architecture: goArchitecture[info.Architecture] ?? String(info.Architecture),
       cgroupDriver: info.CgroupDriver === 'systemd' ? 'systemd' : info.CgroupDriver === 'none' ? 'none' : 'cgroupfs',
       cgroupVersion: info.CgroupVersion === '2' ? 2 : 1,
+      hasRecursiveReadOnly: isAtLeast(info.ServerVersion, 25) && isAtLeast(info.KernelVersion, 5, 12),
       kernelVersion: String(info.KernelVersion),
       osImage: String(info.OperatingSystem),
       cpus: Number(info.NCPU),
@@ -347,6 +348,14 @@ export class DockerRuntime implements ContainerRuntime {
     this.#terminals.delete(id)
     this.#unattached.delete(id)
   }
+}
+
+/** Is the version, of which only the first two numbers count, as new as this? */
+function isAtLeast(version: unknown, major: number, minor = 0): boolean {
+  const [first = 0, second = 0] = String(version)
+    .split('.')
+    .map((part) => Number.parseInt(part, 10))
+  return first > major || (first === major && second >= minor)
 }
 
 /** Docker writes year 1 where there is no time. */

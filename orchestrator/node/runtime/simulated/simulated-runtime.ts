@@ -87,6 +87,7 @@ export class SimulatedRuntime implements ContainerRuntime {
       architecture,
       cgroupDriver: 'none',
       cgroupVersion: 2,
+      hasRecursiveReadOnly: true,
       kernelVersion: 'simulated',
       osImage: 'Simulated',
       cpus,
