@@ -30,8 +30,8 @@ export interface PipelineOptions {
   readonly settings: LogSettings
   /** Started and stopped by the pipeline. */
   readonly sinks: readonly LogSink[]
-  /** Figures of the store. */
-  readonly storeFigures: () => readonly LogFigure[]
+  /** Figures of what the pipeline does not know: the store, the thread. */
+  readonly moreFigures: () => readonly LogFigure[]
   /** How often everything is looked at, whatever the kernel tells; 10 s by default. */
   readonly sweepMs?: number
 }
@@ -166,7 +166,7 @@ export class Pipeline {
   }
 
   families(): readonly LogFamily[] {
-    return [...familiesOf(this.status(), this.#options.storeFigures()), ...this.#metrics.families()]
+    return [...familiesOf(this.status(), this.#options.moreFigures()), ...this.#metrics.families()]
   }
 
   #follow(options: FollowOptions): FollowedPath {

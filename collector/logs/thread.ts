@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { systemClock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { systemRandom } from '../../lib/random.ts'
-import type { LogAnswer, LogContext, LogRequest, LogRoutes } from './context.ts'
+import type { LogAnswer, LogContext, LogFigure, LogRequest, LogRoutes } from './context.ts'
 import { Pipeline } from './pipeline.ts'
 import type { FromThread, ThreadData, ToThread } from './protocol.ts'
 import type { LogSink } from './sinks/sink.ts'
@@ -22,7 +22,7 @@ class PipelineThread {
   constructor(port: MessagePort, { settings }: ThreadData, { context, sinks, store }: ThreadParts) {
     this.#port = port
     this.#log = context.log
-    this.#pipeline = new Pipeline({ context, settings, sinks, storeFigures: () => store?.figures() ?? [] })
+    this.#pipeline = new Pipeline({ context, settings, sinks, moreFigures: () => [...memoryFigures(), ...(store?.figures() ?? [])] })
     this.#routes = { '/status': async () => this.#status(), ...store?.routes }
   }
 
@@ -100,6 +100,15 @@ class PipelineThread {
   #send(message: FromThread): void {
     this.#port.postMessage(message, [])
   }
+}
+
+/** What this thread holds, of the memory of its process. */
+function memoryFigures(): readonly LogFigure[] {
+  const { heapTotal, arrayBuffers } = process.memoryUsage()
+  return [
+    { name: 'thread_heap_bytes', type: 'gauge', help: 'Memory of the objects of the thread that collects logs', value: heapTotal },
+    { name: 'thread_buffer_bytes', type: 'gauge', help: 'Memory of the buffers of the thread that collects logs', value: arrayBuffers },
+  ]
 }
 
 interface ThreadParts {

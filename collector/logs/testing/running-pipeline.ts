@@ -52,7 +52,7 @@ export class RunningPipeline {
       context: { clock: systemClock, random: seededRandom(1), log: this.#log, nodeName: 'n1', dataFolder: join(this.folder, '.state') },
       settings: { ...defaultLogSettings, docker: undefined, ...this.#settings },
       sinks: this.#sinks,
-      storeFigures: () => [],
+      moreFigures: () => [],
       sweepMs: 300,
     })
     await this.pipeline.start()
