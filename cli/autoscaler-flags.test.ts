@@ -31,6 +31,9 @@ test('the flags give the same settings again', () => {
     nodes: { min: 2, max: 5 },
     expanders: ['random'],
   })
+  const balanced = parseOptions(['--balance-similar-node-groups', '--balancing-ignore-label=a', '--balancing-ignore-label=b.example/c'])
+  expect(balanced.autoscaler.balancing).toEqual({ ignoredLabels: ['a', 'b.example/c'] })
+  expect(parseOptions(toFlags(balanced)).autoscaler).toEqual(balanced.autoscaler)
 })
 
 describe('what makes no sense is refused', () => {
@@ -39,6 +42,8 @@ describe('what makes no sense is refused', () => {
     { flags: ['--autoscale-nodes=3:1'], problem: 'MIN not above MAX' },
     { flags: ['--autoscale-nodes=1:2', '--nodes=3'], problem: 'MAX is below --nodes (3)' },
     { flags: ['--autoscale-nodes=1:2', '--cloud-config=x'], problem: 'not both' },
+    { flags: ['--balancing-ignore-label=pool'], problem: 'goes with --balance-similar-node-groups' },
+    { flags: ['--balance-similar-node-groups', '--balancing-ignore-label='], problem: '"" is not the name of a label' },
     { flags: ['--expander=best'], problem: '"best" is not one of least-waste' },
     { flags: ['--scan-interval=0'], problem: 'is not a number from 1' },
     { flags: ['--scale-down-utilization-threshold=2'], problem: 'is not a number from 0 to 1' },

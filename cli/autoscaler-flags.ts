@@ -1,5 +1,5 @@
 import { expanderNames } from '../orchestrator/autoscaler/settings.ts'
-import type { ExpanderName } from '../orchestrator/autoscaler/settings.ts'
+import type { Balancing, ExpanderName } from '../orchestrator/autoscaler/settings.ts'
 import { decimal, pathOf } from './option-values.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -14,6 +14,7 @@ export interface AutoscalerFlags {
   readonly scaleDownDelayAfterAddMs: number
   readonly scaleDownUtilizationThreshold: number
   readonly expanders: readonly ExpanderName[]
+  readonly balancing: Balancing | undefined
 }
 
 /** The flags, in the order of the help text. */
@@ -29,6 +30,8 @@ export const autoscalerFlags = {
     fallback: 'least-waste',
     help: `which group grows: ${expanderNames.join(', ')}; several are asked one after another`,
   },
+  'balance-similar-node-groups': { help: 'groups whose nodes are alike grow to the same size' },
+  'balancing-ignore-label': { value: 'LABEL', isRepeatable: true, help: 'a label in which nodes that are alike may differ' },
 } as const
 
 type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>
@@ -58,6 +61,7 @@ export function autoscalerSettings(values: Values, startedNodes: number): Autosc
       autoscalerFlags['scale-down-utilization-threshold'].fallback,
       [0, 1],
     ),
+    balancing: balancingOf(values),
     expanders: (text('expander') ?? autoscalerFlags.expander.fallback).split(',').map(expanderIn),
   }
 }
@@ -72,7 +76,18 @@ export function toAutoscalerFlags(flags: AutoscalerFlags): string[] {
     `--scale-down-delay-after-add=${flags.scaleDownDelayAfterAddMs / 1000}`,
     `--scale-down-utilization-threshold=${flags.scaleDownUtilizationThreshold}`,
     `--expander=${flags.expanders.join(',')}`,
+    ...(flags.balancing === undefined ? [] : ['--balance-similar-node-groups']),
+    ...(flags.balancing?.ignoredLabels ?? []).map((label) => `--balancing-ignore-label=${label}`),
   ]
+}
+
+function balancingOf(values: Values): Balancing | undefined {
+  const ignoredLabels = (values['balancing-ignore-label'] as readonly string[] | undefined) ?? []
+  const wrong = ignoredLabels.find((label) => !/^[A-Za-z0-9][\w./-]*$/.test(label))
+  if (wrong !== undefined) throw new UsageError(`--balancing-ignore-label: ${JSON.stringify(wrong)} is not the name of a label`)
+  if (values['balance-similar-node-groups'] === true) return { ignoredLabels }
+  if (ignoredLabels.length > 0) throw new UsageError('--balancing-ignore-label goes with --balance-similar-node-groups')
+  return undefined
 }
 
 function boundsIn(text: string, startedNodes: number): { readonly min: number; readonly max: number } {

@@ -27,6 +27,8 @@ import { planScaleUp } from './scale-up.plan.ts'
 import type { ScaleUpOption, ScaleUpPlan } from './scale-up.plan.ts'
 import { defaultSettings } from './settings.ts'
 import type { AutoscalerSettings } from './settings.ts'
+import { balanceGrowth } from './similar-groups.plan.ts'
+import type { Growth } from './similar-groups.plan.ts'
 import { Simulation } from './simulation.ts'
 import { describeStatus } from './status.ts'
 import type { Transitions } from './status.ts'
@@ -207,7 +209,7 @@ class AutoscalingLoop implements ClusterAutoscaler {
   async #scaleUp({ groups }: Round, pods: readonly CoreV1Pod[], now: number): Promise<boolean> {
     for (const group of groups) {
       const short = group.minSize - group.targetSize
-      if (short > 0 && !group.isBackedOff) await this.#grow(group, short, [], now)
+      if (short > 0 && !group.isBackedOff) await this.#grow({ group, nodes: short }, now)
     }
     if (pods.length > 0) {
       const plan = planScaleUp(
@@ -217,34 +219,44 @@ class AutoscalingLoop implements ClusterAutoscaler {
       )
       this.#reportHopeless(plan, now)
       const best = chooseOption(plan.options, this.#settings.expanders, { random: this.#options.random, priorities: this.#priorities() })
-      if (best !== undefined) await this.#grow(best.group, best.nodes, best.pods, now)
+      if (best !== undefined) await this.#growFor(best, plan.options, now)
       if (best !== undefined || plan.waiting.length > 0) return true
     }
     return groups.some(({ upcoming }) => upcoming > 0)
   }
 
-  async #grow(group: ScaleUpOption['group'], delta: number, pods: readonly CoreV1Pod[], now: number): Promise<void> {
+  async #growFor(best: ScaleUpOption, options: readonly ScaleUpOption[], now: number): Promise<void> {
+    const { balancing } = this.#settings
+    const growths = balancing === undefined ? [best] : balanceGrowth(best, options, balancing.ignoredLabels)
+    const changes: string[] = []
+    for (const growth of growths) changes.push(...(await this.#grow(growth, now)))
+    if (changes.length === 0) return
+    const message = `pod triggered scale-up: [${changes.join(' ')}]`
+    for (const pod of best.pods) this.#events.event(pod, 'Normal', 'TriggeredScaleUp', message)
+  }
+
+  /** Answers what has changed; nothing where the provider refuses. */
+  async #grow({ group, nodes: delta }: Growth, now: number): Promise<readonly string[]> {
     const { id, targetSize, maxSize } = group
     try {
       await this.#options.provider.increaseSize(id, delta)
     } catch (error) {
       this.#health.failed(id, now)
       this.#warnOfGroup(id, (error as Error).message)
-      return
+      return []
     }
     this.#health.asked(id, now)
     this.#grown.set(id, (this.#grown.get(id) ?? 0) + delta)
     this.#lastAddAt = now
     const after = targetSize + delta
-    this.#log.info({ group: id, from: targetSize, to: after, pods: pods.length }, 'scale-up')
+    this.#log.info({ group: id, from: targetSize, to: after }, 'scale-up')
     this.#events.event(
       statusReference,
       'Normal',
       'ScaledUpGroup',
       `Scale-up: group ${id} size set to ${after} instead of ${targetSize} (max: ${maxSize})`,
     )
-    for (const pod of pods)
-      this.#events.event(pod, 'Normal', 'TriggeredScaleUp', `pod triggered scale-up: [{${id} ${targetSize}->${after} (max: ${maxSize})}]`)
+    return [`{${id} ${targetSize}->${after} (max: ${maxSize})}`]
   }
 
   /** Each pod is told what there is to say once, and again where it is something else or a while has passed. */

@@ -13,6 +13,7 @@ import { planScaleUp } from './scale-up.plan.ts'
 import type { GroupState, ScaleUpOption } from './scale-up.plan.ts'
 import { defaultSettings } from './settings.ts'
 import type { ExpanderName } from './settings.ts'
+import { balanceGrowth } from './similar-groups.plan.ts'
 import { Simulation } from './simulation.ts'
 import { describeStatus } from './status.ts'
 
@@ -133,6 +134,37 @@ describe('scale-up', () => {
     planScaleUp(simulation, many(5, '4'), [group('g')])
     expect(simulation.node('g-new-0')).toBeUndefined()
     expect(simulation.node('n')!.requestedCpu).toBe(1000)
+  })
+})
+
+describe('similar groups', () => {
+  const pods = many(4, '1')
+  const option = (id: string, targetSize: number, more: Partial<GroupState> = {}): ScaleUpOption => ({
+    group: group(id, { targetSize, template: testNode(id, { labels: { 'topology.kubernetes.io/zone': id } }), ...more }),
+    nodes: 4,
+    pods,
+    waste: 0,
+  })
+  const labelled = (pool: string) => ({ template: testNode(pool, { labels: { pool } }) })
+  test.each([
+    { name: 'grow to the same size', options: [option('a', 3), option('b', 1), option('c', 2)], growths: ['a 3->4', 'b 1->3', 'c 2->3'] },
+    { name: 'as far as they may', options: [option('a', 1), option('b', 1, { maxSize: 2 })], growths: ['a 1->4', 'b 1->2'] },
+    {
+      name: 'are those of about the same resources',
+      options: [option('a', 1), option('b', 1, { template: testNode('b', { cpu: '8' }) })],
+      growths: ['a 1->5'],
+    },
+    { name: 'help the same pods', options: [option('a', 1), { ...option('b', 1), pods: pods.slice(1) }], growths: ['a 1->5'] },
+    { name: 'have the same labels', options: [option('a', 1, labelled('x')), option('b', 1, labelled('y'))], growths: ['a 1->5'] },
+    {
+      name: 'but for those that do not count',
+      options: [option('a', 1, labelled('x')), option('b', 1, labelled('y'))],
+      ignored: ['pool'],
+      growths: ['a 1->3', 'b 1->3'],
+    },
+  ])('$name', ({ options, growths, ignored = [] }) => {
+    const found = balanceGrowth(options[0]!, options, ignored)
+    expect(found.map(({ group: { id, targetSize }, nodes }) => `${id} ${targetSize}->${targetSize + nodes}`)).toEqual(growths)
   })
 })
 

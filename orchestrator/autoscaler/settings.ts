@@ -3,6 +3,12 @@ import type { GroupOptions } from './provider.ts'
 export const expanderNames = ['least-waste', 'most-pods', 'priority', 'random'] as const
 export type ExpanderName = (typeof expanderNames)[number]
 
+/** How groups of a kind are found. */
+export interface Balancing {
+  /** Labels in which they may differ, beside those that say where a node is. */
+  readonly ignoredLabels: readonly string[]
+}
+
 /** How the autoscaler decides; names and defaults are upstream's. */
 export interface AutoscalerSettings extends GroupOptions {
   readonly scanIntervalMs: number
@@ -14,6 +20,8 @@ export interface AutoscalerSettings extends GroupOptions {
   readonly backoffResetMs: number
   /** Asked one after another until one option is left; chance decides in the end. */
   readonly expanders: readonly ExpanderName[]
+  /** Groups of a kind grow to the same size; `undefined`: each for itself. */
+  readonly balancing: Balancing | undefined
   readonly maxEmptyBulkDelete: number
   readonly maxGracefulTerminationMs: number
   readonly skipNodesWithLocalStorage: boolean
@@ -36,6 +44,7 @@ export const defaultSettings: AutoscalerSettings = {
   maxBackoffMs: 30 * minute,
   backoffResetMs: 180 * minute,
   expanders: ['least-waste'],
+  balancing: undefined,
   maxEmptyBulkDelete: 10,
   maxGracefulTerminationMs: 10 * minute,
   skipNodesWithLocalStorage: true,
