@@ -5,6 +5,7 @@ import { DataFolderError, findDataFolder } from './data-folder.ts'
 import { JoinError } from './hosts/join-error.ts'
 import { takeoverSwitch } from './launch.ts'
 import { describeFlags, parseOptions, UsageError } from './options.ts'
+import { isStoreError } from '../orchestrator/store/store.ts'
 import { programEnvironment } from './program.ts'
 
 /** One command: `run` gets what follows its name and resolves with the exit code. It loads what it needs: each process runs one of them. */
@@ -271,6 +272,7 @@ try {
     error instanceof UsageError ||
     error instanceof DataFolderError ||
     error instanceof JoinError ||
+    isStoreError(error) ||
     (error as NodeJS.ErrnoException).syscall === 'listen'
   console.error(`binnacle: ${isExpected ? (error as Error).message : ((error as Error).stack ?? String(error))}`)
   // What had begun before the failure (servers, informers) must not keep the process alive.

@@ -42,7 +42,7 @@ describe('supervisor', () => {
 
   it('rejects with the reason and the log when the process ends before it is ready', async () => {
     await expect(supervisor.start(spec('a', "console.error('no disk'); process.exit(3)"), 10_000)).rejects.toThrow(
-      /ended at once \(exit code 3\)/,
+      /ended at once \(exit code 3\); its log: .*a\.log\nno disk$/,
     )
     expect(readFileSync(join(folder, 'a.log'), 'utf8')).toContain('no disk')
   })

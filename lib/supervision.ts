@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, copyFileSync, mkdirSync, openSync, statSync, truncateSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Clock, Timer } from './clock.ts'
+import { lastWords, sizeOf } from './last-words.ts'
 import type { Log } from './log.ts'
 import { identifyProcess, isAlive, signalProcess, type ProcessIdentity } from './process-identity.ts'
 
@@ -100,6 +101,8 @@ class SupervisedProcess {
   #wasKilled = false
   #backoffMs = firstBackoffMs
   #startedAt = 0
+  /** How long the log was before the latest start. */
+  #logStart = 0
   #isStopping = false
   #restartTimer: Timer | undefined
   #logTimer: Timer | undefined
@@ -137,7 +140,8 @@ class SupervisedProcess {
     if (outcome === 'ready' || isPatient) return
     const why = outcome === 'timeout' ? `is not ready after ${timeoutMs / 1000} s` : `ended at once (${this.#lastExit})`
     await this.stop()
-    throw new Error(`${this.#spec.name} ${why}; its log: ${this.#spec.logFile}`)
+    const said = lastWords(this.#spec.logFile, this.#logStart)
+    throw new Error(`${this.#spec.name} ${why}; its log: ${this.#spec.logFile}${said === '' ? '' : `\n${said}`}`)
   }
 
   /** Whoever kills a process says nothing of whether it can run. */
@@ -173,6 +177,7 @@ class SupervisedProcess {
     } catch (error) {
       return this.#ended((error as Error).message)
     }
+    this.#logStart = sizeOf(this.#spec.logFile)
     const child = this.#spawn()
     this.#child = child
     this.#identity = child.pid === undefined ? undefined : identifyProcess(child.pid)
