@@ -43,7 +43,8 @@ export function treatmentOf({ rules, heedsAnnotations }: Pick<LogSettings, 'rule
   return {
     isExcluded: wishes.isExcluded ?? last('isExcluded') ?? false,
     parser: wishes.parser ?? last('parser'),
-    multiline: wishes.multiline ?? last('multiline'),
+    // An entry of the journal is whole, however many lines it has.
+    multiline: origin.kind === 'journal' ? undefined : (wishes.multiline ?? last('multiline')),
     limit: tighter(limit, wishes.limit),
     drop: own.flatMap((rule) => rule.drop),
     keep: own.flatMap((rule) => rule.keep),

@@ -121,11 +121,20 @@ export class JournalLogs {
 
   async #read(child: ChildProcessByStdio<null, Readable, Readable>, signal: AbortSignal): Promise<void> {
     let rest = ''
+    /** What came of an entry that is too long. */
+    let leftOut = 0
     child.stdout.setEncoding('utf8')
     for await (const chunk of child.stdout) {
       const lines = (rest + (chunk as string)).split('\n')
       rest = lines.pop() ?? ''
-      if (rest.length > maxEntryBytes) rest = ''
+      if (leftOut > 0 && lines.length > 0) {
+        this.#options.accountOf(this.#originOf('journal')).lose('unreadable', leftOut + lines.shift()!.length)
+        leftOut = 0
+      }
+      if (leftOut > 0 || rest.length > maxEntryBytes) {
+        leftOut += rest.length
+        rest = ''
+      }
       this.#take(lines)
       for (const unit of this.#units.values()) await unit.route.distribution.room(signal)
       if (signal.aborted) return
@@ -142,6 +151,7 @@ export class JournalLogs {
       this.#sequence = place.sequence
       last = place
       const unit = this.#unitOf(entry)
+      if (unit.route.processing.isExcluded) continue
       const known = byUnit.get(unit)
       const taken = { entry, position: place.position, bytes: line.length }
       if (known === undefined) byUnit.set(unit, [taken])
@@ -181,27 +191,14 @@ export class JournalLogs {
   }
 
   #unitOf(entry: Entry): Unit {
-    const { context, routeOf, accountOf } = this.#options
+    const { routeOf, accountOf } = this.#options
     const named = [entry['_SYSTEMD_UNIT'], entry['SYSLOG_IDENTIFIER'], entry['_TRANSPORT']].find(
       (name) => typeof name === 'string' && name !== '',
     )
     const name = this.#units.size < maxUnits || this.#units.has(named as string) ? ((named as string | undefined) ?? 'journal') : 'other'
     const known = this.#units.get(name)
     if (known !== undefined) return known
-    const origin: LogOrigin = {
-      id: `journal/${name}`,
-      kind: 'journal',
-      node: context.nodeName,
-      namespace: '',
-      pod: '',
-      podUid: '',
-      container: name,
-      containerId: '',
-      image: '',
-      owner: undefined,
-      labels: {},
-      annotations: {},
-    }
+    const origin = this.#originOf(name)
     const route = routeOf(origin)
     const journal = () => `journal-${this.#sequence}`
     const unit: Unit = {
@@ -218,6 +215,23 @@ export class JournalLogs {
     }
     this.#units.set(name, unit)
     return unit
+  }
+
+  #originOf(unit: string): LogOrigin {
+    return {
+      id: `journal/${unit}`,
+      kind: 'journal',
+      node: this.#options.context.nodeName,
+      namespace: '',
+      pod: '',
+      podUid: '',
+      container: unit,
+      containerId: '',
+      image: '',
+      owner: undefined,
+      labels: {},
+      annotations: {},
+    }
   }
 
   #deliver({ route }: Unit, batch: LogBatch, account: Account): void {

@@ -331,6 +331,29 @@ exec sleep 60
     expect((await running.untilLines(22)).slice(-2)).toEqual(['entry 21', 'entry 22'])
   })
 
+  test('has entries that are whole and units that are not wanted; what is no text is left out with a count', async () => {
+    const entry = (number: number, unit: string, message: string) =>
+      `{"__CURSOR":"s=ab;i=${number.toString(16)};b=1","_SYSTEMD_UNIT":"${unit}","MESSAGE":"${message}"}`
+    const match = { kinds: ['journal'], namespaces: [], pods: [], containers: [], images: [], ids: [], selector: undefined }
+    const nothing = { drop: [], keep: [], sample: [], metrics: [] }
+    running = new RunningPipeline((folder) => ({
+      journal: { units: [], command: join(folder, 'journalctl'), directory: undefined, from: 'beginning' },
+      rules: [
+        { ...nothing, match, multiline: { start: '^never', timeoutMs: 60_000, maxLines: 500 } },
+        { ...nothing, match: { ...match, containers: ['noise.*'] }, isExcluded: true },
+      ],
+    }))
+    writeFileSync(running.path('before'), `${entry(1, 'a.service', 'one')}\n${entry(2, 'noise.service', 'no')}\n`)
+    writeFileSync(running.path('after'), `\n${entry(4, 'a.service', 'two\\n  lines')}\n${entry(5, 'noise.service', 'no')}\n`)
+    const long = 'head -c 9000000 /dev/zero | tr "\\0" x'
+    writeFileSync(running.path('journalctl'), `#!/bin/sh\ncd "$(dirname "$0")"\ncat before\n${long}\ncat after\nexec sleep 60\n`, {
+      mode: 0o755,
+    })
+    await running.start()
+    expect(await running.untilLines(2)).toEqual(['one', 'two\n  lines'])
+    expect(running.pipeline.status().total.lostBytes).toEqual({ unreadable: 9_000_000 })
+  })
+
   test('that is not there is told once, and hurts nothing', async () => {
     const told: unknown[] = []
     const log = { ...silentLog, warn: (fields: object) => void told.push(fields) }
