@@ -17,6 +17,7 @@ import { measureLogSearch } from './logs/search.ts'
 import { measureLogCollection } from './logs/throughput.ts'
 import type { Measurement } from './measurement.ts'
 import { measureNode } from './node/pods.ts'
+import { measureLogSoak } from './soak/logs.bench.ts'
 
 /**
  * `npm run bench`: measures everything and rewrites the table of `README.md`. `npm run bench -- NAME …` measures a part and
@@ -34,6 +35,7 @@ const suites: Readonly<Record<string, () => Promise<readonly Measurement[]>>> = 
   'log-encoding': measureLogEncoding,
   fleet: measureFleet,
   logs: async () => [...(await measureLogCollection()), ...(await measureLogSearch())],
+  'log-soak': () => measureLogSoak(),
   shards: measureShards,
   'alerts-kills': measureAlertsKills,
   scheduler: () => measureScheduler(),
