@@ -6,6 +6,7 @@ import type { Finding } from './finding.ts'
 import { complaintOf, jsonOf, probe } from './probe.ts'
 import type { Answer } from './probe.ts'
 import type { Examination, Subject } from './subject.ts'
+import { examineWaitingPods } from './waiting-pods.ts'
 
 interface List<T> {
   readonly items: readonly T[]
@@ -22,7 +23,7 @@ const leaseMs = 40_000
 const maxListed = 10
 const metricsApi = '/apis/metrics.k8s.io/v1beta1'
 
-/** The API server, its clock, every node and its agent, the metrics APIs, and pods that run and have no figures. */
+/** The API server, its clock, every node and its agent, the metrics APIs, pods that run and have no figures, pods that do not run. */
 export const apiServerExamination: Examination = {
   name: 'API server',
   async examine(subject) {
@@ -47,8 +48,9 @@ function adviceFor({ status, error = '' }: Answer): string {
   return 'is it running? See the processes above'
 }
 
-function examineClock({ date }: Answer, now: number): Finding[] {
-  if (Number.isNaN(date) || Math.abs(date - now) <= maxSkewMs) return []
+/** The time of an answer lies between that of the question and that of its coming. */
+export function examineClock({ date, tookMs }: Pick<Answer, 'date' | 'tookMs'>, now: number): Finding[] {
+  if (Number.isNaN(date) || (date >= now - maxSkewMs && date <= now + tookMs + maxSkewMs)) return []
   return [
     warn(
       'clocks',
@@ -78,6 +80,7 @@ async function examineCluster(subject: Subject): Promise<Finding[]> {
     ...examineServices(services),
     ...examineNodeMetrics(nodes, nodeMetrics),
     ...examinePods(pods, podMetrics, { troubled, subject }),
+    ...examineWaitingPods(pods, subject.now),
   ]
 }
 

@@ -5,13 +5,14 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createFakePod } from '../../aggregator/fake-cluster.ts'
 import { aggregatorExamination, examineSources } from './aggregator.ts'
 import { examineRules } from './alerts.ts'
-import { examinePods } from './api-server.ts'
+import { examineClock, examinePods } from './api-server.ts'
 import { formatFinding, ok, problem, shorten, warn } from './finding.ts'
 import { influxdbExamination } from './influxdb.ts'
 import { formatBytes } from './installation.ts'
 import { examineLogs } from './logs.ts'
 import { complaintOf, probe, samplesOf } from './probe.ts'
 import type { Subject } from './subject.ts'
+import { examineWaitingPods } from './waiting-pods.ts'
 
 const now = Date.parse('2030-01-01T00:00:00Z')
 const noUrls = { aggregator: undefined, alerts: undefined, page: undefined, influxdb: undefined }
@@ -69,6 +70,35 @@ describe('the doctor', () => {
   it('sees figures that are old though no scrape has failed', () => {
     const [, finding] = examineSources({ sources: [{ ...source, lastSuccess: '2029-12-31T23:59:30Z' }] }, subject)
     expect(finding).toMatchObject({ level: 'problem', what: 'its newest figures are 30 s old' })
+  })
+
+  it('tells why pods wait, once for all that wait for the same', () => {
+    const waiting = (name: string, changes: object, createdAt = '2029-12-31T23:00:00Z') => {
+      const pod = createFakePod(name)
+      pod.metadata.creationTimestamp = createdAt
+      pod.status = { phase: 'Pending', ...changes }
+      return pod
+    }
+    const conditions = [{ type: 'PodScheduled', status: 'False', message: '0/3 nodes are available: 3 Insufficient cpu.' }]
+    const unbound = ['a', 'b'].map((name) => {
+      const pod = waiting(name, { conditions })
+      delete pod.spec.nodeName
+      return pod
+    })
+    const state = { waiting: { reason: 'ImagePullBackOff', message: 'no such image' } }
+    const unpulled = waiting('c', { containerStatuses: [{ name: 'main', state }] })
+    const young = waiting('d', {}, '2029-12-31T23:59:45Z')
+    const findings = examineWaitingPods([...unbound, unpulled, young, createFakePod('fine')], now)
+    expect(findings.map(formatFinding)).toEqual([
+      'warn    2 pods: waiting: 0/3 nodes are available: 3 Insufficient cpu. → kubectl -n default describe pod a says more',
+      'warn    pod default/c: waiting: ImagePullBackOff: no such image → kubectl -n default describe pod c says more',
+    ])
+  })
+
+  it('takes an answer that was long under way for no difference of clocks', () => {
+    expect(examineClock({ date: now + 5000, tookMs: 4000 }, now)).toEqual([])
+    expect(examineClock({ date: now + 5000, tookMs: 10 }, now)).toHaveLength(1)
+    expect(examineClock({ date: now - 5000, tookMs: 10_000 }, now)).toHaveLength(1)
   })
 
   it('explains why a running pod has no figures', () => {

@@ -1,9 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { request as requestSecure } from 'node:https'
+import { systemClock } from '../../lib/clock.ts'
 import { httpRequest } from '../../lib/http.ts'
 
 /** What a URL answered, or why it did not. */
-export type Answer =
+export type Answer = {
+  /** From the question to the whole answer. */
+  readonly tookMs: number
+} & (
   | {
       readonly status: number
       readonly text: string
@@ -12,6 +16,7 @@ export type Answer =
       readonly error?: undefined
     }
   | { readonly status: 0; readonly text: ''; readonly date: number; readonly error: string }
+)
 
 export interface ProbeOptions {
   readonly ca?: string
@@ -28,7 +33,10 @@ const maxTextBytes = 64 << 20
 /** GETs a URL once. Never rejects: whatever goes wrong is the answer. */
 export function probe(url: string, options: ProbeOptions = {}): Promise<Answer> {
   return new Promise((resolve) => {
-    const fail = (error: NodeJS.ErrnoException) => resolve({ status: 0, text: '', date: Number.NaN, error: describe(error) })
+    const startedAt = systemClock.monotonic()
+    const tookMs = () => systemClock.monotonic() - startedAt
+    const fail = (error: NodeJS.ErrnoException) =>
+      resolve({ status: 0, text: '', date: Number.NaN, error: describe(error), tookMs: tookMs() })
     const { ca, cert, key, token, isInsecure = false, tlsServerName } = options
     const request = url.startsWith('https:') ? requestSecure : httpRequest
     try {
@@ -42,7 +50,7 @@ export function probe(url: string, options: ProbeOptions = {}): Promise<Answer> 
         headers: { accept: 'application/json, text/plain, */*', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
       })
       outgoing.on('error', fail)
-      outgoing.on('response', (response) => void collect(response).then(resolve, fail))
+      outgoing.on('response', (response) => void collect(response).then((answer) => resolve({ ...answer, tookMs: tookMs() }), fail))
       outgoing.end()
     } catch (error) {
       fail(error as Error)
@@ -50,7 +58,7 @@ export function probe(url: string, options: ProbeOptions = {}): Promise<Answer> 
   })
 }
 
-async function collect(response: IncomingMessage): Promise<Answer> {
+async function collect(response: IncomingMessage): Promise<{ readonly status: number; readonly text: string; readonly date: number }> {
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of response as AsyncIterable<Buffer>) {
