@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type Docker from 'dockerode'
 import { HttpAgent } from '../../../../lib/http.ts'
 import { loadDockerode } from '../../../../lib/dockerode.ts'
@@ -16,13 +17,23 @@ export function connectToDocker(url: string): Docker {
     cert: undefined,
     key: undefined,
     ...engine,
-    agent: new HttpAgent({
+    agent: new TersePool({
       keepAlive: true,
       maxSockets: Infinity,
       maxFreeSockets: 16,
       ...(engine.socketPath === undefined ? {} : { socketPath: engine.socketPath }),
     }),
   } as Docker.DockerOptions)
+}
+
+/**
+ * For its debug log the library writes out the options of each request with all that hangs on them, be there a log or not: with a hundred requests under way, every
+ * one of them would cost as much as the connections of all.
+ */
+class TersePool extends HttpAgent {
+  [inspect.custom](): string {
+    return 'connections to the engine'
+  }
 }
 
 /** The parts of an engine's URL; a RangeError names what is wrong with it. */

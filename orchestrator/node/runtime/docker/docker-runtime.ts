@@ -1,3 +1,4 @@
+import { cpus } from 'node:os'
 import type { Duplex, Readable } from 'node:stream'
 import type Docker from 'dockerode'
 import type { Clock } from '../../../../lib/clock.ts'
@@ -28,6 +29,7 @@ import { ensureNetwork } from './docker-network.ts'
 import { attachToContainer, execInContainer, execToEnd } from './docker-processes.ts'
 import { MergedOutput } from './docker-streams.ts'
 import { connectInNamespace, connectTo } from './pod-connection.ts'
+import { StartQueue } from './start-queue.ts'
 
 /** Engine architectures in GOARCH words. */
 const goArchitecture: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64', amd64: 'amd64', arm64: 'arm64' }
@@ -37,6 +39,11 @@ const killedExitCode = 137
 
 /** The kernel's lowest OOM score adjustment. */
 const lowestOomScore = -1000
+
+/** How many starts go on at once, and for how long one counts as going on. */
+const startsPerCpu = 2
+const leastStarts = 4
+const startPatienceMs = 5_000
 
 /** How many inspects run at once when a snapshot needs details. */
 const inspectConcurrency = 8
@@ -55,6 +62,7 @@ export class DockerRuntime implements ContainerRuntime {
   readonly #terminals = new Set<string>()
   /** Containers that take input, made by this process, that nobody has attached to yet. */
   readonly #unattached = new Set<string>()
+  readonly #starts: StartQueue
   #minOomScore: Promise<number> | undefined
 
   constructor(options: { readonly docker: Docker; readonly clock: Clock; readonly nodePath: string }) {
@@ -62,6 +70,11 @@ export class DockerRuntime implements ContainerRuntime {
     this.#clock = options.clock
     this.#nodePath = options.nodePath
     this.images = new DockerImages(options.docker)
+    this.#starts = new StartQueue({
+      clock: options.clock,
+      concurrency: Math.max(leastStarts, startsPerCpu * cpus().length),
+      patienceMs: startPatienceMs,
+    })
   }
 
   async info(): Promise<RuntimeInfo> {
@@ -90,13 +103,15 @@ export class DockerRuntime implements ContainerRuntime {
 
   async createSandbox(config: SandboxConfig): Promise<ObservedContainer> {
     const options = sandboxOptions(config, pauseImage, (await this.#minOomScore) ?? lowestOomScore)
-    const id = await this.#createReplacing(options)
-    try {
-      return await this.startContainer(id)
-    } catch (error) {
-      await this.removeSandbox(id).catch(() => {})
-      throw error
-    }
+    return this.#starts.run('sandbox', async () => {
+      const id = await this.#createReplacing(options)
+      try {
+        return await this.#start(id)
+      } catch (error) {
+        await this.removeSandbox(id).catch(() => {})
+        throw error
+      }
+    })
   }
 
   removeSandbox(id: string): Promise<void> {
@@ -110,7 +125,11 @@ export class DockerRuntime implements ContainerRuntime {
     return this.#note({ ...this.#known.get(id)!, image: config.image, imageId: config.imageId })
   }
 
-  async startContainer(id: string): Promise<ObservedContainer> {
+  startContainer(id: string): Promise<ObservedContainer> {
+    return this.#starts.run('container', () => this.#start(id))
+  }
+
+  async #start(id: string): Promise<ObservedContainer> {
     try {
       await this.#docker.getContainer(id).start()
     } catch (error) {

@@ -1,10 +1,11 @@
 import { PassThrough } from 'node:stream'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { mergeObserved } from '../merge-observed.ts'
 import type { SandboxConfig } from '../runtime.ts'
 import { sandboxOptions } from './docker-create.ts'
-import { parseDockerUrl } from './docker-engine.ts'
+import { connectToDocker, parseDockerUrl } from './docker-engine.ts'
 import { factsOfEvent, jsonLines } from './docker-events.ts'
 import { withTag } from './docker-images.ts'
 import { dockerName, identityOf, sandboxLabels } from './docker-labels.ts'
@@ -76,6 +77,11 @@ describe('Docker addresses', () => {
     ['a@sha256:1', 'a@sha256:1'],
   ])('image %s is pulled as %s', (image, pulled) => {
     expect(withTag(image)).toBe(pulled)
+  })
+
+  it('a connection to an engine is not written out with each request', () => {
+    const { agent } = connectToDocker('unix:///nowhere.sock').modem as { agent?: object }
+    expect(inspect({ agent }, { showHidden: true, depth: null })).toBe('{ agent: connections to the engine }')
   })
 })
 
