@@ -12,9 +12,9 @@ interface EncryptionRule {
 
 /**
  * Reads a file with an EncryptionConfiguration of `apiserver.config.k8s.io/v1`: providers `aesgcm`, `aescbc` and `identity`. Throws `FileError` with
- * everything that is wrong with it; messages never hold a key.
+ * everything that is wrong with it; messages never hold a key. `readers` are keys that open what they once encrypted, beside those of the file.
  */
-export function parseEncryptionConfiguration(file: string, text: string): Sealing {
+export function parseEncryptionConfiguration(file: string, text: string, readers: readonly CipherKey[] = []): Sealing {
   const reader = new DocumentReader(file, text)
   const root = reader.record(reader.root, ['apiVersion', 'kind', 'resources'], ['apiVersion', 'kind', 'resources'])
   reader.word(root.apiVersion, ['apiserver.config.k8s.io/v1'])
@@ -23,7 +23,12 @@ export function parseEncryptionConfiguration(file: string, text: string): Sealin
   const rules = reader.list(root.resources).map((field) => readRule(reader, field, ring))
   if (root.resources !== undefined && rules.length === 0) reader.problem(root.resources, 'must have at least one element')
   reader.finish()
-  return new ConfiguredSealing(file, rules, ring.ciphers)
+  return new ConfiguredSealing(file, rules, new Map([...readers.map((key) => [key.prefix, key] as const), ...ring.ciphers]))
+}
+
+/** Encrypts Secrets, and nothing else, with one key, which stands in `file`. */
+export function createSecretsSealing(file: string, key: CipherKey): Sealing {
+  return new ConfiguredSealing(file, [{ covers: (at) => at.startsWith('core/secrets/'), writer: key }], new Map([[key.prefix, key]]))
 }
 
 class ConfiguredSealing implements Sealing {

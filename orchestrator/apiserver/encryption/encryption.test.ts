@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FakeClock } from '../../../lib/fake-clock.ts'
 import { openSqliteStore } from '../../store/sqlite.ts'
 import { describeStore } from '../../store/store.contract.ts'
-import { parseEncryptionConfiguration } from './configuration.ts'
+import { createSecretsSealing, parseEncryptionConfiguration } from './configuration.ts'
+import { cipherKey } from './providers.ts'
 
 const secret = 'correct horse battery staple'
 const key = { a: randomBytes(32).toString('base64'), b: randomBytes(16).toString('base64') }
@@ -138,6 +139,18 @@ describe('values on the disk', () => {
     expect(() => sealing.open('core/secrets/kube-system/theirs', sealed)).toThrow('core/secrets/kube-system/theirs cannot be read')
     expect(() => sealing.open('core/secrets/default/mine', sealed.subarray(0, 40))).toThrow('damaged')
   })
+})
+
+test('a key that only reads opens what it encrypted, and what it encrypted is not as it would be now', () => {
+  const own = cipherKey('aesgcm', 'own', randomBytes(32))
+  const before = createSecretsSealing('encryption.key', own)
+  const sealed = before.seal('core/secrets/a/b', Buffer.from('{}'))
+  expect(before.open('core/secrets/a/b', sealed).isCurrent).toBe(true)
+  expect(before.seal('core/configmaps/a/b', Buffer.from('{}')).toString()).toBe('{}')
+  const text = `apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n${ruleOf('secrets', gcm('one', key.a))}`
+  const after = parseEncryptionConfiguration('encryption.yaml', text, [own])
+  expect(after.open('core/secrets/a/b', sealed)).toEqual({ bytes: Buffer.from('{}'), isCurrent: false })
+  expect(after.seal('core/secrets/a/b', Buffer.from('{}')).toString('latin1')).toMatch(/^k8s:enc:aesgcm:v1:one:/)
 })
 
 test.each([
