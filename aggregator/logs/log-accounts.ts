@@ -12,6 +12,7 @@ export interface NodeLogAccounts {
 
 /** The accounts of one node, in lines and bytes, since it has them. */
 export interface LogAccounts {
+  /** As they lie in their files: a long one lies there in pieces, and after a crash some are read again. */
   readonly readLines: number
   /** Lines that every sink has safe. */
   readonly safeLines: number

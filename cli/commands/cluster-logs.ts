@@ -36,7 +36,7 @@ const flags = {
   events: { fallback: 'false', help: 'events of the cluster instead of what containers write', parse: parseSwitch },
   audit: { fallback: 'false', help: 'who did what with the API', parse: parseSwitch },
   nodes: { fallback: 'false', help: 'what collectors read from files and journals of nodes', parse: parseSwitch },
-  status: { fallback: 'false', help: 'what became of the lines of every node: read, safe, lost and why', parse: parseSwitch },
+  status: { fallback: 'false', help: 'what became of the lines of every node: safe, waiting, lost and why', parse: parseSwitch },
   output: { letter: 'o', placeholder: 'FORM', fallback: 'plain', help: 'plain or json', parse: parseOneOf(['plain', 'json'] as const) },
 } as const
 
@@ -55,6 +55,7 @@ export const describeClusterLogs = (): string =>
 export async function showClusterLogs(args: readonly string[], context: CommandContext): Promise<number> {
   const { values, words } = parseCommandLine(args, flags)
   if (words.length > 0) throw new UsageError(`logs: ${JSON.stringify(words[0])}: name a pod with --pod=NAME, pods with -l SELECTOR`)
+  if (values.status) checkAlone(values)
   const url = `${baseOf(values)}${logsPath}${values.status ? '/status' : `?${parametersOf(values).toString()}`}`
   const abort = new AbortController()
   const interrupt = () => abort.abort()
@@ -81,6 +82,13 @@ export async function showClusterLogs(args: readonly string[], context: CommandC
     process.removeListener('SIGINT', interrupt)
     process.removeListener('SIGTERM', interrupt)
   }
+}
+
+/** The status is that of every node: what chooses lines makes no sense with it. */
+function checkAlone(values: Values): void {
+  const allowed: readonly string[] = [...Object.keys(connection), 'url', 'output', 'status']
+  const other = Object.entries(values).find(([name, value]) => !allowed.includes(name) && value !== undefined && value !== false)
+  if (other !== undefined) throw new UsageError(`--status: is of every node, so --${other[0]} makes no sense with it`)
 }
 
 /** The parameters of the search. */

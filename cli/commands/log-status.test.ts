@@ -30,10 +30,10 @@ it('has a row for each node, and below it what is wrong and who lost lines', () 
       { node: 'node-2', accounts },
     ]),
   ).toEqual([
-    'NODE    READ  SAFE  BEHIND   LOST',
-    'node-0  12    12    0 bytes  nothing',
+    'NODE    SAFE LINES  WAITING    NOT READ  LOST LINES',
+    'node-0  12          0 bytes    0 bytes   nothing',
     'n1      it keeps no logs',
-    'node-2  12    12    1.5 KiB  limit 100, held 2.0 KiB, es spool full 5, cut lines 2',
+    'node-2  12          512 bytes  1.0 KiB   limit 100, held 2.0 KiB, es spool full 5, ends of long lines 2',
     '  ! no journalctl',
     '  ! sink es takes no lines: ECONNREFUSED; 7 wait',
     '  default/web/main: limit 100, held 2.0 KiB',

@@ -6,7 +6,7 @@ export function formatLogStatus(nodes: readonly NodeLogAccounts[]): readonly str
   const rows = nodes.map(({ node, problem, accounts }) =>
     accounts === undefined ? [node, problem ?? ''] : [node, ...figuresOf(accounts), lossesOf(accounts)],
   )
-  const heading = ['NODE', 'READ', 'SAFE', 'BEHIND', 'LOST']
+  const heading = ['NODE', 'SAFE LINES', 'WAITING', 'NOT READ', 'LOST LINES']
   const table = [heading, ...rows.filter(({ length }) => length > 2)]
   const widths = heading.map((_, column) => Math.max(...table.map((row) => row[column]!.length)))
   const formatRow = (row: readonly string[]) =>
@@ -19,8 +19,8 @@ export function formatLogStatus(nodes: readonly NodeLogAccounts[]): readonly str
   return [formatRow(heading), ...nodes.flatMap(({ accounts }, index) => [formatRow(rows[index]!), ...(accounts ? notesOf(accounts) : [])])]
 }
 
-function figuresOf({ readLines, safeLines, behindBytes, unacknowledgedBytes }: LogAccounts): string[] {
-  return [String(readLines), String(safeLines), formatBytes(behindBytes + unacknowledgedBytes)]
+function figuresOf({ safeLines, behindBytes, unacknowledgedBytes }: LogAccounts): string[] {
+  return [String(safeLines), formatBytes(unacknowledgedBytes), formatBytes(behindBytes)]
 }
 
 /** Everything that is not anywhere any more, by the reason, on one line. */
@@ -32,7 +32,7 @@ function lossesOf({ lost, sinks, goneFiles, cutLines }: LogAccounts): string {
     ...lost.map(formatLoss),
     ...dropped,
     ...(goneFiles === 0 ? [] : [`gone files ${goneFiles}`]),
-    ...(cutLines === 0 ? [] : [`cut lines ${cutLines}`]),
+    ...(cutLines === 0 ? [] : [`ends of long lines ${cutLines}`]),
   ]
   return parts.length === 0 ? 'nothing' : parts.join(', ')
 }

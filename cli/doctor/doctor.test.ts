@@ -155,7 +155,7 @@ describe('the doctor', () => {
     const fine = { readLines: 5, safeLines: 5, behindBytes: 0, unacknowledgedBytes: 0, cutLines: 0, goneFiles: 0, problems: [], losers: [] }
     const wanted = { ...fine, sinks: [sink], lost: [{ reason: 'limit', lines: 3, bytes: 30 }] }
     const away = { node: 'n2', problem: 'it keeps no logs' }
-    expect(examineLogs([{ node: 'n1', accounts: wanted }, away])).toEqual([ok('logs', '5 lines read on 1 of 2 nodes, none is lost')])
+    expect(examineLogs([{ node: 'n1', accounts: wanted }, away])).toEqual([ok('logs', '5 lines are safe on 1 of 2 nodes, none is lost')])
     expect(examineLogs([away])).toEqual([])
     const losing = {
       ...fine,

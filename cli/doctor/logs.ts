@@ -25,8 +25,8 @@ export const logsExamination: Examination = {
 export function examineLogs(nodes: readonly NodeLogAccounts[]): readonly Finding[] {
   const keeping = nodes.flatMap(({ node, accounts }) => (accounts === undefined ? [] : [{ node, accounts }]))
   const findings = keeping.flatMap(({ node, accounts }) => examineNode(`logs of node ${node}`, accounts))
-  const lines = keeping.reduce((sum, { accounts }) => sum + accounts.readLines, 0)
-  const summary = `${lines} lines read on ${keeping.length} of ${nodes.length} nodes`
+  const lines = keeping.reduce((sum, { accounts }) => sum + accounts.safeLines, 0)
+  const summary = `${lines} lines are safe on ${keeping.length} of ${nodes.length} nodes`
   return findings.length > 0 ? shorten(findings, maxListed) : keeping.length === 0 ? [] : [ok('logs', `${summary}, none is lost`)]
 }
 
