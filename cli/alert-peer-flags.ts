@@ -5,6 +5,9 @@ import { parseText } from './flag-table.ts'
 import type { FlagValues } from './flag-table.ts'
 import { UsageError } from './usage-error.ts'
 
+/** Alert servers with rules agree by another Lease than those without, who would end what rules began. */
+export const ruleLeaseName = 'binnacle-aggregator-alerts'
+
 /** Flags of alert servers that share the work. */
 export const alertPeerFlags = {
   peers: { placeholder: 'HOST:PORT', help: 'share the work with others, who come in here; the rest is for that', parse: parseAddress },
@@ -30,17 +33,18 @@ export interface AlertPeerSettings {
   readonly takeOverAfterMs: number | undefined
 }
 
-/** What the flags of `alerts serve` come to; `undefined`: a server alone. Throws `UsageError`. */
-export function alertPeerSettings(given: FlagValues<typeof alertPeerFlags>): AlertPeerSettings | undefined {
+/** What the flags come to, whose names begin with `prefix`; `undefined`: a server alone. Throws `UsageError`. */
+export function alertPeerSettings(given: FlagValues<typeof alertPeerFlags>, prefix = ''): AlertPeerSettings | undefined {
   const { peers: listen, name, 'peer-advertise': advertise, 'peer-ca': ca, 'peer-cert': cert, 'peer-key': key } = given
   const takeOverAfterMs = given['take-over-after']
   const files = [ca, cert, key].filter((path) => path !== undefined)
   if (listen === undefined) {
     if (files.length > 0 || [name, advertise, takeOverAfterMs].some((value) => value !== undefined))
-      throw new UsageError('--peers is missing, which the other flags of peers are about')
+      throw new UsageError(`--${prefix}peers is missing, which the other flags of peers are about`)
     return undefined
   }
-  if (files.length % 3 !== 0) throw new UsageError('--peer-ca, --peer-cert and --peer-key go together')
+  if (files.length % 3 !== 0)
+    throw new UsageError(['ca', 'cert', 'key'].map((part) => `--${prefix}peer-${part}`).join(', ') + ' go together')
   return {
     name: name ?? `${hostname()}:${listen.port}`,
     listen,

@@ -21,6 +21,20 @@ describe('options', () => {
     expect(options.resolutionMs).toBe(2500)
   })
 
+  it('say with whom the monitor shares its alerts', () => {
+    expect(parseOptions([]).alertPeers).toBeUndefined()
+    const files = ['--alerts-peer-ca=/a', '--alerts-peer-cert=/b', '--alerts-peer-key=/c']
+    const options = parseOptions(['--alerts-peers=[::1]:9095', '--alerts-name=m', ...files, '--alerts-take-over-after=1h'])
+    expect(options.alertPeers).toMatchObject({
+      name: 'm',
+      listen: { host: '::1', port: 9095 },
+      tls: { ca: '/a', cert: '/b', key: '/c' },
+      lease: { namespace: 'kube-system', name: 'binnacle-aggregator-alerts', durationMs: 10_000 },
+      takeOverAfterMs: 3_600_000,
+    })
+    expect(parseOptions(toFlags(options))).toEqual(options)
+  })
+
   it('name the nodes of a host', () => {
     expect(nodeNames(parseOptions(['--nodes=3', '--node-name=ship']))).toEqual(['ship', 'ship-2', 'ship-3'])
   })
@@ -47,6 +61,9 @@ describe('options', () => {
     [['--nodes=0'], '--nodes: "0" is not a whole number from 1 to 5000'],
     [['--nodes=two'], '--nodes: "two" is not a whole number'],
     [['--runtime=podman'], '--runtime: "podman" is not one of docker, simulated'],
+    [['--alerts-peers=9095'], '--alerts-peers: "9095" is not allowed: must be HOST:PORT'],
+    [['--alerts-name=a'], '--alerts-peers is missing'],
+    [['--alerts-peers=127.0.0.1:1', '--alerts-peer-ca=a'], '--alerts-peer-ca, --alerts-peer-cert, --alerts-peer-key go together'],
     [['--api-port=70000'], '--api-port: "70000" is not a whole number from 1 to 65535'],
     [['--influxdb=ftp://x'], '--influxdb: "ftp://x" is neither an http(s) URL nor none'],
     [['--docker-host=/var/run/docker.sock'], '--docker-host: "/var/run/docker.sock" is not unix:///PATH or tcp://HOST:PORT'],

@@ -4,6 +4,8 @@ import { autoscalerFlags, autoscalerSettings, toAutoscalerFlags } from './autosc
 import type { AutoscalerFlags } from './autoscaler-flags.ts'
 import { presentDataDir } from './data-folder.ts'
 import { helpRow } from './flag-table.ts'
+import type { AlertPeerSettings } from './alert-peer-flags.ts'
+import { monitorPeerFlags, monitorPeers, toMonitorPeerFlags } from './monitor-peer-flags.ts'
 import { nodeAgentFlags, nodeAgentSettings, toNodeAgentFlags } from './node-agent-flags.ts'
 import type { NodeAgentSettings } from './node-agent-flags.ts'
 import {
@@ -47,6 +49,8 @@ export interface ClusterOptions extends ListenAddresses {
   readonly resolutionMs: number
   readonly rules: readonly string[]
   readonly alertsConfig: string | undefined
+  /** Among whom the alerts are shared; `undefined`: the monitor alone has them. */
+  readonly alertPeers: AlertPeerSettings | undefined
   readonly aggregatorConfig: string | undefined
   readonly logsConfig: string | undefined
   /** A KubeSchedulerConfiguration; `undefined`: one profile with upstream's defaults. */
@@ -144,6 +148,7 @@ export const flags = {
     fallback: '300',
     help: 'how long a node stays under pressure after it was last met',
   },
+  ...monitorPeerFlags,
   ...nodeAgentFlags,
   'image-gc': { help: "remove unused images when the engine's disk runs full; they may be somebody else's" },
   'image-gc-high-threshold': { value: 'PERCENT', fallback: '85', help: 'use of the disk above which unused images go' },
@@ -195,6 +200,7 @@ export function parseOptions(args: readonly string[]): ClusterOptions {
     resolutionMs: seconds('resolution', text('resolution'), 1, 300),
     rules: ((values['rules'] as string[] | undefined) ?? []).map((file) => pathIn('rules', file)),
     alertsConfig: path('alerts-config'),
+    alertPeers: monitorPeers(values),
     aggregatorConfig: path('aggregator-config'),
     logsConfig: path('logs-config'),
     audit: {
@@ -291,6 +297,7 @@ export function toFlags(options: ClusterOptions): string[] {
   const repeated = [
     ...toAutoscalerFlags(options.autoscaler),
     ...toNodeAgentFlags(options.nodeAgent),
+    ...toMonitorPeerFlags(options.alertPeers),
     ...options.rules.map((file) => `--rules=${file}`),
     ...options.tlsSans.map((name) => `--tls-san=${name}`),
   ]

@@ -1,6 +1,6 @@
 import type { FlagSpec, FlagTable } from '../flag-table.ts'
 import { parseDuration, parseInteger, parseList, parseOneOf, parseSwitch, parseText } from '../flag-table.ts'
-import { alertPeerFlags } from '../alert-peer-flags.ts'
+import { alertPeerFlags, ruleLeaseName } from '../alert-peer-flags.ts'
 import { UsageError } from '../options.ts'
 
 const addressTypes = ['InternalIP', 'ExternalIP', 'Hostname', 'InternalDNS', 'ExternalDNS'] as const
@@ -72,8 +72,7 @@ export const aggregatorFlags = {
     ...alertPeerFlags.peers,
     help: 'share the alerts with other aggregators of the same rules, who come in here; the rest is for that',
   },
-  // Not that of alert servers without rules, who would end what rules began.
-  'lease-name': { ...alertPeerFlags['lease-name'], fallback: 'binnacle-aggregator-alerts' },
+  'lease-name': { ...alertPeerFlags['lease-name'], fallback: ruleLeaseName },
   'web-port': { placeholder: 'PORT', fallback: '8080', help: 'port of the page, at --listen-ip', parse: parseInteger(0, 65_535) },
   'spool-dir': {
     placeholder: 'DIR',

@@ -64,6 +64,7 @@ function buildMonitor({ options, folder, log }: ProcessContext): Process {
       ...(options.alertsConfig === undefined ? {} : { configFile: options.alertsConfig }),
       http: { host: loopback, port: ports.alerts },
       evaluationIntervalMs: options.resolutionMs,
+      ...(options.alertPeers === undefined ? {} : { sharing: { peers: options.alertPeers, client } }),
     },
     page: { host: loopback, port: ports.web },
     log,
