@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
-import { removeCgroup } from './pod/pod-cgroups.ts'
+import { killProcessesIn, removeCgroup } from './pod/pod-cgroups.ts'
 import { callDocker, connectToDocker, statusCodeOf, toRuntimeError } from './runtime/docker/docker-engine.ts'
 import { label, ownerFilter } from './runtime/docker/docker-labels.ts'
 import { removeNetworks } from './runtime/docker/docker-network.ts'
@@ -9,6 +9,7 @@ import { removeNetworks } from './runtime/docker/docker-network.ts'
 const stopSeconds = 2
 /** Processes that were killed hold their control groups for a moment. */
 const cgroupAttempts = 40
+const patientAttempts = 10
 const cgroupRetryMs = 50
 
 /**
@@ -40,7 +41,14 @@ export async function removeEverything(options: {
   }
   if (nodeName === undefined) await removeNetworks(docker, clusterId)
   const group = `/binnacle/${clusterId}${nodeName === undefined ? '' : `/${nodeName}`}`
-  for (let attempt = 1; !(await removeCgroup(cgroupRoot, group)) && attempt < cgroupAttempts; attempt++) await clock.sleep(cgroupRetryMs)
+  for (let attempt = 1; !(await removeCgroup(cgroupRoot, group)) && attempt < cgroupAttempts; attempt++) {
+    // What outlives its container's end, as a process in the machine's process namespace can.
+    if (attempt === patientAttempts) {
+      const processes = await killProcessesIn(cgroupRoot, group)
+      if (processes > 0) log.warn({ clusterId, processes }, 'killed processes that no container has any more')
+    }
+    await clock.sleep(cgroupRetryMs)
+  }
   log.info({ clusterId, containers: containers.length }, 'removed the containers of the cluster')
   const { agent } = docker.modem as { agent?: { destroy(): void } }
   agent?.destroy()

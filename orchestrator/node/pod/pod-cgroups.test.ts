@@ -1,9 +1,11 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { CoreV1Container, CoreV1Pod } from '../../api/generated/kinds.ts'
-import { classWeights, cpuWeightOf, createPodCgroups, podLimits } from './pod-cgroups.ts'
+import { classWeights, cpuWeightOf, createPodCgroups, killProcessesIn, podLimits } from './pod-cgroups.ts'
 import { testContainer, testPod } from './pod-fixtures.ts'
 
 type Resources = NonNullable<CoreV1Container['resources']>
@@ -124,5 +126,26 @@ describe('control groups of pods', () => {
     await cgroups.remove(undefined)
     expect(() => read('cpu/binnacle/c1/n1/podu1')).toThrow('ENOENT')
     expect(read('cpu/binnacle/c1/n1/podu2/held')).toBe('')
+  })
+
+  it('ends what runs in a group, whatever it is under', async () => {
+    const processes = ['cpu/binnacle/c1/n1/podu1/inner', 'memory/binnacle/c1', 'cpu/binnacle/c2'].map((path) => {
+      const child = spawn('sleep', ['1000'], { stdio: 'ignore' })
+      mkdirSync(join(root, path), { recursive: true })
+      writeFileSync(join(root, path, 'cgroup.procs'), `${child.pid}\n`)
+      return child
+    })
+    const [first, second, other] = processes as [(typeof processes)[0], (typeof processes)[0], (typeof processes)[0]]
+    try {
+      const ends = Promise.all([first, second].map((child) => once(child, 'exit')))
+      expect(await killProcessesIn(root, '/binnacle/c1')).toBe(2)
+      expect(await ends).toEqual([
+        [null, 'SIGKILL'],
+        [null, 'SIGKILL'],
+      ])
+      expect(other.exitCode ?? other.signalCode).toBeNull()
+    } finally {
+      for (const child of processes) child.kill('SIGKILL')
+    }
   })
 })

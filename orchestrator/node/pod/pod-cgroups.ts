@@ -1,4 +1,4 @@
-import { access, mkdir, readdir, rmdir, writeFile } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CoreV1Container, CoreV1Pod } from '../../api/generated/kinds.ts'
 import { milliValueOf, valueOf } from '../../api/quantity.ts'
@@ -53,9 +53,7 @@ export function createPodCgroups({ root, pods }: { readonly root: string; readon
  */
 export async function removeCgroup(root: string, parent: string | undefined): Promise<boolean> {
   if (parent === undefined || !parent.startsWith('/')) return true
-  const controllers = await readdir(root, { withFileTypes: true }).catch(() => [])
-  const roots = ['', ...controllers.filter((entry) => entry.isDirectory()).map(({ name }) => name)]
-  const folders = roots.map((hierarchy) => join(root, hierarchy, parent))
+  const folders = await foldersOf(root, parent)
   await Promise.all(folders.map(removeTree))
   return !(await Promise.all(folders.map(exists))).includes(true)
 }
@@ -156,6 +154,34 @@ async function writeV2(root: string, path: string, limits: PodLimits): Promise<v
   if (limits.memoryBytes !== undefined) await writeFile(join(folder, 'memory.max'), String(limits.memoryBytes))
   for (const [size, bytes] of limits.hugePageBytes ?? [])
     await writeFile(join(folder, `hugetlb.${size}.max`), String(bytes)).catch(ignoreAbsent)
+}
+
+/** Ends, with SIGKILL, what runs in a group and the ones in it; answers how many processes that were. */
+export async function killProcessesIn(root: string, parent: string): Promise<number> {
+  const pids = new Set<number>()
+  for (const folder of await foldersOf(root, parent)) {
+    const groups = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+    for (const path of [folder, ...groups.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name))]) {
+      const text = await readFile(join(path, 'cgroup.procs'), 'utf8').catch(() => '')
+      for (const pid of text.split('\n').map(Number)) if (pid > 1) pids.add(pid)
+    }
+  }
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It has ended by itself.
+    }
+  }
+  return pids.size
+}
+
+/** Where a group may be: in the one hierarchy, or in each of several. */
+async function foldersOf(root: string, parent: string): Promise<string[]> {
+  const controllers = await readdir(root, { withFileTypes: true }).catch(() => [])
+  return ['', ...controllers.filter((entry) => entry.isDirectory()).map(({ name }) => name)].map((hierarchy) =>
+    join(root, hierarchy, parent),
+  )
 }
 
 /** One by one: the kernel refuses all of a list where it lacks one. */

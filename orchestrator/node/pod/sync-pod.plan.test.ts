@@ -176,6 +176,7 @@ const cases: readonly (readonly [title: string, view: Partial<PodView>, actions:
     { pod: sidecarPod, containers: [observed('proxy', 'running')], verdicts: new Map([['proxy-0', verdict]]) },
     ['start setup 0'],
   ],
+  ['a sandbox that an earlier agent made and did not start is taken away', { sandboxes: [sandbox('created')] }, ['remove-sandbox s0']],
   [
     'a dead sandbox is taken away first',
     { sandboxes: [sandbox('exited')], containers: [observed('main', 'exited')] },

@@ -159,6 +159,32 @@ test('without its driver nothing is forgotten; with it everything goes', async (
   expect(methods().slice(2)).toEqual(['NodeUnpublishVolume', 'NodeUnstageVolume'])
 })
 
+test.each(['NodeUnpublishVolume', 'NodeUnstageVolume'] as const)(
+  'a clean-up that fails in %s is whole when it is tried again',
+  async (failing) => {
+    const whole = driver
+    await volumes.publish(input('p1'))
+    await volumes.publish(inline('p1', csiDriver({ attachRequired: false, volumeLifecycleModes: ['Ephemeral'] })))
+    driver = {
+      ...driver,
+      call: (method, request) =>
+        method === failing && (request as { volumeId?: string }).volumeId?.startsWith('csi-') !== true
+          ? Promise.reject(new Error('device is busy'))
+          : whole.call(method, request),
+    }
+    for (const attempt of ['once', 'twice']) await expect(remove('p1'), attempt).rejects.toThrow('device is busy')
+    expect(await readdir(join(podDirectory('p1'), 'volumes/kubernetes.io~csi'))).toEqual(['v'])
+    driver = whole
+    // Somebody else may want the volume meanwhile.
+    await volumes.publish(input('p2'))
+    await remove('p1')
+    expect(methods()).not.toContain('NodeUnstageVolume')
+    await remove('p2')
+    expect(methods().at(-1)).toBe('NodeUnstageVolume')
+    expect((await leftovers()).filter((each) => !/^(p[12](\/volumes(\/kubernetes.io~csi)?)?)$/.test(each))).toEqual([])
+  },
+)
+
 test('a driver that can says how full a volume is; another says nothing, and nobody of what it has not mounted', async () => {
   const { path } = await volumes.publish(input('p1'))
   const usage = [

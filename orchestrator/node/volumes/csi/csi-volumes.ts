@@ -96,14 +96,21 @@ export class CsiVolumes {
     })
   }
 
-  /** Undoes all that was mounted for a pod. Absent is success; rejects where a driver that is needed is not there, and goes on with it the next time. */
+  /**
+   * Undoes all that was mounted for a pod. Absent is success; rejects where a driver that is needed is not there or fails, and goes on with that volume the next
+   * time: the pod's others are undone all the same.
+   */
   async remove(podUid: string, podDirectory: string): Promise<void> {
     const folder = join(podDirectory, 'volumes', csiFolder)
-    for (const name of await readdir(folder).catch(() => [])) {
-      const record = await readRecord(join(folder, name, recordFile))
-      if (record !== undefined) await this.#inTurn(`${record.driverName}/${record.volumeHandle}`, () => this.#undo(podUid, record))
-      await forget(join(folder, name))
-    }
+    const undone = await Promise.allSettled(
+      (await readdir(folder).catch(() => [])).map(async (name) => {
+        const record = await readRecord(join(folder, name, recordFile))
+        if (record !== undefined) await this.#inTurn(`${record.driverName}/${record.volumeHandle}`, () => this.#undo(podUid, record))
+        await forget(join(folder, name))
+      }),
+    )
+    const failure = undone.find((each) => each.status === 'rejected')
+    if (failure !== undefined) throw failure.reason
     if (this.#inUse.delete(podUid)) this.#options.onUseChange()
   }
 
