@@ -6,6 +6,9 @@ import { dockerSocket, eventually } from '../../test/e2e/collector/docker-host.t
 
 const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url))
 
+/** On a machine that is busy with something else, too. */
+const startMs = 60_000
+
 /** What is read here of `GET /api/v1/logs/status`. */
 export interface LogStatus {
   readonly total: { readonly lostBytes: Readonly<Record<string, number>> }
@@ -47,10 +50,14 @@ export class CollectorProcess {
   }
 
   async status(): Promise<LogStatus> {
-    const address = await eventually('the address', () => {
-      if (this.#child.exitCode !== null) throw new Error(`the collector has ended: ${this.#log.slice(-2000)}`)
-      return /"addresses":\["([^"]+)"/.exec(this.#log)?.[1]
-    })
+    const address = await eventually(
+      'the address',
+      () => {
+        if (this.#child.exitCode !== null) throw new Error(`the collector has ended: ${this.#log.slice(-2000)}`)
+        return /"addresses":\["([^"]+)"/.exec(this.#log)?.[1]
+      },
+      startMs,
+    )
     return (await (await fetch(`${address}/api/v1/logs/status`)).json()) as LogStatus
   }
 }
