@@ -23,6 +23,7 @@ import type { AggregatorOptions } from './options.ts'
 import { Pipeline } from './pipeline.ts'
 import type { Sink as PipelineSink } from './pipeline.ts'
 import { createNodeProcessors, createTotalsProcessors } from './processors.ts'
+import { countPendingPods, pendingIndex } from './processors/pending-pods.ts'
 import type { ClusterView } from './processors.ts'
 import { createRuntimeProbe } from './runtime-probe.ts'
 import type { SelfReport } from './self-metrics.ts'
@@ -78,6 +79,7 @@ export function createAggregator(options: AggregatorOptions): Aggregator {
   const pipeline: Pipeline = new Pipeline({
     nodeProcessors: createNodeProcessors(view, { holdMs }),
     totalsProcessors: createTotalsProcessors(),
+    completeTotals: (totals) => countPendingPods(totals, view.pods),
     sinks: [named('metrics-api', metrics), ...sinks, named('window', window)],
     stages,
     ...(options.sharding === undefined ? {} : { combineTotals: () => sharding!.combineTotals() }),
@@ -231,7 +233,7 @@ function createView(informers: InformerFactory): ClusterView {
   const byNode = ({ spec }: CoreV1Pod) => (spec.nodeName === undefined ? [] : [spec.nodeName])
   return {
     nodes: informers.informer(CoreV1Node),
-    pods: informers.informer(CoreV1Pod, { indexes: { node: byNode } }),
+    pods: informers.informer(CoreV1Pod, { indexes: { node: byNode, pending: pendingIndex } }),
     replicaSets: informers.informer(AppsV1ReplicaSet),
     jobs: informers.informer(BatchV1Job),
   }

@@ -46,6 +46,7 @@ const withFileSystems = ['cluster', 'node', 'pod', 'pod_container'] as const
 const rows = [
   { name: 'uptime', type: 'cumulative', unit: 'milliseconds', valueType: 'int', entities: measured, isAdditive: false, prometheus: 'container_start_time_seconds', source: 'now - startTime', description: 'Time since the start of the container, pod or node' },
   { name: 'restart_count', type: 'cumulative', unit: 'count', valueType: 'int', entities: ['cluster', 'ns', 'workload', 'pod', 'pod_container'], isAdditive: true, prometheus: 'kube_pod_container_status_restarts_total', source: 'pod.status.containerStatuses[].restartCount', description: 'Restarts of the container' },
+  { name: 'pods/pending', type: 'gauge', unit: 'count', valueType: 'int', entities: ['cluster', 'ns'], isAdditive: true, prometheus: 'kube_pod_status_phase', source: 'pod.status.phase', description: 'Pods that have not begun to run: they wait for a node, an image, a volume or their init containers' },
 
   { name: 'cpu/usage', type: 'cumulative', unit: 'nanoseconds', valueType: 'int', entities: measured, isAdditive: false, prometheus: 'container_cpu_usage_seconds_total', source: 'cpu.usageCoreNanoSeconds', description: 'CPU time used on all cores since the start' },
   { name: 'cpu/usage_rate', type: 'gauge', unit: 'millicores', valueType: 'int', entities: everything, isAdditive: true, rate: { of: 'cpu/usage', factor: 1e-6 }, prometheus: '', source: 'rate of cpu/usage; cpu.usageNanoCores on first sight', description: 'CPU in use' },

@@ -23,6 +23,8 @@ export interface PipelineOptions {
   readonly stages?: StageTimes
   /** Makes the totals where several aggregators share the nodes; `undefined`: they are made elsewhere. Default: from the nodes here alone. */
   readonly combineTotals?: () => Promise<Batch | undefined>
+  /** Adds to totals what no node tells, when they are complete. */
+  readonly completeTotals?: (totals: Batch) => void
   readonly clock: Clock
   readonly log: Log
 }
@@ -131,7 +133,10 @@ export class Pipeline {
   }
 
   #finishTotals(totals: Batch | undefined): void {
-    if (totals !== undefined) this.deliver(totals)
+    if (totals !== undefined) {
+      this.#options.completeTotals?.(totals)
+      this.deliver(totals)
+    }
     const latest = this.latest()
     const living = new Set(latest.map(({ nodeName }) => nodeName!))
     for (const name of this.#latest.keys()) if (!living.has(name)) this.#latest.delete(name)

@@ -10,6 +10,7 @@ import type { FakeUse } from './fake-cluster.ts'
 import type { Batch, MetricSet } from './metric-set.ts'
 import { Pipeline } from './pipeline.ts'
 import { createNodeProcessors, createTotalsProcessors } from './processors.ts'
+import { countPendingPods, pendingIndex } from './processors/pending-pods.ts'
 import { readResourceMetrics } from './sources/resource-reader.ts'
 import { readSummary } from './sources/summary-reader.ts'
 
@@ -18,7 +19,7 @@ class Cluster {
   readonly clock = new FakeClock()
   readonly informers = new FakeInformers()
   readonly batches: Batch[] = []
-  readonly pods = this.informers.informer(CoreV1Pod, { indexes: { node: ({ spec }) => [spec.nodeName!] } })
+  readonly pods = this.informers.informer(CoreV1Pod, { indexes: { node: ({ spec }) => [spec.nodeName!], pending: pendingIndex } })
   readonly pipeline = new Pipeline({
     nodeProcessors: createNodeProcessors(
       {
@@ -30,6 +31,7 @@ class Cluster {
       { holdMs: 15_000 },
     ),
     totalsProcessors: createTotalsProcessors(),
+    completeTotals: (totals) => countPendingPods(totals, this.pods),
     sinks: [{ add: (batch) => void this.batches.push(batch) }],
     resolutionMs: 5000,
     holdMs: 15_000,
@@ -382,6 +384,23 @@ describe('the processors', () => {
       expect(cluster.value('cluster', 'cpu/usage_rate')).toBe(400 + 800)
       expect(cluster.value('cluster', 'cpu/request')).toBe(300)
       expect(cluster.value('cluster', 'restart_count')).toBe(3)
+    })
+
+    it('count pods that have not begun to run, of the namespace and of the cluster, though no node knows them', async () => {
+      const pending = (name: string, namespace: string): CoreV1Pod => {
+        const pod = createFakePod(name, { namespace })
+        return { ...pod, status: { ...pod.status, phase: 'Pending' } }
+      }
+      cluster.pods.put(pending('a', 'default'))
+      cluster.pods.put(pending('b', 'empty'))
+      cluster.pods.put(pending('c', 'empty'))
+      cluster.scrape('n1', [])
+      expect(cluster.value('namespace:default', 'pods/pending')).toBe(1)
+      expect(cluster.value('namespace:empty', 'pods/pending')).toBe(2)
+      expect(cluster.value('cluster', 'pods/pending')).toBe(3)
+      cluster.pods.put(createFakePod('a'))
+      cluster.scrape('n1', [])
+      expect(cluster.value('namespace:default', 'pods/pending')).toBe(0)
     })
 
     it('hold a silent node in the totals for three resolutions and no longer', async () => {

@@ -24,7 +24,7 @@ export interface TotalsProcessor {
   process(totals: Batch, latest: readonly Batch[]): void
 }
 
-/** What the processors look up in the API. `pods` has the index `node`: the name of the node a pod is bound to. */
+/** What the processors look up in the API. `pods` has the indexes `node`, the name of the node a pod is bound to, and `pending`. */
 export interface ClusterView {
   readonly nodes: Informer<CoreV1Node>
   readonly pods: Informer<CoreV1Pod>

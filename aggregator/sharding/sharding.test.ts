@@ -14,6 +14,7 @@ import { createAggregator } from '../app.ts'
 import type { Aggregator } from '../app.ts'
 import { parseConfiguration } from '../configuration.ts'
 import { createFakeNode, createFakePod, createFakeSummary, FakeInformers } from '../fake-cluster.ts'
+import { pendingIndex } from '../processors/pending-pods.ts'
 
 const nodeNames = Array.from({ length: 12 }, (_, index) => `node-${index}`)
 const memberNames = ['a', 'b', 'c']
@@ -113,7 +114,7 @@ class Fleet {
     this.#kubelets.push(kubelet)
     await new Promise<void>((resolve) => kubelet.listen(0, '127.0.0.1', resolve))
     this.informers.informer(CoreV1Node).put(createFakeNode(name, '127.0.0.1', (kubelet.address() as AddressInfo).port))
-    this.informers.informer(CoreV1Pod, { indexes: { node: ({ spec }) => [spec.nodeName!] } }).put(pod)
+    this.informers.informer(CoreV1Pod, { indexes: { node: ({ spec }) => [spec.nodeName!], pending: pendingIndex } }).put(pod)
   }
 
   async #addMember(name: string): Promise<void> {

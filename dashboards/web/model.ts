@@ -6,6 +6,8 @@ export interface Snapshot {
   /** A node whose newest sample is older than this is late. */
   readonly lateMs: number
   readonly cluster: Usage
+  /** Pods that have not begun to run, which nobody measures. */
+  readonly pendingPods: number | null
   readonly nodes: readonly NodeRow[]
   readonly namespaces: readonly NamespaceRow[]
   readonly workloads: readonly WorkloadRow[]
@@ -57,6 +59,7 @@ export interface NamespaceRow extends Usage, Activity {
   readonly key: string
   readonly name: string
   readonly pods: number
+  readonly pending: number | null
 }
 
 export interface WorkloadRow extends Usage, Activity {

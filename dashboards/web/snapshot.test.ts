@@ -33,6 +33,17 @@ describe('takeSnapshot', () => {
     expect(snapshot.workloads).toMatchObject([{ namespace: 'default', kind: 'Deployment', name: 'web', pods: 2 }])
   })
 
+  it('tells of pods that wait, also in a namespace where none runs', () => {
+    const window = new FakeWindow()
+    const namespace = (name: string): Entity => ({ key: `namespace:${name}`, type: 'ns', labels: { type: 'ns', namespace_name: name } })
+    window.add('pods/pending', { key: 'cluster', type: 'cluster', labels: { type: 'cluster' } }, { timestamp: now, value: 3 })
+    window.add('pods/pending', namespace('waiting'), { timestamp: now, value: 3 })
+    window.add('pods/pending', namespace('empty'), { timestamp: now, value: 0 })
+    const { pendingPods, namespaces } = takeSnapshot(window, noAlerts, moment)
+    expect(pendingPods).toBe(3)
+    expect(namespaces).toMatchObject([{ name: 'waiting', pods: 0, pending: 3 }])
+  })
+
   it('keeps what slow scrapes have measured until three of them are missing', () => {
     const window = new FakeWindow()
     window.add('cpu/usage_rate', nodeEntity('node-1'), { timestamp: now - 100_000, value: 1 })

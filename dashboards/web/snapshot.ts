@@ -32,7 +32,7 @@ export function takeSnapshot(
     .filter(({ newestSample }) => newestSample !== null)
   const namespaces = [...window.entities({ type: 'ns' })]
     .map((entity) => namespaceRow(entity, read, counts))
-    .filter(({ cpu }) => cpu !== null)
+    .filter(({ cpu, pending }) => cpu !== null || (pending ?? 0) > 0)
   const workloads = [...window.entities({ type: 'workload' })]
     .map((entity) => workloadRow(entity, read, counts))
     .filter(({ cpu }) => cpu !== null)
@@ -41,6 +41,7 @@ export function takeSnapshot(
     lateMs: Math.max(lateMs, missedScrapes * moment.resolutionMs),
     newestSample: nodes.reduce<number | null>((newest, node) => Math.max(newest ?? 0, node.newestSample!), null),
     cluster: read.usage('cluster'),
+    pendingPods: read.value('pods/pending', 'cluster'),
     nodes: nodes.sort((a, b) => a.name.localeCompare(b.name)),
     namespaces: namespaces.sort((a, b) => a.name.localeCompare(b.name)),
     workloads,
@@ -169,7 +170,8 @@ function nodeRow({ key, labels }: Entity, read: Reader, counts: ReadonlyMap<stri
 
 function namespaceRow({ key, labels }: Entity, read: Reader, counts: ReadonlyMap<string, number>): NamespaceRow {
   const name = labels['namespace_name'] ?? ''
-  return { key, name, ...read.usage(key), ...read.activity(key), pods: counts.get(`namespace ${name}`) ?? 0 }
+  const [pods, pending] = [counts.get(`namespace ${name}`) ?? 0, read.value('pods/pending', key)]
+  return { key, name, ...read.usage(key), ...read.activity(key), pods, pending }
 }
 
 function workloadRow({ key, labels }: Entity, read: Reader, counts: ReadonlyMap<string, number>): WorkloadRow {

@@ -38,6 +38,8 @@ export function lineChartOptions({ width, height, unit, lines, syncKey, span }: 
   const timeAxis: UPlot.Axis = {
     ...axis,
     size: 30,
+    // Wide enough for seconds.
+    space: 64,
     values: (_plot, ticks, _axis, _space, step) => ticks.map((tick) => formatTick(tick, step)),
   }
   const figureAxis: UPlot.Axis = {

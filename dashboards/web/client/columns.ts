@@ -134,6 +134,13 @@ export const nodeColumns: readonly Column<NodeRow>[] = [
 export const namespaceColumns: readonly Column<NamespaceRow>[] = [
   text('name', 'Namespace', (row) => row.name),
   number('pods', 'Pods', (row) => row.pods, formatCount),
+  number(
+    'pending',
+    'Pending',
+    (row) => row.pending,
+    formatCount,
+    (value) => value > 0,
+  ),
   ...limitOrRequest<NamespaceRow>(),
   ...activityColumns<NamespaceRow>(),
 ]

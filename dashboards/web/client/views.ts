@@ -18,7 +18,7 @@ export interface ViewProps {
 
 /** Is it healthy, and if not, what is wrong; then who uses most. */
 export function Overview({ snapshot, route, go, tick }: ViewProps) {
-  const { cluster, nodes, pods } = snapshot
+  const { cluster, nodes, pods, pendingPods } = snapshot
   const total = (pick: (node: NodeRow) => number | null) => nodes.reduce((sum, node) => sum + (pick(node) ?? 0), 0) || null
   return h(
     'main',
@@ -27,7 +27,11 @@ export function Overview({ snapshot, route, go, tick }: ViewProps) {
     h(
       'section',
       { class: 'figures' },
-      h(Figure, { title: 'Nodes', text: String(nodes.length), note: `${pods.length} pods` }),
+      h(Figure, {
+        title: 'Nodes',
+        text: String(nodes.length),
+        note: `${pods.length} pods${pendingPods ? `, ${pendingPods} wait to begin` : ''}`,
+      }),
       h(Figure, {
         title: 'CPU',
         text: formatCpu(cluster.cpu),
