@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Clock, Timer } from '../../../lib/clock.ts'
 import type { Log } from '../../../lib/log.ts'
 import type { LogBatch } from '../log-batch.ts'
+import { RoomWaiters } from '../room-waiters.ts'
 import type { LogSink, LogSinkStats } from '../sinks/sink.ts'
 import { Coverage } from './coverage.ts'
 import { Journal } from './journal.ts'
@@ -62,7 +63,7 @@ export class StoreWriter implements LogSink {
   #committing: Promise<void> | undefined
   #sealing: Promise<void> | undefined
   #unsealed = 0
-  #roomWaiters: (() => void)[] = []
+  readonly #roomWaiters = new RoomWaiters()
   #stats = { accepted: 0, delivered: 0, deliveredBytes: 0, sentBytes: 0, requests: 0, failedRequests: 0, repeated: 0 }
   readonly #dropped: Record<string, number> = {}
   #lastError: string | undefined
@@ -115,13 +116,8 @@ export class StoreWriter implements LogSink {
     await isSafe
   }
 
-  async room(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && (this.#waitingBytes > maxWaitingBytes || this.#unsealed > 2)) {
-      await new Promise<void>((resolve) => {
-        this.#roomWaiters.push(resolve)
-        signal.addEventListener('abort', () => resolve(), { once: true })
-      })
-    }
+  room(signal: AbortSignal): Promise<void> {
+    return this.#roomWaiters.wait(() => this.#waitingBytes > maxWaitingBytes || this.#unsealed > 2, signal)
   }
 
   stats(): LogSinkStats {
@@ -178,7 +174,7 @@ export class StoreWriter implements LogSink {
       this.#waitingBytes -= bytes(group)
       this.#waitingLines -= lines(group)
       for (const { done } of group) done()
-      this.#wakeRoom()
+      this.#roomWaiters.call()
       if (this.#isJournalFull()) await this.#rotate()
     }
     this.#committing = undefined
@@ -270,7 +266,7 @@ export class StoreWriter implements LogSink {
         if (!(await this.#removeOldest())) await this.#options.clock.sleep(failureDelayMs * 10, this.#stop.signal)
       }
       this.#unsealed = next.length - 1
-      this.#wakeRoom()
+      this.#roomWaiters.call()
       await this.#retain()
     }
   }
@@ -335,10 +331,6 @@ export class StoreWriter implements LogSink {
       await journal.close()
       this.#files.set(name.sequence, { kind: 'journal', bytes: journal.size })
     }
-  }
-
-  #wakeRoom(): void {
-    for (const wake of this.#roomWaiters.splice(0)) wake()
   }
 }
 
