@@ -23,6 +23,6 @@ test('who waits goes on when it is told to stop', async () => {
   const stop = new AbortController()
   const waiting = new RoomWaiters().wait(() => true, stop.signal)
   stop.abort()
-  await waiting
-  await new RoomWaiters().wait(() => true, stop.signal)
+  await expect(waiting).resolves.toBeUndefined()
+  await expect(new RoomWaiters().wait(() => true, stop.signal)).resolves.toBeUndefined()
 })
