@@ -47,31 +47,30 @@ function integer(query: URLSearchParams, name: string, min: number): number | un
 
 const flag = (query: URLSearchParams, name: string) => ['true', '1', ''].includes(query.get(name) ?? 'false')
 
-/** The container whose log is meant; an `HttpError` 400 in the kubelet's words where there is none yet. */
-export function logContainerOf(worker: PodWorker, name: string, previous: boolean): ObservedContainer {
+type LoggedPod = Pick<PodWorker, 'pod' | 'containers' | 'status'>
+
+/**
+ * The container whose log is meant; an `HttpError` 400 in the kubelet's words where there is none yet. The previous one is what the status tells as the
+ * last to end: of a container that waits to be started again that is the one that has just crashed.
+ */
+export function logContainerOf(worker: LoggedPod, name: string, previous: boolean): ObservedContainer {
   const { pod } = worker
   const podName = pod.metadata.name
   if (!allContainersOf(pod).some((each) => each.name === name))
     throw new HttpError(400, `container ${name} is not valid for pod ${podName}`)
   const containers = worker.containers.filter(({ kind }) => kind === 'container')
   const newest = newestAttempt({ containers }, name)
+  const told = allStatusesOf(worker.status).find((each) => each.name === name)
+  const ended = containers.find(({ id }) => told?.lastState?.terminated?.containerID?.endsWith(`://${id}`) === true)
   if (previous) {
-    const before = containers
-      .filter((each) => each.name === name && each.state === 'exited' && each !== newest)
-      .sort((a, b) => b.attempt - a.attempt)[0]
-    const ended = before ?? (newest?.state === 'exited' ? newest : undefined)
     if (ended === undefined) throw new HttpError(400, `previous terminated container "${name}" in pod "${podName}" not found`)
     return ended
   }
-  if (newest === undefined || newest.state === 'created') {
-    throw new HttpError(400, `container "${name}" in pod "${podName}" is waiting to start: ${waitingReason(worker, name)}`)
-  }
-  return newest
-}
-
-function waitingReason({ status }: PodWorker, name: string): string {
-  const waiting = allStatusesOf(status).find((each) => each.name === name)?.state?.waiting
-  return waiting?.message || waiting?.reason || 'ContainerCreating'
+  if (newest !== undefined && newest.state !== 'created') return newest
+  if (ended !== undefined) return ended
+  const { waiting } = told?.state ?? {}
+  const reason = waiting?.message || waiting?.reason || 'ContainerCreating'
+  throw new HttpError(400, `container "${name}" in pod "${podName}" is waiting to start: ${reason}`)
 }
 
 /** Streams a log into an answer. A client that leaves ends the reading. */
