@@ -3,12 +3,12 @@ import type { CoreV1ContainerState, CoreV1Pod, CoreV1PodStatus } from '../../api
 import type { ObservedContainer } from '../runtime/runtime.ts'
 import { logContainerOf } from './container-logs.ts'
 
-const pod = {
+const pod: CoreV1Pod = {
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name: 'web', namespace: 'default' },
   spec: { containers: [{ name: 'main' }] },
-} as const
+}
 const container = (attempt: number, state: ObservedContainer['state']): ObservedContainer => ({
   id: `c${attempt}`,
   kind: 'container',
