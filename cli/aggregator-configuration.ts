@@ -16,6 +16,17 @@ export function readAggregatorConfiguration(path: string | undefined): Aggregato
   }
 }
 
+/** The database that figures go to by default. */
+export const defaultDatabase = 'k8s'
+
+/** The InfluxDB that a configuration names in place of the cluster's own; the rest of its options is the sink's alone. */
+export function configuredInfluxdb({
+  sinks = [],
+}: AggregatorConfiguration): { readonly url: string; readonly database: string } | undefined {
+  const influx = sinks.find(({ name }) => name === 'influxdb')?.influx
+  return influx === undefined ? undefined : { url: influx.url.replace(/\/$/, ''), database: influx.database ?? defaultDatabase }
+}
+
 /** The settings of the section `sharding`, its files read; `undefined` where there is no such section. Throws `UsageError`. */
 export function readShardingSettings({ sharding }: AggregatorConfiguration, hostName: string): ShardingSettings | undefined {
   if (sharding === undefined) return undefined

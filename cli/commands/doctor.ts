@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { systemClock } from '../../lib/clock.ts'
 import { loadKubeconfig, KubeconfigError } from '../../orchestrator/client/kubeconfig.ts'
 import type { ClusterAccess } from '../../orchestrator/client/kubeconfig.ts'
+import { configuredInfluxdb, defaultDatabase, readAggregatorConfiguration } from '../aggregator-configuration.ts'
 import { DataFolderError, findDataFolder } from '../data-folder.ts'
 import type { DataFolder } from '../data-folder.ts'
 import { aggregatorExamination } from '../doctor/aggregator.ts'
@@ -27,7 +28,11 @@ const flags = {
   alerts: { placeholder: 'URL', help: 'the alerts API, as http://host:9093', parse: parseUrl },
   page: { placeholder: 'URL', help: 'the page, as http://host:8080', parse: parseUrl },
   influxdb: { placeholder: 'URL', help: 'an InfluxDB, as http://host:8086', parse: parseUrl },
-  database: { placeholder: 'NAME', fallback: 'k8s', help: 'the database in it', parse: parseText },
+  database: {
+    placeholder: 'NAME',
+    help: `the database in it (default ${defaultDatabase}, or what the cluster here writes to)`,
+    parse: parseText,
+  },
   json: { fallback: 'false', help: 'an array of findings instead of lines', parse: parseSwitch },
 } as const
 
@@ -85,12 +90,13 @@ type Given = ReturnType<typeof parseFlagTable<typeof flags>>
 
 function describeSubject(given: Given): Subject {
   const { kubeconfig, context, aggregator, alerts, page, influxdb, database } = given
-  const common = { database, now: systemClock.now() }
+  const now = systemClock.now()
   if (kubeconfig !== undefined) {
     if (given['data-dir'] !== undefined) throw new UsageError('--kubeconfig and --data-dir are two clusters: name one')
     const access = readAccess(kubeconfig, context)
     return {
-      ...common,
+      database: database ?? defaultDatabase,
+      now,
       installation: undefined,
       isNodeAlone: false,
       access,
@@ -102,9 +108,11 @@ function describeSubject(given: Given): Subject {
   const folder = findFolder(root)
   const state = readRunState(folder)
   const options = parseOptions(state?.flags ?? [`--data-dir=${root}`])
+  const own = ownInfluxdb(options.aggregatorConfig)
   const local = (port: number) => `http://127.0.0.1:${port}`
   return {
-    ...common,
+    database: database ?? (influxdb === undefined ? own?.database : undefined) ?? defaultDatabase,
+    now,
     installation: { folder, state },
     isNodeAlone: options.server !== undefined,
     access: existsSync(folder.kubeconfig) ? readAccess(folder.kubeconfig, context) : undefined,
@@ -112,7 +120,7 @@ function describeSubject(given: Given): Subject {
       aggregator: aggregator ?? local(options.ports.aggregator),
       alerts: alerts ?? local(options.ports.alerts),
       page: page ?? local(options.ports.web),
-      influxdb: influxdb ?? influxdbOf(state),
+      influxdb: influxdb ?? own?.url ?? influxdbOf(state),
     },
     resolutionMs: options.resolutionMs,
   }
@@ -122,6 +130,15 @@ function findFolder(root: string): DataFolder {
   const folder = findDataFolder(root)
   if (folder === undefined) throw new DataFolderError(`there is no cluster in ${root}: \`npm start\` makes one; --kubeconfig names another`)
   return folder
+}
+
+/** The InfluxDB of the aggregator's configuration. One that can no longer be read was read when the cluster began. */
+function ownInfluxdb(path: string | undefined): ReturnType<typeof configuredInfluxdb> {
+  try {
+    return configuredInfluxdb(readAggregatorConfiguration(path))
+  } catch {
+    return undefined
+  }
 }
 
 /** The InfluxDB that the run writes to, from its table of addresses. */

@@ -52,7 +52,7 @@ async function examineLastWrite({ urls, database, now, resolutionMs }: Subject):
   const last = rows[0]?.[0]
   if (typeof last !== 'number') return [problem('InfluxDB', 'holds no figures of any node', 'see the sinks of the aggregator below')]
   const ageMs = now - last
-  const text = `the newest figures of a node are ${Math.round(ageMs / 1000)} s old`
+  const text = `the newest figures of a node are ${Math.max(0, Math.round(ageMs / 1000))} s old`
   return [
     ageMs > 6 * resolutionMs + 5000
       ? problem('InfluxDB', text, 'see the nodes and the sinks of the aggregator below')

@@ -1,5 +1,6 @@
 import type { ProcessSpec } from '../../lib/supervision.ts'
 import type { CommandContext } from '../commands/start.ts'
+import { configuredInfluxdb, readAggregatorConfiguration } from '../aggregator-configuration.ts'
 import type { DataFolder } from '../data-folder.ts'
 import { defaultDockerHost, UsageError, type ClusterOptions } from '../options.ts'
 import { dockerEngineSpec, dockerVersion } from './docker.ts'
@@ -28,8 +29,8 @@ export interface EngineOptions {
 }
 
 /**
- * Makes sure of a Docker engine and an InfluxDB: those that answer are used, else they are started, their packages installed where that can be. What cannot be
- * had is done without, unless it was asked for: then a `UsageError` says what stands in the way.
+ * Makes sure of a Docker engine and an InfluxDB: those that are named or answer are used, else they are started, their packages installed where that can be. What
+ * cannot be had is done without, unless it was asked for: then a `UsageError` says what stands in the way.
  */
 export async function startEngines(options: EngineOptions): Promise<Engines> {
   const { searchPath, isRoot, print } = options.context
@@ -77,8 +78,9 @@ interface FoundInfluxdb {
 }
 
 async function startInfluxdb(engines: EngineOptions, installer: PackageInstaller): Promise<FoundInfluxdb> {
-  const { influxdb, ports, server } = engines.options
+  const { ports, server, aggregatorConfig } = engines.options
   if (server !== undefined) return { url: undefined, notices: [] }
+  const influxdb = configuredInfluxdb(readAggregatorConfiguration(aggregatorConfig))?.url ?? engines.options.influxdb
   if (influxdb === 'none') return { url: undefined, notices: ['no InfluxDB: metrics are kept in the memory window only'] }
   if (influxdb !== undefined) {
     const isThere = (await influxdbVersion(influxdb)) !== undefined
