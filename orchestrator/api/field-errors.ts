@@ -21,10 +21,10 @@ export const invalidValue = (field: string, value: unknown, detail = ''): Status
   field,
 })
 
-/** `Unsupported value: "x": supported values: "A", "B"`. */
+/** `Unsupported value: "x": supported values: "A", "B"`, in the order given. */
 export const notSupported = (field: string, value: unknown, supported: readonly string[]): StatusCause => ({
   reason: 'FieldValueNotSupported',
-  message: `Unsupported value: ${printed(value)}: supported values: ${[...supported].sort().map(printed).join(', ')}`,
+  message: `Unsupported value: ${printed(value)}: supported values: ${supported.map(printed).join(', ')}`,
   field,
 })
 
@@ -53,6 +53,13 @@ export const forbiddenField = (field: string, detail: string): StatusCause => ({
 export const tooLong = (field: string, maxBytes: number): StatusCause => ({
   reason: 'FieldValueTooLong',
   message: `Too long: may not be more than ${maxBytes} bytes`,
+  field,
+})
+
+/** `Too many: N: must have at most M items`. */
+export const tooMany = (field: string, count: number, max: number): StatusCause => ({
+  reason: 'FieldValueTooMany',
+  message: `Too many: ${count}: must have at most ${max} items`,
   field,
 })
 

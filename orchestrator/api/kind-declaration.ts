@@ -76,7 +76,10 @@ export interface KindDeclaration<T extends KubeObject = KubeObject> {
   /** A creator may set the status, too. */
   readonly acceptsStatusOnCreate?: boolean
   setDefaults?(object: T): void
+  /** What must be true of every version. What was wrong of the version before is let pass: it may have been stored under other rules. */
   validate?(object: T): readonly StatusCause[]
+  /** What only a creator may not do. */
+  validateCreate?(object: T): readonly StatusCause[]
   validateUpdate?(object: T, previous: T): readonly StatusCause[]
   validateStatusUpdate?(object: T, previous: T): readonly StatusCause[]
   prepareForCreate?(object: T): void

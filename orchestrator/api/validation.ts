@@ -16,7 +16,11 @@ const maxAnnotationBytes = 256 * 1024
  */
 export function validateObject<T extends KubeObject>(declaration: KindDeclaration<T>, object: T): readonly StatusCause[] {
   if (declaration.isReviewOnly === true) return declaration.validate?.(object) ?? []
-  return [...validateMetadata(declaration, object.metadata), ...validateBody(declaration, object)]
+  return [
+    ...validateMetadata(declaration, object.metadata),
+    ...validateBody(declaration, object),
+    ...(declaration.validateCreate?.(object) ?? []),
+  ]
 }
 
 function validateBody<T extends KubeObject>(declaration: KindDeclaration<T>, object: T): readonly StatusCause[] {
@@ -67,15 +71,26 @@ function checkRequired(shape: Shape, value: unknown, path: string, causes: Statu
   }
 }
 
-/** Everything wrong with a change: what `validateObject` finds, and fields that must not change. */
+/** Everything wrong with a change: what a change makes wrong, and fields that must not change. */
 export function validateUpdate<T extends KubeObject>(declaration: KindDeclaration<T>, object: T, previous: T): readonly StatusCause[] {
+  return [...validateChange(declaration, object, previous), ...(declaration.validateUpdate?.(object, previous) ?? [])]
+}
+
+/**
+ * What a change makes wrong, whichever fields it is allowed to touch. What was wrong before is let pass: such an object was stored when other rules
+ * held, and whoever owns it must still be able to change the rest of it, if only to take its finalizers off.
+ */
+export function validateChange<T extends KubeObject>(declaration: KindDeclaration<T>, object: T, previous: T): readonly StatusCause[] {
+  const causes = validateBody(declaration, object)
+  const before = new Set(causes.length === 0 ? [] : validateBody(declaration, previous).map(keyOfCause))
   return [
     ...validateMetadata(declaration, object.metadata),
     ...validateMetadataUpdate(object.metadata, previous.metadata),
-    ...validateBody(declaration, object),
-    ...(declaration.validateUpdate?.(object, previous) ?? []),
+    ...causes.filter((cause) => !before.has(keyOfCause(cause))),
   ]
 }
+
+const keyOfCause = ({ field, message }: StatusCause) => `${field}: ${message}`
 
 /** What may be wrong with a write on `/status`: metadata, and what few kinds ask for; controllers are trusted with the rest. */
 export function validateStatusUpdate<T extends KubeObject>(
@@ -103,7 +118,7 @@ function validateMetadata({ nameRule, kind }: KindDeclaration, metadata: MetaV1O
   if (labels !== undefined) causes.push(...validateLabels(labels, 'metadata.labels'))
   if (annotations !== undefined) causes.push(...validateAnnotations(annotations, 'metadata.annotations'))
   if (metadata.ownerReferences !== undefined) causes.push(...validateOwners(metadata.ownerReferences))
-  metadata.finalizers?.forEach((finalizer) => causes.push(...validateFinalizer(finalizer)))
+  if (metadata.finalizers !== undefined) causes.push(...validateFinalizers(metadata.finalizers))
   return causes
 }
 
@@ -132,20 +147,23 @@ export function validateAnnotations(annotations: Readonly<Record<string, string>
 function validateOwners(owners: NonNullable<MetaV1ObjectMeta['ownerReferences']>): StatusCause[] {
   const causes: StatusCause[] = []
   let controller: string | undefined
-  owners.forEach((owner, index) => {
-    const path = `metadata.ownerReferences[${index}]`
-    if (!owner.apiVersion) causes.push(invalidValue(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty'))
+  // Upstream names the list, not the owner.
+  const path = 'metadata.ownerReferences'
+  owners.forEach((owner) => {
+    if (!owner.apiVersion || owner.apiVersion.split('/').length > 2)
+      causes.push(invalidValue(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty'))
     if (!owner.kind) causes.push(invalidValue(`${path}.kind`, owner.kind ?? '', 'must not be empty'))
     if (!owner.name) causes.push(invalidValue(`${path}.name`, owner.name ?? '', 'must not be empty'))
     if (!owner.uid) causes.push(invalidValue(`${path}.uid`, owner.uid ?? '', 'must not be empty'))
     if (owner.controller !== true) return
-    if (controller === undefined) controller = owner.name
+    const name = `${owner.kind}/${owner.name}`
+    if (controller === undefined) controller = name
     else
       causes.push(
         invalidValue(
-          'metadata.ownerReferences',
+          path,
           owners,
-          `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${owner.name}`,
+          `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${name}`,
         ),
       )
   })
@@ -154,12 +172,19 @@ function validateOwners(owners: NonNullable<MetaV1ObjectMeta['ownerReferences']>
 
 const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion'])
 
-function validateFinalizer(finalizer: string): StatusCause[] {
+/** Of a finalizer's form upstream names the list, of its domain the item. */
+function validateFinalizers(finalizers: readonly string[]): StatusCause[] {
   const field = 'metadata.finalizers'
-  const messages = checkQualifiedName(finalizer)
-  if (messages.length > 0) return messages.map((message) => invalidValue(field, finalizer, message))
-  if (finalizer.includes('/') || standardFinalizers.has(finalizer)) return []
-  return [invalidValue(field, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')]
+  const form = finalizers.flatMap((finalizer) => checkQualifiedName(finalizer).map((message) => invalidValue(field, finalizer, message)))
+  const domains = finalizers.flatMap((finalizer, index) =>
+    finalizer.includes('/') || standardFinalizers.has(finalizer)
+      ? []
+      : [invalidValue(`${field}[${index}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')],
+  )
+  const both = ['orphan', 'foregroundDeletion']
+  return both.every((finalizer) => finalizers.includes(finalizer))
+    ? [...form, invalidValue(field, finalizers, `finalizer ${both.join(' and ')} cannot be both set`), ...domains]
+    : [...form, ...domains]
 }
 
 function validateMetadataUpdate(metadata: MetaV1ObjectMeta, previous: MetaV1ObjectMeta): StatusCause[] {
@@ -190,8 +215,6 @@ export function validateImmutable(field: string, value: unknown, previous: unkno
   return isDeepStrictEqual(value, previous) ? [] : [immutable(field, value ?? null)]
 }
 
-const selectorOperators = ['In', 'NotIn', 'Exists', 'DoesNotExist']
-
 /** A `LabelSelector`'s labels and expressions. */
 export function validateLabelSelector(selector: MetaV1LabelSelector, field: string): StatusCause[] {
   const causes: StatusCause[] = []
@@ -203,7 +226,7 @@ export function validateLabelSelector(selector: MetaV1LabelSelector, field: stri
     } else if (operator === 'Exists' || operator === 'DoesNotExist') {
       if (values.length > 0)
         causes.push(forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
-    } else causes.push(invalidValue(`${path}.operator`, operator, `not a valid selector operator (one of ${selectorOperators.join(', ')})`))
+    } else causes.push(invalidValue(`${path}.operator`, operator, 'not a valid selector operator'))
     for (const message of checkQualifiedName(key)) causes.push(invalidValue(`${path}.key`, key, message))
     values.forEach((value, at) => {
       for (const message of checkLabelValue(value)) causes.push(invalidValue(`${path}.values[${at}]`, value, message))

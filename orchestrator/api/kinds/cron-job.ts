@@ -1,13 +1,22 @@
-import { invalidValue, notSupported, required } from '../field-errors.ts'
-import { BatchV1CronJob } from '../generated/kinds.ts'
+import { invalidValue, required } from '../field-errors.ts'
+import { checkFields, choice, count, type FieldRules } from '../field-rules.ts'
+import { BatchV1CronJob, type BatchV1CronJobSpec } from '../generated/kinds.ts'
 import type { KindPart } from '../kind-declaration.ts'
 import { isTimeZone, parseSchedule } from '../schedule.ts'
+import type { StatusCause } from '../status-error.ts'
 import { ageCell, ageColumn, integerColumn, nameColumn, sinceCell, textColumn } from '../table-cells.ts'
-import { validateJobSpec } from './job.ts'
+import { validateJobTemplate } from './job-validation.ts'
 import { setPodTemplateDefaults } from './pod-defaults.ts'
-import { selectorText, templateCells, templateColumns, validateCounts } from './workload.ts'
+import { selectorText, templateCells, templateColumns } from './workload.ts'
 
-const policies = ['Allow', 'Forbid', 'Replace']
+const rules: FieldRules<BatchV1CronJobSpec> = {
+  schedule: checkSchedule,
+  startingDeadlineSeconds: count,
+  timeZone: checkTimeZone,
+  concurrencyPolicy: choice(['Allow', 'Forbid', 'Replace']),
+  successfulJobsHistoryLimit: count,
+  failedJobsHistoryLimit: count,
+}
 /** The controller appends eleven characters for each job. */
 const maxNameLength = 52
 
@@ -21,28 +30,13 @@ export const cronJob: KindPart<BatchV1CronJob> = {
     setPodTemplateDefaults(spec.jobTemplate?.spec?.template)
   },
   validate({ metadata, spec }) {
-    const {
-      schedule,
-      concurrencyPolicy = '',
-      jobTemplate,
-      startingDeadlineSeconds,
-      successfulJobsHistoryLimit,
-      failedJobsHistoryLimit,
-    } = spec
+    const template = spec.jobTemplate?.spec
     return [
       ...((metadata.name ?? '').length > maxNameLength
         ? [invalidValue('metadata.name', metadata.name, `must be no more than ${maxNameLength} characters`)]
         : []),
-      ...(schedule ? validateSchedule(schedule, spec.timeZone) : [required('spec.schedule')]),
-      ...(policies.includes(concurrencyPolicy) ? [] : [notSupported('spec.concurrencyPolicy', concurrencyPolicy, policies)]),
-      ...validateCounts({
-        'spec.startingDeadlineSeconds': startingDeadlineSeconds,
-        'spec.successfulJobsHistoryLimit': successfulJobsHistoryLimit,
-        'spec.failedJobsHistoryLimit': failedJobsHistoryLimit,
-      }),
-      ...(jobTemplate?.spec === undefined
-        ? [required('spec.jobTemplate.spec')]
-        : validateJobSpec(jobTemplate.spec, 'spec.jobTemplate.spec')),
+      ...checkFields(spec, 'spec', rules),
+      ...(template === undefined ? [required('spec.jobTemplate.spec')] : validateJobTemplate(template, 'spec.jobTemplate.spec')),
     ]
   },
   columns: [
@@ -69,14 +63,27 @@ export const cronJob: KindPart<BatchV1CronJob> = {
   ],
 }
 
-function validateSchedule(schedule: string, timeZone: string | undefined) {
-  if (schedule.includes('TZ'))
-    return [invalidValue('spec.schedule', schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead')]
-  if (timeZone !== undefined && !isTimeZone(timeZone)) return [invalidValue('spec.timeZone', timeZone, `unknown time zone ${timeZone}`)]
+function checkSchedule(schedule: string | undefined, field: string): StatusCause[] {
+  if (!schedule) return [required(field)]
+  const causes: StatusCause[] = []
   try {
-    parseSchedule(schedule)
-    return []
+    // The time zone is a field's; a schedule with one of its own is told so below.
+    parseSchedule(schedule.replace(/^(?:CRON_)?TZ=\S+\s+/, ''))
   } catch (error) {
-    return [invalidValue('spec.schedule', schedule, (error as Error).message)]
+    causes.push(invalidValue(field, schedule, (error as Error).message))
   }
+  if (schedule.includes('TZ'))
+    causes.push(invalidValue(field, schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'))
+  return causes
+}
+
+function checkTimeZone(zone: string | undefined, field: string): StatusCause[] {
+  if (zone === undefined) return []
+  if (zone === '') return [invalidValue(field, zone, 'timeZone must be nil or non-empty string')]
+  if (zone.toLowerCase() === 'local')
+    return [
+      invalidValue(field, zone, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones'),
+      ...(zone === 'Local' ? [] : [invalidValue(field, zone, `unknown time zone ${zone}`)]),
+    ]
+  return isTimeZone(zone) ? [] : [invalidValue(field, zone, `unknown time zone ${zone}`)]
 }

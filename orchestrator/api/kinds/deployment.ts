@@ -1,23 +1,31 @@
 import { forbiddenField, invalidValue, notSupported } from '../field-errors.ts'
-import { AppsV1Deployment, type AppsV1DeploymentSpec } from '../generated/kinds.ts'
+import { checkFields, count, type FieldRules } from '../field-rules.ts'
+import { AppsV1Deployment, type AppsV1DeploymentSpec, type AppsV1RollingUpdateDeployment } from '../generated/kinds.ts'
 import type { KindPart } from '../kind-declaration.ts'
 import { selectorFromObject } from '../labels.ts'
 import type { StatusCause } from '../status-error.ts'
 import { ageCell, ageColumn, integerColumn, nameColumn, textColumn } from '../table-cells.ts'
 import { validateImmutable } from '../validation.ts'
 import { setPodTemplateDefaults } from './pod-defaults.ts'
-import { validatePodTemplate } from './pod-validation.ts'
+import { validateLastingTemplate } from './pod-validation.ts'
 import {
-  scaleOf,
+  countOrPercent,
+  isNone,
+  replicaScale,
   selectorText,
+  share,
   templateCells,
   templateColumns,
-  validateCounts,
-  validateIntOrPercent,
   validateTemplateSelector,
 } from './workload.ts'
 
-const isZero = (value: string | number | undefined) => value === 0 || value === '0%'
+const rules: FieldRules<AppsV1DeploymentSpec> = {
+  replicas: count,
+  minReadySeconds: count,
+  revisionHistoryLimit: count,
+  progressDeadlineSeconds: count,
+}
+const rollingRules: FieldRules<AppsV1RollingUpdateDeployment> = { maxUnavailable: share, maxSurge: countOrPercent }
 
 export const deployment: KindPart<AppsV1Deployment> = {
   kind: AppsV1Deployment,
@@ -35,26 +43,13 @@ export const deployment: KindPart<AppsV1Deployment> = {
     setPodTemplateDefaults(spec.template)
   },
   validate: ({ spec }) => [
-    ...validateCounts({
-      'spec.replicas': spec.replicas,
-      'spec.minReadySeconds': spec.minReadySeconds,
-      'spec.revisionHistoryLimit': spec.revisionHistoryLimit,
-    }),
-    ...validateTemplateSelector(spec.selector, spec.template),
-    ...validatePodTemplate(spec.template, 'spec.template', ['Always']),
+    ...checkFields(spec, 'spec', rules),
+    ...validateTemplateSelector(spec.selector, spec.template, 'deployment'),
+    ...validateLastingTemplate(spec.template, 'ReplicaSet'),
     ...validateStrategy(spec),
   ],
   validateUpdate: (object, previous) => validateImmutable('spec.selector', object.spec.selector, previous.spec.selector),
-  scale: {
-    read: ({ metadata, spec, status }) =>
-      scaleOf({
-        metadata,
-        replicas: spec.replicas ?? 0,
-        statusReplicas: status?.replicas ?? 0,
-        selector: selectorFromObject(spec.selector),
-      }),
-    write: (object, replicas) => ({ ...object, spec: { ...object.spec, replicas } }),
-  },
+  scale: replicaScale(({ selector }) => selectorFromObject(selector)),
   columns: [
     nameColumn,
     textColumn('Ready'),
@@ -75,19 +70,18 @@ export const deployment: KindPart<AppsV1Deployment> = {
   ],
 }
 
-function validateStrategy({ strategy, progressDeadlineSeconds = 600, minReadySeconds = 0 }: AppsV1DeploymentSpec): StatusCause[] {
+function validateStrategy({ strategy = {}, progressDeadlineSeconds, minReadySeconds = 0 }: AppsV1DeploymentSpec): StatusCause[] {
   const causes: StatusCause[] = []
-  const rolling = strategy?.rollingUpdate
-  if (strategy?.type === 'Recreate') {
-    if (rolling !== undefined)
-      causes.push(forbiddenField('spec.strategy.rollingUpdate', "may not be specified when strategy `type` is 'Recreate'"))
-  } else if (strategy?.type === 'RollingUpdate') {
-    causes.push(...validateIntOrPercent(rolling?.maxUnavailable, 'spec.strategy.rollingUpdate.maxUnavailable'))
-    causes.push(...validateIntOrPercent(rolling?.maxSurge, 'spec.strategy.rollingUpdate.maxSurge'))
-    if (isZero(rolling?.maxUnavailable) && isZero(rolling?.maxSurge))
-      causes.push(invalidValue('spec.strategy.rollingUpdate.maxUnavailable', rolling?.maxUnavailable, 'may not be 0 when `maxSurge` is 0'))
-  } else causes.push(notSupported('spec.strategy.type', strategy?.type ?? '', ['Recreate', 'RollingUpdate']))
-  if (progressDeadlineSeconds <= minReadySeconds)
+  const { type, rollingUpdate: rolling = {} } = strategy
+  const path = 'spec.strategy.rollingUpdate'
+  if (type === 'Recreate') {
+    if (strategy.rollingUpdate !== undefined) causes.push(forbiddenField(path, "may not be specified when strategy `type` is 'Recreate'"))
+  } else if (type === 'RollingUpdate') {
+    causes.push(...checkFields(rolling, path, rollingRules))
+    if (isNone(rolling.maxUnavailable) && isNone(rolling.maxSurge))
+      causes.push(invalidValue(`${path}.maxUnavailable`, rolling.maxUnavailable, 'may not be 0 when `maxSurge` is 0'))
+  } else causes.push(notSupported('spec.strategy', strategy, ['Recreate', 'RollingUpdate']))
+  if (progressDeadlineSeconds !== undefined && progressDeadlineSeconds <= minReadySeconds)
     causes.push(invalidValue('spec.progressDeadlineSeconds', progressDeadlineSeconds, 'must be greater than minReadySeconds'))
   return causes
 }

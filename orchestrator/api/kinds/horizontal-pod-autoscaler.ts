@@ -1,4 +1,5 @@
 import { forbiddenField, invalidValue, notSupported, required } from '../field-errors.ts'
+import { notNegative } from '../field-rules.ts'
 import {
   AutoscalingV1HorizontalPodAutoscaler,
   AutoscalingV2HorizontalPodAutoscaler,
@@ -14,7 +15,6 @@ import type { StatusCause } from '../status-error.ts'
 import { ageCell, ageColumn, integerColumn, nameColumn, textColumn } from '../table-cells.ts'
 import { fromV2, toV2 } from './horizontal-pod-autoscaler-v1.ts'
 import { metricsText } from './metrics-text.ts'
-import { notNegative } from './resource-validation.ts'
 
 /** CPU use that an autoscaler without metrics aims at, percent of the request. */
 const defaultUtilization = 80

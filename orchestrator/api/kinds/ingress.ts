@@ -1,39 +1,121 @@
-import { forbiddenField, invalidValue, notSupported, required } from '../field-errors.ts'
-import type { NetworkingV1Ingress, NetworkingV1IngressBackend } from '../generated/kinds.ts'
+import { forbiddenField, invalidValue, required, tooLong } from '../field-errors.ts'
+import { causesOf, checkFields, each, formed, named, oneOf, port, struct, type FieldRules } from '../field-rules.ts'
+import type {
+  CoreV1TypedLocalObjectReference,
+  NetworkingV1HTTPIngressPath,
+  NetworkingV1Ingress,
+  NetworkingV1IngressBackend,
+  NetworkingV1IngressClass,
+  NetworkingV1IngressClassParametersReference,
+  NetworkingV1IngressRule,
+  NetworkingV1IngressSpec,
+  NetworkingV1IngressTLS,
+} from '../generated/kinds.ts'
+import { familyOf } from '../ip-addresses.ts'
+import { checkHost, checkLabel, checkLabel1035, checkPathSegment, checkPortName, checkSubdomain } from '../names.ts'
 import type { StatusCause } from '../status-error.ts'
+import { domainPath } from './job-validation.ts'
 import { shorten } from './shorten.ts'
 
 const pathTypes = ['Exact', 'ImplementationSpecific', 'Prefix']
+const pathNonsense = ['//', '/./', '/../', '%2f', '%2F']
+const pathEnds = ['/..', '/.']
+const maxControllerLength = 250
+
+/** What only has a meaning where an ingress is made: later the annotation may go its own way. */
+export function validateIngressCreate({ metadata, spec }: NetworkingV1Ingress): StatusCause[] {
+  const annotation = metadata.annotations?.['kubernetes.io/ingress.class']
+  return annotation === undefined || spec.ingressClassName === undefined || annotation === spec.ingressClassName
+    ? []
+    : [invalidValue('annotations.kubernetes.io/ingress.class', annotation, 'must match `ingressClassName` when both are specified')]
+}
+
+const rules: FieldRules<NetworkingV1IngressSpec> = {
+  defaultBackend: (backend, field) => (backend === undefined ? [] : validateBackend(backend, field)),
+  rules: each((rule, field) => (rule === undefined ? [] : validateRule(rule, field))),
+  tls: each(
+    struct<NetworkingV1IngressTLS>({
+      hosts: each((host = '', field) => causesOf(checkHost, host, field)),
+      secretName: formed(checkSubdomain),
+    }),
+  ),
+  ingressClassName: (name, field) => (name === undefined ? [] : causesOf(checkSubdomain, name, field)),
+}
 
 /** Everything wrong with an ingress's spec. */
 export function validateIngress({ spec }: NetworkingV1Ingress): StatusCause[] {
-  const rules = spec.rules ?? []
+  const isEmpty = (spec.rules ?? []).length === 0 && spec.defaultBackend === undefined
+  return [
+    ...(isEmpty ? [invalidValue('spec', spec.rules ?? null, 'either `defaultBackend` or `rules` must be specified')] : []),
+    ...checkFields(spec, 'spec', rules),
+  ]
+}
+
+function validateRule({ host = '', http }: NetworkingV1IngressRule, field: string): StatusCause[] {
   const causes: StatusCause[] = []
-  if (rules.length === 0 && spec.defaultBackend === undefined)
-    causes.push(invalidValue('spec', {}, 'either `defaultBackend` or `rules` must be specified'))
-  if (spec.defaultBackend !== undefined) causes.push(...validateBackend(spec.defaultBackend, 'spec.defaultBackend'))
-  rules.forEach(({ http }, index) => {
-    if (http === undefined) return
-    const field = `spec.rules[${index}].http.paths`
-    if ((http.paths ?? []).length === 0) causes.push(required(field))
-    http.paths?.forEach(({ path = '', pathType, backend }, at) => {
-      if (!pathType) causes.push(required(`${field}[${at}].pathType`, 'pathType must be specified'))
-      else if (!pathTypes.includes(pathType)) causes.push(notSupported(`${field}[${at}].pathType`, pathType, pathTypes))
-      if (pathType !== 'ImplementationSpecific' && !path.startsWith('/'))
-        causes.push(invalidValue(`${field}[${at}].path`, path, 'must be an absolute path'))
-      if (backend === undefined) causes.push(required(`${field}[${at}].backend`))
-      else causes.push(...validateBackend(backend, `${field}[${at}].backend`))
-    })
-  })
-  return causes
+  if (familyOf(host) !== 0) causes.push(invalidValue(`${field}.host`, host, 'must be a DNS name, not an IP address'))
+  causes.push(...formed(checkHost)(host, `${field}.host`))
+  if (http === undefined) return causes
+  const paths = http.paths ?? []
+  if (paths.length === 0) causes.push(required(`${field}.http.paths`))
+  return [...causes, ...paths.flatMap((path, index) => validatePath(path, `${field}.http.paths[${index}]`))]
+}
+
+function validatePath({ path = '', pathType, backend }: Partial<NetworkingV1HTTPIngressPath>, field: string): StatusCause[] {
+  if (pathType === undefined) return [required(`${field}.pathType`, 'pathType must be specified')]
+  const causes: StatusCause[] = [...oneOf(...pathTypes)(pathType, `${field}.pathType`)]
+  const here = `${field}.path`
+  const isExact = pathType === 'Exact' || pathType === 'Prefix'
+  if (!path.startsWith('/') && (isExact || (pathType === 'ImplementationSpecific' && path !== '')))
+    causes.push(invalidValue(here, path, 'must be an absolute path'))
+  if (isExact) {
+    for (const part of pathNonsense) if (path.includes(part)) causes.push(invalidValue(here, path, `must not contain '${part}'`))
+    for (const end of pathEnds) if (path.endsWith(end)) causes.push(invalidValue(here, path, `cannot end with '${end}'`))
+  }
+  return [...causes, ...validateBackend(backend ?? {}, `${field}.backend`)]
 }
 
 function validateBackend({ service, resource }: NetworkingV1IngressBackend, path: string): StatusCause[] {
-  if (service !== undefined && resource !== undefined) return [forbiddenField(path, 'cannot set both resource and service backends')]
-  if (service === undefined) return resource === undefined ? [required(path, 'service or resource must be specified')] : []
-  const causes: StatusCause[] = service.name ? [] : [required(`${path}.service.name`)]
-  if (service.port?.name === undefined && service.port?.number === undefined)
-    causes.push(required(`${path}.service.port`, 'port name or number is required'))
+  if (service !== undefined && resource !== undefined) return [invalidValue(path, '', 'cannot set both resource and service backends')]
+  if (resource !== undefined) return checkFields(resource, `${path}.resource`, referenceRules)
+  if (service === undefined) return [invalidValue(path, '', 'resource or service backend is required')]
+  const field = `${path}.service`
+  const { name, number = 0 } = service.port ?? {}
+  const causes: StatusCause[] = [...named(checkLabel1035)(service.name, `${field}.name`)]
+  if (name && number !== 0) causes.push(invalidValue(path, '', 'cannot set both port name & port number'))
+  else if (name) causes.push(...causesOf(checkPortName, name, `${field}.port.name`))
+  else if (number !== 0) causes.push(...port(number, `${field}.port.number`))
+  else causes.push(required(path, 'port name or number is required'))
+  return causes
+}
+
+const referenceRules: FieldRules<CoreV1TypedLocalObjectReference> = {
+  apiGroup: (group, field) => (group === undefined ? [] : causesOf(checkSubdomain, group, field)),
+  kind: named(checkPathSegment),
+  name: named(checkPathSegment),
+}
+
+/** Everything wrong with a class of ingresses. */
+export function validateIngressClass({ spec }: NetworkingV1IngressClass): StatusCause[] {
+  const { controller = '', parameters } = spec
+  return [
+    ...(controller.length > maxControllerLength ? [tooLong('spec.controller', maxControllerLength)] : []),
+    ...domainPath(controller, 'spec.controller'),
+    ...(parameters === undefined ? [] : validateParameters(parameters, 'spec.parameters')),
+  ]
+}
+
+function validateParameters(parameters: NetworkingV1IngressClassParametersReference, field: string): StatusCause[] {
+  const { scope, namespace } = parameters
+  const causes = [...checkFields(parameters, field, referenceRules), ...oneOf('Cluster', 'Namespace')(scope, `${field}.scope`)]
+  if (scope === 'Namespace')
+    causes.push(
+      ...(namespace === undefined
+        ? [required(`${field}.namespace`, "`parameters.scope` is set to 'Namespace'")]
+        : causesOf(checkLabel, namespace, `${field}.namespace`)),
+    )
+  if (scope === 'Cluster' && namespace !== undefined)
+    causes.push(forbiddenField(`${field}.namespace`, "`parameters.scope` is set to 'Cluster'"))
   return causes
 }
 

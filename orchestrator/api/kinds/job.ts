@@ -1,18 +1,16 @@
 import { fromTimestamp } from '../../../lib/clock.ts'
 import { humanDuration } from '../duration.ts'
-import { invalidValue, notSupported, required } from '../field-errors.ts'
-import { BatchV1Job, type BatchV1JobSpec, type MetaV1ObjectMeta } from '../generated/kinds.ts'
+import { invalidValue, required } from '../field-errors.ts'
+import { BatchV1Job, type BatchV1JobSpec, type CoreV1Affinity, type MetaV1ObjectMeta } from '../generated/kinds.ts'
 import type { KindPart } from '../kind-declaration.ts'
-import { selectorFromObject } from '../labels.ts'
+import { matchesLabels, selectorFromObject } from '../labels.ts'
+import { checkLabel } from '../names.ts'
 import type { StatusCause } from '../status-error.ts'
 import { ageCell, ageColumn, nameColumn, textColumn } from '../table-cells.ts'
 import { validateImmutable, validateLabelSelector } from '../validation.ts'
+import { validateJobSpec } from './job-validation.ts'
 import { setPodTemplateDefaults } from './pod-defaults.ts'
-import { validatePodTemplate } from './pod-validation.ts'
-import { selectorText, templateCells, templateColumns, validateCounts, validateTemplateLabels } from './workload.ts'
-
-const completionModes = ['Indexed', 'NonIndexed']
-const restartPolicies = ['OnFailure', 'Never']
+import { selectorText, templateCells, templateColumns, validateTemplateLabels } from './workload.ts'
 
 export const job: KindPart<BatchV1Job> = {
   kind: BatchV1Job,
@@ -24,26 +22,25 @@ export const job: KindPart<BatchV1Job> = {
     spec.suspend ??= false
     spec.podReplacementPolicy ??= spec.podFailurePolicy === undefined ? 'TerminatingOrFailed' : 'Failed'
     spec.manualSelector ??= false
+    for (const { onPodConditions } of spec.podFailurePolicy?.rules ?? [])
+      for (const pattern of onPodConditions ?? []) pattern.status ||= 'True'
     setLabelDefaults(metadata, spec)
     setPodTemplateDefaults(spec.template)
   },
-  validate: ({ spec }) => [
-    ...validateJobSpec(spec, 'spec'),
-    ...(spec.selector === undefined ? [required('spec.selector')] : validateLabelSelector(spec.selector, 'spec.selector')),
-    ...validateTemplateLabels(selectorFromObject(spec.selector) ?? [], spec.template),
+  validate: (object) => [
+    ...validateGeneratedSelector(object),
+    ...validateJobSpec(object.spec, 'spec'),
+    ...validateSelector(object.spec),
+    ...validateIndexedName(object),
   ],
-  validateUpdate(object, previous) {
-    const isSuspended = previous.spec.suspend === true && previous.status?.startTime === undefined
-    return [
-      ...(object.spec.completionMode === 'Indexed'
-        ? []
-        : validateImmutable('spec.completions', object.spec.completions, previous.spec.completions)),
-      ...validateImmutable('spec.selector', object.spec.selector, previous.spec.selector),
-      ...(isSuspended ? [] : validateImmutable('spec.template', object.spec.template, previous.spec.template)),
-      ...validateImmutable('spec.completionMode', object.spec.completionMode, previous.spec.completionMode),
-      ...validateImmutable('spec.backoffLimitPerIndex', object.spec.backoffLimitPerIndex, previous.spec.backoffLimitPerIndex),
-    ]
-  },
+  validateUpdate: ({ spec }, { spec: previous }) => [
+    ...validateCompletionsChange(spec, previous),
+    ...validateImmutable('spec.selector', spec.selector, previous.selector),
+    ...validateImmutable('spec.template', fixedTemplate(spec, previous), fixedTemplate(previous, previous)),
+    ...(['completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'] as const).flatMap((name) =>
+      validateImmutable(`spec.${name}`, spec[name], previous[name]),
+    ),
+  ],
   prepareForCreate(object) {
     if (object.spec.manualSelector === true) return
     setGeneratedSelector(object)
@@ -92,28 +89,61 @@ function setGeneratedSelector({ metadata, spec }: BatchV1Job): void {
   spec.selector = { ...spec.selector, matchLabels: { ...spec.selector?.matchLabels, 'batch.kubernetes.io/controller-uid': uid } }
 }
 
-/** The rules of a job's spec, without those of its selector, which a CronJob's template doesn't have. */
-export function validateJobSpec(spec: BatchV1JobSpec, path: string): StatusCause[] {
-  const { parallelism, completions, backoffLimit, activeDeadlineSeconds, ttlSecondsAfterFinished, completionMode } = spec
-  return [
-    ...validateCounts({
-      [`${path}.parallelism`]: parallelism,
-      [`${path}.completions`]: completions,
-      [`${path}.activeDeadlineSeconds`]: activeDeadlineSeconds,
-      [`${path}.backoffLimit`]: backoffLimit,
-      [`${path}.ttlSecondsAfterFinished`]: ttlSecondsAfterFinished,
-    }),
-    ...(completionMode === undefined || completionModes.includes(completionMode)
-      ? []
-      : [notSupported(`${path}.completionMode`, completionMode, completionModes)]),
-    ...(completionMode === 'Indexed' && completions === undefined
-      ? [required(`${path}.completions`, 'when completion mode is Indexed')]
-      : []),
-    ...(completionMode === 'Indexed' && (parallelism ?? 0) > 100_000
-      ? [invalidValue(`${path}.parallelism`, parallelism, 'must be less than or equal to 100000 when completion mode is Indexed')]
-      : []),
-    ...validatePodTemplate(spec.template, `${path}.template`, restartPolicies),
-  ]
+const nameLabels = ['job-name', 'batch.kubernetes.io/job-name']
+const uidLabels = ['controller-uid', 'batch.kubernetes.io/controller-uid']
+
+/** Labels that the server gives to a job's pods must be the job's own: a client that brings others along is mistaken. */
+function validateGeneratedSelector({ metadata, spec }: BatchV1Job): StatusCause[] {
+  if (spec.manualSelector === true || spec.selector === undefined) return []
+  const expected: Readonly<Record<string, string>> = Object.fromEntries([
+    ...uidLabels.map((label) => [label, metadata.uid ?? ''] as const),
+    ...nameLabels.map((label) => [label, metadata.name ?? ''] as const),
+  ])
+  const labels = spec.template?.metadata?.labels ?? {}
+  const causes = Object.entries(expected)
+    .filter(([label, value]) => labels[label] !== value)
+    .map(([label, value]) =>
+      labels[label] === undefined
+        ? required(`spec.template.metadata.labels[${label}]`, `must be '${value}'`)
+        : invalidValue(`spec.template.metadata.labels[${label}]`, labels, `must be '${value}'`),
+    )
+  const selector = selectorFromObject(spec.selector) ?? []
+  return matchesLabels(selector, expected)
+    ? causes
+    : [...causes, invalidValue('spec.selector', spec.selector, '`selector` not auto-generated')]
+}
+
+function validateSelector({ selector, template }: BatchV1JobSpec): StatusCause[] {
+  if (selector === undefined) return [required('spec.selector')]
+  return [...validateLabelSelector(selector, 'spec.selector'), ...validateTemplateLabels(selectorFromObject(selector) ?? [], template)]
+}
+
+/** Pods of an indexed job are hosts called by name and index. */
+function validateIndexedName({ metadata, spec }: BatchV1Job): StatusCause[] {
+  if (spec.completionMode !== 'Indexed' || (spec.completions ?? 0) <= 0) return []
+  const host = `${metadata.name}-${spec.completions! - 1}`
+  return checkLabel(host).length === 0
+    ? []
+    : [invalidValue('metadata.name', metadata.name, `will not able to create pod with invalid DNS label: ${host}`)]
+}
+
+/** An indexed job can be made larger or smaller as a whole. */
+function validateCompletionsChange(spec: BatchV1JobSpec, previous: BatchV1JobSpec): StatusCause[] {
+  const field = 'spec.completions'
+  if (spec.completionMode !== 'Indexed' || spec.completions === undefined)
+    return spec.completionMode === 'Indexed' ? [] : validateImmutable(field, spec.completions, previous.completions)
+  return spec.completions === previous.completions || spec.completions === spec.parallelism
+    ? []
+    : [invalidValue(field, spec.completions, 'can only be modified in tandem with spec.parallelism')]
+}
+
+/** What of a template stays: all, or of a job that waits to be started all that doesn't say where its pods are to run. */
+function fixedTemplate({ template }: BatchV1JobSpec, previous: BatchV1JobSpec): object | undefined {
+  if (previous.suspend !== true || template?.spec === undefined) return template
+  const { affinity, nodeSelector: _, tolerations: __, schedulingGates: ___, ...spec } = template.spec
+  const { nodeAffinity: ____, ...others }: CoreV1Affinity = affinity ?? {}
+  const { labels: _____, annotations: ______, ...metadata }: MetaV1ObjectMeta = template.metadata ?? {}
+  return { metadata, spec: { ...spec, affinity: others } }
 }
 
 function statusText({ status, metadata }: BatchV1Job): string {

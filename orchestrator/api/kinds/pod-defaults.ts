@@ -30,9 +30,9 @@ export function setPodSpecDefaults(spec: CoreV1PodSpec): void {
   spec.initContainers?.forEach((container) => setContainerDefaults(container, spec))
   spec.containers?.forEach((container) => setContainerDefaults(container, spec))
   spec.ephemeralContainers?.forEach((container) => setContainerDefaults(container, spec))
-  spec.restartPolicy ??= 'Always'
+  spec.restartPolicy ||= 'Always'
   spec.terminationGracePeriodSeconds ??= 30
-  spec.dnsPolicy ??= 'ClusterFirst'
+  spec.dnsPolicy ||= 'ClusterFirst'
   setServiceAccountName(spec)
   spec.securityContext ??= {}
   spec.schedulerName ??= 'default-scheduler'
@@ -54,6 +54,8 @@ export function setPodOnlyDefaults(spec: CoreV1PodSpec): void {
   }
   if (spec.resources?.limits !== undefined) spec.resources.requests = { ...spec.resources.limits, ...spec.resources.requests }
   spec.enableServiceLinks ??= true
+  // The shortest time that there is.
+  if ((spec.terminationGracePeriodSeconds ?? 0) < 0) spec.terminationGracePeriodSeconds = 1
 }
 
 function setContainerDefaults(container: CoreV1Container | CoreV1EphemeralContainer, spec: CoreV1PodSpec): void {
@@ -115,6 +117,7 @@ function setEnvDefaults(variable: CoreV1EnvVar): void {
 function setVolumeDefaults(volume: CoreV1Volume): void {
   if (Object.keys(volume).every((key) => key === 'name')) volume.emptyDir = {}
   if (volume.hostPath !== undefined) volume.hostPath.type ??= ''
+  if (volume.image !== undefined) volume.image.pullPolicy ||= defaultPullPolicy(volume.image.reference ?? '')
   if (volume.secret !== undefined) volume.secret.defaultMode ??= defaultFileMode
   if (volume.configMap !== undefined) volume.configMap.defaultMode ??= defaultFileMode
   if (volume.downwardAPI !== undefined) {

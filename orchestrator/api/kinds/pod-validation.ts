@@ -1,244 +1,279 @@
-import { isDeepStrictEqual } from 'node:util'
-import { forbiddenField, invalidValue, notSupported, required } from '../field-errors.ts'
+import { duplicate, forbiddenField, invalidValue, missing, notSupported, required, tooLong } from '../field-errors.ts'
+import { between, causesOf, checkFields, choice, each, formed, named, partial, struct, type FieldRules, type Rule } from '../field-rules.ts'
 import type {
-  CoreV1NodeSelector,
+  CoreV1Container,
+  CoreV1EphemeralContainer,
+  CoreV1HostAlias,
+  CoreV1LocalObjectReference,
   CoreV1Pod,
+  CoreV1PodDNSConfig,
+  CoreV1PodReadinessGate,
+  CoreV1PodResourceClaim,
+  CoreV1PodSchedulingGate,
   CoreV1PodSpec,
   CoreV1PodTemplateSpec,
-  CoreV1Toleration,
-  CoreV1TopologySpreadConstraint,
 } from '../generated/kinds.ts'
-import { checkLabel, checkQualifiedName, checkSubdomain } from '../names.ts'
+import { checkAddress } from '../ip-addresses.ts'
+import { checkLabel, checkQualifiedName, checkSubdomain, checkUnderscoredSubdomain } from '../names.ts'
 import type { StatusCause } from '../status-error.ts'
-import { validateAnnotations, validateLabels, validateLabelSelector, validateUnique } from '../validation.ts'
-import { isPort, validateContainer, validateContainers, type PodContext } from './container-validation.ts'
-import { notNegative } from './resource-validation.ts'
+import { validateAnnotations, validateLabels } from '../validation.ts'
+import { validateAllContainers, type PodContext } from './container-validation.ts'
+import { validatePodResources, validateResources } from './resource-validation.ts'
+import { validateAffinity, validateSpread, validateTolerations } from './scheduling-validation.ts'
+import { validatePodSecurity, validateSystem } from './security-validation.ts'
 import { validateVolumes } from './volume-validation.ts'
 
-const restartPolicies = ['Always', 'OnFailure', 'Never']
+/** A pod by itself. */
+export function validatePod({ metadata, spec }: CoreV1Pod): StatusCause[] {
+  return [
+    ...validatePodSpec(spec, 'spec', metadata.name ?? ''),
+    ...validateTokens(spec),
+    ...validateImages(spec),
+    ...validateProfileAnnotations(metadata.annotations, spec),
+  ]
+}
+
+/** What only a creator may not do: the rest of the rules goes for changes, too. */
+export function validatePodCreate({ spec }: CoreV1Pod): StatusCause[] {
+  const causes: StatusCause[] = []
+  if ((spec.ephemeralContainers ?? []).length > 0) causes.push(forbiddenField('spec.ephemeralContainers', 'cannot be set on create'))
+  if (spec.nodeName && (spec.schedulingGates ?? []).length > 0)
+    causes.push(forbiddenField('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'))
+  return causes
+}
+
+/** A template may leave it to others to say which image a volume is of. */
+function validateImages({ volumes = [] }: Partial<CoreV1PodSpec>): StatusCause[] {
+  return volumes.flatMap(({ image }, index) =>
+    image === undefined || image.reference ? [] : [required(`spec.volumes[${index}].image.reference`)],
+  )
+}
+
+/** A token is an account's. */
+function validateTokens({ serviceAccountName, volumes = [] }: Partial<CoreV1PodSpec>): StatusCause[] {
+  if (serviceAccountName) return []
+  return volumes.flatMap(({ projected }, volume) =>
+    (projected?.sources ?? []).flatMap(({ serviceAccountToken }, index) =>
+      serviceAccountToken === undefined
+        ? []
+        : [
+            forbiddenField(
+              `spec.volumes[${volume}].projected.sources[${index}].serviceAccountToken`,
+              'must not be specified when serviceAccountName is not set',
+            ),
+          ],
+    ),
+  )
+}
+
+const appArmorPrefix = 'container.apparmor.security.beta.kubernetes.io/'
+
+/** Annotations that were fields' forerunners. */
+function validateProfileAnnotations(annotations: Readonly<Record<string, string>> = {}, spec: Partial<CoreV1PodSpec>): StatusCause[] {
+  return Object.entries(annotations).flatMap(([key, profile]) => {
+    if (!key.startsWith(appArmorPrefix)) return []
+    const field = `metadata.annotations[${key}]`
+    const name = key.slice(appArmorPrefix.length)
+    const isFine = ['', 'runtime/default', 'unconfined'].includes(profile) || profile.startsWith('localhost/')
+    return [
+      ...(containersOf(spec).some((container) => container.name === name) ? [] : [invalidValue(field, name, 'container not found')]),
+      ...(isFine ? [] : [invalidValue(field, profile, `invalid AppArmor profile name: ${JSON.stringify(profile)}`)]),
+    ]
+  })
+}
+
+const containersOf = ({ initContainers = [], containers = [], ephemeralContainers = [] }: Partial<CoreV1PodSpec>) =>
+  [...initContainers, ...containers, ...ephemeralContainers] as readonly (CoreV1Container | CoreV1EphemeralContainer)[]
+
+/** A workload's template: metadata and spec. Upstream leaves the word `metadata` out of the paths of labels and annotations. */
+export function validatePodTemplate(template: CoreV1PodTemplateSpec | undefined, field: string): StatusCause[] {
+  const { metadata, spec } = template ?? {}
+  if (spec === undefined) return [required(`${field}.spec.containers`)]
+  return [
+    ...validateLabels(metadata?.labels ?? {}, `${field}.labels`),
+    ...validateAnnotations(metadata?.annotations ?? {}, `${field}.annotations`),
+    ...validatePodSpec(spec, `${field}.spec`),
+    ...((spec.ephemeralContainers ?? []).length > 0
+      ? [forbiddenField(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template')]
+      : []),
+  ]
+}
+
+/** The template of a workload whose pods run on until they are removed. `kind` is named where that is not what it says. */
+export function validateLastingTemplate(template: CoreV1PodTemplateSpec | undefined, kind: string): StatusCause[] {
+  const field = 'spec.template'
+  const causes = validatePodTemplate(template, field)
+  if (template?.spec === undefined) return causes
+  const { restartPolicy = '', activeDeadlineSeconds } = template.spec
+  if (restartPolicy !== 'Always') causes.push(notSupported(`${field}.spec.restartPolicy`, restartPolicy, ['Always']))
+  if (activeDeadlineSeconds !== undefined)
+    causes.push(forbiddenField(`${field}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`))
+  return causes
+}
+
+const maxNameservers = 3
+const maxSearches = 32
+const maxSearchLength = 2048
+
+const dnsRules: FieldRules<CoreV1PodDNSConfig> = {
+  nameservers: (servers = [], field) => [
+    ...(servers.length > maxNameservers ? [invalidValue(field, servers, `must not have more than ${maxNameservers} nameservers`)] : []),
+    ...each(checkAddress)(servers, field),
+  ],
+  searches: (searches = [], field) => [
+    ...(searches.length > maxSearches ? [invalidValue(field, searches, `must not have more than ${maxSearches} search paths`)] : []),
+    ...(searches.join(' ').length > maxSearchLength
+      ? [invalidValue(field, searches, `must not have more than ${maxSearchLength} characters (including spaces) in the search list`)]
+      : []),
+    ...searches.flatMap((search, index) =>
+      search === '.' ? [] : causesOf(checkUnderscoredSubdomain, search.replace(/\.$/, ''), `${field}[${index}]`),
+    ),
+  ],
+  options: (options = [], field) =>
+    options.flatMap(({ name }, index) => (name ? [] : [required(`${field}[${index}]`, 'must not be empty')])),
+}
+
+const hostAliases: Rule<readonly CoreV1HostAlias[]> = each(
+  struct<CoreV1HostAlias>({ ip: checkAddress, hostnames: each((name = '', field) => causesOf(checkSubdomain, name, field)) }),
+)
+const readinessGates: Rule<readonly CoreV1PodReadinessGate[]> = each(
+  struct<CoreV1PodReadinessGate>({ conditionType: (type = '', field) => causesOf(checkQualifiedName, type, field) }),
+)
+const schedulingGates: Rule<readonly CoreV1PodSchedulingGate[]> = (gates = [], field) =>
+  gates.flatMap(({ name = '' }: Partial<CoreV1PodSchedulingGate>, index) => [
+    ...causesOf(checkQualifiedName, name, `${field}[${index}]`),
+    ...(gates.findIndex((gate) => (gate.name ?? '') === name) < index ? [duplicate(`${field}[${index}]`, name)] : []),
+  ])
+
 const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']
-const tolerationEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
-const unsatisfiablePolicies = ['DoNotSchedule', 'ScheduleAnyway']
+const maxHostnameLength = 64
 
-/** A workload's template: metadata and spec. `restartPolicies` narrows what the workload allows. */
-export function validatePodTemplate(
-  template: CoreV1PodTemplateSpec | undefined,
-  field: string,
-  allowedPolicies: readonly string[] = restartPolicies,
-): StatusCause[] {
-  if (template === undefined) return [required(field)]
-  return [
-    ...validateLabels(template.metadata?.labels ?? {}, `${field}.metadata.labels`),
-    ...validateAnnotations(template.metadata?.annotations ?? {}, `${field}.metadata.annotations`),
-    ...(template.spec === undefined ? [required(`${field}.spec`)] : validatePodSpec(template.spec, `${field}.spec`, allowedPolicies)),
-  ]
+/** What of a spec is judged field by field. */
+const specRules: FieldRules<CoreV1PodSpec> = {
+  restartPolicy: choice(['Always', 'OnFailure', 'Never']),
+  dnsPolicy: choice(dnsPolicies),
+  nodeSelector: (labels, field) => validateLabels(labels ?? {}, field),
+  imagePullSecrets: each(struct<CoreV1LocalObjectReference>({})),
+  affinity: (affinity, field) => (affinity === undefined ? [] : validateAffinity(affinity, field)),
+  dnsConfig: struct(dnsRules),
+  readinessGates,
+  schedulingGates,
+  topologySpreadConstraints: (constraints, field) => validateSpread(constraints ?? [], field),
+  serviceAccountName: formed(checkSubdomain),
+  nodeName: formed(checkSubdomain),
+  activeDeadlineSeconds: between(1, 2_147_483_647),
+  hostname: formed(checkLabel),
+  subdomain: formed(checkLabel),
+  tolerations: (tolerations, field) => validateTolerations(tolerations ?? [], field),
+  hostAliases,
+  priorityClassName: formed(checkSubdomain),
+  runtimeClassName: (name, field) => (name === undefined ? [] : causesOf(checkSubdomain, name, field)),
+  preemptionPolicy: (policy, field) => (policy === undefined ? [] : choice(['PreemptLowerPriority', 'Never'])(policy, field)),
+  overhead: (amounts, field) => (amounts === undefined ? [] : validateResources({ limits: amounts }, field)),
 }
 
-/** Everything wrong with a pod's spec, with paths below `path`. */
-export function validatePodSpec(spec: CoreV1PodSpec, path: string, allowedPolicies: readonly string[] = restartPolicies): StatusCause[] {
-  const volumes = spec.volumes ?? []
-  const context: PodContext = { volumeNames: new Set(volumes.map(({ name }) => name)), hostNetwork: spec.hostNetwork === true }
-  return [
-    ...validateVolumes(volumes, `${path}.volumes`),
-    ...((spec.containers ?? []).length === 0 ? [required(`${path}.containers`)] : []),
-    ...validateContainers(spec.containers ?? [], `${path}.containers`, context),
-    ...validateContainers(spec.initContainers ?? [], `${path}.initContainers`, context),
-    ...(spec.ephemeralContainers ?? []).flatMap((container, index) =>
-      validateContainer(container, `${path}.ephemeralContainers[${index}]`, context),
-    ),
-    ...validateNamesAcrossLists(spec, path),
-    ...validatePolicies(spec, path, allowedPolicies),
-    ...validateNames(spec, path),
-    ...validateLabels(spec.nodeSelector ?? {}, `${path}.nodeSelector`),
-    ...validateHostPorts(spec, path),
-    ...validateTolerations(spec.tolerations ?? [], `${path}.tolerations`),
-    ...validateAffinity(spec, `${path}.affinity`),
-    ...validateSpread(spec.topologySpreadConstraints ?? [], `${path}.topologySpreadConstraints`),
-  ]
-}
-
-/** Init containers and containers share one space of names. */
-function validateNamesAcrossLists({ containers = [], initContainers = [] }: Partial<CoreV1PodSpec>, path: string): StatusCause[] {
-  const names = new Set(containers.map(({ name }) => name))
-  return validateUnique(
-    [...names, ...initContainers.map(({ name }) => name).filter((name) => names.has(name))],
-    (_, index) => `${path}.initContainers[${index - names.size}].name`,
-    (name) => name,
-  )
-}
-
-function validatePolicies(spec: CoreV1PodSpec, path: string, allowedPolicies: readonly string[]): StatusCause[] {
-  const causes: StatusCause[] = []
-  const { restartPolicy, dnsPolicy, terminationGracePeriodSeconds, activeDeadlineSeconds } = spec
-  if (!restartPolicy) causes.push(required(`${path}.restartPolicy`))
-  else if (!allowedPolicies.includes(restartPolicy)) causes.push(notSupported(`${path}.restartPolicy`, restartPolicy, allowedPolicies))
-  if (!dnsPolicy) causes.push(required(`${path}.dnsPolicy`))
-  else if (!dnsPolicies.includes(dnsPolicy)) causes.push(notSupported(`${path}.dnsPolicy`, dnsPolicy, dnsPolicies))
-  if (dnsPolicy === 'None' && (spec.dnsConfig?.nameservers ?? []).length === 0)
-    causes.push(required(`${path}.dnsConfig.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None'))
-  if (terminationGracePeriodSeconds !== undefined && terminationGracePeriodSeconds < 0)
-    causes.push(invalidValue(`${path}.terminationGracePeriodSeconds`, terminationGracePeriodSeconds, notNegative))
-  if (activeDeadlineSeconds !== undefined && (activeDeadlineSeconds < 1 || activeDeadlineSeconds > 2_147_483_647))
-    causes.push(invalidValue(`${path}.activeDeadlineSeconds`, activeDeadlineSeconds, 'must be between 1 and 2147483647, inclusive'))
-  if (spec.hostPID === true && spec.shareProcessNamespace === true)
-    causes.push(
-      invalidValue(`${path}.securityContext.shareProcessNamespace`, true, 'ShareProcessNamespace and HostPID cannot both be enabled'),
-    )
-  return causes
-}
-
-function validateNames(spec: CoreV1PodSpec, path: string): StatusCause[] {
-  const rules: readonly (readonly [string, string | undefined, (name: string) => readonly string[]])[] = [
-    ['serviceAccountName', spec.serviceAccountName, checkSubdomain],
-    ['nodeName', spec.nodeName, checkSubdomain],
-    ['hostname', spec.hostname, checkLabel],
-    ['subdomain', spec.subdomain, checkLabel],
-    ['priorityClassName', spec.priorityClassName, checkSubdomain],
-    ['runtimeClassName', spec.runtimeClassName, checkSubdomain],
-  ]
-  return rules.flatMap(([field, name, check]) =>
-    name ? check(name).map((message) => invalidValue(`${path}.${field}`, name, message)) : [],
-  )
-}
-
-/** One host port can be taken once per protocol and address. */
-function validateHostPorts({ containers = [] }: Partial<CoreV1PodSpec>, path: string): StatusCause[] {
-  const taken = containers.flatMap(({ ports = [] }, container) =>
-    ports.flatMap((port, index) =>
-      port.hostPort && isPort(port.hostPort) ? [{ ...port, field: `${path}.containers[${container}].ports[${index}].hostPort` }] : [],
-    ),
-  )
-  return validateUnique(
-    taken,
-    ({ field }) => field,
-    ({ protocol, hostIP, hostPort }) => [protocol, hostIP ?? '', hostPort],
-  ).map((cause, at) => {
-    const conflict = taken.find(({ field }) => field === cause.field) ?? taken[at]!
-    return { ...cause, message: `Duplicate value: ${conflict.hostPort}` }
-  })
-}
-
-function validateTolerations(tolerations: readonly CoreV1Toleration[], field: string): StatusCause[] {
-  return tolerations.flatMap(({ key, operator = 'Equal', value, effect, tolerationSeconds }, index) => {
-    const path = `${field}[${index}]`
-    const causes: StatusCause[] = []
-    if (key) for (const message of checkQualifiedName(key)) causes.push(invalidValue(`${path}.key`, key, message))
-    else if (operator !== 'Exists')
-      causes.push(
-        invalidValue(
-          `${path}.operator`,
-          operator,
-          'operator must be Exists when `key` is empty, which means "match all values and all keys"',
-        ),
-      )
-    if (!['Equal', 'Exists', ''].includes(operator)) causes.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists']))
-    if (operator === 'Exists' && value)
-      causes.push(invalidValue(`${path}.operator`, value, "value must be empty when `operator` is 'Exists'"))
-    if (tolerationSeconds !== undefined && effect !== 'NoExecute')
-      causes.push(invalidValue(`${path}.effect`, effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"))
-    if (effect && !tolerationEffects.includes(effect)) causes.push(notSupported(`${path}.effect`, effect, tolerationEffects))
-    return causes
-  })
-}
-
-function validateAffinity({ affinity }: CoreV1PodSpec, path: string): StatusCause[] {
-  if (affinity === undefined) return []
-  const causes: StatusCause[] = []
-  const node = affinity.nodeAffinity
-  const requiredNodes = node?.requiredDuringSchedulingIgnoredDuringExecution
-  if (requiredNodes !== undefined)
-    causes.push(...validateNodeSelector(requiredNodes, `${path}.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution`))
-  node?.preferredDuringSchedulingIgnoredDuringExecution?.forEach(({ weight }, index) => {
-    causes.push(...validateWeight(weight, `${path}.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[${index}]`))
-  })
-  for (const name of ['podAffinity', 'podAntiAffinity'] as const) {
-    affinity[name]?.requiredDuringSchedulingIgnoredDuringExecution?.forEach(({ topologyKey, labelSelector }, index) => {
-      const field = `${path}.${name}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`
-      causes.push(...validateTerm(topologyKey, field))
-      if (labelSelector !== undefined) causes.push(...validateLabelSelector(labelSelector, `${field}.labelSelector`))
-    })
-    affinity[name]?.preferredDuringSchedulingIgnoredDuringExecution?.forEach(({ weight, podAffinityTerm }, index) => {
-      const field = `${path}.${name}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`
-      causes.push(...validateWeight(weight, field), ...validateTerm(podAffinityTerm?.topologyKey, `${field}.podAffinityTerm`))
-    })
+/** Everything wrong with a pod's spec, with paths below `path`. `podName` is '' in a template. */
+export function validatePodSpec(spec: CoreV1PodSpec, path: string, podName = ''): StatusCause[] {
+  const volumes = validateVolumes(spec.volumes ?? [], `${path}.volumes`, podName)
+  const context: PodContext = {
+    volumes: volumes.valid,
+    claimNames: new Set((spec.resourceClaims ?? []).map(({ name }) => name)),
+    restartPolicy: spec.restartPolicy,
+    hostUsers: spec.hostUsers !== false,
+    graceSeconds: spec.terminationGracePeriodSeconds,
   }
-  return causes
+  return [
+    ...volumes.causes,
+    ...validateClaims(spec.resourceClaims ?? [], `${path}.resourceClaims`),
+    ...validateAllContainers(spec, path, context),
+    ...validatePodResources(spec, `${path}.resources`),
+    ...validateHostPorts(spec, path),
+    ...checkFields(spec, path, specRules),
+    ...validateDnsChoice(spec, path),
+    ...validatePodSecurity(spec, path),
+    ...validateHostname(spec, path),
+    ...(spec.os === undefined ? [] : validateOs(spec, path)),
+    ...validateFileVariables(spec, path),
+  ]
 }
 
-const validateWeight = (weight: number, field: string): StatusCause[] =>
-  weight >= 1 && weight <= 100 ? [] : [invalidValue(`${field}.weight`, weight ?? 0, 'must be in the range 1-100')]
-
-function validateTerm(topologyKey: string | undefined, field: string): StatusCause[] {
-  if (!topologyKey) return [required(`${field}.topologyKey`, 'can not be empty')]
-  return checkQualifiedName(topologyKey).map((message) => invalidValue(`${field}.topologyKey`, topologyKey, message))
-}
-
-const nodeSelectorOperators = ['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt']
-
-function validateNodeSelector({ nodeSelectorTerms = [] }: Partial<CoreV1NodeSelector>, path: string): StatusCause[] {
-  if (nodeSelectorTerms.length === 0) return [required(`${path}.nodeSelectorTerms`, 'must have at least one node selector term')]
-  return nodeSelectorTerms.flatMap(({ matchExpressions = [] }, term) =>
-    matchExpressions.flatMap(({ key, operator, values = [] }, index) => {
-      const field = `${path}.nodeSelectorTerms[${term}].matchExpressions[${index}]`
-      const causes = checkQualifiedName(key ?? '').map((message) => invalidValue(`${field}.key`, key ?? '', message))
-      if (!nodeSelectorOperators.includes(operator))
-        causes.push(invalidValue(`${field}.operator`, operator ?? '', 'not a valid selector operator'))
-      else if ((operator === 'In' || operator === 'NotIn') && values.length === 0)
-        causes.push(required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
-      else if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0)
-        causes.push(forbiddenField(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
-      else if ((operator === 'Gt' || operator === 'Lt') && values.length !== 1)
-        causes.push(required(`${field}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"))
-      return causes
-    }),
+/** On the node's own network a container's port is the node's. */
+function validateHostPorts({ hostNetwork, containers = [] }: Partial<CoreV1PodSpec>, path: string): StatusCause[] {
+  if (hostNetwork !== true) return []
+  return containers.flatMap(({ ports = [] }, container) =>
+    ports.flatMap(({ hostPort = 0, containerPort = 0 }: { hostPort?: number; containerPort?: number }, index) =>
+      hostPort === containerPort
+        ? []
+        : [
+            invalidValue(
+              `${path}.containers[${container}].ports[${index}].hostPort`,
+              hostPort,
+              'must match `containerPort` when `hostNetwork` is true',
+            ),
+          ],
+    ),
   )
 }
 
-function validateSpread(constraints: readonly CoreV1TopologySpreadConstraint[], field: string): StatusCause[] {
-  return constraints.flatMap(({ maxSkew, topologyKey, whenUnsatisfiable, labelSelector }, index) => {
+function validateDnsChoice({ dnsPolicy, dnsConfig }: CoreV1PodSpec, path: string): StatusCause[] {
+  if (dnsPolicy !== 'None') return []
+  if (dnsConfig === undefined) return [required(`${path}.dnsConfig`, 'must provide `dnsConfig` when `dnsPolicy` is None')]
+  return (dnsConfig.nameservers ?? []).length > 0
+    ? []
+    : [required(`${path}.dnsConfig.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None')]
+}
+
+function validateHostname({ hostnameOverride: name, setHostnameAsFQDN, hostNetwork }: CoreV1PodSpec, path: string): StatusCause[] {
+  if (name === undefined) return []
+  const field = `${path}.hostnameOverride`
+  return [
+    ...(setHostnameAsFQDN === true ? [forbiddenField(field, 'may not be specified when setHostnameAsFQDN is true')] : []),
+    ...(hostNetwork === true ? [forbiddenField(field, 'may not be specified when hostNetwork is true')] : []),
+    ...(name.length > maxHostnameLength ? [tooLong(field, maxHostnameLength)] : []),
+    ...causesOf(checkSubdomain, name, field),
+  ]
+}
+
+function validateOs(spec: CoreV1PodSpec, path: string): StatusCause[] {
+  const name = spec.os?.name ?? ''
+  if (name === '') return [required(`${path}.os.name`)]
+  return ['linux', 'windows'].includes(name) ? validateSystem(spec, path) : [notSupported(`${path}.os`, name, ['linux', 'windows'])]
+}
+
+const claimRules: FieldRules<CoreV1PodResourceClaim> = {
+  resourceClaimName: (name, field) => (name === undefined ? [] : causesOf(checkSubdomain, name, field)),
+  resourceClaimTemplateName: (name, field) => (name === undefined ? [] : causesOf(checkSubdomain, name, field)),
+}
+
+function validateClaims(claims: readonly CoreV1PodResourceClaim[], field: string): StatusCause[] {
+  return claims.flatMap((claim, index) => {
     const path = `${field}[${index}]`
-    const causes: StatusCause[] = []
-    if (!(maxSkew > 0)) causes.push(invalidValue(`${path}.maxSkew`, maxSkew ?? 0, 'must be greater than zero'))
-    if (!topologyKey) causes.push(required(`${path}.topologyKey`, 'can not be empty'))
-    if (!unsatisfiablePolicies.includes(whenUnsatisfiable))
-      causes.push(notSupported(`${path}.whenUnsatisfiable`, whenUnsatisfiable ?? '', unsatisfiablePolicies))
-    if (labelSelector !== undefined) causes.push(...validateLabelSelector(labelSelector, `${path}.labelSelector`))
-    return causes
+    const { name = '', resourceClaimName, resourceClaimTemplateName } = partial(claim)
+    const causes: StatusCause[] =
+      claims.findIndex((other) => other.name === name) < index && name !== ''
+        ? [duplicate(`${path}.name`, name)]
+        : [...named(checkLabel)(name, `${path}.name`)]
+    if (resourceClaimName !== undefined && resourceClaimTemplateName !== undefined)
+      causes.push(invalidValue(path, claim, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'))
+    if (resourceClaimName === undefined && resourceClaimTemplateName === undefined)
+      causes.push(invalidValue(path, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'))
+    return [...causes, ...checkFields(claim, path, claimRules)]
   })
 }
 
-const fixedMessage =
-  'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)'
-
-/** What of a pod may change after it was made: images, a shorter deadline, more tolerations; gates may go. All else is fixed. */
-export function validatePodUpdate(pod: CoreV1Pod, previous: CoreV1Pod): StatusCause[] {
-  const causes: StatusCause[] = []
-  const { spec } = pod
-  const before = previous.spec
-  if (
-    before.activeDeadlineSeconds !== undefined &&
-    (spec.activeDeadlineSeconds === undefined || spec.activeDeadlineSeconds > before.activeDeadlineSeconds)
-  )
-    causes.push(
-      invalidValue('spec.activeDeadlineSeconds', spec.activeDeadlineSeconds ?? null, `must be less than or equal to previous value`),
-    )
-  const kept = (before.tolerations ?? []).every((toleration) =>
-    spec.tolerations?.some((candidate) =>
-      isDeepStrictEqual({ ...candidate, tolerationSeconds: 0 }, { ...toleration, tolerationSeconds: 0 }),
+/** Variables from files have them in volumes that are the pod's own. */
+function validateFileVariables(spec: CoreV1PodSpec, path: string): StatusCause[] {
+  const lists = ['initContainers', 'containers', 'ephemeralContainers'] as const
+  return lists.flatMap((list) =>
+    (spec[list] ?? []).flatMap(({ env = [] }, container) =>
+      env.flatMap(({ valueFrom }, index) => {
+        if (valueFrom?.fileKeyRef === undefined) return []
+        const field = `${path}.${list}[${container}].env[${index}].valueFrom.fileKeyRef.volumeName`
+        const { volumeName = '' } = partial(valueFrom.fileKeyRef)
+        const volume = spec.volumes?.find(({ name }) => name === volumeName)
+        if (volume === undefined) return [missing(field, volumeName)]
+        return volume.emptyDir === undefined ? [invalidValue(field, volumeName, 'referenced volume must be of type emptyDir')] : []
+      }),
     ),
   )
-  if (!kept) causes.push(forbiddenField('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds'))
-  const gates = new Set((before.schedulingGates ?? []).map(({ name }) => name))
-  if (spec.schedulingGates?.some(({ name }) => !gates.has(name)) === true)
-    causes.push(forbiddenField('spec.schedulingGates', 'only deletion is allowed, but found new scheduling gate'))
-  if (!isDeepStrictEqual(comparable(spec, before), comparable(before, before))) causes.push(forbiddenField('spec', fixedMessage))
-  return causes
-}
-
-/** A spec with everything that may change taken out. A pod that still has gates may also get a narrower placement. */
-function comparable(spec: Partial<CoreV1PodSpec>, before: CoreV1PodSpec): object {
-  const { activeDeadlineSeconds: _, tolerations: __, schedulingGates: ___, containers = [], initContainers = [], ...rest } = spec
-  const withoutImages = (list: readonly { image?: string }[]) => list.map(({ image: ____, ...container }) => container)
-  const placement = (before.schedulingGates ?? []).length > 0 ? { nodeSelector: undefined, affinity: undefined } : {}
-  return { ...rest, ...placement, containers: withoutImages(containers), initContainers: withoutImages(initContainers) }
 }

@@ -4,7 +4,8 @@ import { ageCell, ageColumn, nameColumn, textColumn } from '../table-cells.ts'
 import { setPodOnlyDefaults, setPodSpecDefaults } from './pod-defaults.ts'
 import { qosClassOf } from './pod-resources.ts'
 import { describePod } from './pod-status-text.ts'
-import { validatePodSpec, validatePodUpdate } from './pod-validation.ts'
+import { validatePodUpdate } from './pod-update.ts'
+import { validatePod, validatePodCreate } from './pod-validation.ts'
 
 export const pod: KindPart<CoreV1Pod> = {
   kind: CoreV1Pod,
@@ -12,7 +13,8 @@ export const pod: KindPart<CoreV1Pod> = {
     setPodSpecDefaults(spec)
     setPodOnlyDefaults(spec)
   },
-  validate: ({ spec }) => validatePodSpec(spec, 'spec'),
+  validate: validatePod,
+  validateCreate: validatePodCreate,
   validateUpdate: validatePodUpdate,
   prepareForCreate(object) {
     object.status = { phase: 'Pending', qosClass: qosClassOf(object.spec) }

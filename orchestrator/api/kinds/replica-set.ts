@@ -1,11 +1,14 @@
-import { AppsV1ReplicaSet } from '../generated/kinds.ts'
+import { checkFields, count, type FieldRules } from '../field-rules.ts'
+import { AppsV1ReplicaSet, type AppsV1ReplicaSetSpec } from '../generated/kinds.ts'
 import type { KindPart } from '../kind-declaration.ts'
 import { selectorFromObject } from '../labels.ts'
 import { ageCell, ageColumn, integerColumn, nameColumn, textColumn } from '../table-cells.ts'
 import { validateImmutable } from '../validation.ts'
 import { setPodTemplateDefaults } from './pod-defaults.ts'
-import { validatePodTemplate } from './pod-validation.ts'
-import { scaleOf, selectorText, templateCells, templateColumns, validateCounts, validateTemplateSelector } from './workload.ts'
+import { validateLastingTemplate } from './pod-validation.ts'
+import { replicaScale, selectorText, templateCells, templateColumns, validateTemplateSelector } from './workload.ts'
+
+const rules: FieldRules<AppsV1ReplicaSetSpec> = { replicas: count, minReadySeconds: count }
 
 export const replicaSet: KindPart<AppsV1ReplicaSet> = {
   kind: AppsV1ReplicaSet,
@@ -14,24 +17,15 @@ export const replicaSet: KindPart<AppsV1ReplicaSet> = {
     setPodTemplateDefaults(spec.template)
   },
   validate: ({ spec }) => [
-    ...validateCounts({ 'spec.replicas': spec.replicas, 'spec.minReadySeconds': spec.minReadySeconds }),
-    ...validateTemplateSelector(spec.selector, spec.template),
-    ...validatePodTemplate(spec.template, 'spec.template', ['Always']),
+    ...checkFields(spec, 'spec', rules),
+    ...validateTemplateSelector(spec.selector, spec.template, 'deployment'),
+    ...validateLastingTemplate(spec.template, 'ReplicaSet'),
   ],
   validateUpdate: (object, previous) => validateImmutable('spec.selector', object.spec.selector, previous.spec.selector),
   prepareForCreate(object) {
     object.status = { replicas: 0 }
   },
-  scale: {
-    read: ({ metadata, spec, status }) =>
-      scaleOf({
-        metadata,
-        replicas: spec.replicas ?? 0,
-        statusReplicas: status?.replicas ?? 0,
-        selector: selectorFromObject(spec.selector),
-      }),
-    write: (object, replicas) => ({ ...object, spec: { ...object.spec, replicas } }),
-  },
+  scale: replicaScale(({ selector }) => selectorFromObject(selector)),
   columns: [
     nameColumn,
     integerColumn('Desired'),

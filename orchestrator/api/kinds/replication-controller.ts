@@ -1,12 +1,14 @@
-import { invalidValue, required } from '../field-errors.ts'
-import { CoreV1ReplicationController } from '../generated/kinds.ts'
+import { required } from '../field-errors.ts'
+import { checkFields, count, type FieldRules } from '../field-rules.ts'
+import { CoreV1ReplicationController, type CoreV1ReplicationControllerSpec } from '../generated/kinds.ts'
 import type { KindPart } from '../kind-declaration.ts'
 import { selectorFromMap } from '../labels.ts'
 import { ageCell, ageColumn, integerColumn, nameColumn, textColumn } from '../table-cells.ts'
-import { validateLabels } from '../validation.ts'
 import { setPodTemplateDefaults } from './pod-defaults.ts'
-import { validatePodTemplate } from './pod-validation.ts'
-import { mapText, scaleOf, templateCells, templateColumns, validateCounts, validateTemplateLabels } from './workload.ts'
+import { validateLastingTemplate } from './pod-validation.ts'
+import { mapText, replicaScale, templateCells, templateColumns, validateTemplateLabels } from './workload.ts'
+
+const rules: FieldRules<CoreV1ReplicationControllerSpec> = { replicas: count, minReadySeconds: count }
 
 const isEmpty = (map: object | undefined) => map === undefined || Object.keys(map).length === 0
 
@@ -20,31 +22,17 @@ export const replicationController: KindPart<CoreV1ReplicationController> = {
     setPodTemplateDefaults(spec.template)
   },
   validate({ spec }) {
-    const { selector = {}, template, replicas, minReadySeconds } = spec
+    const { selector = {}, template } = spec
     return [
-      ...validateCounts({ 'spec.minReadySeconds': minReadySeconds, 'spec.replicas': replicas }),
-      ...(isEmpty(selector) ? [required('spec.selector')] : validateLabels(selector, 'spec.selector')),
-      ...(isEmpty(selector) ? [] : validateTemplateLabels(selectorFromMap(selector), template)),
-      ...validatePodTemplate(template, 'spec.template', ['Always']),
-      ...(template?.spec?.activeDeadlineSeconds === undefined
-        ? []
-        : [
-            invalidValue(
-              'spec.template.spec.activeDeadlineSeconds',
-              template.spec.activeDeadlineSeconds,
-              'activeDeadlineSeconds in ReplicationController is not Supported',
-            ),
-          ]),
+      ...checkFields(spec, 'spec', rules),
+      ...(isEmpty(selector) ? [required('spec.selector')] : validateTemplateLabels(selectorFromMap(selector), template)),
+      ...(template === undefined ? [required('spec.template')] : validateLastingTemplate(template, 'ReplicationController')),
     ]
   },
   prepareForCreate(object) {
     object.status = { replicas: 0 }
   },
-  scale: {
-    read: ({ metadata, spec, status }) =>
-      scaleOf({ metadata, replicas: spec.replicas ?? 0, statusReplicas: status?.replicas ?? 0, selector: selectorFromMap(spec.selector) }),
-    write: (object, replicas) => ({ ...object, spec: { ...object.spec, replicas } }),
-  },
+  scale: replicaScale(({ selector }) => selectorFromMap(selector)),
   columns: [
     nameColumn,
     integerColumn('Desired'),

@@ -1,6 +1,7 @@
-import { required, tooLong } from '../field-errors.ts'
+import { invalidValue, required, tooLong } from '../field-errors.ts'
 import { CoreV1Secret } from '../generated/kinds.ts'
 import type { KindPart } from '../kind-declaration.ts'
+import type { StatusCause } from '../status-error.ts'
 import { ageCell, ageColumn, integerColumn, nameColumn, textColumn } from '../table-cells.ts'
 import { immutable } from '../validation.ts'
 import { bytesOfBase64, countOf, maxBytes, validateKeys, validateSealed } from './keyed-data.ts'
@@ -10,8 +11,25 @@ const requiredKeys: ReadonlyMap<string, readonly string[]> = new Map([
   ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
   ['kubernetes.io/dockerconfigjson', ['.dockerconfigjson']],
   ['kubernetes.io/dockercfg', ['.dockercfg']],
-  ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
 ])
+/** Keys whose values are JSON objects. */
+const configKeys: ReadonlyMap<string, string> = new Map([
+  ['kubernetes.io/dockerconfigjson', '.dockerconfigjson'],
+  ['kubernetes.io/dockercfg', '.dockercfg'],
+])
+
+/** Says that a value is no JSON object, and nothing of the value. */
+function checkConfig(encoded: string, field: string): StatusCause[] {
+  const refuse = (why: string) => [invalidValue(field, '<secret contents redacted>', why)]
+  const text = Buffer.from(encoded, 'base64').toString('utf8')
+  if (text === '') return refuse('unexpected end of JSON input')
+  try {
+    const value: unknown = JSON.parse(text)
+    return value === null || (typeof value === 'object' && !Array.isArray(value)) ? [] : refuse('must be a JSON object')
+  } catch {
+    return refuse('must be valid JSON')
+  }
+}
 
 export const secret: KindPart<CoreV1Secret> = {
   kind: CoreV1Secret,
@@ -23,6 +41,7 @@ export const secret: KindPart<CoreV1Secret> = {
     delete object.stringData
   },
   validate({ data = {}, type = '', metadata }) {
+    const config = configKeys.get(type)
     const bytes = Object.values(data).reduce((sum, text) => sum + bytesOfBase64(text), 0)
     const isToken = type === 'kubernetes.io/service-account-token'
     const account = 'kubernetes.io/service-account.name'
@@ -30,6 +49,11 @@ export const secret: KindPart<CoreV1Secret> = {
       ...validateKeys(data, 'data'),
       ...(bytes > maxBytes ? [tooLong('data', maxBytes)] : []),
       ...(requiredKeys.get(type) ?? []).filter((key) => data[key] === undefined).map((key) => required(`data[${key}]`)),
+      ...(type === 'kubernetes.io/ssh-auth' && !data['ssh-privatekey'] ? [required('data[ssh-privatekey]')] : []),
+      ...(type === 'kubernetes.io/basic-auth' && data['username'] === undefined && data['password'] === undefined
+        ? [required('data[username]'), required('data[password]')]
+        : []),
+      ...(config !== undefined && data[config] !== undefined ? checkConfig(data[config], `data[${config}]`) : []),
       ...(isToken && !metadata.annotations?.[account] ? [required(`metadata.annotations[${account}]`)] : []),
     ]
   },

@@ -1,4 +1,5 @@
-import { forbiddenField, invalidValue } from '../field-errors.ts'
+import { forbiddenField, invalidValue, required } from '../field-errors.ts'
+import { between, causesOf, checkFields, choice, count, oneOf, struct, type FieldRules } from '../field-rules.ts'
 import {
   ApiextensionsV1CustomResourceDefinition,
   AppsV1ControllerRevision,
@@ -10,20 +11,33 @@ import {
   NodeV1RuntimeClass,
   PolicyV1PodDisruptionBudget,
   SchedulingV1PriorityClass,
+  type CoordinationV1LeaseSpec,
+  type NodeV1Overhead,
+  type NodeV1Scheduling,
+  type PolicyV1PodDisruptionBudgetSpec,
 } from '../generated/kinds.ts'
 import type { KindPart } from '../kind-declaration.ts'
+import { checkLabel } from '../names.ts'
 import type { KubeObject } from '../object.ts'
+import type { StatusCause } from '../status-error.ts'
 import { ageCell, ageColumn, integerColumn, nameColumn, textColumn } from '../table-cells.ts'
-import { validateImmutable, validateLabelSelector } from '../validation.ts'
+import { validateImmutable, validateLabels, validateLabelSelector, validateUnique } from '../validation.ts'
 import { certificateSigningRequest } from './certificate-signing-request.ts'
-import { ingressAddress, ingressHosts, validateIngress } from './ingress.ts'
+import { ingressAddress, ingressHosts, validateIngress, validateIngressClass, validateIngressCreate } from './ingress.ts'
+import { validateNetworkPolicy } from './network-policy-validation.ts'
 import { setPodTemplateDefaults } from './pod-defaults.ts'
 import { validatePodTemplate } from './pod-validation.ts'
-import { mapText, selectorText, templateCells, validateIntOrPercent } from './workload.ts'
+import { validateResources } from './resource-validation.ts'
+import { validateTolerations } from './scheduling-validation.ts'
+import { mapText, selectorText, share, templateCells } from './workload.ts'
 
 const controllerRevision: KindPart<AppsV1ControllerRevision> = {
   kind: AppsV1ControllerRevision,
-  validate: ({ revision }) => ((revision ?? 0) < 0 ? [invalidValue('revision', revision, 'must be greater than or equal to 0')] : []),
+  validate: ({ revision }) => count(revision, 'revision'),
+  validateCreate: ({ data }) => {
+    if (data === undefined || data === null) return [required('data', 'data is mandatory')]
+    return typeof data === 'object' && !Array.isArray(data) ? [] : [required('data', 'data must be a valid JSON object')]
+  },
   validateUpdate: (object, previous) => validateImmutable('data', object.data, previous.data),
   columns: [nameColumn, textColumn('Controller'), integerColumn('Revision'), ageColumn],
   cells(object, now) {
@@ -49,6 +63,7 @@ const customResourceDefinition: KindPart<ApiextensionsV1CustomResourceDefinition
 const ingress: KindPart<NetworkingV1Ingress> = {
   kind: NetworkingV1Ingress,
   validate: validateIngress,
+  validateCreate: validateIngressCreate,
   prepareForCreate(object) {
     object.status = { loadBalancer: {} }
   },
@@ -65,6 +80,11 @@ const ingress: KindPart<NetworkingV1Ingress> = {
 
 const ingressClass: KindPart<NetworkingV1IngressClass> = {
   kind: NetworkingV1IngressClass,
+  setDefaults({ spec }) {
+    if (spec.parameters !== undefined) spec.parameters.scope ??= 'Cluster'
+  },
+  validate: validateIngressClass,
+  validateUpdate: ({ spec }, { spec: previous }) => validateImmutable('spec.controller', spec.controller, previous.controller),
   columns: [nameColumn, textColumn('Controller'), textColumn('Parameters'), ageColumn],
   cells(object, now) {
     const parameters = object.spec.parameters
@@ -76,17 +96,15 @@ const ingressClass: KindPart<NetworkingV1IngressClass> = {
   },
 }
 
+const leaseRules: FieldRules<CoordinationV1LeaseSpec> = {
+  leaseDurationSeconds: between(1, Number.MAX_SAFE_INTEGER, 'must be greater than 0'),
+  leaseTransitions: count,
+}
+
 const lease: KindPart<CoordinationV1Lease> = {
   kind: CoordinationV1Lease,
   createsOnUpdate: true,
-  validate: ({ spec }) => [
-    ...(spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0
-      ? [invalidValue('spec.leaseDurationSeconds', spec.leaseDurationSeconds, 'must be greater than 0')]
-      : []),
-    ...(spec.leaseTransitions !== undefined && spec.leaseTransitions < 0
-      ? [invalidValue('spec.leaseTransitions', spec.leaseTransitions, 'must be greater than or equal to 0')]
-      : []),
-  ],
+  validate: ({ spec }) => checkFields(spec, 'spec', leaseRules),
   columns: [nameColumn, textColumn('Holder'), ageColumn],
   cells: (object, now) => [object.metadata.name ?? '', object.spec.holderIdentity ?? '', ageCell(object, now)],
 }
@@ -98,20 +116,26 @@ const networkPolicy: KindPart<NetworkingV1NetworkPolicy> = {
     spec.policyTypes ??= (spec.egress ?? []).length > 0 ? ['Ingress', 'Egress'] : ['Ingress']
     for (const { ports } of [...(spec.ingress ?? []), ...(spec.egress ?? [])]) for (const port of ports ?? []) port.protocol ??= 'TCP'
   },
-  validate: ({ spec }) => validateLabelSelector(spec.podSelector ?? {}, 'spec.podSelector'),
+  validate: validateNetworkPolicy,
   columns: [nameColumn, textColumn('Pod-Selector'), ageColumn],
   cells: (object, now) => [object.metadata.name ?? '', selectorText(object.spec.podSelector), ageCell(object, now)],
 }
 
+const budgetRules: FieldRules<PolicyV1PodDisruptionBudgetSpec> = {
+  minAvailable: share,
+  maxUnavailable: share,
+  selector: (selector, field) => (selector === undefined ? [] : validateLabelSelector(selector, field)),
+  unhealthyPodEvictionPolicy: oneOf('AlwaysAllow', 'IfHealthyBudget'),
+}
+
 const podDisruptionBudget: KindPart<PolicyV1PodDisruptionBudget> = {
   kind: PolicyV1PodDisruptionBudget,
+  nameRule: 'path',
   validate: ({ spec }) => [
     ...(spec.minAvailable !== undefined && spec.maxUnavailable !== undefined
       ? [invalidValue('spec', spec, 'minAvailable and maxUnavailable cannot be both set')]
       : []),
-    ...validateIntOrPercent(spec.minAvailable, 'spec.minAvailable'),
-    ...validateIntOrPercent(spec.maxUnavailable, 'spec.maxUnavailable'),
-    ...(spec.selector === undefined ? [] : validateLabelSelector(spec.selector, 'spec.selector')),
+    ...checkFields(spec, 'spec', budgetRules),
   ],
   prepareForCreate(object) {
     object.status = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 }
@@ -138,16 +162,36 @@ const podTemplate: KindPart<CoreV1PodTemplate> = {
 /** Priorities above this are the system's own. */
 const highestUserPriority = 1_000_000_000
 
+const systemClasses: Readonly<Record<string, number>> = { 'system-node-critical': 2_000_001_000, 'system-cluster-critical': 2_000_000_000 }
+
+function checkSystemClass(name: string, value: number, isDefault: boolean): StatusCause[] {
+  const known = Object.hasOwn(systemClasses, name) ? systemClasses[name] : undefined
+  const problem =
+    known === undefined
+      ? `${name} is not a known system priority class`
+      : value !== known
+        ? `value of ${name} PriorityClass must be ${known}`
+        : isDefault
+          ? `globalDefault of ${name} PriorityClass must be false`
+          : undefined
+  const words = `priority class names with 'system-' prefix are reserved for system use only. error: ${problem}`
+  return problem === undefined ? [] : [forbiddenField('metadata.name', words)]
+}
+
 const priorityClass: KindPart<SchedulingV1PriorityClass> = {
   kind: SchedulingV1PriorityClass,
   setDefaults(object) {
     object.preemptionPolicy ??= 'PreemptLowerPriority'
     object.value ??= 0
   },
-  validate: ({ metadata, value }) =>
-    value > highestUserPriority && metadata.name?.startsWith('system-') !== true
-      ? [forbiddenField('value', `maximum allowed value of a user defined priority is ${highestUserPriority}`)]
-      : [],
+  validate: ({ metadata, value, preemptionPolicy, globalDefault = false }) => [
+    ...(metadata.name?.startsWith('system-') === true
+      ? checkSystemClass(metadata.name, value, globalDefault)
+      : value > highestUserPriority
+        ? [forbiddenField('value', `maximum allowed value of a user defined priority is ${highestUserPriority}`)]
+        : []),
+    ...choice(['PreemptLowerPriority', 'Never'])(preemptionPolicy, 'preemptionPolicy'),
+  ],
   validateUpdate: (object, previous) => [
     ...(object.value === previous.value ? [] : [forbiddenField('value', 'may not be changed in an update.')]),
     ...validateImmutable('preemptionPolicy', object.preemptionPolicy, previous.preemptionPolicy),
@@ -162,8 +206,27 @@ const priorityClass: KindPart<SchedulingV1PriorityClass> = {
   ],
 }
 
+const runtimeClassRules: FieldRules<NodeV1RuntimeClass> = {
+  handler: (name = '', field) => causesOf(checkLabel, name, field),
+  overhead: struct<NodeV1Overhead>({
+    podFixed: (limits, field) => (limits === undefined ? [] : validateResources({ limits }, field.replace(/\.podFixed$/, ''))),
+  }),
+  scheduling: struct<NodeV1Scheduling>({
+    nodeSelector: (labels, field) => validateLabels(labels ?? {}, field),
+    tolerations: (tolerations = [], field) => [
+      ...validateTolerations(tolerations, field),
+      ...validateUnique(
+        tolerations,
+        (_, index) => `${field}[${index}]`,
+        ({ key, operator, value, effect }) => ({ key, operator, value, effect }),
+      ),
+    ],
+  }),
+}
+
 const runtimeClass: KindPart<NodeV1RuntimeClass> = {
   kind: NodeV1RuntimeClass,
+  validate: (object) => checkFields(object, '', runtimeClassRules),
   validateUpdate: (object, previous) => validateImmutable('handler', object.handler, previous.handler),
   columns: [nameColumn, textColumn('Handler'), ageColumn],
   cells: (object, now) => [object.metadata.name ?? '', object.handler, ageCell(object, now)],

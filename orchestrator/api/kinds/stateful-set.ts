@@ -1,22 +1,55 @@
 import { isDeepStrictEqual } from 'node:util'
-import { forbiddenField, invalidValue, notSupported } from '../field-errors.ts'
-import { AppsV1StatefulSet, type AppsV1StatefulSetSpec } from '../generated/kinds.ts'
+import { forbiddenField, invalidValue, required } from '../field-errors.ts'
+import { checkFields, count, formed, oneOf, struct, type FieldRules } from '../field-rules.ts'
+import {
+  AppsV1StatefulSet,
+  type AppsV1RollingUpdateStatefulSetStrategy,
+  type AppsV1StatefulSetOrdinals,
+  type AppsV1StatefulSetPersistentVolumeClaimRetentionPolicy,
+  type AppsV1StatefulSetSpec,
+  type AppsV1StatefulSetUpdateStrategy,
+  type CoreV1PodTemplateSpec,
+} from '../generated/kinds.ts'
 import type { KindPart } from '../kind-declaration.ts'
 import { selectorFromObject } from '../labels.ts'
+import { checkLabel } from '../names.ts'
 import type { StatusCause } from '../status-error.ts'
 import { ageCell, ageColumn, nameColumn, textColumn } from '../table-cells.ts'
-import { setClaimDefaults } from './persistent-volume-claim.ts'
+import { setClaimDefaults, validateClaimSpec } from './persistent-volume-claim.ts'
 import { setPodTemplateDefaults } from './pod-defaults.ts'
-import { validatePodTemplate } from './pod-validation.ts'
-import { scaleOf, templateCells, templateColumns, validateCounts, validateTemplateSelector } from './workload.ts'
+import { validateLastingTemplate } from './pod-validation.ts'
+import { isNone, replicaScale, share, templateCells, templateColumns, validateTemplateSelector } from './workload.ts'
 
-const policies = ['OrderedReady', 'Parallel']
-const strategies = ['OnDelete', 'RollingUpdate']
+const retention = oneOf('Retain', 'Delete')
+const rules: FieldRules<AppsV1StatefulSetSpec> = {
+  podManagementPolicy: (policy = '', field) =>
+    policy === ''
+      ? [required(field)]
+      : ['OrderedReady', 'Parallel'].includes(policy)
+        ? []
+        : [invalidValue(field, policy, "must be 'OrderedReady' or 'Parallel'")],
+  persistentVolumeClaimRetentionPolicy: struct<AppsV1StatefulSetPersistentVolumeClaimRetentionPolicy>({
+    whenDeleted: retention,
+    whenScaled: retention,
+  }),
+  replicas: count,
+  minReadySeconds: count,
+  ordinals: struct<AppsV1StatefulSetOrdinals>({ start: count }),
+  serviceName: formed(checkLabel),
+}
+const rollingRules: FieldRules<AppsV1RollingUpdateStatefulSetStrategy> = {
+  partition: count,
+  maxUnavailable: (value, field) => [
+    ...share(value, field),
+    ...(value !== undefined && isNone(value) ? [invalidValue(field, value, 'cannot be 0')] : []),
+  ],
+}
 const fixedMessage =
   "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
 
 export const statefulSet: KindPart<AppsV1StatefulSet> = {
   kind: AppsV1StatefulSet,
+  nameRule: 'label',
   setDefaults({ spec }) {
     spec.podManagementPolicy ||= 'OrderedReady'
     const strategy = (spec.updateStrategy ??= {})
@@ -36,26 +69,20 @@ export const statefulSet: KindPart<AppsV1StatefulSet> = {
     setPodTemplateDefaults(spec.template)
   },
   validate: ({ spec }) => [
-    ...validateSpec(spec),
-    ...validateTemplateSelector(spec.selector, spec.template),
-    // Volumes of claim templates can be mounted as if the template had them.
-    ...validatePodTemplate(withClaimVolumes(spec), 'spec.template', ['Always']),
+    ...checkFields(spec, 'spec', rules),
+    ...validateStrategy(spec.updateStrategy ?? {}),
+    ...(spec.volumeClaimTemplates ?? []).flatMap((claim, index) =>
+      validateClaimSpec(claim.spec ?? {}, `spec.volumeClaimTemplates[${index}].spec`),
+    ),
+    ...validateTemplateSelector(spec.selector, spec.template, 'statefulset'),
+    ...validateLastingTemplate(templateOf(spec), 'StatefulSet'),
   ],
   validateUpdate: (object, previous) =>
     isDeepStrictEqual(fixedFields(object.spec), fixedFields(previous.spec)) ? [] : [forbiddenField('spec', fixedMessage)],
   prepareForCreate(object) {
     object.status = { replicas: 0, availableReplicas: 0 }
   },
-  scale: {
-    read: ({ metadata, spec, status }) =>
-      scaleOf({
-        metadata,
-        replicas: spec.replicas ?? 0,
-        statusReplicas: status?.replicas ?? 0,
-        selector: selectorFromObject(spec.selector),
-      }),
-    write: (object, replicas) => ({ ...object, spec: { ...object.spec, replicas } }),
-  },
+  scale: replicaScale(({ selector }) => selectorFromObject(selector)),
   columns: [nameColumn, textColumn('Ready'), ageColumn, ...templateColumns],
   cells: (object, now) => [
     object.metadata.name ?? '',
@@ -65,34 +92,26 @@ export const statefulSet: KindPart<AppsV1StatefulSet> = {
   ],
 }
 
-function validateSpec({
-  podManagementPolicy = '',
-  updateStrategy,
-  replicas,
-  minReadySeconds,
-  revisionHistoryLimit,
-}: AppsV1StatefulSetSpec): StatusCause[] {
-  const causes = validateCounts({
-    'spec.replicas': replicas,
-    'spec.minReadySeconds': minReadySeconds,
-    'spec.revisionHistoryLimit': revisionHistoryLimit,
-  })
-  if (!policies.includes(podManagementPolicy))
-    causes.push(invalidValue('spec.podManagementPolicy', podManagementPolicy, `must be '${policies.join("' or '")}'`))
-  if (!strategies.includes(updateStrategy?.type ?? ''))
-    causes.push(notSupported('spec.updateStrategy', updateStrategy?.type ?? '', strategies))
-  const partition = updateStrategy?.rollingUpdate?.partition
-  return [...causes, ...validateCounts({ 'spec.updateStrategy.rollingUpdate.partition': partition })]
+function validateStrategy(strategy: AppsV1StatefulSetUpdateStrategy): StatusCause[] {
+  const { type = '', rollingUpdate: rolling } = strategy
+  const path = 'spec.updateStrategy'
+  if (type === '') return [required(path)]
+  if (type === 'OnDelete')
+    return rolling === undefined ? [] : [invalidValue(`${path}.rollingUpdate`, rolling, "only allowed for updateStrategy 'RollingUpdate'")]
+  if (type !== 'RollingUpdate') return [invalidValue(path, strategy, "must be 'RollingUpdate' or 'OnDelete'")]
+  return rolling === undefined ? [] : checkFields(rolling, `${path}.rollingUpdate`, rollingRules)
 }
 
-function withClaimVolumes({ template, volumeClaimTemplates = [] }: AppsV1StatefulSetSpec): AppsV1StatefulSetSpec['template'] {
-  if (template?.spec === undefined || volumeClaimTemplates.length === 0) return template
-  const given = new Set(template.spec.volumes?.map(({ name }) => name))
-  const claims = volumeClaimTemplates.flatMap(({ metadata }) => {
-    const name = metadata?.name ?? ''
-    return given.has(name) ? [] : [{ name, persistentVolumeClaim: { claimName: name } }]
-  })
-  return { ...template, spec: { ...template.spec, volumes: [...(template.spec.volumes ?? []), ...claims] } }
+/** The template as its pods will be: with the volumes of claim templates, and named by the controller. */
+function templateOf({ template, volumeClaimTemplates = [] }: AppsV1StatefulSetSpec): CoreV1PodTemplateSpec | undefined {
+  if (template?.spec === undefined) return template
+  const names = [...new Set(volumeClaimTemplates.map(({ metadata }) => metadata?.name ?? ''))]
+  const volumes = [
+    ...names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } })),
+    ...(template.spec.volumes ?? []).filter(({ name }) => !names.includes(name)),
+  ]
+  const { hostname: _, subdomain: __, ...spec } = template.spec
+  return { ...template, spec: { ...spec, volumes } }
 }
 
 function fixedFields(spec: AppsV1StatefulSetSpec): object {

@@ -1,5 +1,6 @@
 import { invalidValue } from '../../api/field-errors.ts'
 import type { CoreV1Service, CoreV1ServiceSpec } from '../../api/generated/kinds.ts'
+import { hasNodePorts, needsHealthCheck } from '../../api/kinds/service-validation.ts'
 import { internalError, invalid, type StatusCause } from '../../api/status-error.ts'
 import { type AdmissionPlugin, type Attributes, resourceOf } from './admission.ts'
 import { firstNodePort, lastNodePort, type Refusal, type ServiceAllocator } from './service-allocator.ts'
@@ -16,7 +17,9 @@ export function serviceAddresses(allocator: ServiceAllocator): AdmissionPlugin {
       const step: Step = { allocator, attributes, key: `core/services/${attributes.namespace}/${attributes.name}` }
       if (spec.type === 'ExternalName') return clearAddresses(spec)
       allocateAddress(step, spec)
-      if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') allocatePorts(step, spec)
+      if (needsHealthCheck(spec))
+        spec.healthCheckNodePort = portFor(step, 'spec.healthCheckNodePort', spec.healthCheckNodePort || undefined)
+      if (hasNodePorts(spec)) allocatePorts(step, spec)
       else
         for (const port of spec.ports ?? [])
           if (attributes.previous !== undefined && hadNodePort(attributes.previous as CoreV1Service, port.nodePort)) delete port.nodePort
@@ -81,19 +84,19 @@ function addressCause({ cidr }: ServiceAllocator, wanted: string | undefined, re
   return invalidValue('spec.clusterIPs', [wanted], `failed to allocate IP ${wanted}: ${why}`)
 }
 
-function allocatePorts({ allocator, attributes, key }: Step, spec: CoreV1ServiceSpec): void {
+function allocatePorts(step: Step, spec: CoreV1ServiceSpec): void {
   if (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts === false) return
-  for (const [index, port] of (spec.ports ?? []).entries()) {
-    const wanted = port.nodePort ? port.nodePort : sharedPort(spec, index)
-    if (wanted !== undefined && allocator.has(key, wanted)) {
-      port.nodePort = wanted
-      continue
-    }
-    const chosen = allocator.reservePort(key, wanted)
-    if (typeof chosen === 'string') throw portRefusal(attributes, `spec.ports[${index}].nodePort`, wanted, chosen)
-    attributes.undo.push(() => allocator.release(chosen))
-    port.nodePort = chosen
-  }
+  for (const [index, port] of (spec.ports ?? []).entries())
+    port.nodePort = portFor(step, `spec.ports[${index}].nodePort`, port.nodePort ? port.nodePort : sharedPort(spec, index))
+}
+
+/** The port that is wanted, if it is free or the service's already; any that is free if none is wanted. */
+function portFor({ allocator, attributes, key }: Step, field: string, wanted: number | undefined): number {
+  if (wanted !== undefined && allocator.has(key, wanted)) return wanted
+  const chosen = allocator.reservePort(key, wanted)
+  if (typeof chosen === 'string') throw portRefusal(attributes, field, wanted, chosen)
+  attributes.undo.push(() => allocator.release(chosen))
+  return chosen
 }
 
 /** The same port over TCP and UDP gets one node port. */

@@ -6,7 +6,7 @@ import { validateResize } from '../../api/kinds/pod-resize.ts'
 import type { KubeObject } from '../../api/object.ts'
 import { invalid, notFound, type StatusCause } from '../../api/status-error.ts'
 import { prepareForStatusUpdate, prepareForUpdate } from '../../api/strategy.ts'
-import { validateObject, validateStatusUpdate, validateUpdate } from '../../api/validation.ts'
+import { validateChange, validateStatusUpdate, validateUpdate } from '../../api/validation.ts'
 import { type Entry, isStoreError } from '../../store/store.ts'
 import { admitAll, type Attributes, undoAll } from '../admission/admission.ts'
 import { isSameJson } from './copy.ts'
@@ -59,17 +59,17 @@ const wholeObject: Strategy = { prepare: prepareForUpdate, validate: validateUpd
 /** Writes to parts that an update of the whole object may not touch: immutability is not their rule, they have one of their own. */
 const partWith = (validate: (object: KubeObject, previous: KubeObject) => readonly StatusCause[]): Strategy => ({
   prepare: prepareForUpdate,
-  validate: (declaration, object, previous) => [...validateObject(declaration, object), ...validate(object, previous)],
+  validate: (declaration, object, previous) => [...validateChange(declaration, object, previous), ...validate(object, previous)],
 })
 /** The handler itself decides all that changes. */
-const asGiven: Strategy = { prepare: () => {}, validate: validateObject }
+const asGiven: Strategy = { prepare: () => {}, validate: validateChange }
 
 const strategies: Readonly<Record<string, Strategy>> = {
   status: { prepare: prepareForStatusUpdate, validate: validateStatusUpdate },
   ephemeralcontainers: partWith(validateEphemeralContainers),
   approval: {
     prepare: prepareForStatusUpdate,
-    validate: (declaration, object, previous) => [...validateObject(declaration, object), ...validateApproval(object, previous)],
+    validate: (declaration, object, previous) => [...validateChange(declaration, object, previous), ...validateApproval(object, previous)],
   },
   resize: partWith(validateResize),
   binding: asGiven,
