@@ -1,34 +1,26 @@
 import { h } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
-import { useLogs, type LogLine } from './log-stream.ts'
+import { useEffect, useState } from 'preact/hooks'
+import { LogLines, zoneName } from './log-lines.ts'
+import { useLogs } from './log-stream.ts'
 import type { Route } from './route.ts'
 import type { ViewProps } from './views.ts'
 
 const levels = ['', 'trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+/** What nodes themselves write is of no namespace and no pod. */
+const ofNodes = 'file,journal'
 const kinds = [
   ['container', 'Pods'],
   ['events', 'Events'],
   ['audit', 'Audit'],
-  ['file,journal', 'Nodes'],
+  [ofNodes, 'Nodes'],
 ] as const
 const tail = '500'
-/** Within so many pixels of the end, new lines stay in view. */
-const endPx = 40
 
 /** What pods wrote, on all nodes and also when they are gone; events and audit the same way. The search is for a text in the line. */
 export function LogsView({ snapshot, route, go }: ViewProps) {
   const [isFollowing, setFollowing] = useState(true)
   const search = useSettled(route.search)
   const { lines, problems, isLoading } = useLogs(queryOf({ ...route, search }), isFollowing)
-  const place = useRef<HTMLDivElement>(null)
-  const isAtEnd = useRef(true)
-  useEffect(() => {
-    if (isAtEnd.current && place.current !== null) place.current.scrollTop = place.current.scrollHeight
-  }, [lines])
-  const onScroll = () => {
-    const box = place.current
-    if (box !== null) isAtEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < endPx
-  }
   const pods = snapshot.pods.filter(({ namespace }) => route.namespace === '' || namespace === route.namespace)
   return h(
     'main',
@@ -37,13 +29,17 @@ export function LogsView({ snapshot, route, go }: ViewProps) {
       'p',
       { class: 'filters' },
       h(Choice, { label: 'Kind', value: route.kind, options: kinds, onChange: (kind) => go({ kind }) }),
-      h(Choice, {
-        label: 'Namespace',
-        value: route.namespace,
-        options: [['', 'all'], ...snapshot.namespaces.map(({ name }) => [name, name] as const)],
-        onChange: (namespace) => go({ namespace }),
-      }),
-      h(PodBox, { value: route.pod, names: pods.map(({ name }) => name), onChange: (pod) => go({ pod }) }),
+      route.kind === ofNodes
+        ? null
+        : [
+            h(Choice, {
+              label: 'Namespace',
+              value: route.namespace,
+              options: [['', 'all'], ...snapshot.namespaces.map(({ name }) => [name, name] as const)],
+              onChange: (namespace) => go({ namespace }),
+            }),
+            h(PodBox, { value: route.pod, names: pods.map(({ name }) => name), onChange: (pod) => go({ pod }) }),
+          ],
       h(Choice, {
         label: 'Level',
         value: route.level,
@@ -51,14 +47,10 @@ export function LogsView({ snapshot, route, go }: ViewProps) {
         onChange: (level) => go({ level }),
       }),
       h('button', { 'aria-pressed': isFollowing, onClick: () => setFollowing(!isFollowing) }, isFollowing ? 'Following' : 'Follow'),
+      h('span', { class: 'quiet' }, `Times in ${zoneName()}; UTC in the tooltip and in what is copied`),
     ),
     problems.map((text) => h('p', { class: 'problem', key: text }, `Not complete: ${text}`)),
-    h(
-      'div',
-      { class: 'lines', ref: place, onScroll, role: 'log', tabIndex: 0 },
-      lines.map((line) => h(Line, { key: line.id, line, search })),
-      lines.length === 0 ? h('p', { class: 'quiet' }, isLoading ? 'Loading …' : 'No line matches') : null,
-    ),
+    h(LogLines, { lines, search, empty: isLoading ? 'Loading …' : 'No line matches' }),
   )
 }
 
@@ -73,7 +65,8 @@ function useSettled(text: string): string {
 }
 
 function queryOf({ kind, namespace, pod, level, search, minutes }: Route): string {
-  const parameters = Object.entries({ kind, namespace, pod, level, match: search, tail, since: `${minutes}m` })
+  const subject = kind === ofNodes ? {} : { namespace, pod }
+  const parameters = Object.entries({ kind, ...subject, level, match: search, tail, since: `${minutes}m` })
   return new URLSearchParams(parameters.filter(([, value]) => value !== '')).toString()
 }
 
@@ -124,22 +117,4 @@ function PodBox({
       names.map((name) => h('option', { value: name })),
     ),
   )
-}
-
-function Line({ line, search }: { readonly line: LogLine; readonly search: string }) {
-  const { time, level = '', kind = '', namespace, pod, container, node } = line
-  const name = pod === undefined ? [kind, namespace ?? node ?? ''].join('/') : `${pod}/${container ?? ''}`
-  return h(
-    'div',
-    { class: `line ${/^[a-z]+$/.test(level) ? level : ''}` },
-    h('time', { dateTime: time, title: time }, time.slice(11, 23)),
-    h('span', { class: 'name', title: [namespace, pod, container, node].filter(Boolean).join(' / ') }, name),
-    h('span', { class: 'text' }, marked(line.text, search)),
-  )
-}
-
-/** The text, with what was searched for marked. */
-function marked(text: string, search: string) {
-  const at = search === '' ? -1 : text.indexOf(search)
-  return at < 0 ? text : [text.slice(0, at), h('mark', {}, search), text.slice(at + search.length)]
 }
