@@ -89,9 +89,12 @@ export function containerOptions(config: ContainerConfig, minOomScoreAdjust: num
   }
 }
 
-/** Engines before 25 know nothing of the last two, and make nothing read-only below a mount. */
-const bindOptions = ({ propagation = 'rprivate', isReadOnly, isRecursivelyReadOnly }: Mount) => ({
-  Propagation: propagation,
+/**
+ * Without a word on propagation the engine takes `rprivate`, and `rslave` for what its own data lies in, as the machine's root: it refuses to be told to make that
+ * private. Engines before 25 know nothing of the last two, and make nothing read-only below a mount.
+ */
+export const bindOptions = ({ propagation, isReadOnly, isRecursivelyReadOnly }: Omit<Mount, 'hostPath' | 'containerPath'>) => ({
+  ...(propagation === undefined ? {} : { Propagation: propagation }),
   ...(isReadOnly ? (isRecursivelyReadOnly === true ? { ReadOnlyForceRecursive: true } : { ReadOnlyNonRecursive: true }) : {}),
 })
 

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { mergeObserved } from '../merge-observed.ts'
 import type { SandboxConfig } from '../runtime.ts'
-import { sandboxOptions } from './docker-create.ts'
+import { bindOptions, sandboxOptions } from './docker-create.ts'
 import { connectToDocker, parseDockerUrl } from './docker-engine.ts'
 import { factsOfEvent, jsonLines } from './docker-events.ts'
 import { withTag } from './docker-images.ts'
@@ -171,4 +171,13 @@ describe('the sandbox image', () => {
     header.fill(' ', 148, 156)
     expect(header.reduce((sum, byte) => sum + byte, 0)).toBe(told)
   })
+})
+
+it.each([
+  [{ isReadOnly: false }, {}],
+  [{ isReadOnly: true }, { ReadOnlyNonRecursive: true }],
+  [{ isReadOnly: true, isRecursivelyReadOnly: true }, { ReadOnlyForceRecursive: true }],
+  [{ isReadOnly: false, propagation: 'rslave' as const }, { Propagation: 'rslave' }],
+])('a mount %o is asked for with %o', (mount, options) => {
+  expect(bindOptions(mount)).toEqual(options)
 })
