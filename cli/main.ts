@@ -6,7 +6,7 @@ import { JoinError } from './hosts/join-error.ts'
 import { takeoverSwitch } from './launch.ts'
 import { describeFlags, parseOptions, UsageError } from './options.ts'
 import { isStoreError } from '../orchestrator/store/store.ts'
-import { programEnvironment } from './program.ts'
+import { becomeProgram, programEnvironment } from './program.ts'
 
 /** One command: `run` gets what follows its name and resolves with the exit code. It loads what it needs: each process runs one of them. */
 interface Command {
@@ -25,6 +25,7 @@ const commands: Readonly<Record<string, Command>> = {
     usage: 'start [FLAGS]',
     help: 'bring up cluster, monitor and InfluxDB on this machine, until Ctrl-C',
     run: async (args, context) => {
+      becomeProgram('start', args)
       const { start } = await import('./commands/start.ts')
       const { rest, taken } = takeSwitches(args, [takeoverSwitch])
       return start(parseOptions(rest), context, taken.size > 0)

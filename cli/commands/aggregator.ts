@@ -23,6 +23,7 @@ import { readAggregatorConfiguration, readShardingSettings } from '../aggregator
 import { describeFlagTable, parseFlagTable, type FlagValues } from '../flag-table.ts'
 import { UsageError } from '../options.ts'
 import { runAlone } from '../processes/alone.ts'
+import { becomeProgram } from '../program.ts'
 import { createInstruments } from '../processes/instruments.ts'
 import type { Instruments, InstrumentsOptions } from '../processes/instruments.ts'
 import type { Process } from '../processes/lifecycle.ts'
@@ -76,6 +77,7 @@ export async function runAggregator(
     print(readManifests())
     return 0
   }
+  becomeProgram('aggregator', args)
   const log = createLog({ level: flags['log-level'], component: 'aggregator' })
   for (const [name, reason] of unused) log.warn({ flag: `--${name}` }, `this flag has no effect: ${reason}`)
   return runAlone(log, await buildAggregator({ flags, sinks, environment, log }))

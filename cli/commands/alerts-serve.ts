@@ -11,6 +11,7 @@ import { alertPeerFlags, alertPeerSettings, parseAddress } from '../alert-peer-f
 import { createPeeredAlerts } from '../alert-peers.ts'
 import { clusterAccessOf } from '../cluster-connection.ts'
 import { describeFlagTable, parseFlagTable, parseText } from '../flag-table.ts'
+import { becomeProgram } from '../program.ts'
 import type { CommandContext } from './start.ts'
 
 const flags = {
@@ -34,6 +35,7 @@ const noMetrics: MetricWindow = { entities: () => [], series: () => [], latest: 
 /** `alerts serve`: an alert server without a cluster around it, until a signal. Resolves with the exit code. Throws `UsageError`. */
 export async function serveAlerts(args: readonly string[], context: CommandContext): Promise<number> {
   const given = parseFlagTable(args, flags)
+  becomeProgram('alerts', ['serve', ...args])
   const log = createLog({ level: given['log-level'], component: 'alerts' })
   const { listen } = given
   const base = {

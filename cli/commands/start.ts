@@ -1,4 +1,5 @@
 import { systemClock } from '../../lib/clock.ts'
+import { giveMemoryBackWhenIdle } from '../../lib/idle-memory.ts'
 import { createLog } from '../../lib/log.ts'
 import { signalProcess } from '../../lib/process-identity.ts'
 import { createSupervisor, endLeftover, type ProcessSpec, type ProcessState, type Supervisor } from '../../lib/supervision.ts'
@@ -169,6 +170,7 @@ class Start {
     if (this.#abort.signal.aborted) return
     this.#isReady = true
     this.#save()
+    giveMemoryBackWhenIdle(systemClock)
     printReady(this.#state(), this.#folder, this.#context)
   }
 

@@ -1,4 +1,5 @@
 import { systemClock } from '../../lib/clock.ts'
+import { giveMemoryBackWhenIdle } from '../../lib/idle-memory.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Process } from './lifecycle.ts'
 
@@ -15,6 +16,7 @@ export async function runAlone(log: Log, instance: Process): Promise<number> {
     process.exit(70)
   })
   await Promise.race([instance.start(), signal])
+  giveMemoryBackWhenIdle(systemClock)
   const why = await signal
   log.info({ why }, 'stopping')
   const isStopped = await Promise.race([instance.stop().then(() => true), systemClock.sleep(stopTimeoutMs).then(() => false)])

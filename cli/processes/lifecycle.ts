@@ -1,4 +1,5 @@
 import { systemClock } from '../../lib/clock.ts'
+import { giveMemoryBackWhenIdle } from '../../lib/idle-memory.ts'
 import { createLog, type Log } from '../../lib/log.ts'
 import { openDataFolder, type DataFolder } from '../data-folder.ts'
 import { launchSupervisor, takeoverSwitch } from '../launch.ts'
@@ -50,6 +51,7 @@ export async function runProcess(
     // The supervisor may be gone by now.
     process.send?.({ ready: true }, undefined, undefined, () => {})
     log.info({ pid: process.pid }, 'ready')
+    giveMemoryBackWhenIdle(systemClock)
   }
   const why = await ending
   log.info({ why }, 'stopping')
