@@ -77,7 +77,8 @@ export function containerOptions(config: ContainerConfig, minOomScoreAdjust: num
         Source: mount.hostPath,
         Target: mount.containerPath,
         ReadOnly: mount.isReadOnly,
-        BindOptions: bindOptions(mount),
+        // The types want a propagation, the engine does not.
+        BindOptions: bindOptions(mount) as Docker.MountSettings['BindOptions'],
       })),
       ...(config.handler === undefined ? {} : { Runtime: config.handler }),
       ...(config.devices.length === 0 ? {} : { Devices: config.devices.map(deviceOf) }),
