@@ -48,6 +48,7 @@ test.each([
   [['--interval=1s2'], '--interval: "1s2" is not allowed: allowed are durations such as 1s, 1m30s or 500ms, from 100ms to 1m'],
   [['--interval=2h'], '--interval: "2h" is not allowed: allowed are durations such as 1s, 1m30s or 500ms, from 100ms to 1m'],
   [['--drivers=a,c'], '--drivers: "a,c" is not allowed: allowed are a, b'],
+  [['--port=1', ''], '"" is neither a word nor a flag'],
   [['--name='], '--name: "" is not allowed: it must not be empty'],
 ])('%j is refused with one line that says what is allowed', (args, message) => {
   expect(() => parseFlagTable(args, table)).toThrow(expect.objectContaining({ message, code: 'USAGE' }))

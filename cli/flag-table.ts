@@ -31,7 +31,7 @@ export function parseFlagTable<T extends FlagTable>(args: readonly string[], tab
   return values
 }
 
-/** Like `parseFlagTable`, with words between the flags: what a command is to act on. */
+/** Like `parseFlagTable`, with words between the flags, none of them empty: what a command is to act on. */
 export function parseCommandLine<T extends FlagTable>(
   args: readonly string[],
   table: T,
@@ -40,6 +40,7 @@ export function parseCommandLine<T extends FlagTable>(
   const words: string[] = []
   const nameOf = (text: string) => Object.keys(table).find((name) => table[name]!.letter === text) ?? text
   for (let index = 0; index < args.length; index++) {
+    if (args[index] === '') throw new UsageError('"" is neither a word nor a flag')
     if (!args[index]!.startsWith('-')) {
       words.push(args[index]!)
       continue
@@ -103,6 +104,13 @@ function parseValue(name: string, text: string, spec: FlagSpec<unknown>): unknow
 export function parseText(text: string): string {
   if (text === '') throw new UsageError('it must not be empty')
   return text
+}
+
+/** A line of text that is not empty: it fits in a table. */
+export function parseLine(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  if (/[\u0000-\u001f\u007f]/.test(text)) throw new UsageError('it must be one line without control characters')
+  return parseText(text)
 }
 
 /** A switch, in Go's spellings. */

@@ -4,6 +4,7 @@ import type { CommandContext } from './commands/start.ts'
 import { DataFolderError, findDataFolder } from './data-folder.ts'
 import { JoinError } from './hosts/join-error.ts'
 import { takeoverSwitch } from './launch.ts'
+import { integer } from './option-values.ts'
 import { describeFlags, parseOptions, UsageError } from './options.ts'
 import { isStoreError } from '../orchestrator/store/store.ts'
 import { becomeProgram, programEnvironment } from './program.ts'
@@ -171,7 +172,7 @@ const commands: Readonly<Record<string, Command>> = {
       const index = args.find((arg) => arg.startsWith('--index='))
       return (await import('./processes/node.ts')).runNode(
         parseOptions(args.filter((arg) => arg !== index)),
-        Number(index?.slice('--index='.length) ?? 0),
+        index === undefined ? 0 : integer('index', index.slice('--index='.length), 0, 4999),
         context.environment,
       )
     },

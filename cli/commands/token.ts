@@ -6,7 +6,7 @@ import { CoreV1ConfigMap, CoreV1Secret } from '../../orchestrator/api/generated/
 import { isNotFound } from '../../orchestrator/api/status-error.ts'
 import type { Client } from '../../orchestrator/client/client.ts'
 import { CommandError, connectionFlags, withCluster } from '../cluster-connection.ts'
-import { describeFlagTable, parseCommandLine, parseDuration, parseText } from '../flag-table.ts'
+import { describeFlagTable, parseCommandLine, parseDuration, parseLine } from '../flag-table.ts'
 import { hashOfAuthority } from '../hosts/trust.ts'
 import { UsageError } from '../options.ts'
 import type { CommandContext } from './start.ts'
@@ -22,7 +22,7 @@ const flags = {
     help: 'how long the token is good; 0: until it is deleted',
     parse: parseDuration(0, yearMs),
   },
-  description: { placeholder: 'TEXT', help: 'what the token is for', parse: parseText },
+  description: { placeholder: 'TEXT', help: 'what the token is for', parse: parseLine },
   ...clusterFlags,
 } as const
 

@@ -1,11 +1,16 @@
 import { apiVersionOf } from '../api/object.ts'
 import type { Kind, KubeObject, ListOf, ObjectKey, WatchEvent } from '../api/object.ts'
+import { badRequest } from '../api/status-error.ts'
 import type { Client, DeleteOptions, ListOptions, Transport, TransportRequest, WriteOptions } from './client.ts'
 
 type Method = TransportRequest['method']
 
-/** The path of a kind's collection, or of one object when `name` is given: `/apis/apps/v1/namespaces/default/replicasets/web`. */
+/**
+ * The path of a kind's collection, or of one object when `name` is given: `/apis/apps/v1/namespaces/default/replicasets/web`. Throws a BadRequest for a
+ * name that is empty: whoever asks for one object must not get, or delete, all.
+ */
 export function pathOf(kind: Kind, key: { readonly namespace?: string; readonly name?: string }, subresource?: string): string {
+  if (key.name === '') throw badRequest('resource name may not be empty')
   const group = kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`
   const namespace = kind.isNamespaced && key.namespace !== undefined ? `/namespaces/${encodeURIComponent(key.namespace)}` : ''
   const name = key.name === undefined ? '' : `/${encodeURIComponent(key.name)}`
@@ -24,7 +29,7 @@ class RestClient implements Client {
     this.#transport = transport
   }
 
-  get<T extends KubeObject>(kind: Kind<T>, key: ObjectKey): Promise<T> {
+  async get<T extends KubeObject>(kind: Kind<T>, key: ObjectKey): Promise<T> {
     return this.#send<T>('GET', pathOf(kind, key))
   }
 
@@ -37,15 +42,15 @@ class RestClient implements Client {
     return this.#send<T>('POST', pathOf(kind, { namespace: object.metadata.namespace }), { query: writeQuery(options), body: object })
   }
 
-  update<T extends KubeObject>(kind: Kind<T>, object: T, options: WriteOptions = {}): Promise<T> {
+  async update<T extends KubeObject>(kind: Kind<T>, object: T, options: WriteOptions = {}): Promise<T> {
     return this.#send<T>('PUT', pathOf(kind, keyOfMetadata(object)), { query: writeQuery(options), body: object })
   }
 
-  updateStatus<T extends KubeObject>(kind: Kind<T>, object: T, options: WriteOptions = {}): Promise<T> {
+  async updateStatus<T extends KubeObject>(kind: Kind<T>, object: T, options: WriteOptions = {}): Promise<T> {
     return this.#send<T>('PUT', pathOf(kind, keyOfMetadata(object), 'status'), { query: writeQuery(options), body: object })
   }
 
-  patch<T extends KubeObject>(
+  async patch<T extends KubeObject>(
     kind: Kind<T>,
     key: ObjectKey,
     patch: Parameters<Client['patch']>[2],
@@ -71,15 +76,15 @@ class RestClient implements Client {
     return this.#transport.stream({ method: 'GET', path, query }, signal) as AsyncIterable<WatchEvent<T>>
   }
 
-  getSubresource<R>(kind: Kind, key: ObjectKey, subresource: string): Promise<R> {
+  async getSubresource<R>(kind: Kind, key: ObjectKey, subresource: string): Promise<R> {
     return this.#send<R>('GET', pathOf(kind, key, subresource))
   }
 
-  putSubresource<R>(kind: Kind, key: ObjectKey, subresource: string, body: R): Promise<R> {
+  async putSubresource<R>(kind: Kind, key: ObjectKey, subresource: string, body: R): Promise<R> {
     return this.#send<R>('PUT', pathOf(kind, key, subresource), { body })
   }
 
-  createSubresource<B, R = B>(kind: Kind, key: ObjectKey, subresource: string, body: B): Promise<R> {
+  async createSubresource<B, R = B>(kind: Kind, key: ObjectKey, subresource: string, body: B): Promise<R> {
     return this.#send<R>('POST', pathOf(kind, key, subresource), { body })
   }
 
