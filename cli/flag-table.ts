@@ -1,3 +1,4 @@
+import { parseDuration as parseGoDuration } from '../orchestrator/api/duration.ts'
 import { UsageError } from './usage-error.ts'
 
 /** One flag: how its text becomes a value. `parse` throws a `UsageError` whose message says what is allowed. */
@@ -148,15 +149,11 @@ export function parseList<T>(parseEntry: (text: string) => T): (text: string) =>
       .map(parseEntry)
 }
 
-const unitMs: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-
 /** Milliseconds of a duration as Go writes it (`1s`, `1m30s`, `500ms`), from `minMs` to `maxMs`. */
 export function parseDuration(minMs: number, maxMs: number): (text: string) => number {
   return (text) => {
-    const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)]
-    const ms = text === '0' ? 0 : parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * unitMs[unit!]!, 0)
-    const isWhole = text === '0' || (parts.length > 0 && parts.map(([part]) => part).join('') === text)
-    if (!isWhole || ms < minMs || ms > maxMs) {
+    const ms = parseGoDuration(text)
+    if (ms === undefined || ms < minMs || ms > maxMs) {
       throw new UsageError(`allowed are durations such as 1s, 1m30s or 500ms, from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`)
     }
     return ms
