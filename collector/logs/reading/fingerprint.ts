@@ -19,6 +19,8 @@ export interface Fingerprint {
 
 const headBytes = 1024
 const tailBytes = 256
+/** What of a file's beginning is looked at to see that it is still there: lines may all end alike. */
+const beginningBytes = 256
 const noMark: Mark = { length: 0, hash: '' }
 
 export const noFingerprint: Fingerprint = { end: 0, head: noMark, tail: noMark }
@@ -47,6 +49,11 @@ export function contentName(path: string, beginning: Buffer): string | undefined
 export function readBeginning(fd: number): Buffer {
   const usual = readAt(fd, 0, 4096)
   return usual.includes(newline) || usual.length < 4096 ? usual : readAt(fd, 0, maxFirstLineBytes)
+}
+
+/** What `isStillIn` needs to know of an open file of which so many bytes were read before. */
+export function readKnownBeginning(fd: number, position: number): Buffer {
+  return readAt(fd, 0, Math.min(beginningBytes, position))
 }
 
 /** Of bytes that begin a file and were not read yet. */
@@ -84,10 +91,12 @@ export class Fingerprinter {
   #headBytes: Buffer | undefined
   readonly #tail = Buffer.alloc(tailBytes)
   #tailLength = 0
+  #beginning: Buffer
 
   /** Goes on from a fingerprint of the bytes before; nothing is known of what was read between it and `position`. */
-  constructor(position: number, before: Fingerprint = noFingerprint) {
+  constructor(position: number, before: Fingerprint = noFingerprint, beginning: Buffer = Buffer.alloc(0)) {
     this.#end = position
+    this.#beginning = beginning
     this.#head = before.head
     this.#headLength = before.head.length
     this.#headBytes = position === 0 ? Buffer.alloc(headBytes) : undefined
@@ -99,6 +108,7 @@ export class Fingerprinter {
     if (this.#headBytes !== undefined) {
       this.#headLength += this.#headBytes.write(bytes, this.#headLength, 'latin1')
       this.#head = hashBytes(this.#headBytes.subarray(0, this.#headLength))
+      this.#beginning = this.#headBytes.subarray(0, Math.min(this.#headLength, beginningBytes))
       if (this.#headLength === headBytes) this.#headBytes = undefined
     }
     this.#end += bytes.length
@@ -117,9 +127,12 @@ export class Fingerprinter {
     return { end: this.#end, head: this.#head, tail: hashBytes(this.#tail.subarray(0, this.#tailLength)) }
   }
 
-  /** Whether the last bytes that came are still where they were in the file. */
+  /** Whether the first bytes and the last ones that came are still where they were in the file. */
   isStillIn(fd: number): boolean {
-    const length = Math.min(this.#tailLength, 64)
-    return readAt(fd, this.#end - length, length).equals(this.#tail.subarray(this.#tailLength - length, this.#tailLength))
+    const length = this.#tailLength
+    return (
+      readAt(fd, 0, this.#beginning.length).equals(this.#beginning) &&
+      readAt(fd, this.#end - length, length).equals(this.#tail.subarray(0, length))
+    )
   }
 }

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync } from 'node:fs'
 import type { BatchWriter } from './batch-writer.ts'
-import { fingerprintOf, readBeginning } from './fingerprint.ts'
+import { fingerprintOf, readBeginning, readKnownBeginning } from './fingerprint.ts'
 import { LineChain, type LineContext } from './line-chain.ts'
 import { PinnedTail } from './pinned-tail.ts'
 import type { Progress } from './progress.ts'
@@ -64,7 +64,8 @@ export class FollowedFile implements QueuedFile {
     this.fd = fd
     this.inode = inode
     this.lastGrowth = options.monotonic()
-    this.#chain = new LineChain(context, progress, { position: progress.handed, fingerprint: progress.handedPrint })
+    const { handed: position, handedPrint: fingerprint } = progress
+    this.#chain = new LineChain(context, progress, { position, fingerprint, beginning: readKnownBeginning(fd, position) })
     this.#tail = new PinnedTail({ fd, position: this.#chain.position, onBytes: (bytes) => this.#chain.feed(bytes), onChange })
     this.isWatched = this.#tail.beginWatching()
   }

@@ -38,6 +38,14 @@ export interface LineContext {
 /** Bytes a physical line of a container runtime may have beyond its text. */
 const framingBytes = 256 * 1024
 
+/** Where a chain begins. */
+export interface ChainStart {
+  readonly position: number
+  readonly fingerprint: Fingerprint
+  /** What of the file's first bytes is known, where it does not begin with them. */
+  readonly beginning?: Buffer
+}
+
 /** One file's way from bytes to batches. */
 export class LineChain implements WrittenFile {
   readonly progress: Progress
@@ -51,11 +59,11 @@ export class LineChain implements WrittenFile {
   #writer: BatchWriter | undefined
   #position: number
 
-  constructor(context: LineContext, progress: Progress, start: { readonly position: number; readonly fingerprint: Fingerprint }) {
+  constructor(context: LineContext, progress: Progress, start: ChainStart) {
     this.#context = context
     this.progress = progress
     this.#position = start.position
-    this.#fingerprinter = new Fingerprinter(start.position, start.position === 0 ? noFingerprint : start.fingerprint)
+    this.#fingerprinter = new Fingerprinter(start.position, start.position === 0 ? noFingerprint : start.fingerprint, start.beginning)
     this.#splitter = new LineSplitter(start.position, context.maxLineBytes + framingBytes, (line, position, cut) =>
       this.#onLine(line, position, cut),
     )
@@ -88,7 +96,7 @@ export class LineChain implements WrittenFile {
     return this.#processor.dueAt
   }
 
-  /** Whether what was read last is still there. */
+  /** Whether what was read first and last is still there. */
   isStillIn(fd: number): boolean {
     return this.#fingerprinter.isStillIn(fd)
   }
