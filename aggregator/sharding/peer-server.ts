@@ -68,7 +68,9 @@ async function answerPeer(
   try {
     const name = (request.socket as TLSSocket).getPeerCertificate().subject?.CN
     if (typeof name !== 'string' || !allowedNames.includes(name))
-      return send(403, { message: `certificate "${String(name)}" is not a member's` })
+      return send(403, {
+        message: `the common name ${JSON.stringify(name)} of the certificate is not among allowedNames: ${allowedNames.join(', ')}`,
+      })
     const body = await answer(new URL(request.url ?? '/', 'https://peer'))
     send(body === undefined ? 404 : 200, body ?? { message: 'nothing is served here' })
   } catch (error) {
