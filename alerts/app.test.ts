@@ -124,11 +124,29 @@ describe('alerts over the API', () => {
     expect((await call('/api/v2/alerts')).body).toMatchObject([{ labels: { alertname: 'good' } }])
   })
 
+  it('may be nested in any depth without being written down', async () => {
+    await start()
+    const body = `[{"labels":{"a":"b"},"startsAt":${'['.repeat(1e5)}${']'.repeat(1e5)}}]`
+    expect(await call('/api/v2/alerts', 'POST', body)).toMatchObject({
+      status: 400,
+      body: expect.stringMatching(/startsAt in body must be a time/),
+    })
+  })
+
   it.each([
     ['/api/v2/alerts', 'POST', '{', 400, /parsing body failed/],
     ['/api/v2/alerts', 'POST', {}, 400, /must be a list/],
     ['/api/v2/alerts', 'POST', [{ labels: { 'a-b': 'x' } }], 400, /invalid name \\"a-b\\"/],
     ['/api/v2/alerts', 'POST', [{ labels: { a: 'x'.repeat(20_000) } }], 400, /label a is longer than 16384/],
+    ['/api/v2/alerts', 'POST', [{ labels: { ['a'.repeat(1025)]: 'x' } }], 400, /a name is longer than 1024/],
+    [
+      '/api/v2/alerts',
+      'POST',
+      [{ labels: Object.fromEntries(Array.from({ length: 501 }, (_, i) => [`l${i}`, 'x'])) }],
+      400,
+      /at most 500 labels/,
+    ],
+    ['/api/v2/alerts', 'POST', Array.from({ length: 30 }, () => 5), 400, /alerts\[19\]: alert in body must be an object; and 10 others"$/],
     ['/api/v2/alerts', 'POST', [{ labels: { a: 'x' }, generatorURL: ':::' }], 400, /generatorURL in body must be of type uri/],
     ['/api/v2/alerts?filter=a~b', 'GET', undefined, 400, /bad matcher format: a~b/],
     ['/api/v2/alerts?receiver=(', 'GET', undefined, 400, /bad regular expression/],

@@ -17,6 +17,10 @@ import type { ApiContext } from './server.ts'
 
 /** Longer values are not taken: every matcher and every key has to read them. */
 const maxLabelLength = 16_384
+const maxNameLength = 1024
+const maxLabels = 500
+/** What is wrong with further ones of a batch is only counted. */
+const maxProblems = 20
 
 /** An alert as API v2 shows it. */
 interface ShownAlert {
@@ -77,7 +81,8 @@ export function serveAlerts(server: FastifyInstance, context: ApiContext): void 
       }
     })
     await receive(context, received, now)
-    if (problems.length > 0) throw new ApiError(400, problems.join('; '))
+    const others = problems.length > maxProblems ? [`and ${problems.length - maxProblems} others`] : []
+    if (problems.length > 0) throw new ApiError(400, [...problems.slice(0, maxProblems), ...others].join('; '))
     return reply.code(200).send()
   })
 }
@@ -119,8 +124,10 @@ function readAlert(item: unknown, resolveTimeoutMs: number, now: number): Alert 
   const fields = readObject(item, 'alert')
   const labels = Object.fromEntries(Object.entries(readTexts(fields['labels'], 'labels')).filter(([, value]) => value !== ''))
   if (Object.keys(labels).length === 0) throw new ApiError(400, 'at least one label pair required')
+  if (Object.keys(labels).length > maxLabels) throw new ApiError(400, `an alert has at most ${maxLabels} labels`)
   const annotations = readTexts(fields['annotations'], 'annotations')
   for (const name of [...Object.keys(labels), ...Object.keys(annotations)]) {
+    if (name.length > maxNameLength) throw new ApiError(400, `a name is longer than ${maxNameLength} characters`)
     if (!labelNamePattern.test(name)) throw new ApiError(400, `invalid name ${JSON.stringify(name)}: letters, digits and _ are allowed`)
   }
   for (const [name, value] of Object.entries(labels)) {

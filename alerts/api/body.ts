@@ -23,9 +23,13 @@ export function readText(value: unknown, name: string, fallback?: string): strin
 export function readTime(value: unknown, name: string): number | undefined {
   if (value === undefined || value === null || value === '') return undefined
   const ms = typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) ? Date.parse(value) : NaN
-  if (Number.isNaN(ms))
-    throw new ApiError(400, `${name} in body must be a time such as 2030-01-01T00:00:00.000Z, not ${JSON.stringify(value)}`)
+  if (Number.isNaN(ms)) throw new ApiError(400, `${name} in body must be a time such as 2030-01-01T00:00:00.000Z, not ${describe(value)}`)
   return new Date(ms).getUTCFullYear() <= 1 ? undefined : ms
+}
+
+/** What is no text may be nested so deeply that it cannot be written down. */
+function describe(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 100)) : typeof value
 }
 
 /** A mapping of texts to texts. */

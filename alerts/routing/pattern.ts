@@ -10,8 +10,8 @@ export class PatternError extends Error {
   readonly code = 'EPATTERN'
 }
 
-/** Characters times instructions: what one match may cost, some tenths of a second. */
-const maxWork = 16_000_000
+/** Characters times instructions: what one match may cost: hundredths of a second. */
+const maxWork = 4_000_000
 
 /**
  * `^(?:text)$` as `compileRegularExpression` takes it. A text that is too long for so large a pattern does not match. Throws `PatternError`.
