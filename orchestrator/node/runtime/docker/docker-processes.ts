@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import type { Duplex, Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type Docker from 'dockerode'
@@ -9,9 +10,20 @@ import { splitOutput } from './docker-streams.ts'
 
 /** What probes and hooks may print before the rest is dropped, as in the kubelet. */
 const maxOutputBytes = 10 * 1024
+const maxExitLookMs = 1_000
+const endAttempts = 10
 
 /** Starts a command in a container and connects to it. */
 export async function execInContainer(docker: Docker, clock: Clock, id: string, options: ExecOptions): Promise<ProcessStreams> {
+  return (await beginExec(docker, clock, id, options)).streams
+}
+
+async function beginExec(
+  docker: Docker,
+  clock: Clock,
+  id: string,
+  options: ExecOptions,
+): Promise<{ readonly exec: Docker.Exec; readonly streams: ProcessStreams }> {
   const exec = await callDocker(() =>
     docker.getContainer(id).exec({
       Cmd: [...options.command],
@@ -22,10 +34,16 @@ export async function execInContainer(docker: Docker, clock: Clock, id: string, 
     }),
   )
   const stream = await callDocker(() => exec.start({ hijack: true, stdin: true, Tty: options.tty }))
-  return streamsOf(stream, options, {
+  const streams = streamsOf(stream, options, {
     resize: (width, height) => callDocker(() => exec.resize({ w: width, h: height })),
-    exitCode: () => execExitCode(exec, clock),
+    exitCode: () => execExitCode(exec, clock, () => isGivenUp),
   })
+  let isGivenUp = false
+  const close = () => {
+    isGivenUp = true
+    streams.close()
+  }
+  return { exec, streams: { ...streams, close } }
 }
 
 /** Connects to the main process of a container; `hasReplay`: what it has printed so far comes first. */
@@ -51,7 +69,7 @@ export async function attachToContainer(
   })
 }
 
-/** Runs a command to its end and collects what it prints. */
+/** Runs a command to its end and collects what it prints. One whose time is up is ended. */
 export async function execToEnd(options: {
   readonly docker: Docker
   readonly clock: Clock
@@ -60,7 +78,7 @@ export async function execToEnd(options: {
   readonly timeoutMs: number
 }): Promise<{ exitCode: number; output: string }> {
   const { docker, clock, id, command, timeoutMs } = options
-  const streams = await execInContainer(docker, clock, id, { command, stdin: false, stdout: true, stderr: true, tty: false })
+  const { exec, streams } = await beginExec(docker, clock, id, { command, stdin: false, stdout: true, stderr: true, tty: false })
   let output = ''
   for (const stream of [streams.stdout, streams.stderr]) {
     stream?.on('data', (chunk: Buffer) => {
@@ -73,6 +91,10 @@ export async function execToEnd(options: {
   )
   try {
     return { exitCode: await Promise.race([streams.exitCode(), timedOut]), output }
+  } catch (error) {
+    // Nobody waits for it, nor for whether it could be done.
+    endExec(exec, clock, id).catch(() => {})
+    throw error
   } finally {
     timer.cancel()
     streams.close()
@@ -108,12 +130,27 @@ function streamsOf(
   }
 }
 
-/** The stream may end a moment before the engine has noted the exit. */
-async function execExitCode(exec: Docker.Exec, clock: Clock): Promise<number> {
-  for (let attempt = 0; attempt < 50; attempt++) {
+/** The stream may end a moment before the engine has noted the exit, or long before where a command closes its outputs. */
+async function execExitCode(exec: Docker.Exec, clock: Clock, isGivenUp: () => boolean): Promise<number> {
+  for (let waitMs = 10; ; waitMs = Math.min(waitMs * 1.5, maxExitLookMs)) {
     const { ExitCode, Running } = await callDocker(() => exec.inspect())
     if (!Running && ExitCode !== null) return ExitCode
-    await clock.sleep(10 + attempt * 10)
+    if (isGivenUp()) throw new RuntimeError('failed', 'nobody waits for the end of the command any more')
+    await clock.sleep(waitMs)
   }
-  throw new RuntimeError('failed', 'the command closed its output and did not end')
+}
+
+/** The engine has no word for it: the process is killed where it is one of this machine. */
+async function endExec(exec: Docker.Exec, clock: Clock, containerId: string): Promise<void> {
+  for (let attempt = 0; attempt < endAttempts; attempt++) {
+    const { Pid, ExitCode } = (await exec.inspect()) as { readonly Pid: number; readonly ExitCode: number | null }
+    if (ExitCode !== null) return
+    // Its control group names the container: on another machine, or after its end, the number would be somebody else's.
+    if (Pid > 1) {
+      if ((await readFile(`/proc/${Pid}/cgroup`, 'utf8')).includes(containerId)) process.kill(Pid, 'SIGKILL')
+      return
+    }
+    // It has not even begun.
+    await clock.sleep(maxExitLookMs)
+  }
 }
