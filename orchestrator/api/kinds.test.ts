@@ -47,6 +47,10 @@ const extras: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'networking.k8s.io/v1 Ingress': { spec: { defaultBackend: { service: { name: 'a', port: { number: 80 } } } } },
   'rbac.authorization.k8s.io/v1 ClusterRoleBinding': roleRef,
   'rbac.authorization.k8s.io/v1 RoleBinding': roleRef,
+  'storage.k8s.io/v1 VolumeAttachment': {
+    spec: { attacher: 'example.com', nodeName: 'a', source: { persistentVolumeName: 'a' } },
+  },
+  'storage.k8s.io/v1 VolumeAttributesClass': { driverName: 'example.com', parameters: { a: 'b' } },
 }
 
 const extraOf = ({ kind }: KindDeclaration) => extras[`${apiVersionOf(kind)} ${kind.kind}`]

@@ -174,6 +174,7 @@ describe('kinds', () => {
         spec: { maxReplicas: 0, scaleTargetRef: { kind: 'Deployment', name: 'a' } },
       }),
       'spec.maxReplicas: Invalid value: 0: must be greater than 0',
+      'spec.maxReplicas: Invalid value: 0: must be greater than or equal to `minReplicas`',
     ],
     [
       messages('autoscaling', 'v1', 'HorizontalPodAutoscaler', {

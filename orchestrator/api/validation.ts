@@ -118,7 +118,7 @@ function validateMetadata({ nameRule, kind }: KindDeclaration, metadata: MetaV1O
   if (labels !== undefined) causes.push(...validateLabels(labels, 'metadata.labels'))
   if (annotations !== undefined) causes.push(...validateAnnotations(annotations, 'metadata.annotations'))
   if (metadata.ownerReferences !== undefined) causes.push(...validateOwners(metadata.ownerReferences))
-  if (metadata.finalizers !== undefined) causes.push(...validateFinalizers(metadata.finalizers))
+  if (metadata.finalizers !== undefined) causes.push(...validateFinalizers(metadata.finalizers, 'metadata.finalizers'))
   return causes
 }
 
@@ -172,14 +172,13 @@ function validateOwners(owners: NonNullable<MetaV1ObjectMeta['ownerReferences']>
 
 const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion'])
 
-/** Of a finalizer's form upstream names the list, of its domain the item. */
-function validateFinalizers(finalizers: readonly string[]): StatusCause[] {
-  const field = 'metadata.finalizers'
+/** Names of finalizers. Of a finalizer's form upstream names the list, of its domain the item: `itemField` is its path, by default `field[index]`. */
+export function validateFinalizers(finalizers: readonly string[], field: string, itemField?: string): StatusCause[] {
   const form = finalizers.flatMap((finalizer) => checkQualifiedName(finalizer).map((message) => invalidValue(field, finalizer, message)))
   const domains = finalizers.flatMap((finalizer, index) =>
     finalizer.includes('/') || standardFinalizers.has(finalizer)
       ? []
-      : [invalidValue(`${field}[${index}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')],
+      : [invalidValue(itemField ?? `${field}[${index}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')],
   )
   const both = ['orphan', 'foregroundDeletion']
   return both.every((finalizer) => finalizers.includes(finalizer))

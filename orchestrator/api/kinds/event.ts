@@ -56,6 +56,7 @@ const fieldsOf = (prefix: string): Fields => ({
 
 export const coreEvent: KindPart<CoreV1Event> = {
   kind: CoreV1Event,
+  nameRule: 'path',
   createsOnUpdate: true,
   setDefaults(event) {
     event.source ??= {}

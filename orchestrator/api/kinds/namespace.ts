@@ -1,6 +1,7 @@
 import { CoreV1Namespace } from '../generated/kinds.ts'
 import type { KindPart } from '../kind-declaration.ts'
 import { ageCell, ageColumn, nameColumn, textColumn } from '../table-cells.ts'
+import { validateFinalizers } from '../validation.ts'
 
 /** The label by which selectors find a namespace by name. */
 const nameLabel = 'kubernetes.io/metadata.name'
@@ -12,7 +13,7 @@ export const namespace: KindPart<CoreV1Namespace> = {
   setDefaults({ metadata }) {
     if (metadata.name) metadata.labels = { ...metadata.labels, [nameLabel]: metadata.name }
   },
-  validate: () => [],
+  validate: ({ spec }) => validateFinalizers(spec.finalizers ?? [], 'spec.finalizers', 'spec.finalizers'),
   prepareForCreate(object) {
     const finalizers = object.spec.finalizers ?? []
     object.spec.finalizers = finalizers.includes(finalizer) ? finalizers : [...finalizers, finalizer]

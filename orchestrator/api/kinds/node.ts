@@ -1,10 +1,15 @@
-import { notSupported, required } from '../field-errors.ts'
-import { CoreV1Node } from '../generated/kinds.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { duplicate, forbiddenField, invalidValue } from '../field-errors.ts'
+import { causesOf, choice, each, partial } from '../field-rules.ts'
+import { CoreV1Node, type CoreV1NodeSpec, type CoreV1NodeStatus, type CoreV1Taint } from '../generated/kinds.ts'
+import { checkBlock } from '../ip-addresses.ts'
 import type { KindPart } from '../kind-declaration.ts'
+import { checkLabelValue, checkQualifiedName } from '../names.ts'
+import type { StatusCause } from '../status-error.ts'
 import { ageCell, ageColumn, nameColumn, textColumn } from '../table-cells.ts'
-import { validateImmutable } from '../validation.ts'
+import { validateAmount } from './resource-validation.ts'
+import { taintEffects } from './scheduling-validation.ts'
 
-const effects = ['NoExecute', 'NoSchedule', 'PreferNoSchedule']
 const rolePrefix = 'node-role.kubernetes.io/'
 
 export const node: KindPart<CoreV1Node> = {
@@ -14,16 +19,18 @@ export const node: KindPart<CoreV1Node> = {
   setDefaults({ status }) {
     if (status?.capacity !== undefined) status.allocatable ??= { ...status.capacity }
   },
-  validate: ({ spec }) =>
-    (spec.taints ?? []).flatMap(({ key, effect }, index) => [
-      ...(key ? [] : [required(`spec.taints[${index}].key`)]),
-      ...(effects.includes(effect) ? [] : [notSupported(`spec.taints[${index}].effect`, effect ?? '', effects)]),
-    ]),
+  validate: ({ spec, status }) => [
+    ...validateTaints(spec.taints ?? []),
+    ...validateStatus(status ?? {}),
+    ...each(checkBlock)(blocksOf(spec), 'spec.podCIDRs'),
+  ],
   validateUpdate({ spec }, { spec: previous }) {
     // Allocated once, by whoever manages addresses.
+    const fixed = (name: string) =>
+      forbiddenField(`spec.${name}`, `node updates may not change ${name === 'podCIDRs' ? 'podCIDR' : name} except from "" to valid`)
     return [
-      ...(previous.podCIDR ? validateImmutable('spec.podCIDR', spec.podCIDR, previous.podCIDR) : []),
-      ...(previous.providerID ? validateImmutable('spec.providerID', spec.providerID, previous.providerID) : []),
+      ...(blocksOf(previous).length > 0 && !isDeepStrictEqual(blocksOf(spec), blocksOf(previous)) ? [fixed('podCIDRs')] : []),
+      ...(previous.providerID && spec.providerID !== previous.providerID ? [fixed('providerID')] : []),
     ]
   },
   columns: [
@@ -73,4 +80,36 @@ function rolesText({ metadata }: CoreV1Node): string {
 
 function addressText({ status }: CoreV1Node, type: string): string {
   return status?.addresses?.find((address) => address.type === type)?.address ?? '<none>'
+}
+
+/** The ranges of a node's pods: the first has a field of its own, which counts where they differ. */
+function blocksOf({ podCIDR, podCIDRs = [] }: CoreV1NodeSpec): readonly string[] {
+  return podCIDR ? [podCIDR, ...podCIDRs.slice(1)] : []
+}
+
+/** Upstream has the taints of a node among its metadata. */
+function validateTaints(taints: readonly CoreV1Taint[]): StatusCause[] {
+  const seen = new Set<string>()
+  return taints.flatMap((taint, index) => {
+    const { key = '', value = '', effect = '' } = partial(taint)
+    const path = `metadata.taints[${index}]`
+    const problems = checkLabelValue(value)
+    const isRepeated = seen.has(`${effect} ${key}`)
+    seen.add(`${effect} ${key}`)
+    return [
+      ...causesOf(checkQualifiedName, key, `${path}.key`),
+      ...(problems.length > 0 ? [invalidValue(`${path}.value`, value, problems.join(';'))] : []),
+      ...choice(taintEffects)(effect, `${path}.effect`),
+      ...(isRepeated
+        ? [{ ...duplicate(path, taint), message: `${duplicate(path, taint).message}: taints must be unique by key and effect pair` }]
+        : []),
+    ]
+  })
+}
+
+/** What a node agent says that there is. */
+function validateStatus(status: CoreV1NodeStatus): StatusCause[] {
+  return (['capacity', 'allocatable'] as const).flatMap((list) =>
+    Object.entries(status[list] ?? {}).flatMap(([name, amount]) => validateAmount(name, amount, `status.${list}.${name}`)),
+  )
 }

@@ -1,8 +1,8 @@
-import { CoreV1ResourceQuota } from '../generated/kinds.ts'
+import { CoreV1ResourceQuota, type CoreV1ResourceQuotaSpec } from '../generated/kinds.ts'
 import type { KindPart } from '../kind-declaration.ts'
-import { checkQualifiedName } from '../names.ts'
 import { ageCell, ageColumn, nameColumn, textColumn } from '../table-cells.ts'
-import { validateAmounts } from './resource-validation.ts'
+import { validateImmutable } from '../validation.ts'
+import { validateQuota } from './quota-validation.ts'
 
 const quotaText = (prefix: (name: string) => boolean, { spec, status }: CoreV1ResourceQuota) =>
   Object.keys(status?.hard ?? spec.hard ?? {})
@@ -13,7 +13,11 @@ const quotaText = (prefix: (name: string) => boolean, { spec, status }: CoreV1Re
 
 export const resourceQuota: KindPart<CoreV1ResourceQuota> = {
   kind: CoreV1ResourceQuota,
-  validate: ({ spec }) => validateAmounts(spec.hard ?? {}, 'spec.hard', checkQualifiedName),
+  validate: ({ spec }) => validateQuota(spec),
+  validateUpdate: ({ spec }, { spec: before }) => {
+    const sorted = ({ scopes = [] }: CoreV1ResourceQuotaSpec) => [...new Set(scopes)].sort()
+    return validateImmutable('spec.scopes', sorted(spec), sorted(before))
+  },
   columns: [nameColumn, textColumn('Request'), textColumn('Limit'), ageColumn],
   cells: (object, now) => [
     object.metadata.name ?? '',

@@ -21,7 +21,7 @@ const countedObjects = [
   'services.loadbalancers',
 ]
 /** What a quota can limit under a plain name. */
-export const quotaResources: ReadonlySet<string> = new Set([
+const quotaResources: ReadonlySet<string> = new Set([
   ...['', 'requests.', 'limits.'].flatMap((prefix) => computeResources.map((name) => `${prefix}${name}`)),
   'requests.storage',
   ...countedObjects,
@@ -52,11 +52,13 @@ export function checkContainerResourceName(name: string): readonly string[] {
   return isNative(name) || isExtended(name) ? messages : [...messages, "doesn't follow extended resource name standard"]
 }
 
+/** Whether a quota can limit something under this name of Kubernetes' own. */
+export const isQuotaResource = (name: string) => quotaResources.has(name) || isQuotaHugePage(name)
+
 /** A name of what a quota can limit. */
 export function checkQuotaResourceName(name: string): readonly string[] {
   const messages = checkResourceName(name)
-  const isKnown = name.includes('/') || quotaResources.has(name) || isQuotaHugePage(name)
-  return isKnown ? messages : [...messages, 'must be a standard resource for quota']
+  return name.includes('/') || isQuotaResource(name) ? messages : [...messages, 'must be a standard resource for quota']
 }
 
 /** Named amounts: each name by `checkName`, each amount a quantity that is not negative, and whole where things are counted. */

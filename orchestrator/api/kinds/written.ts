@@ -27,6 +27,7 @@ import { service } from './service.ts'
 import { smallKinds } from './small-kinds.ts'
 import { statefulSet } from './stateful-set.ts'
 import { storageClass } from './storage-class.ts'
+import { storageKinds } from './storage-kinds.ts'
 import { versionViews } from './version-views.ts'
 
 /** Every hand-written part, one per kind. */
@@ -63,5 +64,6 @@ export const writtenParts: readonly KindPart<KubeObject>[] = [
   storageClass,
   ...reviews,
   ...smallKinds,
+  ...storageKinds,
   ...versionViews,
 ]
