@@ -53,6 +53,14 @@ describe('several alert servers', () => {
     expect(entries.map(({ kind }) => kind)).toEqual(['received', 'grouped', 'enqueued', 'delivered'])
   })
 
+  it('find each other at addresses of IPv6, too', async () => {
+    const peers = { host: '::1', port: 0 }
+    const [a, b] = [await servers.start('a', { peers }), await servers.start('b', { peers })]
+    const leader = await leaderInSync(2)
+    expect(servers.leases.record?.address).toMatch(/^\[::1\]:\d+$/)
+    expect((await call(leader === a ? b : a, '/api/v2/status')).status).toBe(200)
+  })
+
   it('do not let one take over that has missed something', async () => {
     await servers.start('a')
     await leaderInSync(1)
