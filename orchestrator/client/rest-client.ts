@@ -5,12 +5,8 @@ import type { Client, DeleteOptions, ListOptions, Transport, TransportRequest, W
 
 type Method = TransportRequest['method']
 
-/**
- * The path of a kind's collection, or of one object when `name` is given: `/apis/apps/v1/namespaces/default/replicasets/web`. Throws a BadRequest for a
- * name that is empty: whoever asks for one object must not get, or delete, all.
- */
+/** The path of a kind's collection, or of one object when `name` is given: `/apis/apps/v1/namespaces/default/replicasets/web`. */
 export function pathOf(kind: Kind, key: { readonly namespace?: string; readonly name?: string }, subresource?: string): string {
-  if (key.name === '') throw badRequest('resource name may not be empty')
   const group = kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`
   const namespace = kind.isNamespaced && key.namespace !== undefined ? `/namespaces/${encodeURIComponent(key.namespace)}` : ''
   const name = key.name === undefined ? '' : `/${encodeURIComponent(key.name)}`
@@ -29,8 +25,8 @@ class RestClient implements Client {
     this.#transport = transport
   }
 
-  async get<T extends KubeObject>(kind: Kind<T>, key: ObjectKey): Promise<T> {
-    return this.#send<T>('GET', pathOf(kind, key))
+  get<T extends KubeObject>(kind: Kind<T>, key: ObjectKey): Promise<T> {
+    return this.#send<T>('GET', pathTo(kind, key))
   }
 
   async list<T extends KubeObject>(kind: Kind<T>, options: ListOptions = {}): Promise<ListOf<T>> {
@@ -42,27 +38,27 @@ class RestClient implements Client {
     return this.#send<T>('POST', pathOf(kind, { namespace: object.metadata.namespace }), { query: writeQuery(options), body: object })
   }
 
-  async update<T extends KubeObject>(kind: Kind<T>, object: T, options: WriteOptions = {}): Promise<T> {
-    return this.#send<T>('PUT', pathOf(kind, keyOfMetadata(object)), { query: writeQuery(options), body: object })
+  update<T extends KubeObject>(kind: Kind<T>, object: T, options: WriteOptions = {}): Promise<T> {
+    return this.#send<T>('PUT', pathTo(kind, keyOfMetadata(object)), { query: writeQuery(options), body: object })
   }
 
-  async updateStatus<T extends KubeObject>(kind: Kind<T>, object: T, options: WriteOptions = {}): Promise<T> {
-    return this.#send<T>('PUT', pathOf(kind, keyOfMetadata(object), 'status'), { query: writeQuery(options), body: object })
+  updateStatus<T extends KubeObject>(kind: Kind<T>, object: T, options: WriteOptions = {}): Promise<T> {
+    return this.#send<T>('PUT', pathTo(kind, keyOfMetadata(object), 'status'), { query: writeQuery(options), body: object })
   }
 
-  async patch<T extends KubeObject>(
+  patch<T extends KubeObject>(
     kind: Kind<T>,
     key: ObjectKey,
     patch: Parameters<Client['patch']>[2],
     options: WriteOptions = {},
   ): Promise<T> {
     const { type: contentType, body, subresource } = patch
-    return this.#send<T>('PATCH', pathOf(kind, key, subresource), { query: writeQuery(options), body, contentType })
+    return this.#send<T>('PATCH', pathTo(kind, key, subresource), { query: writeQuery(options), body, contentType })
   }
 
   async delete<T extends KubeObject>(kind: Kind<T>, key: ObjectKey, options: DeleteOptions = {}): Promise<T | undefined> {
     const body = { apiVersion: 'v1', kind: 'DeleteOptions', ...options }
-    const answer = await this.#send<T>('DELETE', pathOf(kind, key), { body })
+    const answer = await this.#send<T>('DELETE', pathTo(kind, key), { body })
     // An object that is gone is answered with a Status, or with its last state, which has no deletionTimestamp.
     return answer.kind === 'Status' || answer.metadata.deletionTimestamp === undefined ? undefined : answer
   }
@@ -76,16 +72,16 @@ class RestClient implements Client {
     return this.#transport.stream({ method: 'GET', path, query }, signal) as AsyncIterable<WatchEvent<T>>
   }
 
-  async getSubresource<R>(kind: Kind, key: ObjectKey, subresource: string): Promise<R> {
-    return this.#send<R>('GET', pathOf(kind, key, subresource))
+  getSubresource<R>(kind: Kind, key: ObjectKey, subresource: string): Promise<R> {
+    return this.#send<R>('GET', pathTo(kind, key, subresource))
   }
 
-  async putSubresource<R>(kind: Kind, key: ObjectKey, subresource: string, body: R): Promise<R> {
-    return this.#send<R>('PUT', pathOf(kind, key, subresource), { body })
+  putSubresource<R>(kind: Kind, key: ObjectKey, subresource: string, body: R): Promise<R> {
+    return this.#send<R>('PUT', pathTo(kind, key, subresource), { body })
   }
 
-  async createSubresource<B, R = B>(kind: Kind, key: ObjectKey, subresource: string, body: B): Promise<R> {
-    return this.#send<R>('POST', pathOf(kind, key, subresource), { body })
+  createSubresource<B, R = B>(kind: Kind, key: ObjectKey, subresource: string, body: B): Promise<R> {
+    return this.#send<R>('POST', pathTo(kind, key, subresource), { body })
   }
 
   raw<R>(path: string, options: Parameters<Client['raw']>[1] = {}): Promise<R> {
@@ -98,10 +94,14 @@ class RestClient implements Client {
     return this.#transport.stream({ method: 'GET', ...splitPath(path) }, signal) as AsyncIterable<WatchEvent<T>>
   }
 
-  async #send<R>(method: Method, path: string, rest: Partial<TransportRequest> = {}): Promise<R> {
+  async #send<R>(method: Method, path: string | undefined, rest: Partial<TransportRequest> = {}): Promise<R> {
+    if (path === undefined) throw badRequest('resource name may not be empty')
     return (await this.#transport.request({ method, path, ...rest })) as R
   }
 }
+
+/** The path of one object; `undefined` where the name is empty: whoever asks for one must not get, or delete, all. */
+const pathTo = (kind: Kind, key: ObjectKey, subresource?: string) => (key.name === '' ? undefined : pathOf(kind, key, subresource))
 
 const keyOfMetadata = (object: KubeObject) => ({ namespace: object.metadata.namespace, name: object.metadata.name! })
 
