@@ -12,19 +12,19 @@ const prefixed: Readonly<Record<string, FlagSpec<unknown>>> = Object.fromEntries
   Object.entries(table).map(([name, spec]) => [`${prefix}${name}`, spec]),
 )
 
-interface Flag {
-  readonly value: string
-  readonly help: string
-  readonly fallback?: string
-}
-
 /** Flags of a monitor that shares its alerts with others, in the form of a cluster's flags and in the order of the help text. */
 export const monitorPeerFlags = Object.fromEntries(
   Object.entries(prefixed).map(([name, { placeholder, help, fallback }]) => [
     name,
     { value: placeholder!, help: `alerts of several servers: ${help}`, ...(fallback !== undefined && { fallback }) },
   ]),
-) as { readonly [N in Name as `${typeof prefix}${N}`]: Flag }
+) as {
+  readonly [N in keyof typeof alertPeerFlags as `alerts-${N}`]: {
+    readonly value: string
+    readonly help: string
+    readonly fallback?: string
+  }
+}
 
 /** What the flags come to; `undefined`: the monitor alone has the alerts. Throws `UsageError`. */
 export function monitorPeers(values: Readonly<Record<string, unknown>>): AlertPeerSettings | undefined {
