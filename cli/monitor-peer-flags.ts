@@ -16,7 +16,7 @@ const prefixed: Readonly<Record<string, FlagSpec<unknown>>> = Object.fromEntries
 export const monitorPeerFlags = Object.fromEntries(
   Object.entries(prefixed).map(([name, { placeholder, help, fallback }]) => [
     name,
-    { value: placeholder!, help: `alerts of several servers: ${help}`, ...(fallback !== undefined && { fallback }) },
+    { value: placeholder!, help, ...(fallback !== undefined && { fallback }) },
   ]),
 ) as {
   readonly [N in keyof typeof alertPeerFlags as `alerts-${N}`]: {
