@@ -1,4 +1,5 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import type { Account, Losses } from '../accounts.ts'
 import type { LogContext } from '../context.ts'
@@ -114,9 +115,11 @@ export class JournalLogs {
   #arguments(): string[] {
     const { units, directory, from } = this.#options.settings
     const cursor = this.#entry?.cursor
-    const place = cursor !== undefined ? [`--after-cursor=${cursor}`] : from === 'end' ? ['--lines=0'] : ['--no-tail']
-    const where = directory === undefined ? [] : [`--directory=${directory}`]
-    return ['--follow', '--output=json', '--all', '--no-pager', '--quiet', ...place, ...where, ...units.map((unit) => `--unit=${unit}`)]
+    // Following is of ten entries before the end and of this boot alone, unless told otherwise; merging also has what other machines sent to this one.
+    const place = cursor !== undefined ? ['--no-tail', `--after-cursor=${cursor}`] : [from === 'end' ? '--lines=0' : '--no-tail']
+    const where = directory === undefined ? ownEntries() : [`--directory=${directory}`]
+    const how = ['--follow', '--merge', '--output=json', '--all', '--no-pager', '--quiet']
+    return [...how, ...place, ...units.map((unit) => `--unit=${unit}`), ...where]
   }
 
   async #read(child: ChildProcessByStdio<null, Readable, Readable>, signal: AbortSignal): Promise<void> {
@@ -262,6 +265,15 @@ export class JournalLogs {
       isFinished: false,
     }
     this.#entry = this.#options.ledger.put(entry, this.#entry)
+  }
+}
+
+/** What journalctl is to be given so that it tells this machine's entries alone. */
+function ownEntries(): string[] {
+  try {
+    return [`_MACHINE_ID=${readFileSync('/etc/machine-id', 'utf8').trim()}`]
+  } catch {
+    return []
   }
 }
 

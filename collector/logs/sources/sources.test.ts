@@ -297,12 +297,22 @@ describe('a CRI runtime', () => {
 })
 
 describe('the journal', () => {
-  /** A program that stands for journalctl: tells entries behind the cursor that it is given, then waits. */
+  /**
+   * A program that stands for journalctl: tells entries behind the cursor that it is given, then waits. As the real one it follows from ten entries
+   * before the end, and this boot alone, of which there is none, unless it is told otherwise.
+   */
   const program = `#!/bin/sh
-from=0
-for argument in "$@"; do case "$argument" in --after-cursor=*) from=\${argument#*i=}; from=$((0x\${from%%;*}));; esac; done
+from=0 tail=10 merge=
+for argument in "$@"; do case "$argument" in
+  --after-cursor=*) from=\${argument#*i=}; from=$((0x\${from%%;*}));;
+  --no-tail) tail=1000;;
+  --merge) merge=yes;;
+esac; done
+[ -n "$merge" ] || exit 1
+last=$(cat "$(dirname "$0")/count")
 i=$((from+1))
-while [ $i -le $(cat "$(dirname "$0")/count") ]; do
+[ $((last-from)) -le $tail ] || i=$((last-tail+1))
+while [ $i -le $last ]; do
   printf '{"__CURSOR":"s=ab;i=%x;b=1;m=1;t=1;x=1","__REALTIME_TIMESTAMP":"1475713029669794","PRIORITY":"3","_SYSTEMD_UNIT":"ssh.service","MESSAGE":"entry %d"}\\n' $i $i
   i=$((i+1))
 done
@@ -326,9 +336,9 @@ exec sleep 60
       time: 1475713029669794000n,
     })
     await running.stop()
-    writeFileSync(running.path('count'), '22')
+    writeFileSync(running.path('count'), '40')
     await running.start()
-    expect((await running.untilLines(22)).slice(-2)).toEqual(['entry 21', 'entry 22'])
+    expect((await running.untilLines(40)).slice(20)).toEqual(Array.from({ length: 20 }, (_, index) => `entry ${21 + index}`))
   })
 
   test('has entries that are whole and units that are not wanted; what is no text is left out with a count', async () => {
