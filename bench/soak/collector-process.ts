@@ -15,7 +15,9 @@ export interface LogStatus {
   readonly sinks: readonly { readonly waiting: number; readonly spooled: number; readonly dropped: Readonly<Record<string, number>> }[]
   readonly origins: readonly {
     readonly id: string
+    readonly container: string
     readonly truncations: number
+    readonly goneFiles: number
     readonly lostBytes: Readonly<Record<string, number>>
     readonly files: readonly { readonly lagBytes: number }[]
   }[]

@@ -116,7 +116,8 @@ class LogSoak {
     await this.#until(async () => missing() === 0 && isDrained(await this.#collector!.status()))
     peakBytes = Math.max(peakBytes, this.#collector!.peakBytes)
     const result = await this.#accountFor(emptied)
-    for (const name of whole) this.#complain(name)
+    const { origins } = await this.#collector!.status()
+    for (const name of whole) this.#complain(name, origins)
     const unexplained = missing() + result.unexplained
     await this.#end()
     const lines = count * (containers + copiedFiles + emptiedFiles)
@@ -158,10 +159,13 @@ class LogSoak {
     return { missing: missing.length, counted, isExplained: missing.length > 0 && counted >= written(70) && counted <= written(85) }
   }
 
-  /** Tells which numbers of a writer are missing. */
-  #complain(name: string): void {
+  /** Tells which numbers of a writer are missing, and what is known of that. */
+  #complain(name: string, origins: LogStatus['origins']): void {
     const missing = this.#receiver.missing(name)
-    if (missing.length > 0) console.error(`${name}: ${missing.length} numbers missing between ${missing[0]} and ${missing.at(-1)}`)
+    if (missing.length === 0) return
+    const origin = origins.find(({ id, container }) => container === `binnacle-e2e-${process.pid}-${name}` || id.endsWith(`/${name}.log`))
+    const { truncations, goneFiles, lostBytes } = origin ?? {}
+    console.error(`${name}: numbers ${rangesOf(missing)} are missing; ${JSON.stringify({ truncations, goneFiles, lostBytes })}`)
   }
 
   #configure(sink: string, more = ''): string {
@@ -243,6 +247,13 @@ class LogSoak {
 
 /** Each batch is small, so that the spool is full soon. */
 const fullSink = 'batch: {max_delay: 200ms, max_bytes: 128KiB}, memory: {max_bytes: 256KiB}, on_full: spool'
+
+/** `3-5, 9`. */
+function rangesOf(numbers: readonly number[]): string {
+  const begins = numbers.filter((number, index) => number - 1 !== numbers[index - 1])
+  const ends = numbers.filter((number, index) => number + 1 !== numbers[index + 1])
+  return begins.map((begin, index) => (begin === ends[index] ? String(begin) : `${begin}-${ends[index]}`)).join(', ')
+}
 
 function behaviourAt(ms: number): Behaviour {
   const period = thereMs + awayMs
