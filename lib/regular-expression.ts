@@ -1,4 +1,7 @@
-import { RE2JS } from 're2js'
+import type { RE2JS } from 're2js'
+import { lazyPackage } from './lazy-package.ts'
+
+const library = lazyPackage<typeof import('re2js')>('re2js')
 
 /** Thrown for a text that is no regular expression, or too large a one; the message says why. */
 export class RegularExpressionError extends Error {
@@ -23,9 +26,12 @@ export function compileRegularExpression(text: string): RE2JS {
   return compiled
 }
 
+/** A replacement that means itself, whatever signs are in it. */
+export const quoteReplacement = (text: string): string => library().RE2JS.quoteReplacement(text)
+
 function compile(text: string): RE2JS {
   try {
-    return RE2JS.compile(text)
+    return library().RE2JS.compile(text)
   } catch (err) {
     throw new RegularExpressionError((err as Error).message.replace(/^error parsing regexp: /, ''), { cause: err })
   }

@@ -1,5 +1,5 @@
-import { RE2JS } from 're2js'
-import { compileRegularExpression } from '../../../lib/regular-expression.ts'
+import type { RE2JS } from 're2js'
+import { compileRegularExpression, quoteReplacement } from '../../../lib/regular-expression.ts'
 
 /** A regular expression in RE2's notation, whose time is linear in what it is asked about. */
 export interface Pattern {
@@ -37,6 +37,6 @@ export function compilePattern(source: string): Pattern {
       }
       return found
     },
-    replaceAll: (text, replacement) => compiled.matcher(text).replaceAll(RE2JS.quoteReplacement(replacement)),
+    replaceAll: (text, replacement) => compiled.matcher(text).replaceAll(quoteReplacement(replacement)),
   }
 }

@@ -1,4 +1,4 @@
-import { RE2JS } from 're2js'
+import type { RE2JS } from 're2js'
 import { matchesLabels } from '../../../lib/label-selector.ts'
 import type { LabelSelector } from '../../../lib/label-selector.ts'
 import { logLevels } from '../log-batch.ts'

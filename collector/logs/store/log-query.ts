@@ -1,6 +1,7 @@
-import { RE2JS } from 're2js'
+import type { RE2JS } from 're2js'
 import { parseDuration, durationForm } from '../../../lib/duration.ts'
 import { LabelSelectorError, parseLabelSelector } from '../../../lib/label-selector.ts'
+import { compileRegularExpression } from '../../../lib/regular-expression.ts'
 import { logLevels } from '../log-batch.ts'
 import type { LogOrigin } from '../log-batch.ts'
 import type { LineFilter } from './line-filter.ts'
@@ -239,7 +240,7 @@ function readRegex(value: string | undefined): RE2JS | undefined {
   const text = shortText('regex', value)
   if (text === undefined) return undefined
   try {
-    return RE2JS.compile(text)
+    return compileRegularExpression(text)
   } catch (error) {
     throw new LogQueryError(`regex: ${shown(text)} is not allowed: ${(error as Error).message}; allowed: expressions of RE2`)
   }
