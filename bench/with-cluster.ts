@@ -43,7 +43,7 @@ export async function withCluster<T>(
 }
 
 async function docker(host: string, args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await execute('docker', ['--host', host, ...args], { timeoutMs: 90_000 })
+  const { code, stdout, stderr } = await execute('docker', ['--host', host, ...args], { timeoutMs: 150_000 })
   if (code !== 0) throw new Error(`docker ${args.slice(0, 8).join(' ')}: ${stderr.trim() || 'no answer in time'}`)
   return stdout
 }

@@ -11,12 +11,18 @@ import { percentile, type Measurement } from '../measurement.ts'
 import { withCluster, type BenchCluster } from '../with-cluster.ts'
 
 const image = 'jonbaier/pod-scaling:0.1'
-const crowds = [1, 10, 100]
+/** How many at once, and how often: the last of them stay for a full node. */
+const crowds = [
+  { count: 1, rounds: 10 },
+  { count: 10, rounds: 2 },
+  { count: 100, rounds: 1 },
+]
 /** What upstream's kubelet takes by default. */
 const fullNode = 110
 const restSeconds = 10
 const idleSeconds = 20
 const ticksPerSecond = 100
+const crowdTimeoutMs = 240_000
 
 /** What a node's agent takes on Docker: pods that come at once beside the same containers by hand, a full node at rest, its restart, its end. */
 export function measureNode(): Promise<Measurement[]> {
@@ -30,15 +36,22 @@ export function measureNode(): Promise<Measurement[]> {
         for (const { what, value, peer = '' } of more) console.error(`${what}: ${value}${peer === '' ? '' : ` (${peer})`}`)
         rows.push(...more)
       }
-      const last = crowds.at(-1)!
-      for (const count of crowds) {
-        const hand = await timeByHand(cluster, count)
-        const names = namesOf(count)
-        add(startRow(count, await timeToRunning(client, names), hand.started))
-        // The last of them stay, for a full node.
-        if (count !== last) await removeAll(client, names)
-        else add(...(await full(cluster, client, { present: names, handRemovedMs: hand.removedMs })))
+      let handRemovedMs = 0
+      let present: readonly string[] = []
+      for (const { count, rounds } of crowds) {
+        const hand: number[] = []
+        const pods: number[] = []
+        for (let round = 0; round < rounds; round++) {
+          await removeAll(client, present)
+          const byHand = await timeByHand(cluster, count)
+          handRemovedMs = byHand.removedMs
+          hand.push(...byHand.started)
+          present = namesOf(`crowd-${count}`, count)
+          pods.push(...(await timeToRunning(client, present)))
+        }
+        add(startRow(count, pods, hand))
       }
+      add(...(await full(cluster, client, { present, handRemovedMs })))
       return rows
     } finally {
       transport.close()
@@ -46,7 +59,7 @@ export function measureNode(): Promise<Measurement[]> {
   })
 }
 
-const namesOf = (count: number) => Array.from({ length: count }, (_, index) => `crowd-${count}-${index}`)
+const namesOf = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
 
 const podNamed = (name: string): CoreV1Pod => ({
   apiVersion: 'v1',
@@ -73,9 +86,10 @@ function startRow(count: number, pods: readonly number[], hand: readonly number[
 async function timeToRunning(client: Client, names: readonly string[]): Promise<number[]> {
   const { metadata } = await client.list(CoreV1Pod, { namespace: 'default' })
   const stop = new AbortController()
+  const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(crowdTimeoutMs)])
   const startedAt = new Map<string, number>()
   const took = new Map<string, number>()
-  const changes = client.watch(CoreV1Pod, { namespace: 'default', resourceVersion: metadata.resourceVersion, signal: stop.signal })
+  const changes = client.watch(CoreV1Pod, { namespace: 'default', resourceVersion: metadata.resourceVersion, signal })
   const watching = (async () => {
     for await (const change of changes) {
       if (change.type !== 'MODIFIED') continue
@@ -94,6 +108,7 @@ async function timeToRunning(client: Client, names: readonly string[]): Promise<
   )
   await watching
   stop.abort()
+  if (took.size < names.length) throw new Error(`${took.size} of ${names.length} pods were Running after ${crowdTimeoutMs / 1000} s`)
   return [...took.values()]
 }
 
@@ -112,7 +127,7 @@ async function timeByHand(
   count: number,
 ): Promise<{ readonly started: readonly number[]; readonly removedMs: number }> {
   const network = (await cluster.docker('network', 'ls', '--quiet', '--filter', 'label=binnacle.cluster')).trim()
-  const names = Array.from({ length: count }, (_, index) => `hand-${count}-${index}`)
+  const names = namesOf(`hand-${count}`, count)
   const started = await Promise.all(
     names.map(async (name) => {
       const begun = performance.now()
@@ -132,7 +147,7 @@ async function full(
   client: Client,
   { present, handRemovedMs }: { readonly present: readonly string[]; readonly handRemovedMs: number },
 ): Promise<Measurement[]> {
-  const more = Array.from({ length: fullNode - present.length }, (_, index) => `full-${index}`)
+  const more = namesOf('full', fullNode - present.length)
   await timeToRunning(client, more)
   await wait(restSeconds * 1000)
   const agent = () => cluster.pids()['node-0']!
