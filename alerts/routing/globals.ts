@@ -22,6 +22,8 @@ export interface Globals {
   }
   readonly slackUrl: Secret | undefined
   readonly slackToken: Secret | undefined
+  /** Where the token is used. */
+  readonly slackAppUrl: string
   readonly pagerdutyUrl: string
   readonly opsgenieUrl: string
   readonly opsgenieKey: Secret | undefined
@@ -99,6 +101,7 @@ export function readGlobals(document: DocumentReader, field: Field | undefined, 
     },
     slackUrl: readSecret(document, fields.slack_api_url, fields.slack_api_url_file),
     slackToken: readSecret(document, fields.slack_app_token, fields.slack_app_token_file),
+    slackAppUrl: document.text(fields.slack_app_url) ?? 'https://slack.com/api/chat.postMessage',
     pagerdutyUrl: document.text(fields.pagerduty_url) ?? 'https://events.pagerduty.com/v2/enqueue',
     opsgenieUrl: document.text(fields.opsgenie_api_url) ?? 'https://api.opsgenie.com/',
     opsgenieKey: readSecret(document, fields.opsgenie_api_key, fields.opsgenie_api_key_file),

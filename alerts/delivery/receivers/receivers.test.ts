@@ -99,6 +99,24 @@ describe('receivers', () => {
     expect(await send(minimal['slack']!)).toMatchObject({ outcome })
   })
 
+  it.each([
+    [`{app_token: own, app_url: 'URL/own'}`, '/own', 'Bearer own'],
+    ['{app_token: own}', '/app', 'Bearer own'],
+    [`{api_url: 'URL/hook'}`, '/hook', undefined],
+    [`{api_url: 'URL/chat.postMessage'}`, '/chat.postMessage', 'Bearer all'],
+    ['{message_text: "<!here> {{ .Status }}"}', '/app', 'Bearer all'],
+  ])('Slack as %s is called at %s as %s', async (lines, path, authorization) => {
+    const settings = readIntegration(
+      `slack_configs: [${lines.replaceAll('URL', collector.url)}]`,
+      `global: {slack_app_token: all, slack_app_url: '${collector.url}/app'}`,
+    )
+    if (isMail(settings)) throw new Error('not Slack')
+    integration = createHttpIntegration(settings, { clock: new FakeClock(), readFile: () => '' })
+    await integration.send(sampleNotification, never)
+    expect([collector.received[0]!.path, collector.received[0]!.headers.authorization]).toEqual([path, authorization])
+    expect((bodyOf() as { text?: string }).text).toBe(lines.includes('message_text') ? '<!here> firing' : undefined)
+  })
+
   describe('Slack, where its API can be called,', () => {
     const first = '{"channel":"C1","ts":"111.2"}'
     const threading = (more: string) => `slack_configs: [{app_token: xoxb, api_url: URL/api/chat.postMessage, channel: '#ops', ${more}}]`

@@ -14,6 +14,7 @@ const maxText = 8000
 
 const textDefaults = {
   channel: '',
+  message_text: '',
   username: '{{ template "slack.default.username" . }}',
   color: '{{ if eq .Status "firing" }}danger{{ else }}good{{ end }}',
   title: '{{ template "slack.default.title" . }}',
@@ -46,6 +47,7 @@ export const slackKind: ReceiverKind = {
     'api_url_file',
     'app_token',
     'app_token_file',
+    'app_url',
     'short_fields',
     'fields',
     'actions',
@@ -56,9 +58,7 @@ export const slackKind: ReceiverKind = {
     ...Object.keys(textDefaults),
   ],
   read: (fields, reader) => {
-    const token = reader.secret(fields['app_token'], fields['app_token_file']) ?? reader.globals.slackToken
-    const own = reader.url(fields['api_url'], fields['api_url_file'], 'api_url') ?? reader.globals.slackUrl
-    const url = own ?? (token === undefined ? undefined : { text: 'https://slack.com/api/chat.postMessage' })
+    const { url, token } = readPlace(fields, reader)
     if (reader.requiredSecret(fields.self, url, 'api_url, api_url_file or slack_api_url in global') === undefined) return undefined
     const texts = Object.fromEntries(
       Object.entries(textDefaults).map(([name, standard]) => [name, reader.text(fields[name], standard)]),
@@ -73,6 +73,7 @@ export const slackKind: ReceiverKind = {
         const body = {
           channel: message.line(texts.channel, 200),
           username: message.line(texts.username, 80),
+          text: truncate(message.render(texts.message_text, neutralize), maxText),
           icon_emoji: message.line(texts.icon_emoji, 100),
           icon_url: message.line(texts.icon_url, 2000),
           link_names: linkNames ? true : undefined,
@@ -82,6 +83,17 @@ export const slackKind: ReceiverKind = {
       },
     }
   },
+}
+
+/** Where to post, and as whom: what a receiver says itself goes before `global`, and no incoming webhook is shown a token of `global`. */
+function readPlace(fields: Fields, reader: ReceiverReader): { readonly url: Secret | undefined; readonly token: Secret | undefined } {
+  const { slackUrl, slackToken, slackAppUrl } = reader.globals
+  const url = reader.url(fields['api_url'], fields['api_url_file'], 'api_url')
+  const token = reader.secret(fields['app_token'], fields['app_token_file'])
+  const appUrl = reader.url(fields['app_url'], undefined, 'app_url') ?? { text: slackAppUrl }
+  if (token !== undefined) return { url: url ?? appUrl, token }
+  if (url !== undefined) return { url, token: 'text' in url && postMethod.test(url.text) ? slackToken : undefined }
+  return { url: slackUrl ?? (slackToken === undefined ? undefined : appUrl), token: slackToken }
 }
 
 /** `<!channel>`, `<@U1>` and `<#C1>` in a label would call people; links stay links. */
