@@ -13,6 +13,7 @@ import type { AccessOptions } from './http/access.ts'
 import { createServer } from './http/server.ts'
 import type { CostBudget } from './interval-governor.ts'
 import { LocalSource } from './local-source.ts'
+import { DescriptorBudget, openFilesLimit } from './readers/descriptor-budget.ts'
 import { podListFromFile, podListFromKubelet } from './naming/pod-lists.ts'
 import type { PodList } from './naming/pod-lists.ts'
 import type { LabelOptions } from './prometheus/labels.ts'
@@ -206,6 +207,9 @@ function createHistory(options: CollectorOptions, { store }: Source): History | 
   })
 }
 
+/** Of the files that the process may have open; the rest is for logs, connections and whoever else lives in it. */
+const keptShare = 0.5
+
 function createLocalSource(options: CollectorOptions): LocalSource {
   const { clock, log, nodeName, docker, nodeFilter, clusterFilter, intervalMs = 1000, historyMs = 120_000 } = options
   if (!(intervalMs >= minIntervalMs)) throw new RangeError(`intervalMs: ${intervalMs} is not allowed, at least ${minIntervalMs} ms`)
@@ -229,6 +233,7 @@ function createLocalSource(options: CollectorOptions): LocalSource {
     ...(options.subjects === undefined ? {} : { subjects: options.subjects }),
     ...(options.keepsPlain === undefined ? {} : { keepsPlain: options.keepsPlain }),
     nodeCgroup: options.nodeCgroup,
+    descriptors: new DescriptorBudget(openFilesLimit() * keptShare),
     agentPid: options.agentPid ?? process.pid,
   })
 }

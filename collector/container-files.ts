@@ -3,6 +3,7 @@ import { folderOf } from './cgroup/hierarchy.ts'
 import type { Hierarchy } from './cgroup/hierarchy.ts'
 import type { ContainerDescription } from './container.ts'
 import { column } from './metrics.ts'
+import { DescriptorBudget } from './readers/descriptor-budget.ts'
 import { KeptFile } from './readers/kept-file.ts'
 import type { ReadBuffer } from './readers/kept-file.ts'
 import { parseNetDev } from './readers/network.ts'
@@ -51,6 +52,8 @@ export interface ContainerFilesOptions {
   readonly subjects: ReadonlySet<Subject>
   /** Readers besides those of cgroup files: the machine's, for the root. */
   readonly extraReaders?: readonly Reader[]
+  /** Out of which descriptors are kept; without one all are. */
+  readonly descriptors?: DescriptorBudget
 }
 
 const networkFile: FileReader = {
@@ -78,9 +81,11 @@ export class ContainerFiles {
   readonly #isPlain: boolean
   /** The root cgroup lacks most files by design. */
   readonly #isRoot: boolean
+  readonly #descriptors: DescriptorBudget
   #unsettledPasses = passesToSettle
 
-  constructor({ hierarchy, procRoot, description, readers, subjects, extraReaders = [] }: ContainerFilesOptions) {
+  constructor({ hierarchy, procRoot, description, readers, subjects, extraReaders = [], descriptors }: ContainerFilesOptions) {
+    this.#descriptors = descriptors ?? new DescriptorBudget(Infinity)
     this.#isRoot = description.name === '/'
     this.#isPlain = description.id === '' && !this.#isRoot
     for (const reader of readers.filter((candidate) => applies(candidate, hierarchy, description))) {
@@ -94,7 +99,7 @@ export class ContainerFiles {
 
   /** Descriptors now held. */
   get openCount(): number {
-    return this.#readers.reduce((total, { files }) => total + files.filter(({ file }) => file.isOpen).length, 0)
+    return this.#readers.reduce((total, { files }) => total + files.filter(({ file }) => file.isKept).length, 0)
   }
 
   /** Reads every file that is due into the newest sample of `target`. */
@@ -139,7 +144,7 @@ export class ContainerFiles {
     const files: OpenFile[] = []
     for (const file of reader.files) {
       const path = folder(file)
-      if (path !== undefined) files.push({ reader: file, file: new KeptFile(join(path, file.file)) })
+      if (path !== undefined) files.push({ reader: file, file: new KeptFile(join(path, file.file), this.#descriptors) })
     }
     const everyPass = files.filter((open) => open.reader.every === 'pass')
     if (files.length > 0) this.#readers.push({ reader, files, everyPass })

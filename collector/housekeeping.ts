@@ -7,6 +7,7 @@ import { IntervalGovernor } from './interval-governor.ts'
 import type { CostBudget, IntervalState } from './interval-governor.ts'
 import { nearestLimits } from './nearest-limits.ts'
 import { ProcessSurvey } from './survey/process-survey.ts'
+import type { DescriptorBudget } from './readers/descriptor-budget.ts'
 import { ReadBuffer } from './readers/kept-file.ts'
 import type { Reader } from './readers/reader.ts'
 import { Scanner } from './readers/scanner.ts'
@@ -45,6 +46,8 @@ export interface HousekeepingOptions {
   readonly subjects: ReadonlySet<Subject>
   /** Readers of the machine's /proc files, for the root. */
   readonly machineReaders: readonly Reader[]
+  /** Out of which files are kept open; without one all are. */
+  readonly descriptors?: DescriptorBudget
   /** What passes may cost before they come less often. */
   readonly budget?: CostBudget
   /** Called when the interval is stretched and when it goes back. */
@@ -119,12 +122,11 @@ export class Housekeeping {
 
   /** Opens a container's files, again when its description has changed. It is read from the next pass on. */
   watch(container: Container): void {
-    const { hierarchy, procRoot, machineReaders, readers, subjects } = this.#options
     const { description } = container
     const known = this.#watched.get(description.name)
     known?.files.close()
-    const extraReaders = description.name === '/' ? machineReaders : []
-    const files = new ContainerFiles({ hierarchy, procRoot, description, readers, subjects, extraReaders })
+    const extraReaders = description.name === '/' ? this.#options.machineReaders : []
+    const files = new ContainerFiles({ ...this.#options, description, extraReaders })
     const slot = known?.slot ?? this.#nextSlot++ % slowEvery
     this.#watched.set(description.name, { container, files, slot, hasBeenRead: false, hasFailed: false })
   }

@@ -27,6 +27,7 @@ import { SystemProcesses } from './machine/system-processes.ts'
 import { CgroupNaming } from './naming/cgroup-naming.ts'
 import type { PodList } from './naming/pod-lists.ts'
 import { OomLedger } from './oom-ledger.ts'
+import type { DescriptorBudget } from './readers/descriptor-budget.ts'
 import { hugePageName } from './readers/hugetlb.ts'
 import { createMachineReader } from './readers/machine.ts'
 import { createCgroupReaders } from './readers/readers.ts'
@@ -58,6 +59,8 @@ export interface LocalSourceOptions {
   readonly keepsPlain?: (path: string) => boolean
   /** Where names of pods and containers come from that Docker does not know. */
   readonly podList?: PodList
+  /** Out of which files of cgroups are kept open; without one all are. */
+  readonly descriptors?: DescriptorBudget
   /** What reading may cost before samples come less often. */
   readonly budget?: CostBudget
 }
@@ -119,6 +122,7 @@ export class LocalSource implements Source {
       ),
       subjects: this.subjects,
       machineReaders: [createMachineReader({ wholeDisks: this.#wholeDisks, networkFolder })],
+      ...(options.descriptors === undefined ? {} : { descriptors: options.descriptors }),
       ...(options.budget === undefined ? {} : { budget: options.budget }),
       onInterval: ({ factor, reason }) => {
         if (reason === undefined) log.info({ intervalMs }, 'the interval between samples is as set again')

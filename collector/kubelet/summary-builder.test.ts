@@ -73,3 +73,14 @@ test.each([
   expect(only?.containers[0]?.swap).toMatchObject({ swapUsageBytes: 3, swapAvailableBytes: left })
   expect(only?.swap?.swapAvailableBytes).toBe(left)
 })
+
+test('a node that shares its machine uses nothing before it has a pod, and an unknown amount while its cgroup cannot be read', () => {
+  const store = new StatsStore({ capacity: 2, maxBytes: 1e7 })
+  const shared = { ...facts, nodeCgroups: ['/node', '/other'] }
+  expect(buildSummary(store, shared, 2000).node).toMatchObject({ cpu: { usageCoreNanoSeconds: 0 }, memory: { workingSetBytes: 0 } })
+  add(store, { name: '/docker/c', id: 'c', pod })
+  const { node } = buildSummary(store, shared, 2000)
+  expect([node.cpu, node.memory]).toEqual([undefined, undefined])
+  add(store, { name: '/node' })
+  expect(buildSummary(store, shared, 2000).node).toMatchObject({ cpu: { usageCoreNanoSeconds: 5 }, memory: { workingSetBytes: 40 } })
+})

@@ -76,26 +76,31 @@ interface SharedNode {
 }
 
 /**
- * One of several nodes on a machine: its own cgroup, zeros before it has had a pod, and the network of its pods. What runs beside pods
+ * One of several nodes on a machine: its own cgroup, zeros while it has neither that nor a pod, and the network of its pods. With pods and without a reading of
+ * the cgroup its use is not known: a zero would make of the next reading all that was ever used at once. What runs beside pods
  * belongs to none of the nodes, so that their sum never exceeds the machine.
  */
 function sharedNodeStats({ store, facts, pods, nowMs }: SharedNode, names: readonly string[]): NodeStats {
   const time = timeOf(nowMs)
   const own = names.map((name) => store.get(name)).find((container) => container !== undefined && container.ring.count > 0)
   const { memoryCapacityBytes } = facts
+  const network = sumNetwork(pods, time)
+  if (own !== undefined) {
+    const { ring } = own
+    return {
+      cpu: cpuStats(ring),
+      memory: memoryStats(own, memoryCapacityBytes),
+      io: ioStats(ring),
+      network,
+      swap: swapStats(ring),
+      diskio: diskIoStats(ring),
+    }
+  }
+  if (pods.length > 0) return { network }
   return {
-    cpu: (own === undefined ? undefined : cpuStats(own.ring)) ?? { time, usageNanoCores: 0, usageCoreNanoSeconds: 0 },
-    memory: (own === undefined ? undefined : memoryStats(own, memoryCapacityBytes)) ?? {
-      time,
-      availableBytes: memoryCapacityBytes,
-      usageBytes: 0,
-      workingSetBytes: 0,
-      rssBytes: 0,
-    },
-    io: own === undefined ? undefined : ioStats(own.ring),
-    network: sumNetwork(pods, time),
-    swap: own === undefined ? undefined : swapStats(own.ring),
-    diskio: own === undefined ? undefined : diskIoStats(own.ring),
+    cpu: { time, usageNanoCores: 0, usageCoreNanoSeconds: 0 },
+    memory: { time, availableBytes: memoryCapacityBytes, usageBytes: 0, workingSetBytes: 0, rssBytes: 0 },
+    network,
   }
 }
 

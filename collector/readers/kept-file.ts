@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs'
+import type { DescriptorBudget } from './descriptor-budget.ts'
 
 /** What a read came to: the number of bytes, or why there are none. */
 export type ReadOutcome = number | 'gone' | 'failed'
@@ -19,33 +20,52 @@ export class ReadBuffer {
 const maxFileBytes = 4 * 1024 * 1024
 
 /**
- * A file of the kernel that is opened once and read again and again from its start. `gone` (ENODEV, ESRCH) means that the cgroup or
- * process no longer exists. A file that cannot be opened keeps the reason in `problem`.
+ * A file of the kernel that is opened once and read again and again from its start; where no descriptor is left for it, it is opened for each
+ * reading. `gone` (ENODEV, ESRCH) means that the cgroup or process no longer exists. A file that cannot be opened keeps the reason in `problem`.
  */
 export class KeptFile {
   readonly path: string
   /** Error code of the last open or read that failed: `ENOENT`, `EACCES`, `EOPNOTSUPP`, … */
   problem: string | undefined
+  readonly #budget: DescriptorBudget
   #descriptor: number | undefined
+  /** It can be opened, and no descriptor was left to keep. */
+  #isBrief = false
 
-  constructor(path: string) {
+  constructor(path: string, budget: DescriptorBudget) {
     this.path = path
+    this.#budget = budget
     this.open()
   }
 
+  /** Whether it can be read. */
   get isOpen(): boolean {
+    return this.#descriptor !== undefined || this.#isBrief
+  }
+
+  /** Whether it has a descriptor of its own. */
+  get isKept(): boolean {
     return this.#descriptor !== undefined
   }
 
   /** Opens the file unless it is open. */
   open(): void {
-    if (this.#descriptor !== undefined) return
+    if (this.isOpen) return
     try {
-      this.#descriptor = openSync(this.path, 'r')
+      const descriptor = openSync(this.path, 'r')
       this.problem = undefined
+      this.#isBrief = !this.#keep(descriptor)
+      if (this.#isBrief) closeSync(descriptor)
     } catch (error) {
       this.problem = codeOf(error)
     }
+  }
+
+  #keep(descriptor: number): boolean {
+    if (!this.#budget.take()) return false
+    this.#descriptor = descriptor
+    this.#isBrief = false
+    return true
   }
 
   /**
@@ -53,13 +73,28 @@ export class KeptFile {
    * more comes; other files of the kernel come whole in one read.
    */
   read(buffer: ReadBuffer, isList = false): ReadOutcome {
-    if (this.#descriptor === undefined) return 'failed'
+    if (this.#descriptor !== undefined) return this.#readFrom(this.#descriptor, buffer, isList)
+    if (!this.#isBrief) return 'failed'
+    let descriptor: number
     try {
-      if (isList) return readList(this.#descriptor, buffer)
-      let length = readSync(this.#descriptor, buffer.bytes, 0, buffer.bytes.length, 0)
+      descriptor = openSync(this.path, 'r')
+    } catch (error) {
+      this.problem = codeOf(error)
+      // It was there before.
+      return this.problem === 'ENOENT' ? 'gone' : 'failed'
+    }
+    const outcome = this.#readFrom(descriptor, buffer, isList)
+    if (!this.#keep(descriptor)) closeSync(descriptor)
+    return outcome
+  }
+
+  #readFrom(descriptor: number, buffer: ReadBuffer, isList: boolean): ReadOutcome {
+    try {
+      if (isList) return readList(descriptor, buffer)
+      let length = readSync(descriptor, buffer.bytes, 0, buffer.bytes.length, 0)
       while (length === buffer.bytes.length && length < maxFileBytes) {
         buffer.grow()
-        length = readSync(this.#descriptor, buffer.bytes, 0, buffer.bytes.length, 0)
+        length = readSync(descriptor, buffer.bytes, 0, buffer.bytes.length, 0)
       }
       return length
     } catch (error) {
@@ -70,9 +105,11 @@ export class KeptFile {
 
   /** Lets the descriptor go; idempotent. */
   close(): void {
+    this.#isBrief = false
     if (this.#descriptor === undefined) return
     closeSync(this.#descriptor)
     this.#descriptor = undefined
+    this.#budget.give()
   }
 }
 
