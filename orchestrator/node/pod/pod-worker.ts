@@ -15,7 +15,7 @@ import type { PodServices } from './pod-services.ts'
 import { isSameStatus, podStatus } from './pod-status.ts'
 import { PodVolumes } from './pod-volumes.ts'
 import { allStatusesOf, describePod, isInPostStart, newestSandbox, sandboxKey, volumesKey } from './pod-view.ts'
-import type { Eviction, PodView, ProbeVerdict } from './pod-view.ts'
+import type { Eviction, PodView } from './pod-view.ts'
 import { delayOfBackOffMessage, killKey, planPod, resizeKey } from './sync-pod.plan.ts'
 import type { PodAction, PodPlan } from './sync-pod.plan.ts'
 
@@ -91,12 +91,12 @@ export class PodWorker {
 
   /** The API has another version of the pod. */
   update(pod: CoreV1Pod): void {
-    const annotationsChanged = JSON.stringify(pod.metadata.annotations) !== JSON.stringify(this.#pod.metadata.annotations)
-    const labelsChanged = JSON.stringify(pod.metadata.labels) !== JSON.stringify(this.#pod.metadata.labels)
+    const texts = ({ metadata: { annotations, labels } }: CoreV1Pod) => JSON.stringify([annotations, labels])
+    const isTextChanged = texts(pod) !== texts(this.#pod)
     this.#pod = pod
     if (pod.metadata.deletionTimestamp !== undefined) this.#stopStarting.abort(new Error('the pod is being deleted'))
-    if (annotationsChanged || labelsChanged) this.refreshVolumes()
-    this.wake()
+    if (isTextChanged) this.refreshVolumes()
+    else this.wake()
   }
 
   /** The node gives the pod up: it fails with reason Evicted. */
@@ -236,7 +236,7 @@ export class PodWorker {
       containers: all.filter(({ kind }) => kind === 'container'),
       busy: new Set(this.#busy),
       holds: this.#holds.all,
-      verdicts: this.#verdicts(),
+      verdicts: this.#services.prober.verdicts(this.#containers.keys()),
       restartBackoff: this.#restartBackoff,
       areVolumesReady: this.#volumes.isReady,
       isCleanedUp: this.#isCleanedUp,
@@ -246,15 +246,6 @@ export class PodWorker {
       ...(this.#eviction === undefined ? {} : { eviction: this.#eviction }),
       ...(this.#rejection === undefined ? {} : { rejection: this.#rejection }),
     }
-  }
-
-  #verdicts(): ReadonlyMap<string, ProbeVerdict> {
-    const verdicts = new Map<string, ProbeVerdict>()
-    for (const id of this.#containers.keys()) {
-      const verdict = this.#services.prober.verdict(id)
-      if (verdict !== undefined) verdicts.set(id, verdict)
-    }
-    return verdicts
   }
 
   #trackProbes(): void {

@@ -43,7 +43,7 @@ const track = (probes: Partial<CoreV1Container>) => {
   const subject = { pod: testPod({ containers: [container] }), container, podIp: '10.0.0.5' }
   prober.track({ ...subject, observed: observed('main', 'running', { id: 'c', startedAtMs: clock.now() }) }, () => changes++)
 }
-const verdict = () => prober.verdict('c')
+const verdict = () => prober.verdicts(['c', 'other']).get('c')
 
 test('a container without probes is ready at once', () => {
   track({})

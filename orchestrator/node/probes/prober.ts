@@ -41,9 +41,14 @@ export class Prober {
     probes.start()
   }
 
-  /** What is known of a tracked container. */
-  verdict(containerId: string): ProbeVerdict | undefined {
-    return this.#subjects.get(containerId)?.verdict
+  /** What is known of those of the containers that are tracked. */
+  verdicts(containerIds: Iterable<string>): ReadonlyMap<string, ProbeVerdict> {
+    const verdicts = new Map<string, ProbeVerdict>()
+    for (const id of containerIds) {
+      const verdict = this.#subjects.get(id)?.verdict
+      if (verdict !== undefined) verdicts.set(id, verdict)
+    }
+    return verdicts
   }
 
   /** The container is being ended: whether it can serve is still of interest until it has, whether it is to be restarted is not. */
