@@ -92,6 +92,7 @@ class Start {
   readonly #startedAt = new Date(systemClock.now()).toISOString()
   #runtime: 'docker' | 'simulated' = 'simulated'
   #influxdb: string | undefined
+  #database = ''
   #isReady = false
   #leftovers: readonly ProcessState[] = []
   #previous: RunState | undefined
@@ -202,7 +203,7 @@ class Start {
   }
 
   async #startEngines(): Promise<void> {
-    const { runtime, influxdb, notices } = await startEngines({
+    const { runtime, influxdb, database, notices } = await startEngines({
       options: this.#options,
       folder: this.#folder,
       context: this.#context,
@@ -211,6 +212,7 @@ class Start {
     })
     this.#runtime = runtime
     this.#influxdb = influxdb
+    this.#database = database
     this.#notices.push(...notices, ...(runtime === 'docker' ? this.#overlaps() : []))
   }
 
@@ -334,7 +336,7 @@ class Start {
       { what: 'Model API', url: `http://127.0.0.1:${ports.aggregator}/api/v1/model/` },
       collector,
       { what: 'Alerts', url: `http://127.0.0.1:${ports.alerts}` },
-      ...(this.#influxdb === undefined ? [] : [{ what: 'InfluxDB', url: `${this.#influxdb} (database k8s)` }]),
+      ...(this.#influxdb === undefined ? [] : [{ what: 'InfluxDB', url: `${this.#influxdb} (database ${this.#database})` }]),
       runtime,
     ]
   }

@@ -1,6 +1,5 @@
 import type { ProcessSpec } from '../../lib/supervision.ts'
 import type { CommandContext } from '../commands/start.ts'
-import { configuredInfluxdb, readAggregatorConfiguration } from '../aggregator-configuration.ts'
 import type { DataFolder } from '../data-folder.ts'
 import { defaultDockerHost, UsageError, type ClusterOptions } from '../options.ts'
 import { dockerEngineSpec, dockerVersion } from './docker.ts'
@@ -15,6 +14,8 @@ export interface Engines {
   readonly runtime: 'docker' | 'simulated'
   /** The URL of an InfluxDB; `undefined`: none. */
   readonly influxdb: string | undefined
+  /** Where in it figures go. */
+  readonly database: string
   /** What the user has to know of it, a line each. */
   readonly notices: readonly string[]
 }
@@ -36,7 +37,8 @@ export async function startEngines(options: EngineOptions): Promise<Engines> {
   const { searchPath, isRoot, print } = options.context
   const installer = createPackageInstaller({ searchPath, isRoot, print, signal: options.signal })
   const [docker, influxdb] = await Promise.all([startDocker(options, installer), startInfluxdb(options, installer)])
-  return { runtime: docker.runtime, influxdb: influxdb.url, notices: [...docker.notices, ...influxdb.notices] }
+  const { url, database = 'k8s' } = influxdb
+  return { runtime: docker.runtime, influxdb: url, database, notices: [...docker.notices, ...influxdb.notices] }
 }
 
 async function startDocker(engines: EngineOptions, installer: PackageInstaller): Promise<Pick<Engines, 'runtime' | 'notices'>> {
@@ -74,23 +76,34 @@ async function ensureDocker(engines: EngineOptions, installer: PackageInstaller)
 
 interface FoundInfluxdb {
   readonly url: string | undefined
+  /** Absent: the usual one. */
+  readonly database?: string
   readonly notices: readonly string[]
 }
 
 async function startInfluxdb(engines: EngineOptions, installer: PackageInstaller): Promise<FoundInfluxdb> {
   const { ports, server, aggregatorConfig } = engines.options
   if (server !== undefined) return { url: undefined, notices: [] }
-  const influxdb = configuredInfluxdb(readAggregatorConfiguration(aggregatorConfig))?.url ?? engines.options.influxdb
+  const configured = await readConfigured(aggregatorConfig)
+  const influxdb = configured?.url ?? engines.options.influxdb
   if (influxdb === 'none') return { url: undefined, notices: ['no InfluxDB: metrics are kept in the memory window only'] }
   if (influxdb !== undefined) {
     const isThere = (await influxdbVersion(influxdb)) !== undefined
-    return { url: influxdb, notices: isThere ? [] : [`InfluxDB at ${influxdb} does not answer; points are spooled until it does`] }
+    const notices = isThere ? [] : [`InfluxDB at ${influxdb} does not answer; points are spooled until it does`]
+    return { url: influxdb, notices, ...(configured === undefined ? {} : { database: configured.database }) }
   }
   const url = `http://127.0.0.1:${ports.influxdb}`
   if ((await influxdbVersion(url)) !== undefined) return { url, notices: [`the InfluxDB that already answers at ${url} is used`] }
   const problem = await ensureInfluxdb(engines, installer, url)
   if (problem === undefined) return { url, notices: [] }
   return { url: undefined, notices: [`no InfluxDB (${problem}): metrics are kept in the memory window only`] }
+}
+
+/** The InfluxDB of the aggregator's configuration, whose modules a supervisor does without unless there is one. */
+async function readConfigured(path: string | undefined): Promise<{ readonly url: string; readonly database: string } | undefined> {
+  if (path === undefined) return undefined
+  const { configuredInfluxdb, readAggregatorConfiguration } = await import('../aggregator-configuration.ts')
+  return configuredInfluxdb(readAggregatorConfiguration(path))
 }
 
 async function ensureInfluxdb(engines: EngineOptions, installer: PackageInstaller, url: string): Promise<string | undefined> {
