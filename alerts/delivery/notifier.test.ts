@@ -238,9 +238,15 @@ describe('an alert that nobody acknowledges', () => {
     expect(linesOf('boss')).toEqual(['firing A', 'resolved A'])
     expect([threads('ops').at(-1), ...threads('boss')]).toEqual(['<first@x.y>', '<first@x.y>', '<first@x.y>'])
     receivers.get('ops')!.answerWith({ outcome: 'delivered', detail: 'ok', reference: '<second@x.y>' })
-    await fire('A')
+    const next = await fire('A')
     await clock.advance(32 * minute)
     expect([threads('ops').at(-1), threads('boss').at(-1), threads('pager')]).toEqual(['', '<second@x.y>', ['']])
+    await notifier.prune(clock.now())
+    expect([...(await journal.load()).thread.values()].map(({ reference }) => reference)).toContain('<second@x.y>')
+    await end(next)
+    await clock.advance(minute)
+    await notifier.prune(clock.now())
+    expect((await journal.load()).thread.size).toBe(0)
   })
 
   it('stays acknowledged over a restart', async () => {
