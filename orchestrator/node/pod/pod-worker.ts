@@ -286,7 +286,7 @@ export class PodWorker {
       case 'resize-container':
         return this.#run(resizeKey(action.container.name), async () => {
           await this.#operations.resizeContainer(this.#pod, action.container, action.observed)
-          this.#applied.set(action.observed.id, action.container.resources ?? {})
+          this.#applied.set(action.observed, action.container.resources ?? {})
         })
       case 'remove-container':
         return this.#run(`${action.container.id}/remove`, async () => {
@@ -305,16 +305,17 @@ export class PodWorker {
 
   #start(action: Extract<PodAction, { type: 'start-container' }>, view: PodView): void {
     const sandbox = newestSandbox(view)!
-    const { resources = {} } = action.container
-    this.#run(action.container.name, async () => {
-      await this.#operations.startContainer(this.#pod, action.container, {
+    const resources = this.#applied.forStart(this.#pod, action.container)
+    const container = resources === action.container.resources ? action.container : { ...action.container, resources }
+    this.#run(container.name, async () => {
+      await this.#operations.startContainer(this.#pod, container, {
         attempt: action.attempt,
         sandbox,
         target: action.target,
         signal: this.#stopStarting.signal,
-        observe: (container) => {
-          if (container.state !== 'exited') this.#applied.set(container.id, resources)
-          this.observe(container)
+        observe: (observed) => {
+          if (observed.state !== 'exited') this.#applied.set(observed, resources)
+          this.observe(observed)
         },
       })
     })
