@@ -27,6 +27,15 @@ describe('a resize in place', () => {
     expect(pendingResize(pod, [pod], { cpu: '200m', memory: '1Gi' })?.reason).toBe('Infeasible')
   })
 
+  it('has room beside a pod that waits for more itself', () => {
+    const pod = testPod({ containers: [testContainer('main', { resources: big })] })
+    const waiting = testPod({ containers: [testContainer('main', { resources: { requests: { cpu: '30' } } })] }, { uid: 'other' })
+    const told = { name: 'main', ready: true, restartCount: 0, image: '', imageID: '', allocatedResources: { cpu: '100m' } }
+    const capacity = { cpu: '1', memory: '1Gi' }
+    expect(pendingResize(pod, [{ ...waiting, status: { containerStatuses: [told] } }], capacity)).toBeUndefined()
+    expect(pendingResize(pod, [waiting], capacity)?.reason).toBe('Deferred')
+  })
+
   it('is planned once, told while it lasts, and done when the container has it', () => {
     const pod = testPod({ containers: [testContainer('main', { resources: big })] })
     const verdicts = new Map([['main-0', { isStarted: true, isReady: true }]])

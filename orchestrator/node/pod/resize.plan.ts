@@ -25,7 +25,7 @@ export function resizeOf(container: CoreV1Container, applied: CoreV1ResourceRequ
   return changed.some(needsRestart) ? 'restart' : 'update'
 }
 
-/** Whether the node has room for what a pod asks for now. Other pods count with their requests, those that have ended not at all. */
+/** Whether the node has room for what a pod asks for now. Other pods count with what they have been given, those that have ended not at all. */
 export function pendingResize(
   pod: CoreV1Pod,
   others: Iterable<CoreV1Pod>,
@@ -42,7 +42,7 @@ export function pendingResize(
         reason: 'Infeasible',
         message: `Node didn't have enough capacity: ${name}, requested: ${shown(name, requested)}, capacity: ${shown(name, capacity)}`,
       }
-    const used = alive.reduce((total, other) => total + requestOf(other, name), 0)
+    const used = alive.reduce((total, other) => total + allocationOf(other, name), 0)
     if (requested + used > capacity)
       return {
         reason: 'Deferred',
@@ -54,6 +54,13 @@ export function pendingResize(
 
 const requestOf = ({ spec }: CoreV1Pod, name: string) =>
   spec.containers.reduce((total, container) => total + milliValueOf(container.resources?.requests?.[name]), 0)
+
+/** What a pod has been given, which is less than it asks for while its own resize waits; what it asks for where nothing has been told. */
+const allocationOf = ({ spec, status }: CoreV1Pod, name: string) =>
+  spec.containers.reduce((total, container) => {
+    const told = status?.containerStatuses?.find((each) => each.name === container.name)?.allocatedResources
+    return total + milliValueOf((told ?? container.resources?.requests)?.[name])
+  }, 0)
 
 /** Millicores or bytes, as the kubelet prints them. */
 const shown = (name: string, milli: number) => String(name === 'cpu' ? milli : Math.round(milli / 1000))
