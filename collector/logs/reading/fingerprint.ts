@@ -17,7 +17,8 @@ export interface Fingerprint {
   readonly tail: Mark
 }
 
-const headBytes = 1024
+/** What a fingerprint tells of a file's beginning. */
+export const headBytes = 1024
 const tailBytes = 256
 /** What of a file's beginning is looked at to see that it is still there: lines may all end alike. */
 const beginningBytes = 256
@@ -66,6 +67,11 @@ export function fingerprintOf(beginning: Buffer): Fingerprint {
 /** Whether the open file may be the one of which the fingerprint was taken: what was read of it is still there. */
 export function hasFingerprint(fd: number, { end, head, tail }: Fingerprint): boolean {
   return isSame(head, hashBytes(readAt(fd, 0, head.length))) && isSame(tail, hashBytes(readAt(fd, end - tail.length, tail.length)))
+}
+
+/** Whether content that begins so may be the one of which the fingerprint was taken; `beginning`: all of it, or `headBytes`. */
+export function mayBegin(beginning: Buffer, { head }: Fingerprint): boolean {
+  return beginning.length >= head.length && isSame(head, hashBytes(beginning.subarray(0, head.length)))
 }
 
 function isSame(a: Mark, b: Mark): boolean {

@@ -2,11 +2,10 @@ import { closeSync, createReadStream, fstatSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import type { BatchWriter } from './batch-writer.ts'
-import { hasFingerprint, type Fingerprint } from './fingerprint.ts'
+import { Fingerprinter, hasFingerprint, headBytes, type Fingerprint } from './fingerprint.ts'
 import type { QueuedFile } from './followed-file.ts'
 import { LineChain, type LineContext } from './line-chain.ts'
 import type { Progress } from './progress.ts'
-import { Fingerprinter } from './fingerprint.ts'
 
 export interface GzipFileOptions {
   /** Becomes the file's, which closes it. */
@@ -131,15 +130,17 @@ export async function isSameContent(fd: number, isCompressed: boolean, fingerpri
   )
 }
 
-/** The beginning of what a compressed file holds, enough for `contentName`; what can't be read is empty. */
+/** The beginning of what a compressed file holds, enough for `contentName` and `mayBegin`; what can't be read is empty. */
 export async function readCompressedBeginning(fd: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = 0
+  let hasLine = false
   try {
     for await (const chunk of decompress(fd)) {
       chunks.push(chunk as Buffer)
       bytes += (chunk as Buffer).length
-      if (bytes >= 128 * 1024 || (chunk as Buffer).includes(0x0a)) break
+      hasLine ||= (chunk as Buffer).includes(0x0a)
+      if (bytes >= 128 * 1024 || (hasLine && bytes >= headBytes)) break
     }
   } catch {
     return Buffer.alloc(0)

@@ -1,5 +1,6 @@
 import type { Account } from '../accounts.ts'
-import { isSameContent } from './gzip-file.ts'
+import { mayBegin, readBeginning } from './fingerprint.ts'
+import { isSameContent, readCompressedBeginning } from './gzip-file.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import { Progress } from './progress.ts'
 
@@ -36,9 +37,14 @@ export class Orphans {
 
   /** Content that was read before under another inode: an open file is a copy of it, or its compressed form. `isThere`: the inode itself still is. */
   async withContentOf(fd: number, isCompressed: boolean, isThere: (entry: LedgerEntry) => boolean): Promise<Orphan | undefined> {
+    const isPossible = ({ progress: { handedPrint, entry } }: Orphan) =>
+      handedPrint.end > 0 && handedPrint.tail.length > 0 && !isThere(entry)
+    if (!this.#all.some(isPossible)) return undefined
+    // All of a file is looked at for those alone that begin alike: there may be many, and decompressing takes long.
+    const beginning = isCompressed ? await readCompressedBeginning(fd) : readBeginning(fd)
     for (const orphan of this.#all) {
-      const { handedPrint, entry } = orphan.progress
-      if (handedPrint.end === 0 || handedPrint.tail.length === 0 || isThere(entry)) continue
+      const { handedPrint } = orphan.progress
+      if (!isPossible(orphan) || !mayBegin(beginning, handedPrint)) continue
       if (await isSameContent(fd, isCompressed, handedPrint)) return orphan
     }
     return undefined
