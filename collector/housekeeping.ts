@@ -32,6 +32,9 @@ export interface PassCost {
   readonly interval: IntervalState
 }
 
+/** Plain cgroups, which are read seldom, leave most descriptors to containers. */
+const plainShare = 0.25
+
 export interface HousekeepingOptions {
   readonly clock: Clock
   readonly store: StatsStore
@@ -82,6 +85,7 @@ interface Watched {
  */
 export class Housekeeping {
   readonly #options: HousekeepingOptions
+  readonly #plainDescriptors: DescriptorBudget | undefined
   readonly #watched = new Map<string, Watched>()
   readonly #buffer = new ReadBuffer()
   readonly #scanner = new Scanner()
@@ -99,6 +103,7 @@ export class Housekeeping {
 
   constructor(options: HousekeepingOptions) {
     this.#options = options
+    this.#plainDescriptors = options.descriptors?.part(plainShare)
     const { clock, hierarchy, procRoot, subjects, intervalMs } = options
     this.#context = {
       buffer: this.#buffer,
@@ -126,7 +131,9 @@ export class Housekeeping {
     const known = this.#watched.get(description.name)
     known?.files.close()
     const extraReaders = description.name === '/' ? this.#options.machineReaders : []
-    const files = new ContainerFiles({ ...this.#options, description, extraReaders })
+    const isPlain = description.id === '' && description.name !== '/'
+    const descriptors = isPlain ? this.#plainDescriptors : this.#options.descriptors
+    const files = new ContainerFiles({ ...this.#options, ...(descriptors === undefined ? {} : { descriptors }), description, extraReaders })
     const slot = known?.slot ?? this.#nextSlot++ % slowEvery
     this.#watched.set(description.name, { container, files, slot, hasBeenRead: false, hasFailed: false })
   }

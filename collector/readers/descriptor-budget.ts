@@ -3,15 +3,22 @@ import { readFileSync } from 'node:fs'
 /** What the process may have open, so that files that are kept open leave room for everything else. */
 export class DescriptorBudget {
   readonly #max: number
+  readonly #whole: DescriptorBudget | undefined
   #taken = 0
 
-  constructor(max: number) {
+  constructor(max: number, whole?: DescriptorBudget) {
     this.#max = max
+    this.#whole = whole
+  }
+
+  /** A budget that takes out of this one, at most a share of it. */
+  part(share: number): DescriptorBudget {
+    return new DescriptorBudget(this.#max * share, this)
   }
 
   /** Takes one descriptor; `false` where none is left. */
   take(): boolean {
-    if (this.#taken >= this.#max) return false
+    if (this.#taken >= this.#max || this.#whole?.take() === false) return false
     this.#taken++
     return true
   }
@@ -19,6 +26,7 @@ export class DescriptorBudget {
   /** Gives one back. */
   give(): void {
     this.#taken--
+    this.#whole?.give()
   }
 }
 

@@ -36,6 +36,16 @@ describe('a file that is read again and again', () => {
     expect(new KeptFile(write('c', ''), budget).isKept).toBe(true)
   })
 
+  it('leaves descriptors to others where its budget is a part of theirs', () => {
+    const whole = new DescriptorBudget(4)
+    const part = whole.part(0.25)
+    const [path, files] = [write('a', ''), [] as KeptFile[]]
+    for (const budget of [part, part, whole, whole, whole, whole]) files.push(new KeptFile(path, budget))
+    expect(files.map(({ isKept }) => isKept)).toEqual([true, false, true, true, true, false])
+    files[0]!.close()
+    expect(new KeptFile(path, part).isKept).toBe(true)
+  })
+
   it('is gone when it cannot be opened any more', () => {
     const file = new KeptFile(write('a', '1'), new DescriptorBudget(0))
     rmSync(join(folder, 'a'))
