@@ -51,7 +51,13 @@ function validateNarrowing(spec: CoreV1PodSpec, before: CoreV1PodSpec): StatusCa
   const causes: StatusCause[] = []
   const selector = spec.nodeSelector ?? {}
   if (Object.entries(before.nodeSelector ?? {}).some(([key, value]) => selector[key] !== value))
-    causes.push(invalidValue('spec.nodeSelector', spec.nodeSelector ?? null, 'only additions are allowed (no mutations or deletions)'))
+    causes.push(
+      invalidValue(
+        'spec.nodeSelector',
+        spec.nodeSelector ?? null,
+        'only additions to spec.nodeSelector are allowed (no mutations or deletions)',
+      ),
+    )
   const known = before.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? []
   if (known.length === 0) return causes
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
