@@ -6,6 +6,7 @@ import { measureFleet } from './aggregator/fleet.ts'
 import { measureShards } from './aggregator/shards.ts'
 import { measureAlertsKills } from './alerts/delivery.ts'
 import { measureEvaluation } from './alerts/evaluation.ts'
+import { measureAudit } from './apiserver/audit.ts'
 import { measureApiServer } from './apiserver/throughput.ts'
 import { measureDensity } from './cluster/density.ts'
 import { measurePodsAndScaling } from './cluster/pods-and-scaling.ts'
@@ -29,6 +30,7 @@ const suites: Readonly<Record<string, () => Promise<readonly Measurement[]>>> = 
   node: measureNode,
   density: measureDensity,
   apiserver: measureApiServer,
+  audit: measureAudit,
   collector: measureCollector,
   alerts: measureEvaluation,
   encoding: measureEncoding,
