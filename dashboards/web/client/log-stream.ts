@@ -28,6 +28,7 @@ export interface LogState {
 
 /** Older lines go: a browser is no archive. */
 const maxLines = 1000
+const maxProblems = 5
 const retryMs = 2000
 const empty: LogState = { lines: [], problems: [], isLoading: true }
 
@@ -74,15 +75,21 @@ class Buffer {
 
   add(record: Partial<LogLine & Problem> & { readonly end?: { readonly problems: readonly Problem[] } }): void {
     if (record.text !== undefined) this.#lines.push(record as LogLine)
-    else if (record.problem !== undefined) this.#problems.push(describe(record as Problem))
-    else if (record.end !== undefined) this.#problems.push(...record.end.problems.map(describe))
+    else if (record.problem !== undefined) this.#complain(record as Problem)
+    else for (const problem of record.end?.problems ?? []) this.#complain(problem)
     if (this.#lines.length > maxLines * 2) this.#lines = this.#lines.slice(-maxLines)
     this.#schedule()
   }
 
   finish(problem: string | undefined): void {
-    if (problem !== undefined) this.#problems.push(problem)
+    if (problem !== undefined) this.#complain({ problem })
     this.#schedule()
+  }
+
+  /** The last few, each once: a node that is away says the same again and again. */
+  #complain(problem: Problem): void {
+    const text = describe(problem)
+    this.#problems = [...this.#problems.filter((known) => known !== text), text].slice(-maxProblems)
   }
 
   close(): void {
@@ -94,7 +101,7 @@ class Buffer {
     if (this.#isClosed) return
     this.#frame ??= requestAnimationFrame(() => {
       this.#frame = undefined
-      this.#show({ lines: this.#lines.slice(-maxLines), problems: [...new Set(this.#problems)].slice(-5), isLoading: false })
+      this.#show({ lines: this.#lines.slice(-maxLines), problems: this.#problems, isLoading: false })
     })
   }
 }
