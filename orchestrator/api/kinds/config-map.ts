@@ -15,7 +15,7 @@ export const configMap: KindPart<CoreV1ConfigMap> = {
       ...validateKeys(data, 'data'),
       ...repeated.map((key) => invalidValue(`data[${key}]`, data[key], 'duplicate of key present in binaryData')),
       ...validateKeys(binaryData, 'binaryData'),
-      ...(bytes > maxBytes ? [tooLong('', maxBytes)] : []),
+      ...(bytes > maxBytes ? [tooLong('[]', maxBytes)] : []),
     ]
   },
   validateUpdate: validateSealed,
