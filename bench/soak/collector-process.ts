@@ -34,6 +34,11 @@ export class CollectorProcess {
     this.#child.stderr!.on('data', (chunk: Buffer) => (this.#log += chunk.toString()))
   }
 
+  /** What it said of logs that was not as it should be. */
+  get complaints(): readonly string[] {
+    return this.#log.split('\n').filter((line) => /"level":[45]0,/.test(line) && line.includes('"part":"logs"'))
+  }
+
   /** The largest resident set so far. */
   get peakBytes(): number {
     try {

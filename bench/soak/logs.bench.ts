@@ -95,13 +95,14 @@ class LogSoak {
     let killAt = nextLife()
     let kills = 0
     let peakBytes = 0
-    for (let round = 0; round * roundSeconds < minutes * 60 * 1.3; round++) {
+    for (let round = 0; round * roundSeconds < minutes * 60 * 1.1; round++) {
       this.#receiver.behaviour = behaviourAt(systemClock.monotonic() - begun)
       for (const file of copied) file.write(round % 16 === 15 ? 'copy' : 'none')
       for (const file of emptied) file.write(round % 75 === 74 ? 'empty' : 'none')
       if (systemClock.monotonic() > killAt) {
         peakBytes = Math.max(peakBytes, this.#collector!.peakBytes)
         await this.#collector!.kill()
+        for (const line of this.#collector!.complaints) console.error(line)
         kills++
         await this.#sleep(downMs)
         collect()
@@ -118,6 +119,7 @@ class LogSoak {
     const result = await this.#accountFor(emptied)
     const { origins } = await this.#collector!.status()
     for (const name of whole) this.#complain(name, origins)
+    for (const line of this.#collector!.complaints) console.error(line)
     const unexplained = missing() + result.unexplained
     await this.#end()
     const lines = count * (containers + copiedFiles + emptiedFiles)
