@@ -1,8 +1,11 @@
-import { InfluxDB } from 'influx'
+import type { InfluxDB } from 'influx'
 import type { Clock } from '../../lib/clock.ts'
+import { lazyPackage } from '../../lib/lazy-package.ts'
 import { durationMs, resolveInfluxOptions } from './options.ts'
 import type { InfluxOptions, InfluxSettings } from './options.ts'
 import { backfillStatements, continuousQueries, isOurs, wantedTiers } from './tiers.ts'
+
+const library = lazyPackage<typeof import('influx')>('influx')
 
 /** How long a statement may take: the driver's promise never settles when a connection breaks inside an answer. */
 const statementTimeoutMs = 15_000
@@ -14,7 +17,7 @@ export function createInfluxDriver(options: InfluxOptions): InfluxDB {
   const { url: address, database, credentials, v2, tls } = resolveInfluxOptions(options)
   const url = new URL(address)
   const known = v2 === undefined ? credentials : { username: credentials?.username ?? 'token', password: v2.token }
-  return new InfluxDB({
+  return new (library().InfluxDB)({
     hosts: [
       {
         host: url.hostname.replace(/^\[|\]$/g, ''),

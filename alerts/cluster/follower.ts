@@ -1,5 +1,6 @@
-import { WebSocket } from 'ws'
+import type { WebSocket } from 'ws'
 import type { Clock } from '../../lib/clock.ts'
+import { lazyPackage } from '../../lib/lazy-package.ts'
 import type { Log } from '../../lib/log.ts'
 import type { EntryDraft, Journal, Put, Removal, TableName } from '../state/journal.ts'
 import { momentOf } from './election.ts'
@@ -7,6 +8,8 @@ import type { Moment } from './election.ts'
 import { maxFrameBytes, parseFrame, replicationPath } from './frames.ts'
 import type { FollowerFrame, LeaderFrame } from './frames.ts'
 import type { PeerTls } from './peer-door.ts'
+
+const ws = lazyPackage<typeof import('ws')>('ws')
 
 /** A leader that says nothing for this long, or for one lease, is left, and looked for again. */
 const leastSilenceMs = 10_000
@@ -75,7 +78,7 @@ export class Follower {
     const silenceMs = Math.max(leastSilenceMs, leaseDurationMs)
     const [newest] = await journal.entries({ limit: 1 })
     const url = `${tls === undefined ? 'ws' : 'wss'}://${address}${replicationPath}?name=${encodeURIComponent(name)}&since=${newest?.time ?? 0}`
-    const socket = new WebSocket(url, { maxPayload: maxFrameBytes, handshakeTimeout: 5000, perMessageDeflate: false, ...tls })
+    const socket = new (ws().WebSocket)(url, { maxPayload: maxFrameBytes, handshakeTimeout: 5000, perMessageDeflate: false, ...tls })
     this.#socket = socket
     const copy = new Copy(journal, (frame) => socket.send(JSON.stringify(frame)))
     const closed = Promise.withResolvers<void>()

@@ -4,11 +4,13 @@ import type { Server as SecureServer } from 'node:https'
 import { isIP } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream'
-import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 import { HttpAgent, httpRequest } from '../../lib/http.ts'
+import { lazyPackage } from '../../lib/lazy-package.ts'
 import type { RequestHandler } from '../api/server.ts'
 import { maxFrameBytes, replicationPath } from './frames.ts'
+
+const ws = lazyPackage<typeof import('ws')>('ws')
 
 /** The certificate that a server shows its peers, and the authority whose certificates it takes. Texts are PEM. */
 export interface PeerTls {
@@ -50,7 +52,7 @@ export function createPeerDoor(options: PeerDoorOptions): PeerDoor {
     tls === undefined
       ? process.getBuiltinModule('node:http').createServer(handle)
       : createSecureServer({ ...tls, requestCert: true, rejectUnauthorized: true }, handle)
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrameBytes, perMessageDeflate: false })
+  const sockets = new (ws().WebSocketServer)({ noServer: true, maxPayload: maxFrameBytes, perMessageDeflate: false })
   server.on('upgrade', (request: IncomingMessage, socket, head) => {
     const url = new URL(request.url ?? '', 'http://peer')
     const name = url.searchParams.get('name') ?? ''
