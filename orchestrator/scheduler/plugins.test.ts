@@ -244,6 +244,29 @@ test('a pod takes the larger of its containers together and each init container,
   expect(requests({ containers: [container('1')], resources: { requests: { cpu: '4' } } })).toBe(4000)
 })
 
+test('a pod that is resized holds the larger of what it has and asks for, and what it has where that can never be', () => {
+  const container = { name: 'c', image: 'i', resources: { requests: { cpu: '30', memory: '1Gi' } } }
+  const resized = (has: Record<string, string>, reason?: string): CoreV1Pod => ({
+    ...pod({ containers: [container] }),
+    status: {
+      ...(reason === undefined ? {} : { conditions: [{ type: 'PodResizePending', status: 'True', reason }] }),
+      containerStatuses: [
+        { name: 'c', image: 'i', imageID: '', ready: true, restartCount: 0, resources: { requests: has }, allocatedResources: has },
+      ],
+    },
+  })
+  const requests = (one: CoreV1Pod) => [podRequests(one).requests.cpu, podRequests(one).scoredMemoryBytes]
+  const [small, large] = [
+    { cpu: '1', memory: '512Mi' },
+    { cpu: '40', memory: '2Gi' },
+  ]
+  expect(requests(resized(small))).toEqual([30_000, 1 << 30])
+  expect(requests(resized(small, 'Deferred'))).toEqual([30_000, 1 << 30])
+  expect(requests(resized(small, 'Infeasible'))).toEqual([1_000, 1 << 29])
+  expect(requests(resized(large))).toEqual([40_000, 2 ** 31])
+  expect(requests(resized({ memory: '1024Mi', cpu: '30000m' }))).toEqual([30_000, 1 << 30])
+})
+
 test('a decision begins where the last one ended', () => {
   const cache = new ClusterCache()
   for (let index = 0; index < 300; index++) cache.setNode(node(`n${index}`))

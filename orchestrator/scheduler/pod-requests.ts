@@ -45,9 +45,12 @@ export function parseResources(list: Readonly<Record<string, string>> | undefine
   return resources
 }
 
-function computeRequests({ spec }: CoreV1Pod): PodRequests {
-  const requests = sumContainers(spec.containers, spec.initContainers ?? [], (container) => parseResources(container.resources?.requests))
-  const scored = sumContainers(spec.containers, spec.initContainers ?? [], scoredRequests)
+function computeRequests(pod: CoreV1Pod): PodRequests {
+  const { spec } = pod
+  const held = heldRequests(pod)
+  const requestsOf = (container: CoreV1Container) => held(container) ?? parseResources(container.resources?.requests)
+  const requests = sumContainers(spec.containers, spec.initContainers ?? [], requestsOf)
+  const scored = sumContainers(spec.containers, spec.initContainers ?? [], (container) => withDefaults(requestsOf(container)))
   for (const total of [requests, scored]) {
     for (const [name, amount] of parseResources(spec.resources?.requests)) total.set(name, amount)
     add(total, parseResources(spec.overhead))
@@ -60,8 +63,30 @@ function computeRequests({ spec }: CoreV1Pod): PodRequests {
   }
 }
 
-function scoredRequests(container: CoreV1Container): Map<string, number> {
-  const requests = parseResources(container.resources?.requests)
+/**
+ * What a container holds on its node while that is not what its spec asks for: while it is resized, the larger one of each; where the node
+ * can never give it what it asks for now, what it has. `undefined` for most.
+ */
+function heldRequests({ status }: CoreV1Pod): (container: CoreV1Container) => Map<string, number> | undefined {
+  const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])]
+  if (statuses.length === 0) return () => undefined
+  const isInfeasible = status?.conditions?.some(({ type, reason }) => type === 'PodResizePending' && reason === 'Infeasible') === true
+  return ({ name, resources }) => {
+    const { resources: actual, allocatedResources } = statuses.find((each) => each.name === name) ?? {}
+    const lists = [actual?.requests, allocatedResources].filter((list) => list !== undefined)
+    if (lists.every((list) => isSame(list, resources?.requests))) return undefined
+    const held = isInfeasible ? new Map<string, number>() : parseResources(resources?.requests)
+    for (const list of lists) raise(held, parseResources(list))
+    return held
+  }
+}
+
+function isSame(list: Readonly<Record<string, string>>, other: Readonly<Record<string, string>> = {}): boolean {
+  const names = Object.keys(list)
+  return names.length === Object.keys(other).length && names.every((name) => list[name] === other[name])
+}
+
+function withDefaults(requests: Map<string, number>): Map<string, number> {
   if (!requests.has('cpu')) requests.set('cpu', defaultCpuMillicores)
   if (!requests.has('memory')) requests.set('memory', defaultMemoryBytes)
   return requests
@@ -81,11 +106,15 @@ function sumContainers(
     if (container.restartPolicy === 'Always') add(sidecars, requests)
     const during = new Map(sidecars)
     if (container.restartPolicy !== 'Always') add(during, requests)
-    for (const [name, amount] of during) peak.set(name, Math.max(amount, peak.get(name) ?? 0))
+    raise(peak, during)
   }
   add(total, sidecars)
-  for (const [name, amount] of peak) total.set(name, Math.max(amount, total.get(name) ?? 0))
+  raise(total, peak)
   return total
+}
+
+function raise(peak: Map<string, number>, other: ReadonlyMap<string, number>): void {
+  for (const [name, amount] of other) peak.set(name, Math.max(amount, peak.get(name) ?? 0))
 }
 
 function add(total: Map<string, number>, more: ReadonlyMap<string, number>): void {
