@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
 import { afterEach, expect, test } from 'vitest'
 import { filesAt, RunningPipeline } from './testing/running-pipeline.ts'
 
@@ -43,4 +44,22 @@ test('so is one that was emptied after a start, before anything of it was read a
   write(path, 2000, 2015)
   running.sink.unblock()
   expect(await running.untilLines(25)).toEqual([...lines(1000, 1010), ...lines(2000, 2015)])
+})
+
+test('content that was given up and comes back after all is read', async () => {
+  running = new RunningPipeline((folder) => ({ files: [filesAt(`${folder}/app.log`)] }))
+  const path = running.path('app.log')
+  running.sink.isAcknowledging = false
+  write(path, 1000, 1010)
+  await running.start()
+  await running.untilLines(10)
+  await running.stop()
+  const content = readFileSync(path)
+  rmSync(path)
+  write(path, 2000, 2005)
+  running.sink.isAcknowledging = true
+  await running.start()
+  await running.until(() => running!.pipeline.status().total.goneFiles === 1)
+  writeFileSync(`${path}.1.gz`, gzipSync(content))
+  expect((await running.untilLines(25)).slice(10).toSorted()).toEqual([...lines(1000, 1010), ...lines(2000, 2005)])
 })

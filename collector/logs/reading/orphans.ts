@@ -16,10 +16,14 @@ const maxFinished = 24
 
 /** What is known of a path's content that is not open, oldest first. */
 export class Orphans {
+  readonly #ledger: Ledger
+  readonly #path: string
   #all: Orphan[]
 
   /** All that the ledger knows of the path. */
   constructor(ledger: Ledger, path: string) {
+    this.#ledger = ledger
+    this.#path = path
     this.#all = ledger.entriesOf(path).map((entry) => ({ progress: new Progress(ledger, entry), lostBytes: 0 }))
   }
 
@@ -54,14 +58,14 @@ export class Orphans {
     this.#all = this.#all.filter((one) => one !== orphan)
   }
 
-  /** What was not read of content that is nowhere any more is lost. */
+  /** What was not read of content that is nowhere any more is lost, and forgotten: should it come back after all, it is read. */
   mourn(account: Account): void {
     for (const { progress, lostBytes } of this.#all) {
       if (progress.entry.isFinished) continue
       if (lostBytes > 0) account.lose('truncated', lostBytes)
       else if (progress.entry.inode !== '') account.gone()
-      progress.finish()
+      this.#ledger.keep(this.#path, (entry) => entry !== progress.entry)
     }
-    this.#all = this.#all.slice(-maxFinished)
+    this.#all = this.#all.filter(({ progress }) => progress.entry.isFinished).slice(-maxFinished)
   }
 }
