@@ -22,8 +22,16 @@ export interface ApiRequest {
   readonly body: RequestBody | undefined
   /** Collects `Warning` headers. */
   readonly warnings: string[]
-  /** Told whether it may; absent where nothing of the request is written down. */
-  readonly audit?: { setDecision(isAllowed: boolean, reason: string): void }
+  /** Absent where nothing of the request is written down. */
+  readonly audit?: RequestAudit
+}
+
+/** What is told to the audit log about a request on its way. */
+export interface RequestAudit {
+  /** Whether it may. */
+  setDecision(isAllowed: boolean, reason: string): void
+  /** Something else to know of it; the last value of a key counts. */
+  annotate(key: string, value: string): void
 }
 
 /** What a request is answered with. Bytes are made as late as possible, so that a caller within the process never pays for them. */

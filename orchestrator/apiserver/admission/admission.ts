@@ -1,6 +1,7 @@
 import type { KindDeclaration } from '../../api/kind-declaration.ts'
 import type { KubeObject } from '../../api/object.ts'
 import type { User } from '../auth/user.ts'
+import type { RequestAudit } from '../request.ts'
 
 /** A write that is about to happen. */
 export interface Attributes {
@@ -17,7 +18,10 @@ export interface Attributes {
   readonly previous?: KubeObject
   readonly user: User
   readonly isDryRun: boolean
+  /** Told to the client, each once. */
   readonly warnings: string[]
+  /** Absent where nothing of the request is written down. */
+  readonly audit?: RequestAudit
   /** Called, newest first, when the write does not happen after all (a dry run never does). */
   readonly undo: (() => void)[]
 }

@@ -10,6 +10,7 @@ import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
 import { limitRanger } from './limit-ranger.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
 import { nodeRestriction } from './node-restriction.ts'
+import { podSecurity } from './pod-security/pod-security.ts'
 import { priority } from './priority.ts'
 import { rbacEscalation } from './rbac-escalation.ts'
 import { resourceQuota } from './resource-quota.ts'
@@ -40,6 +41,7 @@ export function createPlugins({ store, clock, random, authorizer, rbac, allocato
     defaultTolerationSeconds,
     runtimeClass(store),
     defaultStorageClass(store),
+    podSecurity(store, clock),
     serviceAddresses(allocator),
     resourceQuota(store),
   ]

@@ -221,6 +221,27 @@ describe('the audit log', () => {
     expect(last).not.toHaveProperty('responseObject')
   })
 
+  it('says which standard a pod was judged by, and what it would violate', async () => {
+    const sink = await start(defaultAuditPolicy)
+    const labels = { 'pod-security.kubernetes.io/audit': 'baseline' }
+    await ask('/api/v1/namespaces', {
+      method: 'POST',
+      body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'audited', labels } },
+    })
+    await ask('/api/v1/namespaces/audited/serviceaccounts', {
+      method: 'POST',
+      body: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } },
+    })
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { hostPID: true, containers: [{ name: 'c', image: 'i' }] } }
+    expect(await ask('/api/v1/namespaces/audited/pods', { method: 'POST', body: pod })).toMatchObject({ code: 201 })
+    expect(sink.events().at(-1)!.annotations).toEqual({
+      'authorization.k8s.io/decision': 'allow',
+      'authorization.k8s.io/reason': expect.any(String),
+      'pod-security.kubernetes.io/enforce-policy': 'privileged:latest',
+      'pod-security.kubernetes.io/audit-violations': 'would violate PodSecurity "baseline:latest": host namespaces (hostPID=true)',
+    })
+  })
+
   it('begins a watch with ResponseStarted', async () => {
     const sink = await start(everything)
     const { host, port } = running!.server.address

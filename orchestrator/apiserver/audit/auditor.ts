@@ -3,7 +3,7 @@ import type { Log } from '../../../lib/log.ts'
 import type { Random } from '../../../lib/random.ts'
 import { statusOf } from '../../api/status-error.ts'
 import type { User } from '../auth/user.ts'
-import type { Answer, RequestBody } from '../request.ts'
+import type { Answer, RequestAudit, RequestBody } from '../request.ts'
 import { AuditQueue } from './audit-queue.ts'
 import type { AuditSink } from './audit-sink.ts'
 import { eventJson, type AuditedRequest } from './event-json.ts'
@@ -83,10 +83,11 @@ interface Outcome {
 }
 
 /** One request: what is learned about it on its way, and its events. */
-export class AuditRecord {
+export class AuditRecord implements RequestAudit {
   readonly #options: RecordOptions
   readonly #receivedAt: number
   #decision: { readonly isAllowed: boolean; readonly reason: string } | undefined
+  #annotations: Map<string, string> | undefined
   #impersonated: User | undefined
   #body: RequestBody | undefined
   #answer: Answer | undefined
@@ -108,6 +109,10 @@ export class AuditRecord {
 
   setDecision(isAllowed: boolean, reason: string): void {
     this.#decision = { isAllowed, reason }
+  }
+
+  annotate(key: string, value: string): void {
+    this.#annotations = (this.#annotations ?? new Map<string, string>()).set(key, value)
   }
 
   setBody(body: RequestBody | undefined): void {
@@ -151,6 +156,7 @@ export class AuditRecord {
       receivedAt: this.#receivedAt,
       time,
       decision: this.#decision,
+      annotations: this.#annotations,
       isTruncated,
     })
   }

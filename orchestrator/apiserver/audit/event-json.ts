@@ -34,6 +34,8 @@ export interface AuditFacts {
   readonly time: number
   /** Absent where the request did not come so far. */
   readonly decision: { readonly isAllowed: boolean; readonly reason: string } | undefined
+  /** What else is to be known of it. */
+  readonly annotations: ReadonlyMap<string, string> | undefined
   /** Whether its bodies were too large. */
   readonly isTruncated: boolean
 }
@@ -41,6 +43,7 @@ export interface AuditFacts {
 /** Texts of clients are cut at so many characters. */
 const maxTextLength = 1024
 const maxUrlLength = maxTextLength * 4
+const maxAnnotationLength = maxTextLength * 4
 
 /**
  * The JSON of an event without its closing brace, so that bodies may follow. Put together from texts, because every change of the cluster has one: an
@@ -67,13 +70,15 @@ const quoted = (text: string): string => JSON.stringify(text)
 /** `,"name":"text"`, or nothing. */
 const member = (name: string, text: unknown): string => (typeof text === 'string' && text !== '' ? `,"${name}":${quoted(text)}` : '')
 
-function annotationsJson({ decision, isTruncated }: AuditFacts): string {
-  const authorization =
-    decision === undefined
-      ? ''
-      : `"authorization.k8s.io/decision":"${decision.isAllowed ? 'allow' : 'forbid'}","authorization.k8s.io/reason":${quoted(decision.reason.slice(0, maxTextLength))}`
-  if (!isTruncated) return authorization
-  return `${authorization}${authorization === '' ? '' : ','}"audit.k8s.io/truncated":"true"`
+function annotationsJson({ decision, annotations, isTruncated }: AuditFacts): string {
+  let json = ''
+  if (decision !== undefined) {
+    json = `"authorization.k8s.io/decision":"${decision.isAllowed ? 'allow' : 'forbid'}"`
+    json += `,"authorization.k8s.io/reason":${quoted(decision.reason.slice(0, maxTextLength))}`
+  }
+  if (annotations !== undefined) for (const [key, value] of annotations) json += member(key, value.slice(0, maxAnnotationLength))
+  if (isTruncated) json += member('audit.k8s.io/truncated', 'true')
+  return json.startsWith(',') ? json.slice(1) : json
 }
 
 function objectRefJson({ request, object }: AuditFacts): string {

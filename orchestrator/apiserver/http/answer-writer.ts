@@ -9,6 +9,7 @@ import type { Accepted } from '../rest/negotiation.ts'
 import type { FlushScheduler } from '../watch/flush-scheduler.ts'
 import type { FrameEncoder } from '../watch/frames.ts'
 import { HttpWatch } from '../watch/http-watch.ts'
+import { boundedWarnings } from './bounded-warnings.ts'
 import { lengthOfList, piecesOfList } from './list-body.ts'
 
 /** Smaller answers are not worth compressing, as upstream. */
@@ -41,7 +42,8 @@ export class AnswerWriter {
   async write(exchange: Exchange, answer: Answer): Promise<void> {
     const { request, response } = exchange
     if (response.destroyed) return
-    for (const warning of exchange.warnings) response.appendHeader('warning', `299 - ${quoted(warning)}`)
+    for (const warning of exchange.warnings.length === 0 ? [] : boundedWarnings(exchange.warnings))
+      response.appendHeader('warning', `299 - ${quoted(warning)}`)
     switch (answer.type) {
       case 'object':
         return this.#writeObject(exchange, answer)

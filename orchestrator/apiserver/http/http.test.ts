@@ -82,6 +82,29 @@ describe('bodies', () => {
   })
 })
 
+describe('a namespace that enforces a Pod Security standard', () => {
+  const make = (path: string, object: object) => post(JSON.stringify(object), 'application/json', `/api/v1/namespaces${path}`)
+  const pod = (name: string, spec: object) => ({ metadata: { name }, spec: { containers: [{ name: 'c', image: 'i' }], ...spec } })
+
+  test('refuses pods, and warns of those that another standard is for', async () => {
+    const labels = { 'pod-security.kubernetes.io/enforce': 'baseline', 'pod-security.kubernetes.io/warn': 'restricted' }
+    expect((await make('', { metadata: { name: 'guarded', labels } })).code).toBe(201)
+    expect((await make('/guarded/serviceaccounts', { metadata: { name: 'default' } })).code).toBe(201)
+    const refused = await make('/guarded/pods', pod('p', { hostPID: true, volumes: null }))
+    expect(json(refused)).toMatchObject({
+      code: 403,
+      reason: 'Forbidden',
+      message: 'pods "p" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)',
+    })
+    expect(refused.headers['warning']).toBeUndefined()
+    const warned = await make('/guarded/pods', pod('p', { os: { name: 'windows' } }))
+    expect(warned.code).toBe(201)
+    expect(warned.headers['warning']).toBe(
+      '299 - "would violate PodSecurity \\"restricted:latest\\": runAsNonRoot != true (pod or container \\"c\\" must set securityContext.runAsNonRoot=true)"',
+    )
+  })
+})
+
 describe('answers', () => {
   test('are compressed when they are large and the client can read that', async () => {
     await post(JSON.stringify({ metadata: { name: 'large' }, data: { a: 'x'.repeat(300_000) } }))

@@ -6,6 +6,7 @@ import { validateObject } from '../../api/validation.ts'
 import { isStoreError } from '../../store/store.ts'
 import { admitAll, type Attributes, undoAll } from '../admission/admission.ts'
 import type { User } from '../auth/user.ts'
+import type { RequestAudit } from '../request.ts'
 import { type Core, type Target, translateStoreError } from './core.ts'
 import type { Presented } from './kind-view.ts'
 import { initializeMetadata, metadataOf, setNamespace } from './metadata.ts'
@@ -15,6 +16,8 @@ export interface WriteContext {
   readonly user: User
   readonly isDryRun: boolean
   readonly warnings: string[]
+  /** Absent where nothing of the request is written down. */
+  readonly audit?: RequestAudit
   /** Records field ownership in the object that is about to be stored; absent where nobody is to be recorded. */
   readonly track?: (object: KubeObject, previous: KubeObject | undefined) => void
   /** The object brings its record of field ownership along. */

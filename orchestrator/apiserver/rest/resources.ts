@@ -209,6 +209,7 @@ export function contextOf(core: Core, request: ApiRequest, declaration: KindDecl
     user: request.user,
     isDryRun: isDryRun(request),
     warnings: request.warnings,
+    ...(request.audit === undefined ? {} : { audit: request.audit }),
     ...(tracks(request) ? { track: trackerOf(core, request, declaration, subresource) } : {}),
   }
 }

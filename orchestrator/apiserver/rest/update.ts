@@ -102,6 +102,7 @@ async function updateOnce(core: Core, { target, options, entry, current, object 
     user: options.user,
     isDryRun: options.isDryRun,
     warnings: options.warnings,
+    ...(options.audit === undefined ? {} : { audit: options.audit }),
     undo: [],
   }
   try {
