@@ -42,8 +42,11 @@ export class AnswerWriter {
   async write(exchange: Exchange, answer: Answer): Promise<void> {
     const { request, response } = exchange
     if (response.destroyed) return
-    for (const warning of exchange.warnings.length === 0 ? [] : boundedWarnings(exchange.warnings))
-      response.appendHeader('warning', `299 - ${quoted(warning)}`)
+    if (exchange.warnings.length > 0)
+      response.setHeader(
+        'warning',
+        boundedWarnings(exchange.warnings).map((text) => `299 - ${quoted(text)}`),
+      )
     switch (answer.type) {
       case 'object':
         return this.#writeObject(exchange, answer)
