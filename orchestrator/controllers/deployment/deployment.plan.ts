@@ -128,8 +128,17 @@ export function planDeploymentStatus(
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     ...counts,
     ...(collisionCount === undefined ? {} : { collisionCount }),
-    conditions: [...planConditions(deployment, newSet, counts, now)],
+    conditions: [
+      ...planConditions(deployment, newSet, counts, now).filter(({ type }) => type !== 'ReplicaFailure'),
+      ...failures(newSet === undefined ? sets : [newSet, ...sets]).slice(0, 1),
+    ],
   }
+}
+
+/** Why ReplicaSets do not get their pods. */
+function failures(sets: readonly AppsV1ReplicaSet[]): AppsV1DeploymentCondition[] {
+  const conditions = sets.flatMap(({ status }) => status?.conditions ?? []).filter(({ type }) => type === 'ReplicaFailure')
+  return conditions.map((condition) => ({ ...condition, lastUpdateTime: condition.lastTransitionTime }))
 }
 
 type Counts = Required<Pick<AppsV1DeploymentStatus, 'replicas' | 'updatedReplicas' | 'availableReplicas'>>

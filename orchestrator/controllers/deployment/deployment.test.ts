@@ -4,6 +4,7 @@ import { createReplicaSetController } from '../replicaset/replicaset.controller.
 import { createTestCluster, finishDeletions, runPod } from '../test-cluster.ts'
 import type { TestCluster } from '../test-cluster.ts'
 import { createDeploymentController } from './deployment.controller.ts'
+import { planDeploymentStatus } from './deployment.plan.ts'
 
 const key = { namespace: 'default', name: 'web' }
 const deployment = (image: string, more: Partial<AppsV1Deployment['spec']> = {}): AppsV1Deployment => ({
@@ -119,6 +120,25 @@ test('a rollout that makes no progress is reported after its deadline', async ()
   expect((await status()).conditions).toContainEqual(
     expect.objectContaining({ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' }),
   )
+})
+
+test('a Deployment says why its ReplicaSet does not get its pods, for as long as it does not', () => {
+  const web = deployment('web:1')
+  const failure = {
+    type: 'ReplicaFailure',
+    status: 'True',
+    reason: 'FailedCreate',
+    message: 'no',
+    lastTransitionTime: '2030-01-01T00:00:00Z',
+  }
+  const set = (conditions: (typeof failure)[]) =>
+    ({ metadata: { name: 'web-1' }, spec: { replicas: 4 }, status: { replicas: 0, conditions } }) as unknown as AppsV1ReplicaSet
+  const failing = planDeploymentStatus(web, set([failure]), [set([failure])], 0)
+  expect(failing.conditions).toContainEqual({ ...failure, lastUpdateTime: failure.lastTransitionTime })
+  expect(failing.conditions).toHaveLength(3)
+  expect(planDeploymentStatus({ ...web, status: failing }, set([failure]), [set([failure])], 1)).toEqual(failing)
+  const mended = planDeploymentStatus({ ...web, status: failing }, set([]), [set([])], 1)
+  expect(mended.conditions?.map(({ type }) => type)).toEqual(['Available', 'Progressing'])
 })
 
 test('old ReplicaSets beyond the history limit go', async () => {

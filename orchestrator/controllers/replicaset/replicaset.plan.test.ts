@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { toTimestamp } from '../../../lib/clock.ts'
-import type { CoreV1Pod } from '../../api/generated/kinds.ts'
+import type { AppsV1ReplicaSetStatus, CoreV1Pod } from '../../api/generated/kinds.ts'
 import { burstReplicas, nextAvailabilityMs, orderForDeletion, planReplicas, planReplicaStatus } from './replicaset.plan.ts'
 
 const now = Date.UTC(2030, 0, 1)
@@ -112,4 +112,23 @@ test('the status counts labels, readiness and availability', () => {
   })
   expect(nextAvailabilityMs(pods, 30, now)).toBe(25_000)
   expect(nextAvailabilityMs(pods, 0, now)).toBeUndefined()
+})
+
+test('the status has the first of several failures for as long as there are any', () => {
+  const plan = (previous: AppsV1ReplicaSetStatus | undefined, message: string | undefined, at: number) =>
+    planReplicaStatus({
+      previous,
+      generation: 1,
+      templateLabels: {},
+      minReadySeconds: 0,
+      pods: [],
+      failure: message === undefined ? undefined : { reason: 'FailedCreate', message },
+      now: at,
+    })
+  const first = plan(undefined, 'pods "a" is forbidden', now)
+  expect(first.conditions).toMatchObject([
+    { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'pods "a" is forbidden' },
+  ])
+  expect(plan(first, 'pods "b" is forbidden', now + 1_000)).toEqual(first)
+  expect(plan(first, undefined, now + 2_000)).not.toHaveProperty('conditions')
 })

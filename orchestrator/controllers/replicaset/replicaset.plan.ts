@@ -109,9 +109,9 @@ function planConditions(
 ): AppsV1ReplicaSetCondition[] {
   const others = previous.filter(({ type }) => type !== 'ReplicaFailure')
   if (failure === undefined) return others
+  // The first failure stays: the next ones have other pods' names, and a status that changed would be a reason to try again at once.
   const existing = previous.find(({ type }) => type === 'ReplicaFailure')
-  const isSame = existing?.reason === failure.reason && existing.message === failure.message
-  return [...others, isSame ? existing : { type: 'ReplicaFailure', status: 'True', lastTransitionTime: toTimestamp(now), ...failure }]
+  return [...others, existing ?? { type: 'ReplicaFailure', status: 'True', lastTransitionTime: toTimestamp(now), ...failure }]
 }
 
 /** How long until the next ready pod becomes available; `undefined` when none is about to. */
