@@ -57,7 +57,7 @@ function equip({ spec }: CoreV1Pod, account: CoreV1ServiceAccount, random: Rando
   if ((spec.imagePullSecrets ?? []).length === 0 && account.imagePullSecrets !== undefined)
     spec.imagePullSecrets = account.imagePullSecrets.map((secret) => ({ ...secret }))
   if (!(spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true)) return
-  const present = spec.volumes?.find((volume) => volume.name.startsWith(volumePrefix) && volume.projected !== undefined)
+  const present = spec.volumes?.find((volume) => volume.name?.startsWith(volumePrefix) && volume.projected !== undefined)
   const name = present?.name ?? `${volumePrefix}${random.suffix(5)}`
   let isNeeded = false
   for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {

@@ -97,6 +97,8 @@ describe('a namespace that enforces a Pod Security standard', () => {
       message: 'pods "p" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)',
     })
     expect(refused.headers['warning']).toBeUndefined()
+    const nameless = await make('/guarded/pods', pod('p', { containers: [null], volumes: [{ hostPath: { path: '/' } }] }))
+    expect(json(nameless)['message']).toBe('pods "p" is forbidden: violates PodSecurity "baseline:latest": hostPath volumes (volume "")')
     const warned = await make('/guarded/pods', pod('p', { os: { name: 'windows' } }))
     expect(warned.code).toBe(201)
     expect(warned.headers['warning']).toBe(

@@ -31,8 +31,8 @@ export const namesWhere = ({ containers }: Checked, isBad: (container: CoreV1Con
 /** `noun` or `nouns`. */
 export const plural = (noun: string, count: number): string => (count === 1 ? noun : `${noun}s`)
 
-/** `"a", "b"`. */
-export const quotedList = (texts: readonly string[]): string => texts.map((text) => `"${text}"`).join(', ')
+/** `"a", "b"`. What has no name, which is not this check's affair, has an empty one. */
+export const quotedList = (texts: readonly (string | undefined)[]): string => texts.map((text = '') => `"${text}"`).join(', ')
 
 /** Each text once, in order. */
 export const sortedOnce = (texts: Iterable<string>): string[] => [...new Set(texts)].toSorted()
