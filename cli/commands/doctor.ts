@@ -3,7 +3,7 @@ import { systemClock } from '../../lib/clock.ts'
 import { loadKubeconfig, KubeconfigError } from '../../orchestrator/client/kubeconfig.ts'
 import type { ClusterAccess } from '../../orchestrator/client/kubeconfig.ts'
 import { configuredInfluxdb, defaultDatabase, readAggregatorConfiguration } from '../aggregator-configuration.ts'
-import { DataFolderError, findDataFolder } from '../data-folder.ts'
+import { DataFolderError, findDataFolder, presentDataDir } from '../data-folder.ts'
 import type { DataFolder } from '../data-folder.ts'
 import { aggregatorExamination } from '../doctor/aggregator.ts'
 import { alertsExamination } from '../doctor/alerts.ts'
@@ -104,7 +104,7 @@ function describeSubject(given: Given): Subject {
       resolutionMs: 15_000,
     }
   }
-  const root = given['data-dir'] ?? '.binnacle'
+  const root = given['data-dir'] ?? presentDataDir()
   const folder = findFolder(root)
   const state = readRunState(folder)
   const options = parseOptions(state?.flags ?? [`--data-dir=${root}`])
