@@ -7,10 +7,9 @@ import type { LogRecord } from '../../collector/logs/store/log-records.ts'
 import { httpRequest } from '../../lib/http.ts'
 import { visibleText } from '../../lib/page/visible-text.ts'
 import { clusterAccessOf, connectionFlags } from '../cluster-connection.ts'
-import { findDataFolder } from '../data-folder.ts'
 import { describeFlagTable, parseCommandLine, parseOneOf, parseSwitch, parseText, type FlagValues } from '../flag-table.ts'
-import { parseOptions, UsageError } from '../options.ts'
-import { readRunState } from '../state.ts'
+import { UsageError } from '../options.ts'
+import { presentCluster } from '../present-cluster.ts'
 import { LinePrinter } from './log-printer.ts'
 import { formatLogStatus } from './log-status.ts'
 import type { CommandContext } from './start.ts'
@@ -143,10 +142,9 @@ function baseOf({ url, 'data-dir': dataDir }: Values): string {
       throw new UsageError(`--url: ${JSON.stringify(url)} is no URL such as https://monitor:4443`)
     return url.replace(/\/+$/, '')
   }
-  const folder = findDataFolder(parseOptions(dataDir === undefined ? [] : [`--data-dir=${dataDir}`]).dataDir)
-  const state = folder === undefined ? undefined : readRunState(folder)
-  if (state === undefined) throw new UsageError('no cluster runs here: `npm start` brings one up; --data-dir or --url name another')
-  return `http://127.0.0.1:${parseOptions(state.flags).ports.aggregator}`
+  const cluster = presentCluster(dataDir)
+  if (cluster === undefined) throw new UsageError('no cluster runs here: `npm start` brings one up; --data-dir or --url name another')
+  return `http://127.0.0.1:${cluster.ports.aggregator}`
 }
 
 /** False where something is missing from the answer. */
