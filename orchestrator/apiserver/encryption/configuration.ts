@@ -53,21 +53,14 @@ class ConfiguredSealing implements Sealing {
     const prefix = prefixOf(kept)
     if (prefix === undefined) return { bytes: kept, isCurrent: writer === undefined }
     const cipher = this.#ciphers.get(prefix)
-    if (cipher === undefined) {
-      const [, , kind, , name] = prefix.split(':')
+    const [, , kind, , name] = prefix.split(':')
+    if (cipher === undefined)
       throw new StoreError('broken', `${key} is encrypted with the key ${name} of ${kind}, which ${this.#file} does not have`)
-    }
     try {
       return { bytes: cipher.decrypt(kept, key), isCurrent: cipher === writer }
-    } catch (error) {
-      const [, , kind, , name] = prefix.split(':')
-      throw new StoreError(
-        'broken',
-        `${key} cannot be read with the key ${name} of ${kind} in ${this.#file}: it is another key, or the value is damaged`,
-        {
-          cause: error,
-        },
-      )
+    } catch (cause) {
+      const why = `the key ${name} of ${kind} in ${this.#file}: it is another key, or the value is damaged`
+      throw new StoreError('broken', `${key} cannot be read with ${why}`, { cause })
     }
   }
 
